@@ -1,0 +1,99 @@
+#include "godwit/guest/load_spec.h"
+
+#include <gtest/gtest.h>
+
+namespace godwit::guest {
+namespace {
+
+LoadSpec parsed(std::string_view text) {
+  const ParsedLoad result = parse_load_spec(text);
+  EXPECT_TRUE(result.spec) << text << ": " << result.error;
+  return result.spec.value_or(LoadSpec{});
+}
+
+std::string refusal(std::string_view text) {
+  const ParsedLoad result = parse_load_spec(text);
+  EXPECT_FALSE(result.spec) << text;
+  return result.error;
+}
+
+TEST(LoadSpec, ReadsEveryKey) {
+  const LoadSpec spec = parsed(
+      "memory-write,set=64MiB,rate=10MB/s,pattern=hot-cold,content=compressible,words=8,fill=1kB");
+  EXPECT_EQ(spec.kind, LoadKind::kMemoryWrite);
+  EXPECT_EQ(spec.set_bytes, 64 * 1024 * 1024);
+  EXPECT_EQ(spec.rate_bytes_per_s, 10'000'000);
+  EXPECT_EQ(spec.pattern, Pattern::kHotCold);
+  EXPECT_EQ(spec.content, Content::kCompressible);
+  EXPECT_EQ(spec.words_per_page, 8);
+  EXPECT_EQ(spec.fill_bytes, 1000);
+}
+
+TEST(LoadSpec, HasDefaults) {
+  const LoadSpec spec = parsed("memory-write,rate=full,set=4096B");
+  EXPECT_FALSE(spec.rate_bytes_per_s);
+  EXPECT_EQ(spec.pattern, Pattern::kUniform);
+  EXPECT_EQ(spec.content, Content::kRandom);
+  EXPECT_EQ(spec.words_per_page, kPageWords);
+  EXPECT_EQ(spec.fill_bytes, 0);
+}
+
+TEST(LoadSpec, IdleTakesOnlyFill) {
+  EXPECT_EQ(parsed("idle").kind, LoadKind::kIdle);
+  EXPECT_EQ(parsed("idle,fill=2GiB").fill_bytes, 2LL << 30);
+  EXPECT_NE(refusal("idle,set=1MiB").find("'set'"), std::string::npos);
+}
+
+TEST(LoadSpec, KeepsDecimalAndBinaryApart) {
+  EXPECT_EQ(parsed("idle,fill=1MB").fill_bytes, 1'000'000);
+  EXPECT_EQ(parsed("idle,fill=1MiB").fill_bytes, 1'048'576);
+  EXPECT_EQ(parsed("idle,fill=1.5KiB").fill_bytes, 1536);
+  EXPECT_EQ(parsed("idle,fill=0.25GB").fill_bytes, 250'000'000);
+}
+
+TEST(LoadSpec, RefusesABareNumberAndSaysWhy) {
+  EXPECT_NE(refusal("memory-write,set=64,rate=full").find("has no unit"), std::string::npos);
+  EXPECT_NE(refusal("memory-write,set=1MiB,rate=10").find("10MB/s"), std::string::npos);
+  EXPECT_NE(refusal("memory-write,set=1MiB,rate=10/s").find("has no unit"), std::string::npos);
+  EXPECT_NE(refusal("memory-write,set=1MiB,rate=10MB").find("no rate"), std::string::npos);
+}
+
+TEST(LoadSpec, RefusesWhatItDoesNotKnow) {
+  for (const char* text : {"",
+                           "burn",
+                           "memory-write",
+                           "memory-write,set=1MiB",
+                           "memory-write,rate=full",
+                           "memory-write,set=1MiB,rate=full,colour=red",
+                           "memory-write,set=1MiB,rate=full,set=1MiB",
+                           "memory-write,set=1MiB,rate=full,",
+                           "memory-write,set=1MiB,rate=0MB/s",
+                           "memory-write,set=4095B,rate=full",
+                           "memory-write,set=,rate=full",
+                           "memory-write,set=MiB,rate=full",
+                           "memory-write,set=-1MiB,rate=full",
+                           "memory-write,set=1.2.3MiB,rate=full",
+                           "memory-write,set=1.MiB,rate=full",
+                           "memory-write,set=1mb,rate=full",
+                           "memory-write,set=1Mbit,rate=full",
+                           "memory-write,set=999999999999999GiB,rate=full",
+                           "memory-write,set=9999999999999999B,rate=full",
+                           "memory-write,set=1MiB,rate=full,words=0",
+                           "memory-write,set=1MiB,rate=full,words=513",
+                           "memory-write,set=1MiB,rate=full,words=8B",
+                           "memory-write,set=1MiB,rate=full,pattern=zipf",
+                           "memory-write,set=1MiB,rate=full,content=text",
+                           "memory-write, set=1MiB,rate=full"}) {
+    EXPECT_FALSE(refusal(text).empty()) << text;
+  }
+}
+
+TEST(LoadSpec, CountsWholePages) {
+  EXPECT_EQ(pages_for(0), 0);
+  EXPECT_EQ(pages_for(1), 1);
+  EXPECT_EQ(pages_for(4096), 1);
+  EXPECT_EQ(pages_for(4097), 2);
+}
+
+}  // namespace
+}  // namespace godwit::guest
