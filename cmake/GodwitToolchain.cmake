@@ -1,0 +1,28 @@
+# Language level, warnings and sanitizers for everything that Godwit builds.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+set(GODWIT_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
+option(GODWIT_LIBFUZZER "Build fuzz targets with libFuzzer (clang) instead of the replay driver" OFF)
+
+find_program(GODWIT_CCACHE ccache)
+if(GODWIT_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${GODWIT_CCACHE})
+endif()
+
+add_library(godwit_options INTERFACE)
+target_compile_options(godwit_options INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wundef -Wextra-semi)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these inside the standard library's inlined code at -O2 (GCC bugs 105329, 105562).
+  target_compile_options(godwit_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+if(GODWIT_SANITIZE)
+  target_compile_options(godwit_options INTERFACE -fsanitize=${GODWIT_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_link_options(godwit_options INTERFACE -fsanitize=${GODWIT_SANITIZE})
+endif()

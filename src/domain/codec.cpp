@@ -1,0 +1,555 @@
+#include "godwit/domain/codec.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "godwit/domain/json_reader.h"
+
+namespace godwit {
+namespace {
+
+/// Deeper than any value of ours; a parser's stack must not be the peer's to exhaust.
+constexpr int kMostNesting = 64;
+
+// --- writing: absent values become null, so that a reader sees what was not measured ---
+
+template <class T, class Write>
+Json maybe(const std::optional<T>& value, Write write) {
+  return value ? Json(write(*value)) : Json(nullptr);
+}
+
+double in_seconds(Seconds value) {
+  return value.count();
+}
+double in_ms(Seconds value) {
+  return value.count() * 1e3;
+}
+std::int64_t in_bytes(Bytes value) {
+  return value.count();
+}
+double in_rate(BytesPerSecond value) {
+  return value.value();
+}
+double in_ratio(Ratio value) {
+  return value.value();
+}
+
+template <class T, class Write>
+Json interval(const Interval<T>& value, Write write) {
+  return Json{{"p50", write(value.p50)}, {"p05", write(value.p05)}, {"p95", write(value.p95)}};
+}
+
+template <class T, class Write>
+Json maybe_interval(const std::optional<Interval<T>>& value, Write write) {
+  if (value) return interval(*value, write);
+  return Json{{"p50", nullptr}, {"p05", nullptr}, {"p95", nullptr}};
+}
+
+// --- reading ---
+
+template <class T, class Read>
+std::optional<Interval<T>> read_interval(JsonReader& parent, std::string_view key, Read read) {
+  const Json* json = parent.find(key);
+  if (json == nullptr) return std::nullopt;
+  JsonReader in(*json, parent.path_of(key));
+  const std::optional<T> p50 = read(in, "p50");
+  const std::optional<T> p05 = read(in, "p05");
+  const std::optional<T> p95 = read(in, "p95");
+  if (in.error()) parent.adopt(*in.error());
+  if (in.error() || !p50) return std::nullopt;
+  return Interval<T>{*p50, p05.value_or(*p50), p95.value_or(*p50)};
+}
+
+std::optional<Seconds> seconds_value(JsonReader& in, std::string_view key) {
+  return in.maybe_seconds(key);
+}
+std::optional<Seconds> ms_value(JsonReader& in, std::string_view key) {
+  const auto ms = in.maybe_seconds(key);
+  return ms ? std::optional(*ms / 1e3) : std::nullopt;
+}
+std::optional<Bytes> bytes_value(JsonReader& in, std::string_view key) {
+  return in.maybe_bytes(key);
+}
+std::optional<Ratio> ratio_value(JsonReader& in, std::string_view key) {
+  return in.maybe_ratio(key);
+}
+
+/// A name from one of domain's tables; an unknown one is an error.
+template <class Lookup>
+auto read_name(JsonReader& in, std::string_view key, Lookup lookup) {
+  const std::string name = in.text(key);
+  const auto value = lookup(name);
+  if (!value) in.reject(key, fmt::format("has the unknown value '{}'", name));
+  return value.value_or(typename decltype(value)::value_type{});
+}
+
+/// Decodes a member with its own decoder.
+template <class T>
+T read_member(JsonReader& in, std::string_view key, Result<T> (*decode)(const Json&)) {
+  const Json* json = in.require(key);
+  if (json == nullptr) return T{};
+  auto value = decode(*json);
+  if (!value) in.adopt(value.error().while_doing(in.path_of(key)));
+  return value ? std::move(*value) : T{};
+}
+template <class T>
+std::optional<T> read_optional_member(JsonReader& in, std::string_view key,
+                                      Result<T> (*decode)(const Json&)) {
+  if (in.find(key) == nullptr) return std::nullopt;
+  return read_member(in, key, decode);
+}
+
+/// Decodes each element of an array member.
+template <class Each>
+auto read_array(JsonReader& in, std::string_view key, Each each) {
+  std::vector<decltype(each(std::declval<JsonReader&>()))> values;
+  const Json* array = in.array(key);
+  if (array == nullptr) return values;
+  for (std::size_t i = 0; i < array->size() && !in.error(); ++i) {
+    JsonReader element((*array)[i], fmt::format("{}[{}]", in.path_of(key), i));
+    values.push_back(each(element));
+    if (element.error()) in.adopt(*element.error());
+  }
+  return values;
+}
+
+template <class T>
+Result<T> finish(JsonReader& in, T value) {
+  if (in.error()) return fail(*in.error());
+  return value;
+}
+
+std::optional<int> small_int(JsonReader& in, std::string_view key, int most) {
+  const auto value = in.maybe_integer(key);
+  if (!value) return std::nullopt;
+  if (*value < 0 || *value > most) {
+    in.reject(key, "is out of range");
+    return std::nullopt;
+  }
+  return static_cast<int>(*value);
+}
+
+// --- dirty points ---
+
+Json to_json(const DirtyPoint& point) {
+  return Json{{"window_s", point.window.count()},
+              {"unique_bytes", point.unique.count()},
+              {"low_bytes", point.low.count()},
+              {"high_bytes", point.high.count()}};
+}
+
+DirtyPoint read_dirty_point(JsonReader& in) {
+  DirtyPoint point;
+  point.window = in.seconds("window_s");
+  point.unique = in.bytes("unique_bytes");
+  point.low = in.maybe_bytes("low_bytes").value_or(point.unique);
+  point.high = in.maybe_bytes("high_bytes").value_or(point.unique);
+  return point;
+}
+
+Json to_json(const PredictedRound& round);
+Json to_json(const RoundRecord& round);
+
+template <class T>
+Json array_of(const std::vector<T>& values) {
+  Json array = Json::array();
+  for (const T& value : values) array.push_back(to_json(value));
+  return array;
+}
+
+/// A curve must rise: windows strictly, unique bytes weakly, all within RAM.
+void check_curve(JsonReader& in, const GuestProfile& profile) {
+  const DirtyPoint* before = nullptr;
+  for (const DirtyPoint& point : profile.dirty_curve) {
+    if (point.window <= Seconds(0) || point.unique > profile.ram) {
+      in.reject("dirty_curve", "has a point outside the guest's RAM or with an empty window");
+    }
+    if (before != nullptr && (point.window <= before->window || point.unique < before->unique)) {
+      in.reject("dirty_curve", "does not rise");
+    }
+    before = &point;
+  }
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+  int depth = 0;
+  bool too_deep = false;
+  const auto bounded = [&](int level, Json::parse_event_t, Json&) {
+    depth = level;
+    too_deep = too_deep || level > kMostNesting;
+    return !too_deep;
+  };
+  try {
+    Json json = Json::parse(text, bounded);
+    if (too_deep) return fail(ErrorCode::kCorrupt, "the JSON is nested too deeply");
+    return json;
+  } catch (const Json::exception& e) {
+    return fail(ErrorCode::kCorrupt, fmt::format("not valid JSON: {}", e.what()));
+  }
+}
+
+Json to_json(const GuestProfile& profile) {
+  return Json{{"vm", profile.vm},
+              {"ram_bytes", profile.ram.count()},
+              {"page_size_bytes", profile.page_size.bytes().count()},
+              {"zero_share", profile.zero_share.value()},
+              {"observed_s", profile.observed.count()},
+              {"sampled_pages", profile.sampled_pages.count()},
+              {"source", to_string(profile.source)},
+              {"blind_spot", profile.blind_spot},
+              {"dirty_curve", array_of(profile.dirty_curve)},
+              {"dirty_series", array_of(profile.dirty_series)},
+              {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
+              {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
+              {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
+              {"qemu_version", maybe(profile.qemu_version, [](auto& s) { return s; })}};
+}
+
+Result<GuestProfile> profile_from_json(const Json& json) {
+  JsonReader in(json, "profile");
+  GuestProfile profile;
+  profile.vm = in.text("vm");
+  profile.ram = in.bytes("ram_bytes");
+  const std::int64_t page = in.integer("page_size_bytes");
+  if (page < 512 || page > (1LL << 30) || (page & (page - 1)) != 0) {
+    in.reject("page_size_bytes", "is no page size");
+  } else {
+    profile.page_size = PageSize(page);
+  }
+  profile.zero_share = in.ratio("zero_share");
+  profile.observed = in.seconds("observed_s");
+  profile.sampled_pages = PageCount(in.maybe_integer("sampled_pages").value_or(0));
+  profile.source = read_name(in, "source", dirty_source_from_string);
+  profile.blind_spot = in.maybe_text("blind_spot").value_or("");
+  profile.dirty_curve = read_array(in, "dirty_curve", read_dirty_point);
+  if (in.find("dirty_series") != nullptr) {
+    profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
+  }
+  profile.vcpus = small_int(in, "vcpus", 65536);
+  profile.vcpu_use = in.maybe_number("vcpu_use");
+  profile.accelerator = in.maybe_text("accelerator");
+  profile.qemu_version = in.maybe_text("qemu_version");
+  check_curve(in, profile);
+  return finish(in, std::move(profile));
+}
+
+Json to_json(const MigrationParameters& p) {
+  Json json = Json::object();
+  const auto add = [&json](const char* key, const auto& value, auto write) {
+    if (value) json[key] = write(*value);
+  };
+  const auto as_is = [](const auto& v) { return v; };
+  add("max_bandwidth_bytes_per_s", p.max_bandwidth, in_rate);
+  add("max_postcopy_bandwidth_bytes_per_s", p.max_postcopy_bandwidth, in_rate);
+  add("avail_switchover_bandwidth_bytes_per_s", p.avail_switchover_bandwidth, in_rate);
+  add("downtime_limit_ms", p.downtime_limit, in_ms);
+  add("xbzrle_cache_bytes", p.xbzrle_cache, in_bytes);
+  add("multifd_channels", p.multifd_channels, as_is);
+  add("multifd_compression", p.multifd_compression, as_is);
+  add("throttle_initial_percent", p.throttle_initial_percent, as_is);
+  add("throttle_increment_percent", p.throttle_increment_percent, as_is);
+  add("max_throttle_percent", p.max_throttle_percent, as_is);
+  add("precopy_share", p.precopy_share, in_ratio);
+  return json;
+}
+
+Result<MigrationParameters> parameters_from_json(const Json& json) {
+  JsonReader in(json, "parameters");
+  MigrationParameters p;
+  p.max_bandwidth = in.maybe_rate("max_bandwidth_bytes_per_s");
+  p.max_postcopy_bandwidth = in.maybe_rate("max_postcopy_bandwidth_bytes_per_s");
+  p.avail_switchover_bandwidth = in.maybe_rate("avail_switchover_bandwidth_bytes_per_s");
+  p.downtime_limit = in.maybe_seconds("downtime_limit_ms");
+  p.xbzrle_cache = in.maybe_bytes("xbzrle_cache_bytes");
+  p.multifd_channels = small_int(in, "multifd_channels", 255);
+  p.multifd_compression = in.maybe_text("multifd_compression");
+  p.throttle_initial_percent = small_int(in, "throttle_initial_percent", 99);
+  p.throttle_increment_percent = small_int(in, "throttle_increment_percent", 99);
+  p.max_throttle_percent = small_int(in, "max_throttle_percent", 99);
+  p.precopy_share = in.maybe_ratio("precopy_share");
+  return finish(in, std::move(p));
+}
+
+namespace {
+
+Json to_json(const PredictedRound& round) {
+  return Json{{"duration_s", round.duration.count()},
+              {"sent_bytes", round.sent.count()},
+              {"left_bytes", round.dirtied.count()}};
+}
+
+PredictedRound read_predicted_round(JsonReader& in) {
+  PredictedRound round;
+  round.duration = in.seconds("duration_s");
+  round.sent = in.bytes("sent_bytes");
+  round.dirtied = in.bytes("left_bytes");
+  return round;
+}
+
+Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
+  JsonReader in(json, "prediction");
+  TechniquePrediction p;
+  p.technique = read_name(in, "technique", technique_from_string);
+  p.parameters = read_member(in, "parameters", parameters_from_json);
+  p.converges = in.boolean("converges");
+  p.why = in.maybe_text("why").value_or("");
+  p.model = in.maybe_text("model").value_or("");
+  p.total_time = read_interval<Seconds>(in, "total_time_s", seconds_value);
+  if (const Json* downtime = in.find("downtime_ms")) {
+    JsonReader kinds(*downtime, in.path_of("downtime_ms"));
+    p.downtime.qemu = read_interval<Seconds>(kinds, "qemu", ms_value);
+    p.downtime.events = read_interval<Seconds>(kinds, "events", ms_value);
+    p.downtime.probe = read_interval<Seconds>(kinds, "probe", ms_value);
+    if (kinds.error()) in.adopt(*kinds.error());
+  }
+  p.transferred = read_interval<Bytes>(in, "transferred_bytes", bytes_value);
+  p.slowdown = read_interval<Ratio>(in, "slowdown", ratio_value);
+  if (in.find("rounds") != nullptr) p.rounds = read_array(in, "rounds", read_predicted_round);
+  return finish(in, std::move(p));
+}
+
+}  // namespace
+
+Json to_json(const TechniquePrediction& p) {
+  return Json{{"technique", to_string(p.technique)},
+              {"parameters", to_json(p.parameters)},
+              {"converges", p.converges},
+              {"why", p.why},
+              {"model", p.model},
+              {"total_time_s", maybe_interval(p.total_time, in_seconds)},
+              {"downtime_ms",
+               {{"qemu", maybe_interval(p.downtime.qemu, in_ms)},
+                {"events", maybe_interval(p.downtime.events, in_ms)},
+                {"probe", maybe_interval(p.downtime.probe, in_ms)}}},
+              {"transferred_bytes", maybe_interval(p.transferred, in_bytes)},
+              {"slowdown", maybe_interval(p.slowdown, in_ratio)},
+              {"rounds", array_of(p.rounds)}};
+}
+
+Json to_json(const Prediction& prediction) {
+  Json advice = nullptr;
+  if (prediction.advice) {
+    advice = Json{{"technique", to_string(prediction.advice->technique)},
+                  {"parameters", to_json(prediction.advice->parameters)},
+                  {"why", prediction.advice->why}};
+  }
+  return Json{{"predictions", array_of(prediction.predictions)}, {"advice", std::move(advice)}};
+}
+
+Result<Prediction> prediction_from_json(const Json& json) {
+  JsonReader in(json, "predicted");
+  Prediction prediction;
+  if (const Json* all = in.array("predictions")) {
+    for (const Json& one : *all) {
+      auto decoded = technique_prediction_from_json(one);
+      if (!decoded) {
+        in.adopt(decoded.error());
+        break;
+      }
+      prediction.predictions.push_back(std::move(*decoded));
+    }
+  }
+  if (const Json* json_advice = in.find("advice")) {
+    JsonReader advice(*json_advice, in.path_of("advice"));
+    Advice value;
+    value.technique = read_name(advice, "technique", technique_from_string);
+    value.parameters = read_member(advice, "parameters", parameters_from_json);
+    value.why = advice.maybe_text("why").value_or("");
+    if (advice.error()) in.adopt(*advice.error());
+    prediction.advice = std::move(value);
+  }
+  return finish(in, std::move(prediction));
+}
+
+namespace {
+
+Json to_json(const RoundRecord& round) {
+  return Json{{"number", round.number},
+              {"started_s", round.started.count()},
+              {"duration_s", round.duration.count()},
+              {"sent_bytes", round.sent.count()},
+              {"left_bytes", maybe(round.left, in_bytes)}};
+}
+
+RoundRecord read_round(JsonReader& in) {
+  RoundRecord round;
+  round.number = small_int(in, "number", 1'000'000'000).value_or(0);
+  round.started = in.seconds("started_s");
+  round.duration = in.seconds("duration_s");
+  round.sent = in.bytes("sent_bytes");
+  round.left = in.maybe_bytes("left_bytes");
+  return round;
+}
+
+Json to_json(const Downtime& downtime) {
+  return Json{{"qemu", maybe(downtime.qemu, in_ms)},
+              {"events", maybe(downtime.events, in_ms)},
+              {"probe", maybe(downtime.probe, in_ms)}};
+}
+
+void read_downtime(JsonReader& parent, Downtime& downtime) {
+  const Json* json = parent.require("downtime_ms");
+  if (json == nullptr) return;
+  JsonReader in(*json, parent.path_of("downtime_ms"));
+  downtime.qemu = ms_value(in, "qemu");
+  downtime.events = ms_value(in, "events");
+  downtime.probe = ms_value(in, "probe");
+  if (in.error()) parent.adopt(*in.error());
+}
+
+void read_transferred(JsonReader& parent, TransferredBytes& transferred) {
+  const Json* json = parent.require("transferred_bytes");
+  if (json == nullptr) return;
+  JsonReader in(*json, parent.path_of("transferred_bytes"));
+  transferred.qemu = in.maybe_bytes("qemu");
+  transferred.wire = in.maybe_bytes("wire");
+  if (in.error()) parent.adopt(*in.error());
+}
+
+void read_guest(JsonReader& parent, GuestOutcome& guest) {
+  const Json* json = parent.require("guest");
+  if (json == nullptr) return;
+  JsonReader in(*json, parent.path_of("guest"));
+  guest.slowdown = in.maybe_ratio("slowdown");
+  guest.longest_gap = in.maybe_seconds("longest_gap_ms");
+  guest.alive = in.maybe_boolean("alive");
+  guest.evidence = in.maybe_text("evidence").value_or("");
+  if (in.error()) parent.adopt(*in.error());
+}
+
+void read_requested(JsonReader& parent, Requested& requested) {
+  const Json* json = parent.require("requested");
+  if (json == nullptr) return;
+  JsonReader in(*json, parent.path_of("requested"));
+  requested.technique = in.text("technique");
+  requested.law = in.maybe_text("law").value_or("none");
+  if (in.error()) parent.adopt(*in.error());
+}
+
+}  // namespace
+
+Json to_json(const MigrationOutcome& o) {
+  return Json{{"status", to_string(o.status)},
+              {"vm_runs_on", to_string(o.vm_runs_on)},
+              {"reason", o.reason},
+              {"technique", to_string(o.technique)},
+              {"requested", {{"technique", o.requested.technique}, {"law", o.requested.law}}},
+              {"parameters", to_json(o.parameters)},
+              {"started_at", iso8601(o.started_wall_us)},
+              {"total_time_s", maybe(o.total_time, in_seconds)},
+              {"downtime_ms", to_json(o.downtime)},
+              {"transferred_bytes",
+               {{"qemu", maybe(o.transferred.qemu, in_bytes)},
+                {"wire", maybe(o.transferred.wire, in_bytes)}}},
+              {"rounds", array_of(o.rounds)},
+              {"guest",
+               {{"slowdown", maybe(o.guest.slowdown, in_ratio)},
+                {"longest_gap_ms", maybe(o.guest.longest_gap, in_ms)},
+                {"alive", maybe(o.guest.alive, [](bool b) { return b; })},
+                {"evidence", o.guest.evidence}}}};
+}
+
+Result<MigrationOutcome> outcome_from_json(const Json& json) {
+  JsonReader in(json, "outcome");
+  MigrationOutcome o;
+  o.status = read_name(in, "status", outcome_status_from_string);
+  o.vm_runs_on = read_name(in, "vm_runs_on", vm_runs_on_from_string);
+  o.reason = in.maybe_text("reason").value_or("");
+  o.technique = read_name(in, "technique", technique_from_string);
+  read_requested(in, o.requested);
+  o.parameters = read_member(in, "parameters", parameters_from_json);
+  const auto started = parse_iso8601(in.text("started_at"));
+  if (started) {
+    o.started_wall_us = *started;
+  } else {
+    in.adopt(started.error());
+  }
+  o.total_time = in.maybe_seconds("total_time_s");
+  read_downtime(in, o.downtime);
+  read_transferred(in, o.transferred);
+  o.rounds = read_array(in, "rounds", read_round);
+  read_guest(in, o.guest);
+  return finish(in, std::move(o));
+}
+
+namespace {
+
+Json to_json(const Link& link) {
+  return Json{{"rate_bytes_per_s", link.rate.value()},
+              {"round_trip_ms", maybe(link.round_trip, in_ms)}};
+}
+
+Result<Link> link_from_json(const Json& json) {
+  JsonReader in(json, "link");
+  Link link;
+  link.rate = in.rate("rate_bytes_per_s");
+  link.round_trip = in.maybe_seconds("round_trip_ms");
+  return finish(in, link);
+}
+
+}  // namespace
+
+Json to_json(const OutcomeRecord& record) {
+  const auto encode = [](const auto& value) { return to_json(value); };
+  return Json{{"id", record.id},
+              {"source", record.source},
+              {"destination", record.destination},
+              {"link", maybe(record.link, encode)},
+              {"profile", maybe(record.profile, encode)},
+              {"predicted", maybe(record.predicted, encode)},
+              {"outcome", to_json(record.outcome)}};
+}
+
+Result<OutcomeRecord> record_from_json(const Json& json) {
+  JsonReader in(json, "record");
+  OutcomeRecord record;
+  record.id = in.integer("id");
+  record.source = in.text("source");
+  record.destination = in.text("destination");
+  record.link = read_optional_member(in, "link", link_from_json);
+  record.profile = read_optional_member(in, "profile", profile_from_json);
+  record.predicted = read_optional_member(in, "predicted", prediction_from_json);
+  record.outcome = read_member(in, "outcome", outcome_from_json);
+  return finish(in, std::move(record));
+}
+
+Json to_json(const Error& error) {
+  return Json{{"error",
+               {{"code", to_string(error.code)},
+                {"message", error.message},
+                {"what_to_do", error.what_to_do}}}};
+}
+
+std::string iso8601(std::int64_t wall_us) {
+  const std::int64_t micros = ((wall_us % 1'000'000) + 1'000'000) % 1'000'000;
+  const auto seconds = static_cast<std::time_t>((wall_us - micros) / 1'000'000);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, micros);
+}
+
+Result<std::int64_t> parse_iso8601(std::string_view text) {
+  std::tm utc{};
+  int micros = 0;
+  int used = 0;
+  const std::string copy(text);
+  const int fields =
+      std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%6dZ%n", &utc.tm_year, &utc.tm_mon,
+                  &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec, &micros, &used);
+  if (fields != 7 || used != 27 || copy.size() != 27 || micros < 0 || utc.tm_year < 1970) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("'{}' is no time like 2026-11-21T08:31:55.123456Z", text));
+  }
+  utc.tm_year -= 1900;
+  utc.tm_mon -= 1;
+  const std::time_t seconds = timegm(&utc);
+  return static_cast<std::int64_t>(seconds) * 1'000'000 + micros;
+}
+
+}  // namespace godwit

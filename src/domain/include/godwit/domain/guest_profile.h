@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/base/units.h"
+
+namespace godwit {
+
+/// Where a dirty curve comes from. Each source has a blind spot; the profile states it.
+enum class DirtySource {
+  kContentHash,  ///< hashes of sampled pages, read from outside: misses silent stores
+  kRehearsal,    ///< a migration into a local sink: QEMU's own dirty bitmap
+  kDirtyBitmap,  ///< calc-dirty-rate in mode dirty-bitmap (KVM)
+  kDirtyRing,    ///< calc-dirty-rate in mode dirty-ring (KVM)
+};
+[[nodiscard]] std::string_view to_string(DirtySource source);
+[[nodiscard]] std::optional<DirtySource> dirty_source_from_string(std::string_view name);
+
+/// One point of the dirty curve W(t): memory in unique pages that were written within `window`.
+struct DirtyPoint {
+  Seconds window{};
+  Bytes unique;  ///< estimate for the whole RAM
+  Bytes low;     ///< bounds of the 90 % interval of that estimate (sampling error only)
+  Bytes high;
+
+  friend bool operator==(const DirtyPoint&, const DirtyPoint&) = default;
+};
+
+/// All that prediction knows of a VM, observed over a few seconds from outside.
+struct GuestProfile {
+  std::string vm;  ///< the address it was taken from, e.g. "qmp:/run/vm.qmp"
+  Bytes ram;       ///< all migratable RAM blocks, as QEMU's `ram.total`
+  PageSize page_size{4096};
+  Ratio zero_share;         ///< pages that were all zero
+  Seconds observed{};       ///< length of the observation
+  PageCount sampled_pages;  ///< pages that were looked at, of ram / page_size
+  DirtySource source = DirtySource::kContentHash;
+  std::string blind_spot;                ///< what this source cannot see, in one sentence
+  std::vector<DirtyPoint> dirty_curve;   ///< ascending windows; `unique` never falls
+  std::vector<DirtyPoint> dirty_series;  ///< consecutive intervals in time order (for forecasts)
+  std::optional<int> vcpus;
+  std::optional<double> vcpu_use;           ///< CPUs' worth of vCPU time used, 0…vcpus
+  std::optional<std::string> accelerator;   ///< "tcg", "kvm"
+  std::optional<std::string> qemu_version;  ///< "10.0.2"
+
+  friend bool operator==(const GuestProfile&, const GuestProfile&) = default;
+};
+
+}  // namespace godwit

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/base/clock.h"
+#include "godwit/base/error.h"
+#include "godwit/domain/migration_plan.h"
+
+namespace godwit {
+
+enum class RunState {
+  kRunning,
+  kPaused,         ///< paused by somebody's `stop`
+  kPrelaunch,      ///< started with -S
+  kInmigrate,      ///< waits for, or receives, an incoming migration
+  kPostmigrate,    ///< gave its guest away: must never be resumed
+  kFinishMigrate,  ///< stopped for the last part of an outgoing migration
+  kShutdown,
+  kBroken,  ///< internal-error, io-error, guest-panicked
+  kOther,
+};
+[[nodiscard]] std::string_view to_string(RunState state);
+
+enum class MigrationPhase {
+  kNone,
+  kSetup,
+  kActive,
+  kPreSwitchover,
+  kDevice,
+  kPostcopyActive,
+  kPostcopyPaused,  ///< the link broke during post-copy: both sides hold a part of the guest
+  kCompleted,
+  kCancelling,
+  kCancelled,
+  kFailed,
+};
+[[nodiscard]] std::string_view to_string(MigrationPhase phase);
+/// Completed, cancelled or failed: nothing more happens by itself.
+[[nodiscard]] bool is_final(MigrationPhase phase);
+
+/// Optional abilities of QEMU's migration code (`migrate-set-capabilities`).
+enum class Capability {
+  kEvents,
+  kAutoConverge,
+  kXbzrle,
+  kCompress,
+  kMultifd,
+  kPostcopyRam,
+  kPostcopyPreempt,
+  kPauseBeforeSwitchover,
+};
+[[nodiscard]] std::string_view to_string(Capability capability);
+using CapabilitySet = std::set<Capability>;
+
+struct Disk {
+  std::string device;  ///< e.g. "virtio0"
+  std::string file;    ///< empty for an empty drive
+  std::string format;
+  bool writable = false;
+  friend bool operator==(const Disk&, const Disk&) = default;
+};
+
+/// What must agree on both sides before a migration, and what decides what is possible.
+struct VmDescription {
+  std::string name;
+  std::string version;      ///< "10.0.2"
+  int version_major = 0;    ///< for the one rule that no schema shows (TCG before 9)
+  std::string accelerator;  ///< "tcg", "kvm"
+  std::string machine;      ///< "pc-i440fx-10.0"
+  std::string cpu_model;    ///< "qemu64-x86_64-cpu"
+  int vcpus = 0;
+  Bytes ram;                         ///< configured guest memory
+  std::vector<std::string> devices;  ///< "type@bus-path", sorted; both sides must show the same
+  std::vector<Disk> disks;
+  CapabilitySet can;  ///< from the schema, never from the version
+  RunState state = RunState::kOther;
+  std::int64_t pid = 0;  ///< of the QEMU process; 0 where it can't be known
+};
+
+/// A block of guest RAM in the QEMU process.
+struct RamBlock {
+  std::string name;
+  Bytes size;
+  std::uint64_t host_address = 0;  ///< in the QEMU process's address space
+  friend bool operator==(const RamBlock&, const RamBlock&) = default;
+};
+struct RamLayout {
+  std::int64_t pid = 0;  ///< the QEMU process
+  PageSize page_size{4096};
+  std::vector<RamBlock> blocks;
+  friend bool operator==(const RamLayout&, const RamLayout&) = default;
+};
+[[nodiscard]] Bytes total_size(const RamLayout& layout);
+
+/// `query-migrate` at one instant. Absent = the hypervisor did not say.
+struct MigrationStatus {
+  MigrationPhase phase = MigrationPhase::kNone;
+  std::string error;  ///< QEMU's error-desc
+  std::optional<Seconds> total_time;
+  std::optional<Seconds> setup_time;
+  std::optional<Seconds> downtime;
+  std::optional<Seconds> expected_downtime;
+  std::optional<Bytes> transferred;
+  std::optional<Bytes> remaining;
+  std::optional<Bytes> total;
+  std::optional<PageCount> zero_pages;
+  std::optional<PageCount> normal_pages;
+  std::optional<std::int64_t> dirty_sync_count;
+  std::optional<BytesPerSecond> dirty_rate;
+  std::optional<BytesPerSecond> throughput;
+  std::optional<std::int64_t> postcopy_requests;
+  std::optional<int> throttle_percent;
+};
+
+/// Something that the hypervisor said by itself.
+struct HypervisorEvent {
+  enum class Kind { kMigration, kPass, kStop, kResume, kShutdown, kOther };
+  Kind kind = Kind::kOther;
+  MigrationPhase phase = MigrationPhase::kNone;  ///< of kMigration
+  std::int64_t pass = 0;                         ///< of kPass
+  std::int64_t wall_us = 0;                      ///< its own timestamp, microseconds since 1970
+  std::string name;                              ///< as the hypervisor calls it
+};
+
+/// One VM on one hypervisor process: adapters (qmp) and the twin implement it. Calls block up to
+/// the adapter's command deadline. Errors: kTimeout, kPeerGone, kProtocol, kRefused, kUnsupported.
+/// Not thread-safe; one owner drives it.
+class Hypervisor {
+ public:
+  Hypervisor() = default;
+  Hypervisor(const Hypervisor&) = delete;
+  Hypervisor& operator=(const Hypervisor&) = delete;
+  virtual ~Hypervisor() = default;
+
+  virtual Result<VmDescription> describe() = 0;
+  virtual Result<RamLayout> ram_layout() = 0;
+  virtual Result<RunState> run_state() = 0;
+  virtual Result<MigrationStatus> migration_status() = 0;
+
+  virtual Result<CapabilitySet> capabilities() = 0;  ///< those that are switched on
+  virtual Result<void> set_capabilities(const CapabilitySet& on, const CapabilitySet& off) = 0;
+  virtual Result<MigrationParameters> parameters() = 0;
+  virtual Result<void> set_parameters(const MigrationParameters& parameters) = 0;
+
+  /// Destination: starts to listen (`migrate-incoming`); the VM was started with -incoming defer.
+  virtual Result<void> listen(const std::string& uri) = 0;
+  /// Source: starts to migrate (`migrate`).
+  virtual Result<void> migrate(const std::string& uri) = 0;
+  virtual Result<void> start_postcopy() = 0;
+  virtual Result<void> cancel() = 0;
+  virtual Result<void> pause() = 0;   ///< `stop`
+  virtual Result<void> resume() = 0;  ///< `cont`
+  virtual Result<void> quit() = 0;
+
+  /// The next event, or nothing when `deadline` passes. kPeerGone when the process ended.
+  virtual Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) = 0;
+};
+
+}  // namespace godwit

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "godwit/base/units.h"
+#include "godwit/domain/technique.h"
+
+namespace godwit {
+
+/// QEMU's migration parameters that Godwit sets; absent = leave the hypervisor's own value.
+struct MigrationParameters {
+  std::optional<BytesPerSecond> max_bandwidth;
+  std::optional<BytesPerSecond> max_postcopy_bandwidth;
+  std::optional<BytesPerSecond> avail_switchover_bandwidth;
+  std::optional<Seconds> downtime_limit;
+  std::optional<Bytes> xbzrle_cache;
+  std::optional<int> multifd_channels;
+  std::optional<std::string> multifd_compression;  ///< "none", "zlib", "zstd"
+  std::optional<int> throttle_initial_percent;
+  std::optional<int> throttle_increment_percent;
+  std::optional<int> max_throttle_percent;
+  /// Hybrid and post-copy: share of RAM sent by pre-copy before the switch to post-copy (Zhang's
+  /// M).
+  std::optional<Ratio> precopy_share;
+
+  friend bool operator==(const MigrationParameters&, const MigrationParameters&) = default;
+};
+
+/// What the user wants; absent = no wish.
+struct Intent {
+  enum class Prefer { kDowntime, kTime, kBytes, kGuest };
+
+  std::optional<Seconds> max_downtime;
+  std::optional<Seconds> max_time;
+  std::optional<Ratio> max_slowdown;
+  std::optional<Bytes> max_bytes;
+  bool no_postcopy = false;
+  Prefer prefer = Prefer::kDowntime;
+
+  friend bool operator==(const Intent&, const Intent&) = default;
+};
+[[nodiscard]] std::string_view to_string(Intent::Prefer prefer);
+[[nodiscard]] std::optional<Intent::Prefer> prefer_from_string(std::string_view name);
+
+/// All that control is told.
+struct MigrationPlan {
+  Technique technique = Technique::kPrecopy;
+  MigrationParameters parameters;
+  std::optional<Seconds> max_time;  ///< cancel (did_not_converge) when it takes longer
+  std::string law = "none";         ///< control law while it runs; "none" is QEMU as it is
+
+  friend bool operator==(const MigrationPlan&, const MigrationPlan&) = default;
+};
+
+}  // namespace godwit

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/base/units.h"
+#include "godwit/domain/guest_profile.h"
+#include "godwit/domain/link.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/domain/prediction.h"
+
+namespace godwit {
+
+enum class OutcomeStatus { kCompleted, kCancelled, kFailed, kDidNotConverge };
+[[nodiscard]] std::string_view to_string(OutcomeStatus status);
+[[nodiscard]] std::optional<OutcomeStatus> outcome_status_from_string(std::string_view name);
+
+/// Where the VM runs. Every outcome states it, failures too.
+enum class VmRunsOn { kSource, kDestination, kBothPaused, kUnknown };
+[[nodiscard]] std::string_view to_string(VmRunsOn where);
+[[nodiscard]] std::optional<VmRunsOn> vm_runs_on_from_string(std::string_view name);
+
+/// Downtime by kind. Kinds are never mixed or averaged.
+struct Downtime {
+  std::optional<Seconds> qemu;    ///< as QEMU reports it
+  std::optional<Seconds> events;  ///< STOP on the source to RESUME on the destination
+  std::optional<Seconds> probe;   ///< longest gap that a client saw, less its usual gap
+  friend bool operator==(const Downtime&, const Downtime&) = default;
+};
+
+/// One pre-copy round, between two dirty-bitmap syncs.
+struct RoundRecord {
+  int number = 0;     ///< 1 is the first pass
+  Seconds started{};  ///< since the start of the migration
+  Seconds duration{};
+  Bytes sent;                 ///< on the stream in this round, as QEMU counts
+  std::optional<Bytes> left;  ///< still dirty when the round ended, after the sync
+  friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
+};
+
+struct TransferredBytes {
+  std::optional<Bytes> qemu;  ///< as QEMU counts
+  std::optional<Bytes> wire;  ///< interface counters of the migration network
+  friend bool operator==(const TransferredBytes&, const TransferredBytes&) = default;
+};
+
+/// What became of the guest, as far as anyone could look.
+struct GuestOutcome {
+  std::optional<Ratio> slowdown;       ///< work lost while migrating, against the time before
+  std::optional<Seconds> longest_gap;  ///< of the guest's own clock
+  std::optional<bool> alive;           ///< absent: nobody could look
+  std::string evidence;                ///< what "alive" rests on, in one sentence
+  friend bool operator==(const GuestOutcome&, const GuestOutcome&) = default;
+};
+
+struct Requested {
+  std::string technique;  ///< as asked for: a technique's name, or "auto"
+  std::string law = "none";
+  friend bool operator==(const Requested&, const Requested&) = default;
+};
+
+/// All that is learnt from.
+struct MigrationOutcome {
+  OutcomeStatus status = OutcomeStatus::kFailed;
+  VmRunsOn vm_runs_on = VmRunsOn::kUnknown;
+  std::string reason;                         ///< why it ended as it did; empty when completed
+  Technique technique = Technique::kPrecopy;  ///< the one that finished it
+  Requested requested;
+  MigrationParameters parameters;
+  std::optional<Seconds> total_time;  ///< from `migrate` accepted to its end on the source
+  Downtime downtime;
+  TransferredBytes transferred;
+  std::vector<RoundRecord> rounds;
+  GuestOutcome guest;
+  std::int64_t started_wall_us = 0;  ///< microseconds since 1970, UTC
+
+  friend bool operator==(const MigrationOutcome&, const MigrationOutcome&) = default;
+};
+
+/// An outcome with all that was known before it: one row of the store.
+struct OutcomeRecord {
+  std::int64_t id = 0;  ///< given by the store
+  std::string source;   ///< addresses as the user wrote them
+  std::string destination;
+  std::optional<Link> link;
+  std::optional<GuestProfile> profile;
+  std::optional<Prediction> predicted;
+  MigrationOutcome outcome;
+  friend bool operator==(const OutcomeRecord&, const OutcomeRecord&) = default;
+};
+
+}  // namespace godwit

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "godwit/base/clock.h"
+#include "godwit/base/error.h"
+#include "godwit/domain/hypervisor.h"
+#include "godwit/domain/outcome.h"
+
+/// Ports: what services need from the outside world. Adapters on floor 3 (and fakes) implement
+/// them.
+
+namespace godwit {
+
+/// Reads one VM's memory from outside, without stopping it. Errors: kPeerGone when the VM exits
+/// while being read, kPermission when a right is missing (the message names it).
+class GuestMemory {
+ public:
+  /// Called with the position in `pages` and the page's bytes, valid only during the call.
+  using PageVisitor = std::function<void(std::size_t, std::span<const std::byte>)>;
+
+  GuestMemory() = default;
+  GuestMemory(const GuestMemory&) = delete;
+  GuestMemory& operator=(const GuestMemory&) = delete;
+  virtual ~GuestMemory() = default;
+
+  [[nodiscard]] virtual const RamLayout& layout() const = 0;
+  /// Visits pages by their index over all blocks of the layout, in order; ascending is fastest.
+  virtual Result<void> visit_pages(std::span<const std::int64_t> pages,
+                                   const PageVisitor& visit) = 0;
+  /// CPU time that the vCPU threads have used so far; absent where threads can't be told apart.
+  virtual Result<std::optional<Seconds>> vcpu_time() = 0;
+  /// CPU time that the reader itself has used so far, to keep it under its cap.
+  [[nodiscard]] virtual Seconds own_cpu_time() const = 0;
+};
+
+/// What a client on the network saw.
+struct ProbeReport {
+  std::int64_t sent = 0;
+  std::int64_t answered = 0;
+  Seconds longest_gap{};  ///< between two answers (or from the last answer to the end)
+  Seconds usual_gap{};    ///< median of gaps between answers
+  std::int64_t longest_gap_start_wall_us = 0;
+  /// The outage: longest gap less the usual one.
+  [[nodiscard]] Seconds outage() const { return longest_gap - usual_gap; }
+};
+
+/// Asks the guest something once a millisecond and notes when it answered.
+class OutageProbe {
+ public:
+  OutageProbe() = default;
+  OutageProbe(const OutageProbe&) = delete;
+  OutageProbe& operator=(const OutageProbe&) = delete;
+  virtual ~OutageProbe() = default;
+
+  /// Returns once the guest answered for the first time; kTimeout when it doesn't within
+  /// `patience`.
+  virtual Result<void> start(Seconds patience) = 0;
+  /// Ends probing. Late answers are awaited for up to `linger`.
+  virtual Result<ProbeReport> stop(Seconds linger) = 0;
+  /// Has the guest answered a request that was sent after `since_wall_us`?
+  [[nodiscard]] virtual bool answered_since(std::int64_t since_wall_us) const = 0;
+};
+
+enum class Side { kSource, kDestination };
+
+/// One look at the guest from inside or by its console; absent = this check can't tell.
+struct GuestVitals {
+  std::optional<std::int64_t> work;    ///< its load's counter of work done
+  std::optional<Seconds> clock;        ///< its own monotonic clock
+  std::optional<Seconds> longest_gap;  ///< longest gap of that clock since the last reset
+  std::optional<std::string> oops;     ///< what its kernel complained of, if it did
+};
+
+/// Tells whether a guest is alive and well.
+class GuestCheck {
+ public:
+  GuestCheck() = default;
+  GuestCheck(const GuestCheck&) = delete;
+  GuestCheck& operator=(const GuestCheck&) = delete;
+  virtual ~GuestCheck() = default;
+
+  /// The newest that is known from the VM's console and report on that side.
+  virtual Result<GuestVitals> look(Side side) = 0;
+};
+
+/// Byte counters of the migration network at the source.
+class WireCounter {
+ public:
+  WireCounter() = default;
+  WireCounter(const WireCounter&) = delete;
+  WireCounter& operator=(const WireCounter&) = delete;
+  virtual ~WireCounter() = default;
+  virtual Result<Bytes> sent() = 0;
+};
+
+/// Keeps outcomes. Safe with several processes at once.
+class OutcomeStore {
+ public:
+  OutcomeStore() = default;
+  OutcomeStore(const OutcomeStore&) = delete;
+  OutcomeStore& operator=(const OutcomeStore&) = delete;
+  virtual ~OutcomeStore() = default;
+
+  /// Returns the record's id. The record is on disk when this returns.
+  virtual Result<std::int64_t> append(const OutcomeRecord& record) = 0;
+  /// The newest `limit` records, newest first.
+  virtual Result<std::vector<OutcomeRecord>> newest(std::int64_t limit) = 0;
+};
+
+/// Where a migration stands, written before each step that could leave a VM in an odd place, so
+/// that a successor knows what to look at after a crash.
+struct JournalEntry {
+  std::string source;
+  std::string destination;
+  std::int64_t source_pid = 0;
+  std::int64_t destination_pid = 0;
+  std::string step;  ///< "preflight", "migrating", "postcopy", "done", …
+  std::int64_t wall_us = 0;
+  friend bool operator==(const JournalEntry&, const JournalEntry&) = default;
+};
+class Journal {
+ public:
+  Journal() = default;
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+  virtual ~Journal() = default;
+  virtual Result<void> record(const JournalEntry& entry) = 0;
+};
+
+}  // namespace godwit

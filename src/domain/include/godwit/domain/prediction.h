@@ -1,0 +1,69 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "godwit/base/units.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/domain/technique.h"
+
+namespace godwit {
+
+/// A predicted quantity: median, and the bounds of its 90 % interval.
+template <class T>
+struct Interval {
+  T p50{};
+  T p05{};
+  T p95{};
+  friend bool operator==(const Interval&, const Interval&) = default;
+};
+
+/// Downtime by kind; the kinds are never mixed (see `Downtime` in outcome.h).
+struct DowntimePrediction {
+  std::optional<Interval<Seconds>> qemu;
+  std::optional<Interval<Seconds>> events;
+  std::optional<Interval<Seconds>> probe;
+  friend bool operator==(const DowntimePrediction&, const DowntimePrediction&) = default;
+};
+
+/// What one pre-copy round is expected to do.
+struct PredictedRound {
+  Seconds duration{};
+  Bytes sent;
+  Bytes dirtied;  ///< left to send when the round ended
+  friend bool operator==(const PredictedRound&, const PredictedRound&) = default;
+};
+
+struct TechniquePrediction {
+  Technique technique = Technique::kPrecopy;
+  MigrationParameters parameters;
+  bool converges = false;  ///< switches over by itself within the time asked for
+  std::string why;         ///< one sentence; when it does not converge: because of what
+  std::string model;       ///< who says so: "curve", later "twin", "learnt"
+  std::optional<Interval<Seconds>> total_time;  ///< absent when it does not converge, as all below
+  DowntimePrediction downtime;
+  std::optional<Interval<Bytes>> transferred;
+  std::optional<Interval<Ratio>> slowdown;  ///< 0 = guest undisturbed, 1 = stands still; brownout
+  std::vector<PredictedRound> rounds;
+
+  friend bool operator==(const TechniquePrediction&, const TechniquePrediction&) = default;
+};
+
+struct Advice {
+  Technique technique = Technique::kPrecopy;
+  MigrationParameters parameters;
+  std::string why;
+  friend bool operator==(const Advice&, const Advice&) = default;
+};
+
+struct Prediction {
+  std::vector<TechniquePrediction> predictions;
+  std::optional<Advice> advice;  ///< absent when nothing meets the intent
+  friend bool operator==(const Prediction&, const Prediction&) = default;
+};
+
+/// The prediction for one technique, or null.
+[[nodiscard]] const TechniquePrediction* find(const Prediction& prediction, Technique technique);
+
+}  // namespace godwit

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace godwit {
+
+/// How guest memory gets to the destination. Names as on the command line and in JSON.
+enum class Technique {
+  kPrecopy,       ///< rounds of dirty pages while the guest runs, then switchover
+  kAutoConverge,  ///< pre-copy; QEMU throttles the vCPUs when dirtying outruns sending
+  kXbzrle,        ///< pre-copy; pages sent again go as a delta to a cached copy
+  kCompress,      ///< pre-copy; zlib by page (QEMU ≤ 9.0 only)
+  kMultifd,       ///< pre-copy over several connections
+  kMultifdZlib,   ///< multifd, compressed with zlib
+  kMultifdZstd,   ///< multifd, compressed with zstd
+  kPostcopy,      ///< switch over at once, then fetch pages on demand and in the background
+  kHybrid,        ///< pre-copy a share of memory, then post-copy the rest
+  kStopAndCopy,   ///< pause, copy everything, resume: QEMU's own pre-copy with the guest stopped
+};
+
+inline constexpr std::array kAllTechniques{
+    Technique::kPrecopy, Technique::kAutoConverge, Technique::kXbzrle,      Technique::kCompress,
+    Technique::kMultifd, Technique::kMultifdZlib,  Technique::kMultifdZstd, Technique::kPostcopy,
+    Technique::kHybrid,  Technique::kStopAndCopy};
+
+[[nodiscard]] std::string_view to_string(Technique technique);
+[[nodiscard]] std::optional<Technique> technique_from_string(std::string_view name);
+
+/// Post-copy splits the guest over two hosts for a while: losing either then loses the VM.
+[[nodiscard]] bool uses_postcopy(Technique technique);
+/// Does it send memory while the guest goes on writing to it (what TCG before QEMU 9 corrupts)?
+[[nodiscard]] bool copies_while_running(Technique technique);
+
+}  // namespace godwit

@@ -1,0 +1,136 @@
+#include "names.h"
+
+#include "godwit/domain/guest_profile.h"
+#include "godwit/domain/hypervisor.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/domain/outcome.h"
+#include "godwit/domain/technique.h"
+
+namespace godwit {
+namespace {
+
+constexpr detail::Names<Technique, 10> kTechniques{{{Technique::kPrecopy, "precopy"},
+                                                    {Technique::kAutoConverge, "auto-converge"},
+                                                    {Technique::kXbzrle, "xbzrle"},
+                                                    {Technique::kCompress, "compress"},
+                                                    {Technique::kMultifd, "multifd"},
+                                                    {Technique::kMultifdZlib, "multifd-zlib"},
+                                                    {Technique::kMultifdZstd, "multifd-zstd"},
+                                                    {Technique::kPostcopy, "postcopy"},
+                                                    {Technique::kHybrid, "hybrid"},
+                                                    {Technique::kStopAndCopy, "stop-and-copy"}}};
+
+constexpr detail::Names<DirtySource, 4> kSources{{{DirtySource::kContentHash, "content-hash"},
+                                                  {DirtySource::kRehearsal, "rehearsal"},
+                                                  {DirtySource::kDirtyBitmap, "dirty-bitmap"},
+                                                  {DirtySource::kDirtyRing, "dirty-ring"}}};
+
+constexpr detail::Names<Intent::Prefer, 4> kPreferences{{{Intent::Prefer::kDowntime, "downtime"},
+                                                         {Intent::Prefer::kTime, "time"},
+                                                         {Intent::Prefer::kBytes, "bytes"},
+                                                         {Intent::Prefer::kGuest, "guest"}}};
+
+constexpr detail::Names<OutcomeStatus, 4> kStatuses{
+    {{OutcomeStatus::kCompleted, "completed"},
+     {OutcomeStatus::kCancelled, "cancelled"},
+     {OutcomeStatus::kFailed, "failed"},
+     {OutcomeStatus::kDidNotConverge, "did_not_converge"}}};
+
+constexpr detail::Names<VmRunsOn, 4> kPlaces{{{VmRunsOn::kSource, "source"},
+                                              {VmRunsOn::kDestination, "destination"},
+                                              {VmRunsOn::kBothPaused, "both_paused"},
+                                              {VmRunsOn::kUnknown, "unknown"}}};
+
+constexpr detail::Names<RunState, 9> kRunStates{{{RunState::kRunning, "running"},
+                                                 {RunState::kPaused, "paused"},
+                                                 {RunState::kPrelaunch, "prelaunch"},
+                                                 {RunState::kInmigrate, "inmigrate"},
+                                                 {RunState::kPostmigrate, "postmigrate"},
+                                                 {RunState::kFinishMigrate, "finish-migrate"},
+                                                 {RunState::kShutdown, "shutdown"},
+                                                 {RunState::kBroken, "broken"},
+                                                 {RunState::kOther, "other"}}};
+
+constexpr detail::Names<MigrationPhase, 11> kPhases{
+    {{MigrationPhase::kNone, "none"},
+     {MigrationPhase::kSetup, "setup"},
+     {MigrationPhase::kActive, "active"},
+     {MigrationPhase::kPreSwitchover, "pre-switchover"},
+     {MigrationPhase::kDevice, "device"},
+     {MigrationPhase::kPostcopyActive, "postcopy-active"},
+     {MigrationPhase::kPostcopyPaused, "postcopy-paused"},
+     {MigrationPhase::kCompleted, "completed"},
+     {MigrationPhase::kCancelling, "cancelling"},
+     {MigrationPhase::kCancelled, "cancelled"},
+     {MigrationPhase::kFailed, "failed"}}};
+
+constexpr detail::Names<Capability, 8> kCapabilities{
+    {{Capability::kEvents, "events"},
+     {Capability::kAutoConverge, "auto-converge"},
+     {Capability::kXbzrle, "xbzrle"},
+     {Capability::kCompress, "compress"},
+     {Capability::kMultifd, "multifd"},
+     {Capability::kPostcopyRam, "postcopy-ram"},
+     {Capability::kPostcopyPreempt, "postcopy-preempt"},
+     {Capability::kPauseBeforeSwitchover, "pause-before-switchover"}}};
+
+}  // namespace
+
+std::string_view to_string(Technique technique) {
+  return detail::name_of(kTechniques, technique);
+}
+std::optional<Technique> technique_from_string(std::string_view name) {
+  return detail::value_of(kTechniques, name);
+}
+
+bool uses_postcopy(Technique technique) {
+  return technique == Technique::kPostcopy || technique == Technique::kHybrid;
+}
+bool copies_while_running(Technique technique) {
+  // Post-copy from the start still sends a first burst before the switch is ordered.
+  return technique != Technique::kStopAndCopy;
+}
+
+std::string_view to_string(DirtySource source) {
+  return detail::name_of(kSources, source);
+}
+std::optional<DirtySource> dirty_source_from_string(std::string_view name) {
+  return detail::value_of(kSources, name);
+}
+
+std::string_view to_string(Intent::Prefer prefer) {
+  return detail::name_of(kPreferences, prefer);
+}
+std::optional<Intent::Prefer> prefer_from_string(std::string_view name) {
+  return detail::value_of(kPreferences, name);
+}
+
+std::string_view to_string(OutcomeStatus status) {
+  return detail::name_of(kStatuses, status);
+}
+std::optional<OutcomeStatus> outcome_status_from_string(std::string_view name) {
+  return detail::value_of(kStatuses, name);
+}
+
+std::string_view to_string(VmRunsOn where) {
+  return detail::name_of(kPlaces, where);
+}
+std::optional<VmRunsOn> vm_runs_on_from_string(std::string_view name) {
+  return detail::value_of(kPlaces, name);
+}
+
+std::string_view to_string(RunState state) {
+  return detail::name_of(kRunStates, state);
+}
+std::string_view to_string(MigrationPhase phase) {
+  return detail::name_of(kPhases, phase);
+}
+bool is_final(MigrationPhase phase) {
+  return phase == MigrationPhase::kCompleted || phase == MigrationPhase::kCancelled ||
+         phase == MigrationPhase::kFailed;
+}
+std::string_view to_string(Capability capability) {
+  return detail::name_of(kCapabilities, capability);
+}
+
+}  // namespace godwit
