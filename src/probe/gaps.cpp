@@ -1,0 +1,40 @@
+#include "godwit/probe/gaps.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "godwit/base/contract.h"
+
+namespace godwit::probe {
+namespace {
+
+Seconds median(std::vector<Seconds> values) {
+  if (values.empty()) return Seconds{0};
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return (*std::max_element(values.begin(), middle) + *middle) / 2;
+}
+
+}  // namespace
+
+GapSummary summarize_gaps(std::span<const TimePoint> arrivals, TimePoint end) {
+  if (arrivals.empty()) contract_failure("gaps between no answers");
+  GapSummary summary{Seconds{0}, Seconds{0}, arrivals.front()};
+  const auto consider = [&summary](TimePoint from, Seconds gap) {
+    if (gap <= summary.longest) return;
+    summary.longest = gap;
+    summary.longest_start = from;
+  };
+  std::vector<Seconds> gaps;
+  gaps.reserve(arrivals.size() - 1);
+  for (std::size_t i = 1; i < arrivals.size(); ++i) {
+    gaps.push_back(arrivals[i] - arrivals[i - 1]);
+    consider(arrivals[i - 1], gaps.back());
+  }
+  consider(arrivals.back(), end - arrivals.back());
+  summary.usual = median(std::move(gaps));
+  return summary;
+}
+
+}  // namespace godwit::probe
