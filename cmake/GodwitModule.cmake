@@ -2,7 +2,8 @@
 #
 # One call makes a module of src/<NAME>/: a static library godwit_<NAME> from *.cpp, with the one
 # include root include/; one test program from tests/*_test.cpp; one fuzz target for each
-# fuzz/*_fuzz.cpp. Files are found on disk, so a test that exists is a test that runs.
+# fuzz/*_fuzz.cpp; one benchmark for each bench/*_bench.cpp. Files are found on disk, so a test that
+# exists is a test that runs.
 # USES must match both layers.toml and the actual #includes: tools/check_layers compares the three.
 find_package(GTest REQUIRED)
 find_package(Threads REQUIRED)
@@ -32,6 +33,15 @@ function(godwit_fuzz MODULE FILE)
   target_link_libraries(${target} PRIVATE godwit_options godwit_${MODULE})
 endfunction()
 
+# Google Benchmark; not a test: `./dev bench` builds and runs them.
+function(godwit_bench MODULE FILE)
+  find_package(benchmark REQUIRED)
+  get_filename_component(name ${FILE} NAME_WE)
+  set(target godwit_${MODULE}_${name})
+  add_executable(${target} ${FILE})
+  target_link_libraries(${target} PRIVATE godwit_options godwit_${MODULE} benchmark::benchmark_main)
+endfunction()
+
 function(godwit_module NAME)
   cmake_parse_arguments(ARG "" "" "USES;LIBS;PRIVATE_LIBS" ${ARGN})
   set(target godwit_${NAME})
@@ -49,7 +59,7 @@ function(godwit_module NAME)
   if(NOT BUILD_TESTING)
     return()
   endif()
-  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.cpp)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/*.cpp)
   if(tests)
     godwit_test(${target}_tests ${tests})
     target_link_libraries(${target}_tests PRIVATE ${target})
@@ -60,5 +70,9 @@ function(godwit_module NAME)
   file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/*_fuzz.cpp)
   foreach(fuzzer IN LISTS fuzzers)
     godwit_fuzz(${NAME} ${fuzzer})
+  endforeach()
+  file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/bench/*_bench.cpp)
+  foreach(bench IN LISTS benches)
+    godwit_bench(${NAME} ${bench})
   endforeach()
 endfunction()

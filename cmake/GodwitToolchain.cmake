@@ -21,8 +21,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside the standard library's inlined code at -O2 (GCC bugs 105329, 105562).
   target_compile_options(godwit_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
 endif()
+# For all targets, the guest's load program too: a program is instrumented as a whole or not at all.
 if(GODWIT_SANITIZE)
-  target_compile_options(godwit_options INTERFACE -fsanitize=${GODWIT_SANITIZE}
-    -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
-  target_link_options(godwit_options INTERFACE -fsanitize=${GODWIT_SANITIZE})
+  add_compile_options(-fsanitize=${GODWIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${GODWIT_SANITIZE})
+endif()
+if(GODWIT_LIBFUZZER)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage feedback from the libraries
 endif()
