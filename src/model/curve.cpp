@@ -1,0 +1,340 @@
+#include "godwit/model/curve.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "godwit/base/quantity.h"
+#include "rounds.h"
+
+namespace godwit::model {
+namespace {
+
+/// All that one prediction needs; lives as long as the call.
+struct Context {
+  const CurveMemory& memory;
+  const CurveOptions& options;
+  const DirtyCurve& curve;
+  Sending sending;
+  MigrationParameters parameters;
+
+  [[nodiscard]] const HostPairConstants& pair() const { return options.pair; }
+};
+
+/// Three ways that a migration may go: less dirtied on a faster link, as likely, more on a slower.
+struct Runs {
+  Run light;
+  Run likely;
+  Run heavy;
+};
+
+// The bounds of a 90 % interval, as places in the threshold's range.
+constexpr double kEarly = 0.05;
+constexpr double kLate = 0.95;
+
+Case light_case(const Context& x) {
+  return {.growth = &x.curve.low(),
+          .speed = 1 + x.pair().rate_error.value(),
+          .phase = kEarly,
+          .data_at_end = x.memory.data / x.memory.ram};
+}
+/// The last pages of RAM hold data: kernels allocate what they need early from the top, and keep
+/// it.
+Case likely_case(const Context& x) {
+  return {.growth = &x.curve.likely(), .speed = 1, .phase = 0.5, .data_at_end = 1};
+}
+Case heavy_case(const Context& x) {
+  return {.growth = &x.curve.high(),
+          .speed = 1 - x.pair().rate_error.value(),
+          .phase = kLate,
+          .data_at_end = 1};
+}
+
+template <class T>
+Interval<T> ordered(T low, T likely, T high) {
+  return {.p50 = likely, .p05 = std::min(low, likely), .p95 = std::max(high, likely)};
+}
+
+template <class T>
+Interval<T> operator+(const Interval<T>& a, const Interval<T>& b) {
+  return {.p50 = a.p50 + b.p50, .p05 = a.p05 + b.p05, .p95 = a.p95 + b.p95};
+}
+
+Bytes to_bytes(double bytes) {
+  return Bytes(static_cast<std::int64_t>(std::llround(bytes)));
+}
+
+/// A case that does not end within the time limit is cut there.
+double seconds_of(const Run& run, const Context& x) {
+  return run.converges ? run.seconds : x.options.max_time.count();
+}
+double stream_of(const Run& run, const Context& x) {
+  return run.converges ? run.stream : x.sending.rate * x.options.max_time.count();
+}
+
+void fill_cost(const Context& x, const Runs& runs, TechniquePrediction& out) {
+  out.total_time = ordered(Seconds(seconds_of(runs.light, x)), Seconds(runs.likely.seconds),
+                           Seconds(seconds_of(runs.heavy, x))) +
+                   x.pair().overhead;
+  out.transferred = ordered(to_bytes(stream_of(runs.light, x)), to_bytes(runs.likely.stream),
+                            to_bytes(stream_of(runs.heavy, x)));
+}
+
+/// Downtime by kind from what is sent while the guest stands still.
+void fill_downtime(const Context& x, const Interval<Seconds>& ram, DowntimePrediction& out) {
+  const Interval<Seconds> stopped = ram + x.pair().device_state;
+  const Seconds queued(x.pair().sender_queue.as_double() / x.sending.switch_rate);
+  const Seconds sent_early = std::max(Seconds(0), ram.p05 - queued);
+  out.qemu = Interval<Seconds>{
+      .p50 = stopped.p50, .p05 = sent_early + x.pair().device_state.p05, .p95 = stopped.p95};
+  out.events = stopped + x.pair().resume;
+  out.probe = stopped + x.pair().client;
+}
+
+/// Time to send what is left with the guest stopped.
+Interval<Seconds> switchover_time(const Context& x, const Runs& runs) {
+  const double factor = header_factor(x.memory);
+  const auto time = [&](const Run& run, double speed) {
+    const double left = run.converges ? run.left : x.sending.threshold;
+    return Seconds(left * factor / (x.sending.switch_rate * speed));
+  };
+  const double error = x.pair().rate_error.value();
+  const Seconds light = time(runs.light, 1 + error);
+  const Seconds likely = time(runs.likely, 1);
+  const Seconds heavy = time(runs.heavy, 1 - error);
+  return ordered(std::min(light, heavy), likely, std::max(light, heavy));
+}
+
+std::string allowance(const Context& x) {
+  return fmt::format("the limit of {} allows {}", human(*x.parameters.downtime_limit),
+                     human(to_bytes(x.sending.threshold)));
+}
+
+std::string why_not(const Context& x, const Run& run) {
+  const std::string rate = human(BytesPerSecond(x.sending.rate));
+  if (run.seconds > x.options.max_time.count()) {
+    return fmt::format("sending {} at {} takes longer than the {} allowed",
+                       human(to_bytes(run.stream)), rate, human(x.options.max_time));
+  }
+  const std::string dirtied = fmt::format(
+      "the guest dirties {} during the {} that sending takes at {}, and {}",
+      human(to_bytes(run.dirtied)), human(Seconds(run.pass_seconds)), rate, allowance(x));
+  if (run.stuck) return dirtied;
+  return fmt::format("{}: it would take longer than {}", dirtied, human(x.options.max_time));
+}
+
+std::string rounds_text(int passes) {
+  return passes == 1 ? std::string("one round") : fmt::format("{} rounds", passes);
+}
+
+void fill_precopy(const Context& x, const Runs& runs, TechniquePrediction& out) {
+  out.converges = true;
+  fill_cost(x, runs, out);
+  fill_downtime(x, switchover_time(x, runs), out.downtime);
+  out.why = fmt::format("after {} {} are left, and {}", rounds_text(runs.likely.passes),
+                        human(to_bytes(runs.likely.left)), allowance(x));
+  if (!runs.heavy.converges) {
+    out.why += "; it may fail to converge if the guest writes a little more than it did";
+  }
+}
+
+void predict_precopy(const Context& x, TechniquePrediction& out) {
+  const auto run = [&x](const Case& c, std::vector<PredictedRound>* rounds) {
+    return run_precopy(x.memory, x.options, x.sending, c, rounds);
+  };
+  out.rounds.reserve(16);
+  Runs runs;
+  runs.likely = run(likely_case(x), &out.rounds);
+  if (!runs.likely.converges) {
+    out.why = why_not(x, runs.likely);
+    out.rounds.clear();
+    return;
+  }
+  runs.light = run(light_case(x), nullptr);
+  runs.heavy = run(heavy_case(x), nullptr);
+  fill_precopy(x, runs, out);
+}
+
+/// Outage of a guest that post-copy moved. It answers after a number of page faults in sequence,
+/// each of which waits behind the sender's queue; at most until everything has arrived.
+Interval<Seconds> postcopy_outage(const Context& x, double share, const Runs& runs) {
+  const HostPairConstants& pair = x.pair();
+  const double queue_seconds = pair.sender_queue.as_double() / x.sending.postcopy_rate;
+  const auto outage = [&](double at_once, double after_pass, const Run& run) {
+    const double faults = at_once + std::min(share, 1.0) * (after_pass - at_once);
+    return Seconds(std::min(faults * queue_seconds, run.remote_seconds));
+  };
+  return ordered(outage(pair.faults_at_once.p05, pair.faults_after_pass.p05, runs.light),
+                 outage(pair.faults_at_once.p50, pair.faults_after_pass.p50, runs.likely),
+                 outage(pair.faults_at_once.p95, pair.faults_after_pass.p95, runs.heavy)) +
+         pair.client;
+}
+
+void predict_postcopy(const Context& x, TechniquePrediction& out) {
+  const double share = x.parameters.precopy_share->value();
+  const auto run = [&x, share](const Case& c, std::vector<PredictedRound>* rounds) {
+    return run_postcopy(x.memory, x.options, x.sending, c, share, rounds);
+  };
+  Runs runs;
+  runs.likely = run(likely_case(x), &out.rounds);
+  if (!runs.likely.converges) {
+    out.why = why_not(x, runs.likely);
+    out.rounds.clear();
+    return;
+  }
+  runs.light = run(light_case(x), nullptr);
+  runs.heavy = run(heavy_case(x), nullptr);
+  if (!runs.likely.postcopied) {
+    fill_precopy(x, runs, out);
+    out.why += ": pre-copy ends by itself before post-copy would begin";
+    return;
+  }
+  out.converges = true;
+  fill_cost(x, runs, out);
+  out.downtime.qemu = x.pair().postcopy_stop;
+  out.downtime.events = x.pair().postcopy_stop + x.pair().resume;
+  out.downtime.probe = postcopy_outage(x, share, runs);
+  out.why =
+      fmt::format("after {} the guest runs on the destination, and {} follow within {}",
+                  human(Seconds(runs.likely.seconds - runs.likely.remote_seconds)),
+                  human(to_bytes(runs.likely.left)), human(Seconds(runs.likely.remote_seconds)));
+}
+
+/// The guest is paused, then QEMU's pre-copy runs over memory that nobody writes. QEMU reports only
+/// its own stop as downtime (what is left when the threshold is met); the guest and its clients see
+/// all of it.
+void predict_stopped(const Context& x, TechniquePrediction& out) {
+  const double stream = full_stream(x.memory);
+  const double error = x.pair().rate_error.value();
+  const auto run = [&](Case c, double speed, std::vector<PredictedRound>* rounds) {
+    const Growth still({{}, {1, 0, 0}}, {}, x.memory.ram, 1);
+    c.growth = &still;
+    c.speed = speed;
+    return run_precopy(x.memory, x.options, x.sending, c, rounds);
+  };
+  const Runs runs{run(light_case(x), 1 + error, nullptr), run(likely_case(x), 1, &out.rounds),
+                  run(heavy_case(x), 1 - error, nullptr)};
+  if (!runs.likely.converges) {
+    out.why = why_not(x, runs.likely);
+    out.rounds.clear();
+    return;
+  }
+  out.converges = true;
+  fill_cost(x, runs, out);
+  fill_downtime(x, switchover_time(x, runs), out.downtime);
+  const Interval<Seconds> all = ordered(Seconds(runs.light.seconds), Seconds(runs.likely.seconds),
+                                        Seconds(seconds_of(runs.heavy, x)));
+  const Interval<Seconds> stopped = all + x.pair().device_state;
+  out.downtime.events = stopped + x.pair().resume;
+  out.downtime.probe = stopped + x.pair().client;
+  out.slowdown = Interval<Ratio>{Ratio(1), Ratio(1), Ratio(1)};
+  out.why = fmt::format(
+      "the guest stands still while {} are sent at {}; QEMU calls only the last "
+      "part of it downtime",
+      human(to_bytes(stream)), human(BytesPerSecond(x.sending.rate)));
+}
+
+Result<void> check(const MigrationParameters& parameters) {
+  const auto bad = [](const char* what, const char* remedy) {
+    return fail(ErrorCode::kBadInput, what, remedy);
+  };
+  for (const auto& rate : {parameters.max_bandwidth, parameters.avail_switchover_bandwidth}) {
+    if (rate && !(rate->value() > 0 && std::isfinite(rate->value()))) {
+      return bad("a bandwidth must be more than 0", "give a rate such as 50MB/s");
+    }
+  }
+  if (parameters.max_postcopy_bandwidth && !(parameters.max_postcopy_bandwidth->value() >= 0)) {
+    return bad("a post-copy bandwidth cannot be negative", "give a rate, or 0 for no limit");
+  }
+  if (parameters.downtime_limit && !(*parameters.downtime_limit > Seconds(0))) {
+    return bad("the downtime limit must be more than 0", "give a time such as 300ms");
+  }
+  if (parameters.precopy_share &&
+      !(parameters.precopy_share->value() >= 0 && parameters.precopy_share->value() <= 1)) {
+    return bad("the share sent by pre-copy must be between 0 and 1", "give a share such as 0.5");
+  }
+  return {};
+}
+
+MigrationParameters assumed(Technique technique, const MigrationParameters& given,
+                            const Link& link) {
+  MigrationParameters all = given;
+  all.max_bandwidth = given.max_bandwidth.value_or(link.rate);
+  all.downtime_limit = given.downtime_limit.value_or(kDefaultDowntimeLimit);
+  if (technique == Technique::kPostcopy) all.precopy_share = given.precopy_share.value_or(Ratio(0));
+  if (technique == Technique::kHybrid) all.precopy_share = given.precopy_share.value_or(Ratio(1));
+  return all;
+}
+
+Sending sending_of(const MigrationParameters& parameters, const Link& link, Seconds window) {
+  Sending s;
+  s.switch_rate = link.rate.value();
+  s.rate = std::min(parameters.max_bandwidth->value(), s.switch_rate);
+  const BytesPerSecond postcopy = parameters.max_postcopy_bandwidth.value_or(BytesPerSecond(0));
+  s.postcopy_rate =
+      postcopy.value() > 0 ? std::min(postcopy.value(), s.switch_rate) : s.switch_rate;
+  const double counted =
+      parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(s.rate)).value();
+  s.threshold = counted * parameters.downtime_limit->count();
+  s.window = window.count();
+  return s;
+}
+
+}  // namespace
+
+bool curve_predicts(Technique technique) {
+  return technique == Technique::kPrecopy || technique == Technique::kPostcopy ||
+         technique == Technique::kHybrid || technique == Technique::kStopAndCopy;
+}
+
+CurvePredictor::CurvePredictor(const CurveMemory& memory, const Link& link,
+                               const CurveOptions& options, DirtyCurve curve)
+    : memory_(memory), link_(link), options_(options), curve_(std::move(curve)) {}
+
+Result<CurvePredictor> CurvePredictor::make(const GuestProfile& profile, const Link& link,
+                                            const CurveOptions& options) {
+  if (!(link.rate.value() > 0 && std::isfinite(link.rate.value()))) {
+    return fail(ErrorCode::kBadInput, "the link has no rate", "give one, such as --link 50MB/s");
+  }
+  const double zero = profile.zero_share.value();
+  if (!(zero >= 0 && zero <= 1)) {
+    return fail(ErrorCode::kBadInput, "the profile's share of zero pages is not between 0 and 1",
+                "take the profile again: godwit profile VM");
+  }
+  if (!(options.max_time > Seconds(0))) {
+    return fail(ErrorCode::kBadInput, "the time limit must be more than 0",
+                "give a time such as 120s");
+  }
+  GODWIT_TRY(DirtyCurve curve, DirtyCurve::from_profile(profile, options.activity));
+  CurveMemory memory;
+  memory.ram = profile.ram.as_double();
+  memory.page = profile.page_size.bytes().as_double();
+  memory.data = memory.ram * (1 - zero);
+  memory.zero_pages = memory.ram * zero / memory.page;
+  return CurvePredictor(memory, link, options, std::move(curve));
+}
+
+Result<TechniquePrediction> CurvePredictor::predict(Technique technique,
+                                                    const MigrationParameters& parameters) const {
+  if (!curve_predicts(technique)) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} cannot be predicted yet", to_string(technique)),
+                "predict one of precopy, postcopy, hybrid, stop-and-copy");
+  }
+  GODWIT_CHECK_OK(check(parameters));
+  TechniquePrediction out;
+  out.technique = technique;
+  out.model = "curve";
+  out.parameters = assumed(technique, parameters, link_);
+  const Context context{memory_, options_, curve_,
+                        sending_of(out.parameters, link_, options_.pair.window), out.parameters};
+  if (technique == Technique::kPrecopy) predict_precopy(context, out);
+  if (uses_postcopy(technique)) predict_postcopy(context, out);
+  if (technique == Technique::kStopAndCopy) predict_stopped(context, out);
+  return out;
+}
+
+}  // namespace godwit::model

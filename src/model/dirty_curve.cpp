@@ -1,0 +1,202 @@
+#include "godwit/model/dirty_curve.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+namespace godwit::model {
+namespace {
+
+using Knot = Growth::Knot;
+
+/// Slope at an end of a monotone cubic from the two nearest segments, limited so that the curve
+/// cannot fall (three times the segment's slope: Fritsch and Carlson's bound).
+double end_slope(double h0, double h1, double d0, double d1) {
+  return std::clamp(((2 * h0 + h1) * d0 - h0 * d1) / (h0 + h1), 0.0, 3 * d0);
+}
+
+void set_slopes(std::vector<Knot>& k) {
+  const std::size_t n = k.size();
+  const auto h = [&k](std::size_t i) { return k[i + 1].seconds - k[i].seconds; };
+  const auto d = [&k, &h](std::size_t i) { return (k[i + 1].bytes - k[i].bytes) / h(i); };
+  if (n == 2) {
+    k[0].slope = k[1].slope = d(0);
+    return;
+  }
+  for (std::size_t i = 1; i + 1 < n; ++i) {
+    const double before = d(i - 1);
+    const double after = d(i);
+    if (before <= 0 || after <= 0) {
+      k[i].slope = 0;
+      continue;
+    }
+    // weighted harmonic mean: stays below three times either slope
+    const double w1 = 2 * h(i) + h(i - 1);
+    const double w2 = h(i) + 2 * h(i - 1);
+    k[i].slope = (w1 + w2) / (w1 / before + w2 / after);
+  }
+  k[0].slope = end_slope(h(0), h(1), d(0), d(1));
+  k[n - 1].slope = end_slope(h(n - 2), h(n - 3), d(n - 2), d(n - 3));
+}
+
+/// Cubic Hermite between two knots, u = 0...1.
+double hermite(const Knot& a, const Knot& b, double u) {
+  const double h = b.seconds - a.seconds;
+  const double rise = b.bytes - a.bytes;
+  const double c2 = 3 * rise - h * (2 * a.slope + b.slope);
+  const double c3 = h * (a.slope + b.slope) - 2 * rise;
+  return a.bytes + u * (h * a.slope + u * (c2 + u * c3));
+}
+
+/// Where the cubic reaches `bytes`: bisection, as it never falls. 40 halvings: 1e-12 of a segment.
+double invert_hermite(const Knot& a, const Knot& b, double bytes) {
+  double low = 0;
+  double high = 1;
+  for (int i = 0; i < 40; ++i) {
+    const double middle = (low + high) / 2;
+    (hermite(a, b, middle) < bytes ? low : high) = middle;
+  }
+  return a.seconds + (b.seconds - a.seconds) * (low + high) / 2;
+}
+
+/// The likely tail: see DirtyCurve. With y = exp(-decay * T / 4), mean slopes s1 over (T/4, T/2)
+/// and s2 over (T/2, T) of an exponential give s2 / s1 = y (1 + y) / 2.
+Tail likely_tail(const Growth& curve, double last) {
+  const double quarter = curve.bytes_at(last / 4);
+  const double half = curve.bytes_at(last / 2);
+  const double full = curve.bytes_at(last);
+  const double s1 = (half - quarter) / (last / 4);
+  const double s2 = (full - half) / (last / 2);
+  if (s2 <= 0) return {};
+  if (s2 >= s1) return {.saturation = 0, .decay = 0, .slope = s2};
+  const double y = (std::sqrt(1 + 8 * s2 / s1) - 1) / 2;
+  return {.saturation = (full - half) * y * y / (1 - y * y),
+          .decay = -4 * std::log(y) / last,
+          .slope = s2};
+}
+
+/// Takes one of the three values of each point; never falling, and within RAM.
+std::vector<Knot> knots_of(const GuestProfile& profile, Bytes DirtyPoint::*value) {
+  std::vector<Knot> knots{{}};
+  knots.reserve(profile.dirty_curve.size() + 1);
+  for (const DirtyPoint& point : profile.dirty_curve) {
+    const double bytes = std::min((point.*value).as_double(), profile.ram.as_double());
+    knots.push_back({point.window.count(), std::max(bytes, knots.back().bytes), 0});
+  }
+  return knots;
+}
+
+Result<void> check(const GuestProfile& profile, const Interval<double>& activity) {
+  const auto bad = [](std::string what) {
+    return fail(ErrorCode::kBadInput, std::move(what), "take the profile again: godwit profile VM");
+  };
+  if (profile.ram <= Bytes(0)) return bad("the profile says that the VM has no RAM");
+  if (profile.dirty_curve.empty()) return bad("the profile has no dirty curve");
+  if (!(activity.p05 > 0 && activity.p05 <= activity.p50 && activity.p50 <= activity.p95)) {
+    return bad("the activity forecast is no interval");
+  }
+  Seconds before{};
+  for (const DirtyPoint& point : profile.dirty_curve) {
+    if (!(point.window > before) || !std::isfinite(point.window.count())) {
+      return bad(
+          fmt::format("the dirty curve's windows do not ascend at {} s", point.window.count()));
+    }
+    if (point.low < Bytes(0) || point.low > point.unique || point.unique > point.high) {
+      return bad(fmt::format("the dirty curve has no order low <= unique <= high at {} s",
+                             point.window.count()));
+    }
+    before = point.window;
+  }
+  return {};
+}
+
+}  // namespace
+
+Growth::Growth(std::vector<Knot> knots, Tail tail, double ceiling_bytes, double speed)
+    : knots_(std::move(knots)), tail_(tail), ceiling_(ceiling_bytes), speed_(speed) {
+  set_slopes(knots_);
+}
+
+double Growth::bytes_at(double seconds) const {
+  return std::min(raw(seconds * speed_), ceiling_);
+}
+
+double Growth::raw(double t) const {
+  if (t <= 0) return 0;
+  const Knot& last = knots_.back();
+  if (t >= last.seconds) {
+    const double beyond = t - last.seconds;
+    return last.bytes + (tail_.decay > 0 ? -tail_.saturation * std::expm1(-tail_.decay * beyond)
+                                         : tail_.slope * beyond);
+  }
+  std::size_t i = 1;
+  while (knots_[i].seconds <= t) ++i;  // a dozen knots: faster than a binary search
+  const Knot& a = knots_[i - 1];
+  const Knot& b = knots_[i];
+  return hermite(a, b, (t - a.seconds) / (b.seconds - a.seconds));
+}
+
+double Growth::seconds_at(double bytes) const {
+  if (bytes <= 0) return 0;
+  if (bytes > ceiling_) return kForever;
+  if (bytes > knots_.back().bytes) return tail_seconds(bytes);
+  std::size_t i = 1;
+  while (knots_[i].bytes < bytes) ++i;
+  return invert_hermite(knots_[i - 1], knots_[i], bytes) / speed_;
+}
+
+double Growth::tail_seconds(double bytes) const {
+  const Knot& last = knots_.back();
+  const double growth = bytes - last.bytes;
+  double beyond = kForever;
+  if (tail_.decay > 0) {
+    if (growth < tail_.saturation) beyond = -std::log1p(-growth / tail_.saturation) / tail_.decay;
+  } else if (tail_.slope > 0) {
+    beyond = growth / tail_.slope;
+  }
+  return std::min(kForever, (last.seconds + beyond) / speed_);
+}
+
+DirtyCurve::DirtyCurve(Growth likely, Growth low, Growth high)
+    : likely_(std::move(likely)), low_(std::move(low)), high_(std::move(high)) {}
+
+Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile,
+                                            Interval<double> activity) {
+  GODWIT_CHECK_OK(check(profile, activity));
+  const double ram = profile.ram.as_double();
+  const double last = profile.dirty_curve.back().window.count();
+  const std::vector<Knot> knots = knots_of(profile, &DirtyPoint::unique);
+  const Tail tail = likely_tail(Growth(knots, {}, ram, 1), last);
+  const Tail slow{tail.saturation / 2, tail.decay, tail.slope / 2};
+  // the upper bound's slope rises with its last point, as both come from the same sample
+  const double measured = profile.dirty_curve.back().unique.as_double();
+  const double above = measured > 0 ? profile.dirty_curve.back().high.as_double() / measured : 1.0;
+  const Tail straight{0, 0, tail.slope * above};
+  return DirtyCurve(Growth(knots, tail, ram, activity.p50),
+                    Growth(knots_of(profile, &DirtyPoint::low), slow, ram, activity.p05),
+                    Growth(knots_of(profile, &DirtyPoint::high), straight, ram, activity.p95));
+}
+
+Interval<Bytes> DirtyCurve::within(Seconds window) const {
+  const double t = window.count();
+  const auto at = [t](const Growth& growth) {
+    return Bytes(static_cast<std::int64_t>(std::llround(growth.bytes_at(t))));
+  };
+  const Bytes likely = at(likely_);
+  // cubics through ordered points may cross between them by a sliver
+  return {.p50 = likely, .p05 = std::min(at(low_), likely), .p95 = std::max(at(high_), likely)};
+}
+
+Bytes uniform_writer(Bytes working_set, BytesPerSecond rate, Seconds window) {
+  const double share = -std::expm1(-rate.value() * window.count() / working_set.as_double());
+  return working_set * Ratio(share);
+}
+
+Bytes sequential_writer(Bytes working_set, BytesPerSecond rate, Seconds window) {
+  return std::min(working_set, rate * window);
+}
+
+}  // namespace godwit::model
