@@ -24,7 +24,7 @@
 namespace godwit::guest {
 namespace {
 
-constexpr std::int64_t kSliceNs = 5 * kNsPerMs;
+constexpr std::int64_t kSliceNs = 10 * kNsPerMs;
 // Contents repeat from boot to boot: two runs of one load differ as little as can be.
 constexpr std::uint64_t kFillSeed = 1;
 constexpr std::uint64_t kPickSeed = 2;
@@ -45,7 +45,9 @@ struct Options {
   std::int64_t end_ns = std::numeric_limits<std::int64_t>::max();
 };
 
-bool at_end(const Options& options) { return stop_asked != 0 || now_ns() >= options.end_ns; }
+bool at_end(const Options& options) {
+  return stop_asked != 0 || now_ns() >= options.end_ns;
+}
 
 [[noreturn]] void exit_with_usage(const std::string& error) {
   std::fprintf(stderr, "guest-load: %s\n%s", error.c_str(), kUsage.data());
@@ -108,7 +110,7 @@ class Writer {
  private:
   void run_open_loop(std::int64_t bytes_per_s) {
     Pacer pacer(bytes_per_s, now_ns());
-    Beat beat(now_ns(), kSliceNs);
+    const Beat beat(kSliceNs);
     while (!at_end(options_)) {
       // Not as one burst: what is owed is asked for anew every few pages, so that a rate near the
       // machine's limit neither overshoots its end nor works off what is dropped meanwhile.

@@ -22,7 +22,9 @@ constexpr std::string_view kUnitNames = "B, kB, MB, GB, KiB, MiB or GiB";
 // Enough for any guest, and far from overflow wherever pages are multiplied.
 constexpr std::int64_t kMaxBytes = 1LL << 46;
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -193,8 +195,12 @@ class Parser {
 
 }  // namespace
 
-ParsedLoad parse_load_spec(std::string_view text) { return Parser().run(text); }
+ParsedLoad parse_load_spec(std::string_view text) {
+  return Parser().run(text);
+}
 
-std::int64_t pages_for(std::int64_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes; }
+std::int64_t pages_for(std::int64_t bytes) {
+  return (bytes + kPageBytes - 1) / kPageBytes;
+}
 
 }  // namespace godwit::guest

@@ -35,6 +35,8 @@ bool LineBuffer::offer(std::string line) {
   return true;
 }
 
-std::string_view LineBuffer::pending() const { return std::string_view(line_).substr(offset_); }
+std::string_view LineBuffer::pending() const {
+  return std::string_view(line_).substr(offset_);
+}
 
 }  // namespace godwit::guest

@@ -39,7 +39,7 @@ Reporter::~Reporter() {
 
 void Reporter::run(const std::stop_token& stop, Telemetry& telemetry) {
   prefer_this_thread();
-  Beat beat(now_ns(), kReportNs);
+  const Beat beat(kReportNs);
   while (!stop.stop_requested()) {
     send(telemetry);
     beat.wait_next();

@@ -7,7 +7,7 @@ namespace godwit::guest {
 
 void run_ticker(const std::stop_token& stop, Telemetry& telemetry, bool count_as_work) {
   prefer_this_thread();
-  Beat beat(now_ns(), kTickNs);
+  const Beat beat(kTickNs);
   while (!stop.stop_requested()) {
     telemetry.gaps.tick(now_ns());
     if (count_as_work) telemetry.work.fetch_add(1, std::memory_order_relaxed);

@@ -10,7 +10,7 @@
 namespace godwit::guest {
 
 // README says what this period costs, and why it is not shorter.
-inline constexpr std::int64_t kTickNs = 5 * kNsPerMs;
+inline constexpr std::int64_t kTickNs = 10 * kNsPerMs;
 
 // Ticks until told to stop; with `count_as_work`, every tick is one unit of work.
 void run_ticker(const std::stop_token& stop, Telemetry& telemetry, bool count_as_work);

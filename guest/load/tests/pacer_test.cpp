@@ -17,7 +17,9 @@ std::int64_t do_all(Pacer& pacer, std::int64_t now) {
   return owed;
 }
 
-TEST(Pacer, OwesNothingAtTheStart) { EXPECT_EQ(Pacer(kPagePerMs, kStart).owed(kStart), 0); }
+TEST(Pacer, OwesNothingAtTheStart) {
+  EXPECT_EQ(Pacer(kPagePerMs, kStart).owed(kStart), 0);
+}
 
 TEST(Pacer, OwesWhatFellDue) {
   Pacer pacer(kPagePerMs, kStart);
