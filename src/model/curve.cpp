@@ -113,6 +113,10 @@ std::string allowance(const Context& x) {
                      human(to_bytes(x.sending.threshold)));
 }
 
+std::string rounds_text(int passes) {
+  return passes == 1 ? std::string("one round") : fmt::format("{} rounds", passes);
+}
+
 std::string why_not(const Context& x, const Run& run) {
   const std::string rate = human(BytesPerSecond(x.sending.rate));
   if (run.seconds > x.options.max_time.count()) {
@@ -122,12 +126,9 @@ std::string why_not(const Context& x, const Run& run) {
   const std::string dirtied = fmt::format(
       "the guest dirties {} during the {} that sending takes at {}, and {}",
       human(to_bytes(run.dirtied)), human(Seconds(run.pass_seconds)), rate, allowance(x));
-  if (run.stuck) return dirtied;
-  return fmt::format("{}: it would take longer than {}", dirtied, human(x.options.max_time));
-}
-
-std::string rounds_text(int passes) {
-  return passes == 1 ? std::string("one round") : fmt::format("{} rounds", passes);
+  if (run.dirtied >= x.sending.threshold) return dirtied;
+  return fmt::format("{} are still dirty after {}: {}", human(to_bytes(run.left)),
+                     rounds_text(run.passes), dirtied);
 }
 
 void fill_precopy(const Context& x, const Runs& runs, TechniquePrediction& out) {

@@ -122,10 +122,8 @@ Run run_precopy(const CurveMemory& memory, const CurveOptions& options, const Se
     const bool bad =
         steady && above && hopeless(run, s, before, dirty.all(), max_seconds - run.seconds);
     hopeless_passes = bad ? hopeless_passes + 1 : 0;
-    if (hopeless_passes == 2) {
-      run.stuck = dirty.all() >= before * (1 - 1e-3);
-      return run;
-    }
+    run.left = dirty.all();
+    if (hopeless_passes == 2) return run;
   }
   run.left = dirty.all();
   const double last = run.left * factor;

@@ -29,12 +29,11 @@ struct Case {
 
 struct Run {
   bool converges = false;
-  bool stuck = false;       ///< passes no longer shrink: it would go on for ever
   bool postcopied = false;  ///< ended by post-copy, not by pre-copy's switchover
   int passes = 0;
   double seconds = 0;  ///< sending, the stop included
   double stream = 0;
-  double left = 0;            ///< memory sent with the guest stopped, or by post-copy
+  double left = 0;            ///< memory still to send when the passes ended
   double remote_seconds = 0;  ///< post-copy phase: the guest runs on the destination
   double pass_seconds = 0;    ///< of the last pass, and what was dirtied in it
   double dirtied = 0;

@@ -1,0 +1,339 @@
+#include "godwit/advise/advise.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "godwit/base/quantity.h"
+#include "godwit/forecast/ewma.h"
+
+namespace godwit::advise {
+namespace {
+
+using model::CurvePredictor;
+
+// Downtime limits that are tried, ascending: what operators set (20 ms ... 2 s; QEMU's own 300 ms).
+constexpr std::array kDowntimeLimits{Seconds(0.02), Seconds(0.05), Seconds(0.1), Seconds(0.2),
+                                     Seconds(0.3),  Seconds(0.5),  Seconds(1.0), Seconds(2.0)};
+// How long a migration may take to be named as the nearest possible one.
+constexpr Seconds kPatience(3600);
+constexpr std::array kPredictable{Technique::kPrecopy, Technique::kPostcopy, Technique::kHybrid,
+                                  Technique::kStopAndCopy};
+
+/// The guest's activity as an interval around what was observed, from how much its consecutive
+/// equal intervals vary. (1, 1, 1) where the profile has too few of them to say.
+Interval<double> activity_of(const GuestProfile& profile) {
+  constexpr std::size_t kFewest = 8;
+  const auto& series = profile.dirty_series;
+  if (series.size() < kFewest) return {1, 1, 1};
+  std::vector<double> rates;
+  rates.reserve(series.size());
+  for (const DirtyPoint& point : series) {
+    const double ratio = point.window / series.front().window;
+    if (!(ratio > 0.8 && ratio < 1.25)) return {1, 1, 1};
+    rates.push_back(point.unique.as_double() / point.window.count());
+  }
+  const auto forecast = forecast::forecast_ewma(rates, rates.size(), rates.size());
+  if (!forecast || !(forecast->mean.p50 > 0)) return {1, 1, 1};
+  // the level itself is in the dirty curve already; a guest rarely lives 4 times faster for long
+  const auto relative = [&](double bound) { return bound / forecast->mean.p50; };
+  return {.p50 = 1,
+          .p05 = std::max(0.25, relative(forecast->mean.p05)),
+          .p95 = std::min(4.0, relative(forecast->mean.p95))};
+}
+
+struct Candidate {
+  TechniquePrediction prediction;
+  bool sure = true;  ///< converges also if the guest writes as much as the interval's upper bound
+};
+
+Seconds outage(const TechniquePrediction& p) {
+  return p.downtime.probe->p95;
+}
+
+/// One limit of an intent: what a candidate needs of it.
+struct Need {
+  std::string_view flag;
+  double value = 0;
+  std::optional<double> allowed;
+};
+
+Seconds time_limit(const Intent& intent) {
+  return intent.max_time.value_or(model::CurveOptions{}.max_time);
+}
+
+std::array<Need, 4> needs(const TechniquePrediction& p, const Intent& intent) {
+  const auto seconds = [](const std::optional<Seconds>& s) {
+    return s ? std::optional<double>(s->count()) : std::nullopt;
+  };
+  return {
+      Need{"--max-downtime", outage(p).count(), seconds(intent.max_downtime)},
+      Need{"--max-time", p.total_time->p50.count(), time_limit(intent).count()},
+      Need{"--max-bytes", p.transferred->p50.as_double(),
+           intent.max_bytes ? std::optional<double>(intent.max_bytes->as_double()) : std::nullopt},
+      Need{"--max-slowdown", p.slowdown ? p.slowdown->p50.value() : 0,
+           intent.max_slowdown ? std::optional<double>(intent.max_slowdown->value())
+                               : std::nullopt}};
+}
+
+/// 0 when all limits are kept; else how far they must be relaxed, as the sum of logarithms.
+double excess(const TechniquePrediction& p, const Intent& intent) {
+  double sum = 0;
+  for (const Need& need : needs(p, intent)) {
+    if (!need.allowed || need.value <= *need.allowed) continue;
+    sum += std::log(need.value / std::max(*need.allowed, 1e-9));
+  }
+  return sum;
+}
+
+/// Time in which the guest stands still or waits for pages.
+double disturbed_seconds(const TechniquePrediction& p) {
+  const bool remote = uses_postcopy(p.technique) && p.downtime.qemu && !p.rounds.empty() &&
+                      p.downtime.probe->p50 > p.downtime.events->p50;
+  return p.downtime.probe->p50.count() + (remote ? p.rounds.back().duration.count() : 0);
+}
+
+double cost(const TechniquePrediction& p, Intent::Prefer prefer) {
+  switch (prefer) {
+    case Intent::Prefer::kTime:
+      return p.total_time->p50.count();
+    case Intent::Prefer::kBytes:
+      return p.transferred->p50.as_double();
+    case Intent::Prefer::kGuest:
+      return disturbed_seconds(p);
+    case Intent::Prefer::kDowntime:
+      break;
+  }
+  return p.downtime.probe->p50.count();
+}
+
+/// Differences below this share are below what a prediction can tell apart.
+constexpr double kSame = 0.02;
+
+bool better(const Candidate& a, const Candidate& b, Intent::Prefer prefer) {
+  if (a.sure != b.sure) return a.sure;
+  const double ca = cost(a.prediction, prefer);
+  const double cb = cost(b.prediction, prefer);
+  if (std::abs(ca - cb) > kSame * std::max(ca, cb)) return ca < cb;
+  const auto rest = [](const TechniquePrediction& p) {
+    return std::pair(p.downtime.probe->p50, p.total_time->p50);
+  };
+  return rest(a.prediction) < rest(b.prediction);
+}
+
+bool excluded(const TechniquePrediction& p, const Intent& intent) {
+  return !p.converges || (intent.no_postcopy && uses_postcopy(p.technique));
+}
+
+/// A case that was cut at the time limit shows as an upper bound beyond it.
+bool is_sure(const TechniquePrediction& p, Seconds max_time) {
+  return p.total_time->p95 <= max_time;
+}
+
+Result<void> check(const Question& question) {
+  for (const Technique technique : question.techniques) {
+    if (model::curve_predicts(technique)) continue;
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} cannot be predicted yet", to_string(technique)),
+                "predict one of precopy, postcopy, hybrid, stop-and-copy");
+  }
+  const Intent& intent = question.intent;
+  const bool times = (!intent.max_downtime || *intent.max_downtime > Seconds(0)) &&
+                     (!intent.max_time || *intent.max_time > Seconds(0));
+  const bool rest = (!intent.max_bytes || *intent.max_bytes > Bytes(0)) &&
+                    (!intent.max_slowdown || intent.max_slowdown->value() >= 0);
+  if (times && rest) return {};
+  return fail(ErrorCode::kBadInput, "a limit of the intent is 0 or negative",
+              "give a limit above 0, or leave it out");
+}
+
+Result<std::vector<Candidate>> candidates_of(const Question& question,
+                                             const CurvePredictor& predictor,
+                                             const std::vector<TechniquePrediction>& defaults) {
+  const Seconds max_time = time_limit(question.intent);
+  std::vector<Candidate> all;
+  all.reserve(defaults.size() + kDowntimeLimits.size());
+  const auto add = [&](const TechniquePrediction& p) {
+    if (!excluded(p, question.intent)) all.push_back({p, is_sure(p, max_time)});
+  };
+  for (const TechniquePrediction& p : defaults) {
+    add(p);
+    if (p.technique != Technique::kPrecopy || question.parameters.downtime_limit) continue;
+    for (const Seconds limit : kDowntimeLimits) {
+      if (limit == model::kDefaultDowntimeLimit) continue;  // that is p itself
+      MigrationParameters parameters = question.parameters;
+      parameters.downtime_limit = limit;
+      GODWIT_TRY(const TechniquePrediction tried, predictor.predict(p.technique, parameters));
+      add(tried);
+    }
+  }
+  return all;
+}
+
+std::string chosen_because(const TechniquePrediction& p, Intent::Prefer prefer) {
+  const auto range = [](const auto& interval) {
+    return fmt::format("{} (up to {})", human(interval.p50), human(interval.p95));
+  };
+  const std::string outage_text =
+      fmt::format("a client is expected to miss it for {}", range(*p.downtime.probe));
+  const std::string limit =
+      p.technique == Technique::kPrecopy
+          ? fmt::format(" with a downtime limit of {}", human(*p.parameters.downtime_limit))
+          : std::string();
+  switch (prefer) {
+    case Intent::Prefer::kTime:
+      return fmt::format("{}{} takes the least time, {}, and {}", to_string(p.technique), limit,
+                         range(*p.total_time), outage_text);
+    case Intent::Prefer::kBytes:
+      return fmt::format("{}{} sends the least, {}, and {}", to_string(p.technique), limit,
+                         range(*p.transferred), outage_text);
+    case Intent::Prefer::kGuest:
+      return fmt::format("{}{} disturbs the guest least: {}", to_string(p.technique), limit,
+                         outage_text);
+    case Intent::Prefer::kDowntime:
+      break;
+  }
+  return fmt::format("{}{} interrupts the guest least: {}", to_string(p.technique), limit,
+                     outage_text);
+}
+
+/// Rounds up to two digits, so that the value named can be met.
+double round_up(double value) {
+  if (!(value > 0)) return value;
+  const double unit = std::pow(10.0, std::floor(std::log10(value)) - 1);
+  return std::ceil(value / unit - 1e-9) * unit;
+}
+
+Intent relaxed(const TechniquePrediction& p, Intent intent) {
+  if (intent.max_downtime && outage(p) > *intent.max_downtime) {
+    intent.max_downtime = Seconds(round_up(outage(p).count()));
+  }
+  if (p.total_time->p50 > time_limit(intent)) {
+    intent.max_time = Seconds(round_up(p.total_time->p50.count()));
+  }
+  if (intent.max_bytes && p.transferred->p50 > *intent.max_bytes) {
+    intent.max_bytes = Bytes(std::llround(round_up(p.transferred->p50.as_double())));
+  }
+  if (intent.max_slowdown && p.slowdown && p.slowdown->p50 > *intent.max_slowdown) {
+    intent.max_slowdown = p.slowdown->p50;
+  }
+  return intent;
+}
+
+/// The flags that differ, as they would be typed.
+std::string flags_of(const Intent& nearest, const Intent& wanted) {
+  std::string text;
+  const auto add = [&text](std::string flag) {
+    if (!text.empty()) text += ' ';
+    text += flag;
+  };
+  if (nearest.max_downtime != wanted.max_downtime) {
+    add(fmt::format("--max-downtime {:.0f}ms", nearest.max_downtime->count() * 1e3));
+  }
+  if (nearest.max_time != wanted.max_time) {
+    add(fmt::format("--max-time {:.4g}s", nearest.max_time->count()));
+  }
+  if (nearest.max_bytes != wanted.max_bytes) {
+    add(fmt::format("--max-bytes {:.0f}MB", std::ceil(nearest.max_bytes->as_double() / 1e6)));
+  }
+  if (nearest.max_slowdown != wanted.max_slowdown) {
+    add(fmt::format("--max-slowdown {:.2g}", nearest.max_slowdown->value()));
+  }
+  return text;
+}
+
+/// The flags of the intent that a candidate breaks.
+std::string broken_limits(const TechniquePrediction& p, const Intent& intent) {
+  std::string text;
+  for (const Need& need : needs(p, intent)) {
+    if (need.allowed && need.value > *need.allowed) {
+      text += fmt::format("{}{}", text.empty() ? "" : " and ", need.flag);
+    }
+  }
+  return text;
+}
+
+/// Nothing fits: says so, and what would. `patient` are candidates that may take an hour.
+void refuse(const Question& question, const std::vector<Candidate>& patient, Advised& out) {
+  if (patient.empty()) {
+    out.refusal = Error{
+        ErrorCode::kImpossible, "the guest writes faster than pre-copy can send, however long",
+        question.intent.no_postcopy
+            ? "allow post-copy (without --no-postcopy), or stop-and-copy, or a faster link"
+            : "allow postcopy, hybrid or stop-and-copy, or give a faster link"};
+    return;
+  }
+  const auto nearest =
+      std::min_element(patient.begin(), patient.end(), [&](const Candidate& a, const Candidate& b) {
+        return excess(a.prediction, question.intent) < excess(b.prediction, question.intent);
+      });
+  const TechniquePrediction& p = nearest->prediction;
+  out.nearest = relaxed(p, question.intent);
+  out.refusal = Error{
+      ErrorCode::kImpossible,
+      fmt::format("nothing meets the intent: even {}, which comes nearest, breaks {}",
+                  to_string(p.technique), broken_limits(p, question.intent)),
+      fmt::format("the nearest that is possible: {}", flags_of(*out.nearest, question.intent))};
+}
+
+/// The best candidate that meets the intent, or null.
+const Candidate* best_of(const std::vector<Candidate>& candidates, const Intent& intent) {
+  const Candidate* best = nullptr;
+  for (const Candidate& candidate : candidates) {
+    if (excess(candidate.prediction, intent) > 0) continue;
+    if (best == nullptr || better(candidate, *best, intent.prefer)) best = &candidate;
+  }
+  return best;
+}
+
+Result<std::vector<TechniquePrediction>> predict_each(const Question& question,
+                                                      const CurvePredictor& predictor) {
+  std::vector<TechniquePrediction> predictions;
+  for (const Technique technique : question.techniques) {
+    GODWIT_TRY(TechniquePrediction p, predictor.predict(technique, question.parameters));
+    predictions.push_back(std::move(p));
+  }
+  return predictions;
+}
+
+}  // namespace
+
+Result<Advised> predict_all(Question question) {
+  GODWIT_CHECK_OK(check(question));
+  if (question.techniques.empty()) {
+    question.techniques.assign(kPredictable.begin(), kPredictable.end());
+  }
+  model::CurveOptions options;
+  options.pair = question.pair;
+  options.max_time = time_limit(question.intent);
+  options.activity = activity_of(question.profile);
+  GODWIT_TRY(const CurvePredictor predictor,
+             CurvePredictor::make(question.profile, question.link, options));
+  Advised out;
+  GODWIT_TRY(out.prediction.predictions, predict_each(question, predictor));
+  GODWIT_TRY(const std::vector<Candidate> candidates,
+             candidates_of(question, predictor, out.prediction.predictions));
+  if (const Candidate* best = best_of(candidates, question.intent)) {
+    const TechniquePrediction& p = best->prediction;
+    out.prediction.advice =
+        Advice{p.technique, p.parameters, chosen_because(p, question.intent.prefer)};
+    out.plan = p;
+    return out;
+  }
+  options.max_time = std::max(options.max_time, kPatience);
+  GODWIT_TRY(const CurvePredictor patient,
+             CurvePredictor::make(question.profile, question.link, options));
+  GODWIT_TRY(const std::vector<TechniquePrediction> late, predict_each(question, patient));
+  GODWIT_TRY(const std::vector<Candidate> patient_candidates,
+             candidates_of(question, patient, late));
+  refuse(question, patient_candidates, out);
+  return out;
+}
+
+}  // namespace godwit::advise

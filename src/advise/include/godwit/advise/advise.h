@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/domain/guest_profile.h"
+#include "godwit/domain/link.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/domain/prediction.h"
+#include "godwit/domain/technique.h"
+#include "godwit/model/curve.h"
+
+namespace godwit::advise {
+
+/// A person's answer in full: what each technique would cost, and what to do, or why nothing can.
+struct Advised {
+  Prediction prediction;  ///< with `.advice` where something meets the intent
+  /// What is expected of the advised technique with the advised parameters, which may differ from
+  /// the defaults that `prediction` shows.
+  std::optional<TechniquePrediction> plan;
+  /// Set where nothing meets the intent: kImpossible; `what_to_do` names the nearest possible
+  /// values.
+  std::optional<Error> refusal;
+  /// The intent with the limits that had to give way raised to what is possible; absent where no
+  /// technique that was asked for ends at all.
+  std::optional<Intent> nearest;
+};
+
+struct Question {
+  GuestProfile profile;
+  Link link;
+  Intent intent;
+  /// Techniques to predict and to choose from; empty = all that can be predicted.
+  std::vector<Technique> techniques;
+  /// Fixed by the user; a downtime limit that is given is kept, not searched for.
+  MigrationParameters parameters;
+  model::HostPairConstants pair;
+};
+
+/// Predicts each technique with its default parameters, then chooses by the intent.
+///
+/// A candidate meets the intent when it converges and
+/// - `max_downtime`: the outage that a client sees (kind `probe`) stays below it, by its p95;
+/// - `max_time` (by default 120 s), `max_bytes`, `max_slowdown`: by the p50; a slowdown that nobody
+///   can predict yet does not exclude;
+/// - `no_postcopy`: the guest is never split over two hosts.
+/// Pre-copy stands for one candidate per downtime limit of a small grid: QEMU spends the limit that
+/// it is given, so the smallest one that still converges costs nothing. Candidates that converge
+/// only if the guest writes no more than it did come after all others. Among the rest: `prefer`,
+/// then outage, then time. For `prefer guest`: the time in which the guest stands still or waits
+/// for pages (outage, and post-copy's remote phase).
+///
+/// Errors: kUnsupported (a technique that cannot be predicted, naming those that can), kBadInput
+/// (profile, link, intent or parameters that cannot be meant). An intent that cannot be met is no
+/// error: see `Advised::refusal`.
+Result<Advised> predict_all(Question question);
+
+}  // namespace godwit::advise
