@@ -14,6 +14,8 @@ function(godwit_test TARGET)
   target_link_libraries(${TARGET} PRIVATE godwit_options GTest::gmock GTest::gtest_main rapidcheck)
   # conversion warnings stay on in the product; in tests GoogleTest's and RapidCheck's macros trip them
   target_compile_options(${TARGET} PRIVATE -Wno-sign-conversion -Wno-conversion -Wno-shadow)
+  # the code under test is optimised, its tests need not be: half of the time to compile them
+  target_compile_options(${TARGET} PRIVATE -O0)
   gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
 endfunction()
 

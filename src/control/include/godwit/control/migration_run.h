@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "godwit/base/clock.h"
+#include "godwit/domain/hypervisor.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/domain/outcome.h"
+#include "godwit/domain/ports.h"
+
+namespace godwit::control {
+
+/// Who takes part. Null = nobody there to ask; the outcome then says less.
+struct Parties {
+  Hypervisor& source;
+  Hypervisor& destination;
+  std::string stream{};  ///< the destination's URI, e.g. "tcp:10.78.0.2:4444"
+  OutageProbe* probe = nullptr;
+  GuestCheck* check = nullptr;
+  WireCounter* wire = nullptr;
+  Journal* journal = nullptr;
+  std::string source_name{};  ///< this and the rest are for the journal
+  std::string destination_name{};
+  std::int64_t source_pid = 0;
+  std::int64_t destination_pid = 0;
+};
+
+/// Where a running migration stands, a few times a second.
+struct Progress {
+  MigrationPhase phase = MigrationPhase::kNone;
+  Seconds elapsed{};
+  int round = 1;
+  Bytes transferred;
+  std::optional<Bytes> remaining;
+  std::optional<BytesPerSecond> rate;
+  std::optional<Seconds> eta;
+  bool point_of_no_return = false;  ///< post-copy has begun: cancelling would lose the guest
+};
+
+struct RunOptions {
+  Requested requested;
+  std::optional<Seconds> predicted_total;  ///< for the ETA
+  std::function<void(const Progress&)> on_progress;
+};
+
+/// Runs one migration and examines the guest afterwards.
+///
+/// An Error means that nothing was started: the VM is as it was. Otherwise the outcome says how it
+/// ended and where the VM runs. A stop request or `plan.max_time` cancels while that is safe (not
+/// once post-copy has begun). Capabilities and parameters of both sides are given back at the end.
+/// The source QEMU of a completed migration is left paused (postmigrate) for its owner to end.
+/// Blocks; call it from one thread, which must own both hypervisors.
+Result<MigrationOutcome> run_migration(Clock& clock, const Parties& parties,
+                                       const MigrationPlan& plan, const RunOptions& options,
+                                       std::stop_token stop);
+
+}  // namespace godwit::control

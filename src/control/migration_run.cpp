@@ -1,0 +1,463 @@
+#include "godwit/control/migration_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "borrowed_settings.h"
+#include "godwit/base/log.h"
+#include "godwit/base/quantity.h"
+#include "godwit/control/rounds.h"
+#include "godwit/control/settings.h"
+#include "guest_exam.h"
+
+namespace godwit::control {
+namespace {
+
+/// Events wake the loop at once; this bounds the age of what the progress bar shows.
+constexpr Seconds kTick{0.05};
+/// QEMU aborts a stream by closing its socket; what takes longer than this is stuck in the kernel.
+constexpr Seconds kCancelPatience{30};
+/// A link that carried nothing for this long is cut (TCP itself would wait a quarter of an hour).
+constexpr Seconds kStallPatience{30};
+/// From the source's "completed" to the destination's RESUME: device state and page-in are behind
+/// it.
+constexpr Seconds kResumePatience{15};
+/// The probe's late answers are worth waiting for: they tell delayed from lost.
+constexpr Seconds kProbeLinger{0.3};
+constexpr Seconds kProbePatience{5};
+
+enum class Abort { kNone, kUser, kDeadline, kStall };
+
+class MigrationRun {
+ public:
+  MigrationRun(Clock& clock, const Parties& parties, const MigrationPlan& plan,
+               const RunOptions& options, std::stop_token stop)
+      : clock_(clock),
+        parties_(parties),
+        plan_(plan),
+        options_(options),
+        stop_(std::move(stop)),
+        source_settings_(parties.source),
+        destination_settings_(parties.destination),
+        exam_(clock, parties.check, parties.probe) {}
+
+  Result<MigrationOutcome> run();
+
+ private:
+  Result<void> begin();
+  Result<void> prepare();
+  Result<void> launch();
+  void watch();
+  void settle();
+  void measure();
+  void examine();
+
+  void take_source_event(TimePoint deadline);
+  void drain_destination();
+  void poll();
+  void enter_postcopy_when_due();
+  void abort_when_due();
+  void abort(Abort why);
+  void report();
+  [[nodiscard]] std::optional<Seconds> eta() const;
+  [[nodiscard]] bool ended() const;
+
+  void await_resume();
+  void settle_completed();
+  void settle_aborted();
+  void settle_without_source();
+  [[nodiscard]] std::optional<RunState> state_of(Hypervisor& side, bool& gone);
+  [[nodiscard]] std::string failure_reason() const;
+  void note(std::string_view step);
+
+  Clock& clock_;
+  const Parties& parties_;
+  const MigrationPlan& plan_;
+  const RunOptions& options_;
+  std::stop_token stop_;
+  BorrowedSettings source_settings_;
+  BorrowedSettings destination_settings_;
+  GuestExam exam_;
+  RoundTracker rounds_;
+  MigrationOutcome outcome_;
+
+  MigrationStatus status_;  ///< newest of the source
+  TimePoint started_{};
+  TimePoint last_progress_{};
+  TimePoint abort_time_{};
+  Abort abort_ = Abort::kNone;
+  bool postcopy_ordered_ = false;
+  bool source_gone_ = false;
+  bool destination_gone_ = false;
+  std::int64_t passes_ = 0;
+  std::optional<Bytes> wire_before_;
+  std::optional<std::int64_t> stop_us_;    ///< STOP on the source
+  std::optional<std::int64_t> resume_us_;  ///< RESUME on the destination
+};
+
+Result<MigrationOutcome> MigrationRun::run() {
+  if (auto begun = begin(); !begun) {
+    note("done");
+    return fail(std::move(begun).error());
+  }
+  watch();
+  settle();
+  examine();
+  measure();
+  source_settings_.give_back();
+  destination_settings_.give_back();
+  const bool known_place = outcome_.vm_runs_on == VmRunsOn::kSource ||
+                           outcome_.vm_runs_on == VmRunsOn::kDestination;
+  // What is not done stays in the journal: somebody has to look at it.
+  note(known_place ? "done" : fmt::format("left {}", to_string(outcome_.vm_runs_on)));
+  return outcome_;
+}
+
+Result<void> MigrationRun::begin() {
+  GODWIT_CHECK_OK(prepare());
+  return launch();
+}
+
+/// Everything that can fail without touching the guest.
+Result<void> MigrationRun::prepare() {
+  note("preparing");
+  const Settings settings = settings_for(plan_);
+  GODWIT_CHECK_OK(source_settings_.apply(settings));
+  GODWIT_CHECK_OK(destination_settings_.apply(settings));
+  if (parties_.probe != nullptr) GODWIT_CHECK_OK(parties_.probe->start(kProbePatience));
+  exam_.before();
+  if (stop_.stop_requested()) {
+    return fail(ErrorCode::kRefused, "interrupted before the migration began",
+                "the VM was not touched; run the command again");
+  }
+  GODWIT_CHECK_OK(parties_.destination.listen(parties_.stream));
+  if (parties_.wire != nullptr) {
+    if (const auto sent = parties_.wire->sent()) wire_before_ = *sent;
+  }
+  return {};
+}
+
+Result<void> MigrationRun::launch() {
+  outcome_.technique = plan_.technique;
+  outcome_.requested = options_.requested;
+  outcome_.parameters = plan_.parameters;
+  outcome_.started_wall_us = clock_.wall_us();
+  started_ = last_progress_ = clock_.now();
+  rounds_.begin(outcome_.started_wall_us);
+  note("migrating");
+  return parties_.source.migrate(parties_.stream);
+}
+
+void MigrationRun::watch() {
+  while (!ended()) {
+    take_source_event(clock_.now() + kTick);
+    drain_destination();
+    poll();
+    enter_postcopy_when_due();
+    abort_when_due();
+    report();
+  }
+}
+
+bool MigrationRun::ended() const {
+  if (source_gone_ || is_final(status_.phase)) return true;
+  if (status_.phase == MigrationPhase::kPostcopyPaused) return true;
+  return abort_ != Abort::kNone && clock_.now() - abort_time_ > kCancelPatience;
+}
+
+void MigrationRun::take_source_event(TimePoint deadline) {
+  const auto event = parties_.source.next_event(deadline);
+  if (!event) {
+    source_gone_ = event.error().code == ErrorCode::kPeerGone;
+    return;
+  }
+  if (!*event) return;
+  switch ((*event)->kind) {
+    case HypervisorEvent::Kind::kPass:
+      poll();
+      passes_ = (*event)->pass;
+      rounds_.on_pass(passes_, (*event)->wall_us, status_);
+      break;
+    case HypervisorEvent::Kind::kStop:
+      stop_us_ = (*event)->wall_us;
+      break;
+    case HypervisorEvent::Kind::kResume:
+      stop_us_.reset();
+      break;  // QEMU took the guest back
+    case HypervisorEvent::Kind::kMigration:
+      poll();
+      break;
+    default:
+      break;
+  }
+}
+
+void MigrationRun::drain_destination() {
+  while (!destination_gone_) {
+    const auto event = parties_.destination.next_event(clock_.now());
+    if (!event) {
+      destination_gone_ = event.error().code == ErrorCode::kPeerGone;
+      return;
+    }
+    if (!*event) return;
+    if ((*event)->kind == HypervisorEvent::Kind::kResume && !resume_us_) {
+      resume_us_ = (*event)->wall_us;
+    }
+  }
+}
+
+void MigrationRun::poll() {
+  if (source_gone_) return;
+  auto status = parties_.source.migration_status();
+  if (!status) {
+    source_gone_ = status.error().code == ErrorCode::kPeerGone;
+    return;
+  }
+  if (status->transferred != status_.transferred || status->phase != status_.phase) {
+    last_progress_ = clock_.now();
+  }
+  status_ = std::move(*status);
+}
+
+void MigrationRun::enter_postcopy_when_due() {
+  if (postcopy_ordered_ || !uses_postcopy(plan_.technique) || abort_ != Abort::kNone) return;
+  if (status_.phase != MigrationPhase::kActive) return;
+  const double share = plan_.technique == Technique::kPostcopy
+                           ? 0
+                           : plan_.parameters.precopy_share.value_or(Ratio(1)).value();
+  const bool first_pass_over = passes_ >= 2;
+  if (share > 0 && !first_pass_over) {
+    // Within the first pass, what is not "remaining" has been dealt with, zero pages included.
+    if (share >= 1 || !status_.total || !status_.remaining) return;
+    const double dealt_with = 1 - *status_.remaining / *status_.total;
+    if (dealt_with < share) return;
+  }
+  if (const auto ordered = parties_.source.start_postcopy(); !ordered) {
+    log::warning("post-copy could not be started, pre-copy goes on: {}", ordered.error().message);
+    return;
+  }
+  postcopy_ordered_ = true;
+  note("postcopy");
+}
+
+void MigrationRun::abort_when_due() {
+  if (abort_ != Abort::kNone || postcopy_ordered_ || is_final(status_.phase)) return;
+  if (stop_.stop_requested()) return abort(Abort::kUser);
+  if (plan_.max_time && clock_.now() - started_ > *plan_.max_time) return abort(Abort::kDeadline);
+  if (clock_.now() - last_progress_ > kStallPatience) return abort(Abort::kStall);
+}
+
+void MigrationRun::abort(Abort why) {
+  abort_ = why;
+  abort_time_ = clock_.now();
+  note("cancelling");
+  if (const auto cancelled = parties_.source.cancel(); !cancelled) {
+    log::warning("migrate_cancel failed: {}", cancelled.error().message);
+  }
+}
+
+std::optional<Seconds> MigrationRun::eta() const {
+  const Seconds elapsed = clock_.now() - started_;
+  std::optional<Seconds> by_rate;
+  if (status_.remaining && status_.throughput && status_.throughput->value() > 0) {
+    by_rate = *status_.remaining / *status_.throughput;
+  }
+  if (!options_.predicted_total) return by_rate;
+  // The prediction knows of rounds to come; what is left to send is a lower bound on the truth.
+  return std::max(*options_.predicted_total - elapsed, by_rate.value_or(Seconds(0)));
+}
+
+void MigrationRun::report() {
+  if (!options_.on_progress) return;
+  Progress progress;
+  progress.phase = status_.phase;
+  progress.elapsed = clock_.now() - started_;
+  progress.round = rounds_.current();
+  progress.transferred = status_.transferred.value_or(Bytes());
+  progress.remaining = status_.remaining;
+  progress.rate = status_.throughput;
+  progress.eta = eta();
+  progress.point_of_no_return = postcopy_ordered_;
+  options_.on_progress(progress);
+}
+
+// --- where does the guest run now? ---
+
+std::optional<RunState> MigrationRun::state_of(Hypervisor& side, bool& gone) {
+  if (gone) return std::nullopt;
+  const auto state = side.run_state();
+  if (state) return *state;
+  gone = state.error().code == ErrorCode::kPeerGone;
+  return std::nullopt;
+}
+
+void MigrationRun::await_resume() {
+  const TimePoint give_up = clock_.now() + kResumePatience;
+  while (!resume_us_ && !destination_gone_ && clock_.now() < give_up) {
+    const auto event = parties_.destination.next_event(give_up);
+    if (!event) {
+      destination_gone_ = event.error().code == ErrorCode::kPeerGone;
+    } else if (*event && (*event)->kind == HypervisorEvent::Kind::kResume) {
+      resume_us_ = (*event)->wall_us;
+    }
+  }
+}
+
+void MigrationRun::settle() {
+  if (source_gone_) {
+    settle_without_source();
+  } else if (status_.phase == MigrationPhase::kCompleted) {
+    settle_completed();
+  } else {
+    settle_aborted();
+  }
+}
+
+void MigrationRun::settle_completed() {
+  // Events that came with the end: STOP on the source, the last pass.
+  take_source_event(clock_.now());
+  await_resume();
+  const auto state = state_of(parties_.destination, destination_gone_);
+  outcome_.status = OutcomeStatus::kCompleted;
+  outcome_.vm_runs_on = VmRunsOn::kDestination;
+  if (state == RunState::kRunning) return;
+  outcome_.status = OutcomeStatus::kFailed;
+  if (destination_gone_) {
+    outcome_.vm_runs_on = VmRunsOn::kUnknown;
+    outcome_.reason = "the destination's QEMU ended after it had taken the guest over";
+  } else {
+    outcome_.vm_runs_on = VmRunsOn::kBothPaused;
+    outcome_.reason = fmt::format("the destination has the guest but does not run it (state {})",
+                                  state ? to_string(*state) : "unknown");
+  }
+}
+
+std::string MigrationRun::failure_reason() const {
+  if (abort_ == Abort::kUser) return "cancelled on request";
+  if (abort_ == Abort::kDeadline) {
+    return fmt::format("it did not converge within {}", human(*plan_.max_time));
+  }
+  if (destination_gone_) return "the destination's QEMU ended";
+  if (abort_ == Abort::kStall) {
+    return fmt::format("the link carried nothing for {}", human(kStallPatience));
+  }
+  if (status_.phase == MigrationPhase::kPostcopyPaused) {
+    return "the link broke during post-copy: both sides hold a part of the guest; "
+           "recover it with QMP migrate-recover on the destination and migrate resume on the "
+           "source";
+  }
+  return status_.error.empty() ? "QEMU gave up without saying why" : status_.error;
+}
+
+/// A guest that somebody else paused meanwhile stays paused.
+bool stopped_by_migration(std::optional<RunState> state) {
+  return state == RunState::kFinishMigrate || state == RunState::kPostmigrate;
+}
+
+/// Cancelled, failed, stuck, or split by post-copy: the guest is at the source unless the
+/// destination runs it. The source is let run on only where no second copy can run.
+void MigrationRun::settle_aborted() {
+  drain_destination();
+  outcome_.reason = failure_reason();
+  outcome_.status = abort_ == Abort::kUser       ? OutcomeStatus::kCancelled
+                    : abort_ == Abort::kDeadline ? OutcomeStatus::kDidNotConverge
+                                                 : OutcomeStatus::kFailed;
+  const auto there = state_of(parties_.destination, destination_gone_);
+  const auto here = state_of(parties_.source, source_gone_);
+  if (here == RunState::kRunning) {
+    outcome_.vm_runs_on = VmRunsOn::kSource;
+  } else if (there == RunState::kRunning) {
+    outcome_.vm_runs_on =
+        postcopy_ordered_ && status_.phase == MigrationPhase::kPostcopyPaused
+            ? VmRunsOn::kBothPaused  // runs until it needs a page that is not there
+            : VmRunsOn::kDestination;
+  } else if (postcopy_ordered_ && resume_us_) {
+    outcome_.vm_runs_on = destination_gone_ ? VmRunsOn::kUnknown : VmRunsOn::kBothPaused;
+    if (destination_gone_)
+      outcome_.reason += " while it held a part of the guest: the guest is lost";
+  } else if (stopped_by_migration(here) && (destination_gone_ || there == RunState::kInmigrate)) {
+    const bool runs = parties_.source.resume().has_value() &&
+                      state_of(parties_.source, source_gone_) == RunState::kRunning;
+    outcome_.vm_runs_on = runs ? VmRunsOn::kSource : VmRunsOn::kBothPaused;
+  } else {
+    outcome_.vm_runs_on = here ? VmRunsOn::kBothPaused : VmRunsOn::kUnknown;
+  }
+}
+
+void MigrationRun::settle_without_source() {
+  outcome_.status = OutcomeStatus::kFailed;
+  await_resume();
+  const auto there = state_of(parties_.destination, destination_gone_);
+  const bool whole = there == RunState::kRunning && !postcopy_ordered_;
+  outcome_.vm_runs_on = whole ? VmRunsOn::kDestination : VmRunsOn::kUnknown;
+  outcome_.reason = whole ? "the source's QEMU ended after it had given the guest away"
+                          : "the source's QEMU ended during the migration and took the guest's "
+                            "memory with it";
+  if (destination_gone_) outcome_.reason = "both QEMUs ended during the migration";
+}
+
+// --- what it cost ---
+
+void MigrationRun::examine() {
+  if (outcome_.vm_runs_on == VmRunsOn::kDestination) {
+    outcome_.guest = exam_.after(Side::kDestination, resume_us_.value_or(outcome_.started_wall_us));
+    if (outcome_.guest.alive == false && outcome_.status == OutcomeStatus::kCompleted) {
+      outcome_.status = OutcomeStatus::kFailed;
+      outcome_.reason = "the guest is not well on the destination: " + outcome_.guest.evidence;
+    }
+  } else if (outcome_.vm_runs_on == VmRunsOn::kSource) {
+    outcome_.guest = exam_.after(Side::kSource, clock_.wall_us());
+  } else {
+    outcome_.guest.evidence = "not examined";
+  }
+}
+
+void MigrationRun::measure() {
+  rounds_.finish(clock_.wall_us(), status_);
+  outcome_.rounds = rounds_.rounds();
+  if (status_.total_time) {
+    outcome_.total_time = status_.total_time;
+    // The last round ends with the migration, not when Godwit has looked at everything.
+    RoundRecord& last = outcome_.rounds.back();
+    last.duration = std::max(*status_.total_time - last.started, Seconds(0));
+  }
+  outcome_.transferred.qemu = status_.transferred;
+  if (outcome_.status == OutcomeStatus::kCompleted) {
+    outcome_.downtime.qemu = status_.downtime;
+    if (stop_us_ && resume_us_) {
+      outcome_.downtime.events = Seconds(static_cast<double>(*resume_us_ - *stop_us_) * 1e-6);
+    }
+  }
+  if (wire_before_) {
+    if (const auto sent = parties_.wire->sent()) outcome_.transferred.wire = *sent - *wire_before_;
+  }
+  if (parties_.probe != nullptr) {
+    if (const auto seen = parties_.probe->stop(kProbeLinger))
+      outcome_.downtime.probe = seen->outage();
+  }
+}
+
+void MigrationRun::note(std::string_view step) {
+  if (parties_.journal == nullptr) return;
+  JournalEntry entry;
+  entry.source = parties_.source_name;
+  entry.destination = parties_.destination_name;
+  entry.source_pid = parties_.source_pid;
+  entry.destination_pid = parties_.destination_pid;
+  entry.step = step;
+  entry.wall_us = clock_.wall_us();
+  if (const auto written = parties_.journal->record(entry); !written) {
+    log::warning("the journal could not be written: {}", written.error().message);
+  }
+}
+
+}  // namespace
+
+Result<MigrationOutcome> run_migration(Clock& clock, const Parties& parties,
+                                       const MigrationPlan& plan, const RunOptions& options,
+                                       std::stop_token stop) {
+  return MigrationRun(clock, parties, plan, options, std::move(stop)).run();
+}
+
+}  // namespace godwit::control

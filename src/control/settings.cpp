@@ -1,0 +1,61 @@
+#include "godwit/control/settings.h"
+
+namespace godwit::control {
+namespace {
+
+/// QEMU's MAX_MIGRATE_DOWNTIME (migration/options.c): whatever is pending fits such a limit, so
+/// QEMU stops the guest at its first look (100 ms after the start) and copies the rest. Done this
+/// way, rather than by pausing first, QEMU itself lets the guest run on when something breaks, even
+/// if Godwit is killed meanwhile.
+constexpr Seconds kLongestDowntimeLimit{2000};
+
+CapabilitySet needed_by(Technique technique) {
+  switch (technique) {
+    case Technique::kAutoConverge:
+      return {Capability::kAutoConverge};
+    case Technique::kXbzrle:
+      return {Capability::kXbzrle};
+    case Technique::kCompress:
+      return {Capability::kCompress};
+    case Technique::kMultifd:
+    case Technique::kMultifdZlib:
+    case Technique::kMultifdZstd:
+      return {Capability::kMultifd};
+    case Technique::kPostcopy:
+    case Technique::kHybrid:
+      return {Capability::kPostcopyRam};
+    case Technique::kPrecopy:
+    case Technique::kStopAndCopy:
+      return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+Settings settings_for(const MigrationPlan& plan) {
+  Settings settings;
+  settings.on = needed_by(plan.technique);
+  for (const Capability other :
+       {Capability::kAutoConverge, Capability::kXbzrle, Capability::kCompress, Capability::kMultifd,
+        Capability::kPostcopyRam, Capability::kPostcopyPreempt,
+        Capability::kPauseBeforeSwitchover}) {
+    if (!settings.on.contains(other)) settings.off.insert(other);
+  }
+  settings.on.insert(Capability::kEvents);
+
+  settings.parameters = plan.parameters;
+  if (plan.technique == Technique::kMultifd) settings.parameters.multifd_compression = "none";
+  if (plan.technique == Technique::kMultifdZlib) settings.parameters.multifd_compression = "zlib";
+  if (plan.technique == Technique::kMultifdZstd) settings.parameters.multifd_compression = "zstd";
+  if (plan.technique == Technique::kStopAndCopy) {
+    settings.parameters.downtime_limit = kLongestDowntimeLimit;
+  }
+  if (uses_postcopy(plan.technique) && !settings.parameters.max_postcopy_bandwidth) {
+    // max-bandwidth ends with the pre-copy phase; the promised link rate does not.
+    settings.parameters.max_postcopy_bandwidth = settings.parameters.max_bandwidth;
+  }
+  return settings;
+}
+
+}  // namespace godwit::control

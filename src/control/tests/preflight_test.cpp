@@ -1,0 +1,106 @@
+#include "godwit/control/preflight.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "godwit/control/settings.h"
+
+namespace godwit::control {
+namespace {
+
+using testing::HasSubstr;
+
+PreflightFacts good_facts() {
+  VmDescription vm;
+  vm.version = "10.0.2";
+  vm.version_major = 10;
+  vm.accelerator = "tcg";
+  vm.machine = "pc-i440fx-10.0";
+  vm.cpu_model = "qemu64";
+  vm.vcpus = 1;
+  vm.ram = 256_MiB;
+  vm.devices = {"virtio-net-pci@net0"};
+  vm.disks = {{"virtio0", "/shared/disk.qcow2", "qcow2", true}};
+  vm.can = {Capability::kEvents, Capability::kPostcopyRam};
+  vm.state = RunState::kRunning;
+  vm.pid = 100;
+  PreflightFacts facts{vm, vm, MigrationPhase::kNone, 1_GiB};
+  facts.destination.state = RunState::kInmigrate;
+  facts.destination.pid = 101;
+  return facts;
+}
+
+Error refused(const PreflightFacts& facts, Technique technique = Technique::kPrecopy) {
+  MigrationPlan plan;
+  plan.technique = technique;
+  const auto result = preflight(facts, plan);
+  EXPECT_FALSE(result);
+  return result ? Error{} : result.error();
+}
+
+TEST(Preflight, ATrueTwinPasses) {
+  EXPECT_TRUE(preflight(good_facts(), MigrationPlan{}));
+}
+
+TEST(Preflight, ADestinationThatIsTheSourceIsRefused) {
+  auto facts = good_facts();
+  facts.destination.pid = facts.source.pid;
+  EXPECT_THAT(refused(facts).message, HasSubstr("destination is the source"));
+}
+
+TEST(Preflight, AVmThatMigratesAlreadyIsBusy) {
+  auto facts = good_facts();
+  facts.source_phase = MigrationPhase::kActive;
+  EXPECT_EQ(refused(facts).code, ErrorCode::kBusy);
+  facts.source_phase = MigrationPhase::kCancelled;
+  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "one that ended is none";
+}
+
+TEST(Preflight, EveryDifferenceIsNamed) {
+  const auto message_when = [](auto change) {
+    auto facts = good_facts();
+    change(facts.destination);
+    return refused(facts).message;
+  };
+  EXPECT_THAT(message_when([](auto& d) { d.ram = 512_MiB; }), HasSubstr("memory size differs"));
+  EXPECT_THAT(message_when([](auto& d) { d.machine = "q35"; }), HasSubstr("machine type"));
+  EXPECT_THAT(message_when([](auto& d) { d.cpu_model = "max"; }), HasSubstr("CPU model"));
+  EXPECT_THAT(message_when([](auto& d) { d.vcpus = 2; }), HasSubstr("vCPUs"));
+  EXPECT_THAT(message_when([](auto& d) { d.accelerator = "kvm"; }), HasSubstr("accelerator"));
+  EXPECT_THAT(message_when([](auto& d) { d.devices = {"e1000@net0"}; }), HasSubstr("e1000@net0"));
+  EXPECT_THAT(message_when([](auto& d) { d.disks.clear(); }), HasSubstr("disk.qcow2"));
+  EXPECT_THAT(message_when([](auto& d) { d.state = RunState::kRunning; }), HasSubstr("running"));
+}
+
+TEST(Preflight, MemoryAndAbilitiesAreChecked) {
+  auto facts = good_facts();
+  facts.memory_free_at_destination = 100_MiB;
+  EXPECT_EQ(refused(facts).code, ErrorCode::kEnvironment);
+  facts = good_facts();
+  facts.destination.can.erase(Capability::kPostcopyRam);
+  EXPECT_EQ(refused(facts, Technique::kPostcopy).code, ErrorCode::kUnsupported);
+  EXPECT_EQ(refused(good_facts(), Technique::kMultifd).code, ErrorCode::kUnsupported);
+}
+
+TEST(Preflight, OldEmulationIsRefused) {
+  auto facts = good_facts();
+  facts.source.version_major = facts.destination.version_major = 7;
+  EXPECT_EQ(refused(facts).code, ErrorCode::kUnsupported);
+  facts.source.accelerator = facts.destination.accelerator = "kvm";
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+TEST(Settings, AreExactlyTheTechnique) {
+  MigrationPlan plan;
+  plan.technique = Technique::kHybrid;
+  plan.parameters.max_bandwidth = 40_MB_per_s;
+  const Settings hybrid = settings_for(plan);
+  EXPECT_EQ(hybrid.on, (CapabilitySet{Capability::kEvents, Capability::kPostcopyRam}));
+  EXPECT_TRUE(hybrid.off.contains(Capability::kXbzrle));
+  EXPECT_EQ(hybrid.parameters.max_postcopy_bandwidth, 40_MB_per_s);
+  plan.technique = Technique::kMultifdZstd;
+  EXPECT_EQ(settings_for(plan).parameters.multifd_compression, "zstd");
+}
+
+}  // namespace
+}  // namespace godwit::control
