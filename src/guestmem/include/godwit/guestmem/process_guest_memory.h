@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/base/unique_fd.h"
+#include "godwit/domain/hypervisor.h"
+#include "godwit/domain/ports.h"
+
+namespace godwit::guestmem {
+
+/// Reads a VM's RAM out of its QEMU process; the VM runs on, nobody in it notices.
+///
+/// By process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. A read of a
+/// page that the guest never touched gives zeros; the kernel maps its shared zero page for it and
+/// spends no memory (private RAM; on a shared memfd a hole that is read gets filled).
+///
+/// A page may change while it is being read: what arrives is then a mixture of old and new.
+///
+/// A process that takes the pid over is never read: a pidfd, held from the start, proves after each
+/// batch that the pid still was the VM's, and only then are its pages shown.
+///
+/// Not thread-safe. own_cpu_time() is that of the calling thread: the one that reads.
+class ProcessGuestMemory final : public GuestMemory {
+ public:
+  /// Reads one page to see whether it may. Errors: kBadInput for a layout that makes no sense,
+  /// kPeerGone when there is no such process, kPermission when a right is missing (named),
+  /// kNotFound when the process has nothing mapped at a block's address.
+  static Result<std::unique_ptr<ProcessGuestMemory>> open(RamLayout layout);
+
+  [[nodiscard]] const RamLayout& layout() const override { return layout_; }
+  /// Errors as for open(), and kBadInput for a page outside the layout. Pages before the one that
+  /// failed may have been visited.
+  Result<void> visit_pages(std::span<const std::int64_t> pages, const PageVisitor& visit) override;
+  /// Threads are told apart by name ("CPU 0/KVM"), which QEMU gives only if started with
+  /// `-name ...,debug-threads=on` (checked: 10.0 without it names all threads alike).
+  Result<std::optional<Seconds>> vcpu_time() override;
+  [[nodiscard]] Seconds own_cpu_time() const override;
+
+ private:
+  ProcessGuestMemory(RamLayout layout, UniqueFd pidfd);
+
+  Result<void> choose_means();
+  Result<void> fill_buffer(std::span<const std::uint64_t> addresses);
+  Result<std::vector<std::uint64_t>> addresses_of(std::span<const std::int64_t> pages) const;
+  [[nodiscard]] Result<void> check_alive() const;
+  [[nodiscard]] Error read_error(std::uint64_t address, int errno_value) const;
+
+  RamLayout layout_;
+  std::vector<std::int64_t> first_page_;  ///< of each block, counted over all blocks
+  UniqueFd pidfd_;
+  UniqueFd mem_;  ///< /proc/PID/mem; only opened where process_vm_readv can't be used
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace godwit::guestmem
