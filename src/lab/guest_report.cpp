@@ -1,0 +1,122 @@
+#include "godwit/lab/guest_report.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "godwit/base/unique_fd.h"
+#include "godwit/domain/codec.h"
+#include "godwit/domain/json_reader.h"
+
+namespace godwit::lab {
+namespace {
+
+// How Linux begins what it says when it is unwell (kernel/panic.c, lib/bug.c, watchdog.c,
+// arch/x86/kernel/dumpstack.c).
+constexpr std::array<std::string_view, 9> kComplaints{"Kernel panic - not syncing",
+                                                      "BUG: ",
+                                                      "kernel BUG at ",
+                                                      "Oops: ",
+                                                      "Internal error: ",
+                                                      "general protection fault",
+                                                      "soft lockup",
+                                                      "hard LOCKUP",
+                                                      "blocked for more than"};
+
+std::string_view trimmed(std::string_view line) {
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+  return line;
+}
+
+std::int64_t non_negative(JsonReader& in, std::string_view key) {
+  const std::int64_t value = in.integer(key);
+  if (value < 0) in.reject(key, "is negative");
+  return value;
+}
+
+}  // namespace
+
+Result<GuestReport> parse_report_line(std::string_view line) {
+  GODWIT_TRY(const Json json, parse_json(trimmed(line)));
+  JsonReader in(json, "report");
+  if (in.integer("v") != 1) in.reject("v", "is not 1");
+  GuestReport report;
+  const std::string state = in.text("state");
+  if (state != "ready" && state != "filling") in.reject("state", "is neither ready nor filling");
+  report.ready = state == "ready";
+  report.seq = non_negative(in, "seq");
+  report.work = non_negative(in, "work");
+  report.clock = in.seconds("clock_ms");
+  report.longest_gap = in.seconds("longest_gap_ms");
+  if (in.error()) return fail(*in.error());
+  return report;
+}
+
+std::optional<std::string> kernel_complaint(std::string_view console_line) {
+  for (const std::string_view complaint : kComplaints) {
+    const std::size_t at = console_line.find(complaint);
+    if (at != std::string_view::npos) return std::string(trimmed(console_line));
+  }
+  return std::nullopt;
+}
+
+LabGuestCheck::Watched LabGuestCheck::watch(Files files) {
+  const auto followed = [](std::string path) {
+    struct stat status {};
+    Followed file;
+    if (stat(path.c_str(), &status) == 0) file.offset = status.st_size;
+    file.path = std::move(path);
+    return file;
+  };
+  return {followed(std::move(files.console)), followed(std::move(files.report)), {}};
+}
+
+LabGuestCheck::LabGuestCheck(Files source, Files destination)
+    : source_(watch(std::move(source))), destination_(watch(std::move(destination))) {}
+
+template <class OnLine>
+Result<void> LabGuestCheck::follow(Followed& file, OnLine&& on_line) {
+  const UniqueFd fd(open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return {};
+    return fail(errno_error(fmt::format("opening {}", file.path), errno));
+  }
+  struct stat status {};
+  // shorter than before: another QEMU began it anew
+  if (fstat(fd.get(), &status) == 0 && status.st_size < file.offset) {
+    file.offset = 0;
+    file.lines = LineFollower();
+  }
+  std::array<char, 16384> buffer{};
+  for (;;) {
+    const ssize_t got = pread(fd.get(), buffer.data(), buffer.size(), file.offset);
+    if (got < 0) return fail(errno_error(fmt::format("reading {}", file.path), errno));
+    if (got == 0) return {};
+    file.offset += got;
+    file.lines.feed({buffer.data(), static_cast<std::size_t>(got)}, on_line);
+  }
+}
+
+Result<GuestVitals> LabGuestCheck::look(Side side) {
+  Watched& watched = side == Side::kSource ? source_ : destination_;
+  GuestVitals& vitals = watched.vitals;
+  GODWIT_CHECK_OK(follow(watched.report, [&vitals](std::string_view line) {
+    const auto report = parse_report_line(line);
+    if (!report) return;  // the first line after we began may be a torn one
+    vitals.work = report->work;
+    vitals.clock = report->clock;
+    vitals.longest_gap = std::max(vitals.longest_gap.value_or(Seconds{0}), report->longest_gap);
+  }));
+  GODWIT_CHECK_OK(follow(watched.console, [&vitals](std::string_view line) {
+    if (!vitals.oops) vitals.oops = kernel_complaint(line);
+  }));
+  return vitals;
+}
+
+}  // namespace godwit::lab

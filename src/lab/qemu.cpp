@@ -1,0 +1,98 @@
+#include "qemu.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "command.h"
+#include "network.h"
+#include "paths.h"
+#include "processes.h"
+
+namespace godwit::lab {
+namespace {
+
+constexpr const char* kEndings[] = {"qmp", "observer", "console", "report", "pid"};
+
+bool is_instance(const ProcessFacts& process, const std::string& pid_file) {
+  return std::find(process.arguments.begin(), process.arguments.end(), pid_file) !=
+             process.arguments.end() &&
+         process.user_namespace == facts_of(getpid()).user_namespace;
+}
+
+}  // namespace
+
+std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecord& guest,
+                                        const std::string& host, bool incoming,
+                                        const std::string& image_cmdline) {
+  const auto file = [&](std::string_view ending) {
+    return instance_file(lab, guest.spec.name, host, ending);
+  };
+  std::vector<std::string> arguments{
+      kQemu, "-name", fmt::format("guest={},debug-threads=on", guest.spec.name), "-nodefaults",
+      "-no-user-config", "-display", "none", "-daemonize", "-pidfile", file("pid"), "-accel",
+      guest.accelerator, "-m", fmt::format("{}M", guest.spec.ram.count() >> 20), "-smp",
+      fmt::format("{}", guest.spec.vcpus), "-kernel", guest.image + "/vmlinuz", "-initrd",
+      guest.image + "/initrd.img", "-append",
+      fmt::format("{} godwit.ip={}/24 godwit.load={}", image_cmdline, guest_address(guest.index),
+                  guest.spec.load),
+      "-serial", "file:" + file("console"), "-serial", "file:" + file("report"), "-netdev",
+      fmt::format("tap,id=net0,ifname={},script=no,downscript=no", tap_name(guest.index)),
+      // without its boot ROM: nobody boots from the network, and Debian packs the ROMs apart
+      "-device", fmt::format("virtio-net-pci,netdev=net0,mac={},romfile=", guest_mac(guest.index)),
+      "-qmp", fmt::format("unix:{},server=on,wait=off", file("qmp")), "-qmp",
+      fmt::format("unix:{},server=on,wait=off", file("observer"))};
+  if (incoming) arguments.insert(arguments.end(), {"-incoming", "defer"});
+  return arguments;
+}
+
+Result<std::string> read_image_cmdline(const std::string& image) {
+  std::ifstream file(image + "/cmdline");
+  std::string line;
+  if (std::getline(file, line)) return line;
+  return fail(ErrorCode::kEnvironment, fmt::format("the guest image in {} has no cmdline", image),
+              "build it with: ./dev setup");
+}
+
+Result<void> start_instance(const LabLock& lock, const GuestRecord& guest, const std::string& host,
+                            bool incoming) {
+  GODWIT_TRY(const std::string cmdline, read_image_cmdline(guest.image));
+  GODWIT_CHECK_OK(end_instance(lock, guest, host));  // of a godwit that died here
+  GODWIT_CHECK_OK(add_tap(lock, host, guest.index));
+  Command command;
+  command.arguments = qemu_arguments(lock.lab(), guest, host, incoming, cmdline);
+  command.package = kQemuPackage;
+  command.netns = netns_path(netns_name(lock.lab(), host));
+  command.patience = Seconds{20};
+  if (auto started = run_command(command); !started) {
+    (void)end_instance(lock, guest, host);
+    Error error = std::move(started).error();
+    if (error.code == ErrorCode::kEnvironment && error.what_to_do.empty()) {
+      error.what_to_do = "see what QEMU says";
+    }
+    return fail(error.while_doing(fmt::format("starting guest {} on {}", guest.spec.name, host)));
+  }
+  return {};
+}
+
+Result<void> end_instance(const LabLock& lock, const GuestRecord& guest, const std::string& host) {
+  const std::string pid_file = instance_file(lock.lab(), guest.spec.name, host, "pid");
+  GODWIT_CHECK_OK(end_processes(
+      [&pid_file](const ProcessFacts& process) { return is_instance(process, pid_file); }));
+  remove_tap(lock, host, guest.index);
+  for (const char* ending : kEndings) {
+    unlink(instance_file(lock.lab(), guest.spec.name, host, ending).c_str());
+  }
+  return {};
+}
+
+pid_t instance_pid(const std::string& lab, const std::string& guest, const std::string& host) {
+  const std::string pid_file = instance_file(lab, guest, host, "pid");
+  std::ifstream file(pid_file);
+  pid_t pid = 0;
+  if (!(file >> pid) || pid <= 0 || !is_instance(facts_of(pid), pid_file)) return 0;
+  return pid;
+}
+
+}  // namespace godwit::lab

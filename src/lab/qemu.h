@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "lock.h"
+#include "state.h"
+
+namespace godwit::lab {
+
+inline constexpr const char* kQemu = "qemu-system-x86_64";
+inline constexpr const char* kQemuPackage = "qemu-system-x86";
+
+/// The same for a guest's start and for its destinations, but for the host's files and -incoming.
+std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecord& guest,
+                                        const std::string& host, bool incoming,
+                                        const std::string& image_cmdline);
+
+/// The kernel command line that the image wants, without a line end.
+Result<std::string> read_image_cmdline(const std::string& image);
+
+/// Starts the guest's QEMU on `host`, tap included. It has its QMP sockets when this returns; on
+/// error nothing of it is left.
+Result<void> start_instance(const LabLock& lock, const GuestRecord& guest, const std::string& host,
+                            bool incoming);
+
+/// Ends it and removes its tap and files. Also right for what is partly or not there.
+Result<void> end_instance(const LabLock& lock, const GuestRecord& guest, const std::string& host);
+
+/// 0 when there is no such process (any more).
+pid_t instance_pid(const std::string& lab, const std::string& guest, const std::string& host);
+
+}  // namespace godwit::lab

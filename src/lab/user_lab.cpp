@@ -1,0 +1,226 @@
+#include "godwit/lab/user_lab.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/close_range.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "godwit/base/unique_fd.h"
+#include "godwit/lab/spec.h"
+#include "paths.h"
+#include "processes.h"
+
+/// The keeper is known by a socket name of the kernel's abstract kind, which no two processes can
+/// hold, no file shows and no crash leaves behind; the kernel tells its process number and owner.
+
+namespace godwit::lab {
+namespace {
+
+struct SocketName {
+  sockaddr_un address{};
+  socklen_t size = 0;
+};
+
+SocketName keeper_name(uid_t uid, const std::string& lab) {
+  SocketName name;
+  name.address.sun_family = AF_UNIX;
+  const std::string text = fmt::format("godwit-{}-{}", uid, lab);
+  std::copy(text.begin(), text.end(), name.address.sun_path + 1);  // a leading 0: abstract
+  name.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
+  return name;
+}
+
+const sockaddr* generic(const SocketName& name) {
+  return static_cast<const sockaddr*>(static_cast<const void*>(&name.address));
+}
+
+/// The keeper's process, pinned; an invalid descriptor when there is none.
+Result<UniqueFd> find_keeper(uid_t uid, const std::string& lab) {
+  const SocketName name = keeper_name(uid, lab);
+  const UniqueFd socket_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket_fd.valid()) return fail(errno_error("opening a socket", errno));
+  if (connect(socket_fd.get(), generic(name), name.size) != 0) return UniqueFd();
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(socket_fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return fail(errno_error("asking who keeps the lab", errno));
+  }
+  // seen from inside its namespaces the keeper, too, is root
+  if (peer.uid != geteuid()) {
+    return fail(
+        ErrorCode::kPermission,
+        fmt::format("another user (number {}) holds the name of your lab '{}'", peer.uid, lab),
+        "give the lab another name");
+  }
+  return pin_process(peer.pid);
+}
+
+Result<void> write_text(const char* path, const std::string& text) {
+  const UniqueFd file(open(path, O_WRONLY | O_CLOEXEC));
+  if (file.valid() && write(file.get(), text.data(), text.size()) == std::ssize(text)) return {};
+  return fail(errno_error(fmt::format("writing {}", path), errno));
+}
+
+Error forbidden(int errno_value) {
+  return {ErrorCode::kEnvironment,
+          fmt::format("this system lets ordinary users make no namespaces of their own ({})",
+                      std::strerror(errno_value)),
+          "run godwit as root (sudo), or as root set kernel.unprivileged_userns_clone=1 and "
+          "user.max_user_namespaces=10000"};
+}
+
+/// The keeper's own part: from here on it is root in namespaces of its own.
+Result<void> make_namespaces(uid_t uid, gid_t gid) {
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return fail(forbidden(errno));
+  GODWIT_CHECK_OK(write_text("/proc/self/setgroups", "deny"));
+  GODWIT_CHECK_OK(write_text("/proc/self/uid_map", fmt::format("0 {} 1", uid)));
+  GODWIT_CHECK_OK(write_text("/proc/self/gid_map", fmt::format("0 {} 1", gid)));
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0) {
+    return fail(errno_error("making a private /run", errno));
+  }
+  return {};
+}
+
+Result<UniqueFd> take_name(uid_t uid, const std::string& lab) {
+  const SocketName name = keeper_name(uid, lab);
+  UniqueFd socket_fd(socket(AF_UNIX, SOCK_STREAM, 0));
+  if (!socket_fd.valid()) return fail(errno_error("opening a socket", errno));
+  if (bind(socket_fd.get(), generic(name), name.size) != 0) {
+    if (errno != EADDRINUSE) return fail(errno_error("keeping the lab's name", errno));
+    return fail(ErrorCode::kBusy, fmt::format("another godwit is building the lab '{}'", lab),
+                "wait until it is done");
+  }
+  return socket_fd;
+}
+
+/// Its life: hold the namespaces, and let go of everything else.
+[[noreturn]] void keep(const UniqueFd& name, const UniqueFd& report) {
+  prctl(PR_SET_NAME, "godwit-keeper");
+  const char good = 1;
+  if (listen(name.get(), 16) != 0 || chdir("/") != 0 || write(report.get(), &good, 1) != 1)
+    _exit(1);
+  const int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd <= 2; ++fd) dup2(null, fd);
+  dup2(name.get(), 3);
+  close_range(4, ~0U, 0);
+  for (;;) pause();
+}
+
+[[noreturn]] void become_keeper(const std::string& lab, const UniqueFd& report) {
+  setsid();
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  auto name = take_name(uid, lab);
+  Result<void> made = name ? make_namespaces(uid, gid) : Result<void>(fail(name.error()));
+  if (made) keep(*name, report);
+  // code, message and advice, each ended by a NUL; the other end gets them whole
+  std::string text(1, '\0');
+  text += fmt::format("{}\n{}\n{}", static_cast<int>(made.error().code), made.error().message,
+                      made.error().what_to_do);
+  (void)!write(report.get(), text.data(), text.size());
+  _exit(1);
+}
+
+/// "\0code\nmessage\nadvice", as become_keeper writes it.
+Error error_from(const std::string& text) {
+  const std::size_t first = text.find('\n');
+  const std::size_t second = text.find('\n', first + 1);
+  if (text.size() < 2 || first == std::string::npos || second == std::string::npos) {
+    return {ErrorCode::kInternal, "the lab's keeper died while it was made", "try again"};
+  }
+  return {static_cast<ErrorCode>(std::atoi(text.c_str() + 1)),
+          text.substr(first + 1, second - first - 1), text.substr(second + 1)};
+}
+
+/// Forked twice, so that the keeper is nobody's child here and leaves no zombie.
+Result<void> start_keeper(const std::string& lab) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errno_error("making a pipe", errno));
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  const pid_t middle = fork();
+  if (middle < 0) return fail(errno_error("starting the lab's keeper", errno));
+  if (middle == 0) {
+    if (fork() == 0) become_keeper(lab, write_end);
+    _exit(0);
+  }
+  write_end.reset();
+  int status = 0;
+  while (waitpid(middle, &status, 0) < 0 && errno == EINTR) {
+  }
+  std::array<char, 1024> buffer{};
+  std::string text;
+  for (ssize_t got = 0; (got = read(read_end.get(), buffer.data(), buffer.size())) > 0;) {
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  if (text == std::string(1, '\1')) return {};
+  return fail(error_from(text));
+}
+
+/// QEMUs whose keeper was killed: their namespaces are theirs alone and end with them.
+Result<void> end_orphans(const std::string& lab) {
+  return end_processes([folder = lab_folder(lab), uid = geteuid(),
+                        user = facts_of(getpid()).user_namespace](const ProcessFacts& process) {
+    return process.uid == uid && process.user_namespace != user && is_qemu_in(process, folder);
+  });
+}
+
+Result<void> join(const UniqueFd& keeper) {
+  std::error_code none;
+  const std::filesystem::path here = std::filesystem::current_path(none);
+  if (setns(keeper.get(), CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+    return fail(errno_error("entering the lab's namespaces", errno));
+  }
+  std::filesystem::current_path(here, none);  // joining a mount namespace leads to its root
+  return {};
+}
+
+bool entered = false;
+uid_t outer_uid = 0;
+
+}  // namespace
+
+Result<void> enter_user_lab(const std::string& lab, EnterMode mode) {
+  GODWIT_CHECK_OK(validate_name("lab", lab));
+  if (geteuid() == 0) return {};
+  outer_uid = geteuid();
+  GODWIT_TRY(UniqueFd keeper, find_keeper(outer_uid, lab));
+  if (!keeper.valid()) {
+    GODWIT_CHECK_OK(end_orphans(lab));
+    if (mode == EnterMode::kJoin) {
+      return fail(ErrorCode::kNotFound, fmt::format("you have no lab '{}'", lab),
+                  "build one with: godwit lab up");
+    }
+    GODWIT_CHECK_OK(start_keeper(lab));
+    GODWIT_TRY(keeper, find_keeper(outer_uid, lab));
+  }
+  GODWIT_CHECK_OK(join(keeper));
+  entered = true;
+  return {};
+}
+
+Result<void> end_user_lab(const std::string& lab) {
+  if (!entered) return {};
+  GODWIT_TRY(const UniqueFd keeper, find_keeper(outer_uid, lab));
+  if (!keeper.valid()) return {};
+  return kill_and_wait(keeper);
+}
+
+}  // namespace godwit::lab

@@ -1,0 +1,145 @@
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "godwit/base/clock.h"
+#include "godwit/base/unique_fd.h"
+#include "godwit/lab/guest_report.h"
+#include "godwit/lab/lab.h"
+#include "processes.h"
+
+namespace godwit::lab {
+namespace {
+
+/// A file that grows by lines.
+class Tail {
+ public:
+  explicit Tail(const std::string& path) : file_(path, std::ios::binary) {}
+  template <class OnLine>
+  void read(OnLine&& on_line) {
+    std::array<char, 4096> buffer{};
+    do {
+      file_.clear();
+      file_.read(buffer.data(), buffer.size());
+      lines_.feed({buffer.data(), static_cast<std::size_t>(file_.gcount())}, on_line);
+    } while (file_.gcount() > 0);
+  }
+
+ private:
+  std::ifstream file_;
+  LineFollower lines_;
+};
+
+/// What has been heard of a guest while it boots.
+class BootWatch {
+ public:
+  BootWatch(const std::string& guest, const Instance& instance)
+      : guest_(guest), console_(instance.console), report_(instance.report) {}
+
+  /// True once it is ready; an error once it is clear that it never will be.
+  Result<bool> look() {
+    report_.read([this](std::string_view line) {
+      const auto report = parse_report_line(line);
+      ready_ = ready_ || (report && report->ready);
+    });
+    console_.read([this](std::string_view line) { hear(line); });
+    if (complaint_) {
+      return fail(ErrorCode::kPeerGone,
+                  fmt::format("the kernel of guest {} failed: {}", guest_, *complaint_),
+                  "stop the guest and start it anew");
+    }
+    if (refused_) {
+      return fail(ErrorCode::kBadInput,
+                  fmt::format("guest {} refused its load: {}", guest_, *refused_),
+                  "say idle, or for example memory-write,set=64MiB,rate=10MB/s");
+    }
+    return ready_;
+  }
+
+ private:
+  void hear(std::string_view line) {
+    while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (!complaint_) complaint_ = kernel_complaint(line);
+    // guest/init says so when the load program ends, which it does only when it can't run
+    if (line.find("godwit: guest-load exited") != std::string_view::npos) refused_ = last_line_;
+    if (!line.empty()) last_line_ = line;
+  }
+
+  std::string guest_;
+  Tail console_;
+  Tail report_;
+  bool ready_ = false;
+  std::string last_line_;
+  std::optional<std::string> complaint_;
+  std::optional<std::string> refused_;
+};
+
+Result<UniqueFd> watch_files(const Instance& instance) {
+  UniqueFd watch(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!watch.valid()) return fail(errno_error("watching files", errno));
+  for (const std::string& path : {instance.console, instance.report}) {
+    if (inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY) < 0) {
+      return fail(errno_error(fmt::format("watching {}", path), errno));
+    }
+  }
+  return watch;
+}
+
+void drain(const UniqueFd& fd) {
+  std::array<char, 4096> buffer{};
+  while (read(fd.get(), buffer.data(), buffer.size()) > 0) {
+  }
+}
+
+Result<void> await(BootWatch& boot, const std::string& guest, const UniqueFd& files,
+                   const UniqueFd& process, const UniqueFd& stopped, Seconds patience) {
+  const RealClock clock;
+  const TimePoint deadline = clock.now() + patience;
+  for (;;) {
+    GODWIT_TRY(const bool ready, boot.look());
+    if (ready) return {};
+    const double left_ms = Milliseconds(deadline - clock.now()).count();
+    if (left_ms <= 0) {
+      return fail(ErrorCode::kTimeout,
+                  fmt::format("guest {} was not ready after {:.0f} s", guest, patience.count()),
+                  "give it more time, or look at its console file");
+    }
+    std::array<pollfd, 3> fds{pollfd{files.get(), POLLIN, 0}, pollfd{process.get(), POLLIN, 0},
+                              pollfd{stopped.get(), POLLIN, 0}};
+    poll(fds.data(), fds.size(), static_cast<int>(left_ms) + 1);
+    if (fds[2].revents != 0) return fail(ErrorCode::kRefused, "waiting was stopped");
+    if (fds[1].revents != 0) {
+      return fail(ErrorCode::kPeerGone,
+                  fmt::format("the QEMU of guest {} ended while it booted", guest),
+                  "stop the guest and start it anew");
+    }
+    drain(files);
+  }
+}
+
+}  // namespace
+
+Result<void> wait_ready(const std::string& lab, const std::string& guest, Seconds patience,
+                        std::stop_token stop) {
+  GODWIT_TRY(const GuestStatus status, find_guest(lab, guest));
+  const Instance& instance = status.instances.front();
+  const UniqueFd process = pin_process(static_cast<pid_t>(instance.pid));
+  if (instance.pid == 0 || !process.valid()) {
+    return fail(ErrorCode::kPeerGone, fmt::format("the QEMU of guest {} is gone", guest),
+                "stop the guest and start it anew");
+  }
+  const UniqueFd stopped(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  const std::stop_callback on_stop(stop, [&stopped] { (void)eventfd_write(stopped.get(), 1); });
+  GODWIT_TRY(const UniqueFd files, watch_files(instance));
+  BootWatch boot(guest, instance);
+  return await(boot, guest, files, process, stopped, patience);
+}
+
+}  // namespace godwit::lab
