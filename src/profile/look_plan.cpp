@@ -1,0 +1,80 @@
+#include "look_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "curve_estimate.h"
+
+namespace godwit::profile {
+namespace {
+
+// The shortest window: QEMU's own estimates use no shorter ones, and a page's two reads are then
+// still far apart in comparison with the time that reading takes.
+constexpr Seconds kFirstLook{0.125};
+
+// A look is spread over this share of the longest window: the observation takes that much longer.
+constexpr double kSpread = 1.0 / 8;
+
+/// The most looks that are under way at one time.
+std::int64_t most_overlapping(const std::vector<Seconds>& looks, Seconds spread) {
+  std::int64_t most = 1;
+  for (const Seconds at : looks) {
+    most = std::max<std::int64_t>(
+        most, std::count_if(looks.begin(), looks.end(),
+                            [&](Seconds other) { return other <= at && other > at - spread; }));
+  }
+  return most;
+}
+
+std::vector<std::vector<std::int64_t>> deal(std::vector<std::int64_t> pages, Rng& rng) {
+  for (std::size_t left = pages.size(); left > 1; --left) {
+    std::swap(pages[left - 1],
+              pages[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(left)))]);
+  }
+  std::vector<std::vector<std::int64_t>> chunks;
+  const auto chunk_size = static_cast<std::size_t>(kChunkPages);
+  for (std::size_t start = 0; start < pages.size(); start += chunk_size) {
+    const auto first = pages.begin() + static_cast<std::ptrdiff_t>(start);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(chunk_size, pages.size() - start));
+    chunks.emplace_back(first, first + count);
+    std::sort(chunks.back().begin(), chunks.back().end());
+  }
+  return chunks;
+}
+
+}  // namespace
+
+std::vector<Seconds> look_times(Seconds longest) {
+  std::vector<Seconds> looks{Seconds(0)};
+  for (Seconds at = kFirstLook; at <= longest; at *= 2) looks.push_back(at);
+  return looks;
+}
+
+LookPlan plan_looks(const ObserveOptions& options, PageCount population, PageSize page_size,
+                    Rng& rng) {
+  LookPlan plan;
+  plan.looks = look_times(options.length);
+  plan.spread = plan.looks.back() * kSpread;
+  const Bytes allowed = options.traffic_cap * plan.spread;
+  const std::int64_t affordable =
+      allowed.count() / page_size.bytes().count() / most_overlapping(plan.looks, plan.spread);
+  const std::int64_t wanted = pages_to_sample(population.count(), options.half_width.value());
+  const std::int64_t sampled = std::max<std::int64_t>(1, std::min(wanted, affordable));
+  plan.chunks = deal(rng.sample(population.count(), sampled), rng);
+  return plan;
+}
+
+std::vector<LookPlan::Visit> LookPlan::visits() const {
+  std::vector<Visit> all;
+  for (std::size_t look = 0; look < looks.size(); ++look) {
+    for (std::size_t chunk = 0; chunk < chunks.size(); ++chunk) {
+      const double delay = static_cast<double>(chunk) / static_cast<double>(chunks.size());
+      all.push_back({looks[look] + spread * delay, chunk, look});
+    }
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Visit& a, const Visit& b) { return a.at < b.at; });
+  return all;
+}
+
+}  // namespace godwit::profile

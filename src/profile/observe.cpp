@@ -1,0 +1,242 @@
+#include "godwit/profile/observe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "curve_estimate.h"
+#include "godwit/base/log.h"
+#include "godwit/base/quantity.h"
+#include "look_plan.h"
+#include "page_hash.h"
+
+namespace godwit::profile {
+namespace {
+
+constexpr Seconds kShortest{1};
+constexpr Seconds kLongest{600};
+constexpr Seconds kBetweenReports{0.1};
+
+// The cost of a visit is judged after this many: 8 MiB, enough for cold caches to average out.
+constexpr std::int64_t kTrialVisits = 8;
+
+// The CPU cap never cuts the sample below this: 1024 pages still tell a share within 2.6 % of RAM,
+// and looking at them eight times takes some 10 ms of a CPU.
+constexpr std::size_t kFewestChunks = 4;
+
+constexpr const char* kBlindSpot =
+    "content hashes miss silent stores: a page rewritten with the bytes that it already held "
+    "counts as "
+    "unchanged here, but is dirty to the hypervisor and is sent again";
+
+Result<void> check(const ObserveOptions& options, Bytes ram) {
+  if (!(options.length >= kShortest && options.length <= kLongest)) {
+    return fail(ErrorCode::kBadInput, fmt::format("cannot observe for {}", human(options.length)),
+                "choose a length from 1s to 10m");
+  }
+  if (!(options.half_width.value() >= 0 && options.half_width.value() < 0.5 &&
+        options.cpu_cap.value() > 0 && options.traffic_cap.value() > 0)) {
+    return fail(ErrorCode::kBadInput, "an observation needs caps above 0 and an error below a half",
+                "leave them at their defaults");
+  }
+  if (ram.count() <= 0) {
+    return fail(ErrorCode::kBadInput, "the VM has no RAM to observe", "check that it is a VM");
+  }
+  return {};
+}
+
+/// One observation: visits the chunks of the plan when they are due, and notes which pages changed.
+class Observation {
+ public:
+  Observation(GuestMemory& memory, Clock& clock, const ObserveOptions& options, LookPlan plan)
+      : memory_(memory), clock_(clock), options_(options), plan_(std::move(plan)) {
+    const PageSize page = memory.layout().page_size;
+    const std::vector<std::byte> zeros(static_cast<std::size_t>(page.bytes().count()));
+    hash_of_zeros_ = page_hash(zeros);
+    pace_ = page.bytes_of(PageCount(kChunkPages)) / options.traffic_cap;
+    kept_ = plan_.chunks.size();
+    for (const auto& pages : plan_.chunks) chunks_.push_back(Chunk(pages.size()));
+    visits_left_ = static_cast<std::int64_t>(kept_ * plan_.looks.size());
+  }
+
+  Result<void> run(std::stop_token stop, const ObserveProgressCallback& progress);
+  [[nodiscard]] GuestProfile profile() const;
+
+ private:
+  /// What is known of the pages of one chunk of the plan.
+  struct Chunk {
+    explicit Chunk(std::size_t pages) : hashes(pages), changed(pages) {}
+    std::vector<std::uint64_t> hashes;   ///< as of the last look
+    std::vector<std::uint32_t> changed;  ///< as in PageChanges
+    std::vector<TimePoint> looked;
+  };
+
+  Result<void> visit(std::size_t chunk);
+  void keep_to_cpu_cap();
+  void report(const ObserveProgressCallback& progress);
+  void note_cost() const;
+  [[nodiscard]] Seconds planned() const { return plan_.looks.back() + plan_.spread; }
+  [[nodiscard]] PageChanges changes() const;
+
+  GuestMemory& memory_;
+  Clock& clock_;
+  const ObserveOptions& options_;
+  LookPlan plan_;
+  std::vector<Chunk> chunks_;
+  std::size_t kept_ = 0;  ///< chunks that are still looked at: the first ones
+  std::uint64_t hash_of_zeros_ = 0;
+  Seconds pace_{};  ///< the least time between visits
+
+  TimePoint start_;
+  TimePoint end_;
+  TimePoint reported_;
+  Seconds own_time_before_{};
+  std::optional<double> vcpu_use_;
+  std::int64_t visits_ = 0;
+  std::int64_t visits_left_ = 0;  ///< of kept chunks
+  PageCount pages_read_;
+  std::int64_t first_looks_ = 0;  ///< pages that were looked at once or more
+  std::int64_t zeros_ = 0;        ///< of them, those that held zeros at the first look
+};
+
+Result<void> Observation::run(std::stop_token stop, const ObserveProgressCallback& progress) {
+  own_time_before_ = memory_.own_cpu_time();
+  GODWIT_TRY(const std::optional<Seconds> vcpu_before, memory_.vcpu_time());
+  start_ = reported_ = clock_.now();
+  TimePoint next_allowed = start_;
+  for (const LookPlan::Visit& due : plan_.visits()) {
+    if (due.chunk >= kept_) continue;
+    if (!clock_.wait_until(std::max(start_ + due.at, next_allowed), stop)) {
+      return fail(ErrorCode::kRefused, "interrupted while the guest was being observed",
+                  "the VM was not touched; run the command again");
+    }
+    // As planned, no more visits than there are looks can fall together; a late observer may save
+    // no more than those up.
+    const Seconds burst = pace_ * static_cast<double>(plan_.looks.size());
+    next_allowed = std::max(next_allowed, clock_.now() + -burst) + pace_;
+    GODWIT_CHECK_OK(visit(due.chunk));
+    keep_to_cpu_cap();
+    report(progress);
+  }
+  end_ = clock_.now();
+  GODWIT_TRY(const std::optional<Seconds> vcpu_after, memory_.vcpu_time());
+  if (vcpu_before && vcpu_after) {
+    vcpu_use_ = std::max(0.0, (*vcpu_after - *vcpu_before) / (end_ - start_));
+  }
+  note_cost();
+  return {};
+}
+
+/// Looks at the pages of one chunk once more. A page that changes while it is read has a hash of
+/// its own then: it counts as changed, as it is.
+Result<void> Observation::visit(std::size_t index) {
+  Chunk& chunk = chunks_[index];
+  const std::size_t look = chunk.looked.size();
+  chunk.looked.push_back(clock_.now());
+  ++visits_;
+  --visits_left_;
+  pages_read_ += PageCount(static_cast<std::int64_t>(chunk.hashes.size()));
+  return memory_.visit_pages(plan_.chunks[index],
+                             [&](std::size_t i, std::span<const std::byte> page) {
+                               const std::uint64_t hash = page_hash(page);
+                               if (look == 0) {
+                                 ++first_looks_;
+                                 if (hash == hash_of_zeros_) ++zeros_;
+                               } else if (hash != chunk.hashes[i]) {
+                                 chunk.changed[i] |= 1U << (look - 1);
+                               }
+                               chunk.hashes[i] = hash;
+                             });
+}
+
+/// Gives chunks up, the last first, until what is left is expected to stay within the cap. Chunks
+/// are random parts of the sample, so the rest is still a random one.
+void Observation::keep_to_cpu_cap() {
+  if (visits_ < kTrialVisits) return;
+  const Seconds used = memory_.own_cpu_time() - own_time_before_;
+  const Seconds each = used / static_cast<double>(visits_);
+  // Without the spread, of which there may be little when most chunks are given up.
+  const Seconds budget = plan_.looks.back() * options_.cpu_cap.value();
+  while (kept_ > kFewestChunks && visits_left_ > 0 &&
+         used + each * static_cast<double>(visits_left_) > budget) {
+    --kept_;
+    visits_left_ -= static_cast<std::int64_t>(plan_.looks.size() - chunks_[kept_].looked.size());
+  }
+}
+
+void Observation::report(const ObserveProgressCallback& progress) {
+  const TimePoint now = clock_.now();
+  if (!progress || now - reported_ < kBetweenReports) return;
+  reported_ = now;
+  const double done = std::min(1.0, (now - start_) / planned());
+  progress({Ratio(done), planned() * (1 - done)});
+}
+
+void Observation::note_cost() const {
+  const Seconds took = end_ - start_;
+  const Seconds used = memory_.own_cpu_time() - own_time_before_;
+  const Bytes read = memory_.layout().page_size.bytes_of(pages_read_);
+  log::debug(
+      "observed for {}: read {} ({} on average) with {:.1f} % of a CPU; kept {} of {} chunks",
+      human(took), human(read), human(read / took), 100 * (used / took), kept_,
+      plan_.chunks.size());
+}
+
+PageChanges Observation::changes() const {
+  PageChanges changes;
+  changes.page_size = memory_.layout().page_size;
+  changes.population = changes.page_size.pages_for(total_size(memory_.layout()));
+  changes.looks.resize(plan_.looks.size());
+  for (std::size_t i = 0; i < kept_; ++i) {
+    const Chunk& chunk = chunks_[i];
+    changes.changed.insert(changes.changed.end(), chunk.changed.begin(), chunk.changed.end());
+    for (std::size_t k = 0; k < changes.looks.size(); ++k) {
+      const auto pages = static_cast<double>(chunk.changed.size());
+      changes.looks[k] += (chunk.looked[k] - chunk.looked[0]) * pages;
+    }
+  }
+  for (Seconds& look : changes.looks) look /= static_cast<double>(changes.changed.size());
+  return changes;
+}
+
+GuestProfile Observation::profile() const {
+  const PageChanges seen = changes();
+  GuestProfile profile;
+  profile.vm = options_.vm;
+  profile.ram = total_size(memory_.layout());
+  profile.page_size = seen.page_size;
+  profile.zero_share = Ratio(static_cast<double>(zeros_) / static_cast<double>(first_looks_));
+  profile.observed = end_ - start_;
+  profile.sampled_pages = PageCount(static_cast<std::int64_t>(seen.changed.size()));
+  profile.source = DirtySource::kContentHash;
+  profile.blind_spot = kBlindSpot;
+  profile.dirty_curve = dirty_curve(seen);
+  profile.dirty_series = dirty_series(seen);
+  profile.vcpus = options_.vcpus;
+  profile.vcpu_use = vcpu_use_;
+  // Two clocks: a vCPU that never rests may seem to use a little more than there is.
+  if (vcpu_use_ && options_.vcpus) profile.vcpu_use = std::min<double>(*vcpu_use_, *options_.vcpus);
+  profile.accelerator = options_.accelerator;
+  profile.qemu_version = options_.qemu_version;
+  return profile;
+}
+
+}  // namespace
+
+Result<GuestProfile> observe(GuestMemory& memory, Clock& clock, Rng& rng,
+                             const ObserveOptions& options, std::stop_token stop,
+                             const ObserveProgressCallback& progress) {
+  const Bytes ram = total_size(memory.layout());
+  GODWIT_CHECK_OK(check(options, ram));
+  const PageSize page = memory.layout().page_size;
+  Observation observation(memory, clock, options,
+                          plan_looks(options, page.pages_for(ram), page, rng));
+  GODWIT_CHECK_OK(observation.run(std::move(stop), progress));
+  return observation.profile();
+}
+
+}  // namespace godwit::profile

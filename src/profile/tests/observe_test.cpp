@@ -1,0 +1,247 @@
+#include "godwit/profile/observe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "godwit/domain/codec.h"
+#include "synthetic_guest.h"
+
+namespace godwit::profile {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr PageSize kPage(4096);
+
+ObserveOptions whole_ram() {
+  ObserveOptions options;
+  options.half_width = Ratio(0);
+  return options;
+}
+
+/// A guest of so many pages on a clock of its own.
+struct Bench {
+  explicit Bench(std::int64_t pages) : guest(clock, pages) {}
+  Result<GuestProfile> observe(const ObserveOptions& options, std::uint64_t seed = 1) {
+    Rng rng(seed);
+    return profile::observe(guest, clock, rng, options, {}, {});
+  }
+  ManualClock clock;
+  SyntheticGuest guest;
+};
+
+Bytes pages(std::int64_t count) {
+  return kPage.bytes_of(PageCount(count));
+}
+
+TEST(Observe, OfWholeRamIsExact) {
+  Bench bench(3000);
+  bench.guest.fill(0, 2000);
+  bench.guest.always_write(0, 100);
+  bench.guest.at(Seconds(3), [](SyntheticGuest& g) { g.fill(100, 200); });
+  const auto profile = bench.observe(whole_ram());
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_EQ(profile->ram, pages(3000));
+  EXPECT_EQ(profile->sampled_pages, PageCount(3000));
+  EXPECT_DOUBLE_EQ(profile->zero_share.value(), 1.0 / 3);
+  ASSERT_EQ(profile->dirty_curve.size(), 7U);
+  // What is written at 3 s falls into one of the two windows of 2 s and of 4 s: half of it counts.
+  const std::vector<std::int64_t> unique{100, 100, 100, 100, 150, 150, 200};
+  for (std::size_t i = 0; i < unique.size(); ++i) {
+    const DirtyPoint& point = profile->dirty_curve[i];
+    EXPECT_NEAR(point.window.count(), 0.125 * std::pow(2, i), 1e-6);
+    EXPECT_EQ(point.unique, pages(unique[i])) << "at " << point.window.count() << " s";
+    EXPECT_EQ(point.low, point.unique);
+    EXPECT_EQ(point.high, point.unique);
+  }
+  ASSERT_EQ(profile->dirty_series.size(), 7U);
+  EXPECT_EQ(profile->dirty_series[4].unique, pages(100));  // 1 to 2 s
+  EXPECT_EQ(profile->dirty_series[5].unique, pages(200));  // 2 to 4 s
+}
+
+TEST(Observe, CountsAPageThatChangesBack) {
+  Bench bench(1000);
+  bench.guest.at(Seconds(1.5), [](SyntheticGuest& g) { g.fill(0, 500); });
+  bench.guest.at(Seconds(7), [](SyntheticGuest& g) {
+    for (std::int64_t page = 0; page < 500; ++page) g.version(page) = 0;
+  });
+  const auto profile = bench.observe(whole_ram());
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_EQ(profile->dirty_curve.back().unique, pages(500));
+}
+
+TEST(Observe, CannotSeeSilentStoresAndSaysSo) {
+  Bench bench(1000);
+  for (int i = 1; i < 80; ++i) {
+    bench.guest.at(Seconds(i / 10.0), [](SyntheticGuest& g) { g.store_silently(0, 1000); });
+  }
+  const auto profile = bench.observe(whole_ram());
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_EQ(bench.guest.silent_stores, 79'000);
+  EXPECT_EQ(profile->dirty_curve.back().unique, Bytes(0));
+  EXPECT_EQ(profile->source, DirtySource::kContentHash);
+  EXPECT_THAT(profile->blind_spot, HasSubstr("silent stores"));
+}
+
+TEST(Observe, CoversTheTruthOfARandomWriter) {
+  constexpr std::int64_t kPages = 20'000;
+  constexpr std::int64_t kSet = 8'000;
+  constexpr double kPerSecond = 3'000;
+  ObserveOptions options;
+  options.half_width = Ratio(0.025);  // about 1030 pages
+  int held = 0;
+  int all = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Bench bench(kPages);
+    bench.guest.write_at_random(kSet, kPerSecond, 1000 + seed);
+    const auto profile = bench.observe(options, seed);
+    ASSERT_TRUE(profile) << profile.error().message;
+    for (const DirtyPoint& point : profile->dirty_curve) {
+      // A page of the set stays unwritten for t with probability exp(-rate t / set).
+      const double written = kSet * -std::expm1(-kPerSecond * point.window.count() / kSet);
+      const double truth = written * 4096;
+      ++all;
+      if (point.low.as_double() <= truth && truth <= point.high.as_double()) ++held;
+    }
+  }
+  EXPECT_GE(static_cast<double>(held) / all, 0.85) << held << " of " << all;
+}
+
+RC_GTEST_PROP(Observe, GivesAProfileThatCanBeStored, (std::uint64_t seed)) {
+  Bench bench(*rc::gen::inRange<std::int64_t>(1, 3000));
+  const std::int64_t ram_pages =
+      bench.guest.layout().page_size.pages_for(total_size(bench.guest.layout())).count();
+  bench.guest.fill(0, *rc::gen::inRange<std::int64_t>(0, ram_pages + 1));
+  bench.guest.write_at_random(*rc::gen::inRange<std::int64_t>(1, ram_pages + 1),
+                              *rc::gen::inRange(1, 5000), seed);
+  ObserveOptions options;
+  options.length = Seconds(*rc::gen::inRange(1, 20));
+  options.half_width = Ratio(0.01 * *rc::gen::inRange(0, 20));
+  options.vm = "qmp:/run/vm.qmp";
+  const auto profile = bench.observe(options, seed);
+  RC_ASSERT(profile.has_value());
+  const auto stored = profile_from_json(to_json(*profile));
+  RC_ASSERT(stored.has_value());  // the codec checks that the curve rises within RAM
+  RC_ASSERT(stored->dirty_curve.size() == profile->dirty_curve.size());
+}
+
+TEST(Observe, PassesOnThatTheVmExited) {
+  Bench bench(1000);
+  bench.guest.at(Seconds(2), [](SyntheticGuest& g) { g.exit(); });
+  const auto profile = bench.observe(whole_ram());
+  ASSERT_FALSE(profile);
+  EXPECT_EQ(profile.error().code, ErrorCode::kPeerGone);
+}
+
+TEST(Observe, StopsWhenAsked) {
+  Bench bench(1000);
+  std::stop_source stop;
+  Rng rng(1);
+  const auto interrupt = [&](const ObserveProgress& progress) {
+    if (progress.done >= Ratio(0.25)) stop.request_stop();
+  };
+  const auto profile =
+      observe(bench.guest, bench.clock, rng, whole_ram(), stop.get_token(), interrupt);
+  ASSERT_FALSE(profile);
+  EXPECT_EQ(profile.error().code, ErrorCode::kRefused);
+  EXPECT_THAT(profile.error().message, HasSubstr("interrupted"));
+  EXPECT_LT(bench.clock.now() - TimePoint{}, Seconds(4.1));
+}
+
+TEST(Observe, TellsHowFarItIs) {
+  Bench bench(20'000);
+  std::vector<ObserveProgress> told;
+  Rng rng(1);
+  const auto tell = [&](const ObserveProgress& progress) { told.push_back(progress); };
+  ASSERT_TRUE(observe(bench.guest, bench.clock, rng, ObserveOptions{}, {}, tell));
+  ASSERT_GT(told.size(), 10U);
+  ASSERT_LT(told.size(), 100U);
+  for (std::size_t i = 1; i < told.size(); ++i) {
+    EXPECT_GT(told[i].done, told[i - 1].done);
+    EXPECT_LT(told[i].left, told[i - 1].left);
+  }
+  EXPECT_GT(told.back().done.value(), 0.9);
+  EXPECT_LE(told.back().done.value(), 1.0);
+}
+
+TEST(Observe, KeepsToTheCpuCapWithASmallerSample) {
+  Bench bench(200'000);
+  bench.guest.always_write(0, 100'000);
+  bench.guest.cpu_per_page = Seconds(20e-6);  // all wanted pages, 8 times: 3.8 s of CPU
+  const auto profile = bench.observe({});
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_LE(bench.guest.own_cpu_time() / profile->observed, 0.10 + 1e-9);
+  EXPECT_GE(bench.guest.own_cpu_time() / profile->observed, 0.08) << "the cap is used";
+  EXPECT_LT(profile->sampled_pages, PageCount(6000));
+  const DirtyPoint& point = profile->dirty_curve.back();
+  EXPECT_LE(point.low, pages(100'000));
+  EXPECT_GE(point.high, pages(100'000));
+  EXPECT_GT((point.high - point.low).as_double(), pages(200'000).as_double() * 0.02);
+  EXPECT_LT((point.high - point.low).as_double(), pages(200'000).as_double() * 0.04);
+}
+
+TEST(Observe, KeepsToTheTrafficCapAlsoWhenItIsLate) {
+  Bench bench(10'000);
+  bench.guest.at(Seconds(0.3), [&](SyntheticGuest&) { bench.clock.advance(Seconds(3)); });
+  ObserveOptions options = whole_ram();
+  const auto profile = bench.observe(options);
+  ASSERT_TRUE(profile) << profile.error().message;
+  const auto& reads = bench.guest.reads;
+  const Seconds pace = pages(256) / options.traffic_cap;
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    for (std::size_t j = i + 1; j < reads.size(); ++j) {
+      const double allowed = (reads[j] - reads[i]) / pace + 9;  // 8 looks may come together
+      ASSERT_LE(static_cast<double>(j - i), allowed);
+    }
+  }
+  // The windows are those that really passed; the stored form insists that they rise.
+  EXPECT_TRUE(profile_from_json(to_json(*profile)));
+  EXPECT_GT(profile->dirty_curve.front().window, Seconds(0.125));
+}
+
+TEST(Observe, MeasuresVcpuUse) {
+  Bench bench(1000);
+  EXPECT_EQ(bench.observe({})->vcpu_use, std::nullopt);
+  bench.guest.vcpus_busy = 0.75;
+  ObserveOptions options;
+  options.vcpus = 2;
+  options.accelerator = "tcg";
+  options.qemu_version = "10.0.2";
+  const auto profile = bench.observe(options);
+  EXPECT_NEAR(*profile->vcpu_use, 0.75, 1e-9);
+  EXPECT_EQ(profile->vcpus, 2);
+  EXPECT_EQ(profile->accelerator, "tcg");
+  EXPECT_EQ(profile->qemu_version, "10.0.2");
+  EXPECT_NEAR(profile->observed.count(), 9, 0.5);
+  bench.guest.vcpus_busy = 2.001;
+  EXPECT_DOUBLE_EQ(*bench.observe(options)->vcpu_use, 2.0);
+}
+
+TEST(Observe, RefusesOptionsThatMakeNoSense) {
+  Bench bench(100);
+  const auto code = [&](const ObserveOptions& options) {
+    return bench.observe(options).error().code;
+  };
+  ObserveOptions options;
+  for (const double length : {0.5, 601.0, -1.0, std::nan("")}) {
+    options.length = Seconds(length);
+    EXPECT_EQ(code(options), ErrorCode::kBadInput) << length;
+  }
+  options = {};
+  options.cpu_cap = Ratio(0);
+  EXPECT_EQ(code(options), ErrorCode::kBadInput);
+  options = {};
+  options.traffic_cap = BytesPerSecond(-1);
+  EXPECT_EQ(code(options), ErrorCode::kBadInput);
+  EXPECT_EQ(bench.guest.pages_read, 0) << "and leaves the VM alone";
+}
+
+}  // namespace
+}  // namespace godwit::profile
