@@ -214,8 +214,9 @@ Intent relaxed(const TechniquePrediction& p, Intent intent) {
   if (intent.max_downtime && outage(p) > *intent.max_downtime) {
     intent.max_downtime = Seconds(round_up(outage(p).count()));
   }
-  if (p.total_time->p50 > time_limit(intent)) {
-    intent.max_time = Seconds(round_up(p.total_time->p50.count()));
+  if (p.total_time->p95 > time_limit(intent)) {  // room for the upper bound, where it has an end
+    const Seconds enough = p.total_time->p95 < kPatience ? p.total_time->p95 : p.total_time->p50;
+    intent.max_time = Seconds(round_up(std::max(enough, time_limit(intent)).count()));
   }
   if (intent.max_bytes && p.transferred->p50 > *intent.max_bytes) {
     intent.max_bytes = Bytes(std::llround(round_up(p.transferred->p50.as_double())));

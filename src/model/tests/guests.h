@@ -17,8 +17,8 @@ inline std::vector<DirtyPoint> points_of(const CurveFunction& curve, double rela
   std::vector<DirtyPoint> points;
   for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0}) {
     const Bytes bytes = curve(Seconds(t));
-    points.push_back({Seconds(t), bytes, bytes * Ratio(1 - relative_error),
-                      bytes * Ratio(1 + relative_error)});
+    points.push_back(
+        {Seconds(t), bytes, bytes * Ratio(1 - relative_error), bytes * Ratio(1 + relative_error)});
   }
   return points;
 }

@@ -1,0 +1,217 @@
+#include "godwit/advise/advise.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+
+#include "godwit/model/dirty_curve.h"
+
+namespace godwit::advise {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// 512 MiB, 300 MB of data, a random writer over 128 MiB; measured without error.
+Question question(BytesPerSecond writes, Intent intent = {}) {
+  Question q;
+  q.profile.ram = 512_MiB;
+  q.profile.zero_share = Ratio(1 - 300_MB / q.profile.ram);
+  for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0}) {
+    const Bytes w = model::uniform_writer(128_MiB, writes, Seconds(t));
+    q.profile.dirty_curve.push_back({Seconds(t), w, w, w});
+  }
+  q.link = Link{50_MB_per_s, {}};
+  q.intent = intent;
+  return q;
+}
+
+Advised answer(const Question& q) {
+  const auto advised = predict_all(q);
+  EXPECT_TRUE(advised.has_value());
+  return *advised;
+}
+
+constexpr auto kCalm = 5_MB_per_s;
+constexpr auto kBusy = 200_MB_per_s;  // never converges at 50 MB/s
+
+TEST(Advise, PredictsAllTechniquesThatItCanByDefault) {
+  const auto advised = answer(question(kCalm));
+  EXPECT_EQ(advised.prediction.predictions.size(), 4u);
+  for (const auto t :
+       {Technique::kPrecopy, Technique::kPostcopy, Technique::kHybrid, Technique::kStopAndCopy}) {
+    EXPECT_NE(find(advised.prediction, t), nullptr) << to_string(t);
+  }
+}
+
+TEST(Advise, ACalmGuestIsPrecopiedWithTheSmallestLimitThatConverges) {
+  const auto advised = answer(question(kCalm));
+  ASSERT_TRUE(advised.prediction.advice);
+  EXPECT_EQ(advised.prediction.advice->technique, Technique::kPrecopy);
+  EXPECT_EQ(advised.prediction.advice->parameters.downtime_limit, Seconds(0.02));
+  EXPECT_EQ(advised.plan->parameters, advised.prediction.advice->parameters);
+  EXPECT_THAT(advised.prediction.advice->why, HasSubstr("20 ms"));
+  EXPECT_FALSE(advised.refusal);
+  // the table still shows QEMU's default
+  EXPECT_EQ(find(advised.prediction, Technique::kPrecopy)->parameters.downtime_limit, Seconds(0.3));
+}
+
+TEST(Advise, KeepsADowntimeLimitThatTheUserFixed) {
+  auto q = question(kCalm);
+  q.parameters.downtime_limit = Seconds(0.25);
+  EXPECT_EQ(answer(q).prediction.advice->parameters.downtime_limit, Seconds(0.25));
+}
+
+TEST(Advise, ABusyGuestGoesByPostcopyUnlessForbidden) {
+  const auto advised = answer(question(kBusy));
+  EXPECT_FALSE(find(advised.prediction, Technique::kPrecopy)->converges);
+  EXPECT_TRUE(uses_postcopy(advised.prediction.advice->technique));
+
+  Intent careful;
+  careful.no_postcopy = true;
+  EXPECT_EQ(answer(question(kBusy, careful)).prediction.advice->technique, Technique::kStopAndCopy);
+}
+
+TEST(Advise, PreferenceDecidesAmongWhatFits) {
+  const auto chosen = [](Intent::Prefer prefer) {
+    Intent intent;
+    intent.prefer = prefer;
+    return *answer(question(kBusy, intent)).plan;
+  };
+  const auto downtime = chosen(Intent::Prefer::kDowntime);
+  const auto time = chosen(Intent::Prefer::kTime);
+  const auto bytes = chosen(Intent::Prefer::kBytes);
+  const auto guest = chosen(Intent::Prefer::kGuest);
+  EXPECT_EQ(downtime.technique, Technique::kHybrid);
+  EXPECT_EQ(time.technique, Technique::kPostcopy);
+  EXPECT_LE(time.total_time->p50, downtime.total_time->p50);
+  EXPECT_LE(bytes.transferred->p50, downtime.transferred->p50);
+  EXPECT_EQ(guest.technique, Technique::kHybrid) << "fewer pages are waited for after a pass";
+}
+
+TEST(Advise, DowntimeIsWhatAClientSeesAtItsUpperBound) {
+  Intent strict;
+  strict.max_downtime = Seconds(0.4);
+  const auto advised = answer(question(kCalm, strict));
+  ASSERT_TRUE(advised.plan);
+  EXPECT_LE(advised.plan->downtime.probe->p95, Seconds(0.4));
+}
+
+TEST(Advise, AnImpossibleIntentIsRefusedWithTheNearestPossible) {
+  Intent impossible;
+  impossible.max_downtime = Seconds(0.01);
+  const auto advised = answer(question(kBusy, impossible));
+  EXPECT_EQ(advised.prediction.predictions.size(), 4u) << "predictions are shown all the same";
+  EXPECT_FALSE(advised.prediction.advice);
+  ASSERT_TRUE(advised.refusal);
+  EXPECT_EQ(advised.refusal->code, ErrorCode::kImpossible);
+  EXPECT_THAT(advised.refusal->what_to_do, HasSubstr("--max-downtime"));
+  ASSERT_TRUE(advised.nearest);
+  // the nearest intent is indeed possible
+  const auto again = answer(question(kBusy, *advised.nearest));
+  EXPECT_TRUE(again.prediction.advice);
+}
+
+TEST(Advise, ATimeThatIsTooShortIsAnsweredWithOneThatIsEnough) {
+  Intent hurry;
+  hurry.max_time = Seconds(2);
+  const auto advised = answer(question(kCalm, hurry));
+  EXPECT_FALSE(advised.prediction.advice);
+  for (const auto& p : advised.prediction.predictions) EXPECT_FALSE(p.converges);
+  ASSERT_TRUE(advised.nearest);
+  EXPECT_THAT(advised.refusal->what_to_do, HasSubstr("--max-time"));
+  EXPECT_TRUE(answer(question(kCalm, *advised.nearest)).prediction.advice);
+}
+
+TEST(Advise, SaysWhenNoTechniqueThatWasAskedForEverEnds) {
+  auto q = question(kBusy);
+  q.techniques = {Technique::kPrecopy};
+  const auto advised = answer(q);
+  EXPECT_EQ(advised.prediction.predictions.size(), 1u);
+  ASSERT_TRUE(advised.refusal);
+  EXPECT_FALSE(advised.nearest);
+  EXPECT_THAT(advised.refusal->what_to_do, HasSubstr("postcopy"));
+}
+
+TEST(Advise, RefusesTechniquesWithoutAModelByName) {
+  auto q = question(kCalm);
+  q.techniques = {Technique::kPrecopy, Technique::kXbzrle};
+  const auto advised = predict_all(q);
+  ASSERT_FALSE(advised.has_value());
+  EXPECT_EQ(advised.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(advised.error().message, HasSubstr("xbzrle"));
+  EXPECT_THAT(advised.error().what_to_do, HasSubstr("precopy"));
+}
+
+TEST(Advise, RefusesAnIntentOfNothing) {
+  Intent nothing;
+  nothing.max_time = Seconds(0);
+  EXPECT_FALSE(predict_all(question(kCalm, nothing)).has_value());
+}
+
+TEST(Advise, AnUnsteadyGuestWidensTheInterval) {
+  auto steady = question(20_MB_per_s);
+  auto bursty = steady;
+  for (int i = 0; i < 16; ++i) {
+    const Bytes w = i % 4 == 0 ? 60_MB : 5_MB;
+    bursty.profile.dirty_series.push_back({Seconds(0.5), w, w, w});
+  }
+  const auto width = [](const Question& q) {
+    const auto p = *find(answer(q).prediction, Technique::kPrecopy);
+    return p.total_time->p95 - p.total_time->p05;
+  };
+  EXPECT_GT(width(bursty), width(steady));
+}
+
+Intent random_intent() {
+  Intent intent;
+  if (*rc::gen::arbitrary<bool>()) intent.max_downtime = Seconds(*rc::gen::inRange(1, 9000) / 1e3);
+  if (*rc::gen::arbitrary<bool>()) intent.max_time = Seconds(*rc::gen::inRange(1, 100));
+  if (*rc::gen::arbitrary<bool>()) intent.max_bytes = 1_MB * *rc::gen::inRange(100, 2000);
+  if (*rc::gen::arbitrary<bool>()) intent.max_slowdown = Ratio(*rc::gen::inRange(0, 100) / 100.0);
+  intent.no_postcopy = *rc::gen::arbitrary<bool>();
+  intent.prefer = *rc::gen::element(Intent::Prefer::kDowntime, Intent::Prefer::kTime,
+                                    Intent::Prefer::kBytes, Intent::Prefer::kGuest);
+  return intent;
+}
+
+RC_GTEST_PROP(AdviseProperty, AdviceMeetsTheIntentOrThereIsARefusal, ()) {
+  const Intent intent = random_intent();
+  const auto q = question(BytesPerSecond(*rc::gen::inRange(0, 150) * 1e6), intent);
+  const auto advised = answer(q);
+  RC_ASSERT(advised.prediction.advice.has_value() != advised.refusal.has_value());
+  RC_ASSERT(advised.prediction.advice.has_value() == advised.plan.has_value());
+  if (!advised.plan) {
+    RC_ASSERT(!advised.refusal->what_to_do.empty());
+    return;
+  }
+  const TechniquePrediction& p = *advised.plan;
+  RC_ASSERT(p.converges);
+  RC_ASSERT(!intent.no_postcopy || !uses_postcopy(p.technique));
+  RC_ASSERT(!intent.max_downtime || p.downtime.probe->p95 <= *intent.max_downtime);
+  RC_ASSERT(!intent.max_time || p.total_time->p50 <= *intent.max_time);
+  RC_ASSERT(!intent.max_bytes || p.transferred->p50 <= *intent.max_bytes);
+  RC_ASSERT(!intent.max_slowdown || !p.slowdown || p.slowdown->p50 <= *intent.max_slowdown);
+}
+
+RC_GTEST_PROP(AdviseProperty, TheNearestIntentCanBeMet, ()) {
+  auto q = question(BytesPerSecond(*rc::gen::inRange(0, 150) * 1e6), random_intent());
+  const auto advised = answer(q);
+  RC_PRE(advised.nearest.has_value());
+  q.intent = *advised.nearest;
+  RC_ASSERT(answer(q).prediction.advice.has_value());
+}
+
+RC_GTEST_PROP(AdviseProperty, LooseningALimitNeverCostsTheAdvice, ()) {
+  const Intent intent = random_intent();
+  RC_PRE(intent.max_downtime.has_value());
+  const auto writes = BytesPerSecond(*rc::gen::inRange(0, 150) * 1e6);
+  Intent looser = intent;
+  looser.max_downtime = *intent.max_downtime * 2;
+  const bool possible = answer(question(writes, intent)).prediction.advice.has_value();
+  RC_ASSERT(!possible || answer(question(writes, looser)).prediction.advice.has_value());
+}
+
+}  // namespace
+}  // namespace godwit::advise
