@@ -27,8 +27,8 @@ COMMANDS = [
     "query-migrate-capabilities", "query-migrate-parameters", "query-name", "query-pci",
     "query-qmp-schema", "query-status", "query-version", "quit", "stop", "system_powerdown",
 ]  # fmt: skip
-# A guest that only ran firmware is nearly all zero pages of 9 bytes each: at this rate (bytes/s) its
-# first pass takes some 15 s, long enough to be looked at.
+# A guest that only ran firmware is nearly all zero pages of 9 bytes each: only at such a rate
+# (bytes/s) is its first pass long enough to be looked at.
 SLOW = 1 << 16
 
 
@@ -187,7 +187,7 @@ def main():
     with Pair(options) as pair:
         still(pair, save)
         pair.begin(["events"], **{"max-bandwidth": SLOW, "downtime-limit": 20})
-        time.sleep(1)  # QEMU's rates are measured over windows of 100 ms
+        time.sleep(0.3)  # QEMU measures its rates over windows of 100 ms
         save("query-migrate.active", pair.source.migration("active"))
         pair.source.ask("migrate_cancel")
         save("query-migrate.cancelled", pair.source.migration("cancelled"))

@@ -1,0 +1,329 @@
+#include "decode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "godwit/domain/json_reader.h"
+#include "godwit/qmp/schema.h"
+#include "message.h"
+
+namespace godwit::qmp {
+namespace {
+
+using MaybePhase = std::optional<MigrationPhase>;
+
+/// QEMU knows more states than the house; those that pass by themselves are counted to the next.
+MaybePhase phase_of(std::string_view status) {
+  using Phase = MigrationPhase;
+  constexpr std::array<std::pair<std::string_view, Phase>, 17> kPhases{
+      {{"none", Phase::kNone},
+       {"setup", Phase::kSetup},
+       {"wait-unplug", Phase::kSetup},
+       {"active", Phase::kActive},
+       {"colo", Phase::kActive},
+       {"pre-switchover", Phase::kPreSwitchover},
+       {"device", Phase::kDevice},
+       {"postcopy-device", Phase::kPostcopyActive},
+       {"postcopy-active", Phase::kPostcopyActive},
+       {"postcopy-paused", Phase::kPostcopyPaused},
+       {"postcopy-recover-setup", Phase::kPostcopyPaused},
+       {"postcopy-recover", Phase::kPostcopyPaused},
+       {"completed", Phase::kCompleted},
+       {"cancelling", Phase::kCancelling},
+       {"cancelled", Phase::kCancelled},
+       {"failing", Phase::kActive},
+       {"failed", Phase::kFailed}}};
+  for (const auto& [name, phase] : kPhases) {
+    if (name == status) return phase;
+  }
+  return std::nullopt;
+}
+
+RunState run_state_of(std::string_view status) {
+  constexpr std::array<std::pair<std::string_view, RunState>, 10> kStates{
+      {{"running", RunState::kRunning},
+       {"paused", RunState::kPaused},
+       {"prelaunch", RunState::kPrelaunch},
+       {"inmigrate", RunState::kInmigrate},
+       {"postmigrate", RunState::kPostmigrate},
+       {"finish-migrate", RunState::kFinishMigrate},
+       {"shutdown", RunState::kShutdown},
+       {"internal-error", RunState::kBroken},
+       {"io-error", RunState::kBroken},
+       {"guest-panicked", RunState::kBroken}}};
+  for (const auto& [name, state] : kStates) {
+    if (name == status) return state;
+  }
+  return RunState::kOther;
+}
+
+std::optional<Seconds> milliseconds(JsonReader& in, std::string_view key) {
+  const auto ms = in.maybe_number(key);
+  return ms ? std::optional<Seconds>(Milliseconds(*ms)) : std::nullopt;
+}
+std::optional<PageCount> pages(JsonReader& in, std::string_view key) {
+  const auto count = in.maybe_integer(key);
+  return count ? std::optional(PageCount(*count)) : std::nullopt;
+}
+std::optional<int> small_integer(JsonReader& in, std::string_view key) {
+  const auto value = in.maybe_integer(key);
+  if (!value) return std::nullopt;
+  if (*value < 0 || *value > 1'000'000) {
+    in.reject(key, "is out of range");
+    return std::nullopt;
+  }
+  return static_cast<int>(*value);
+}
+
+void decode_ram(JsonReader& in, MigrationStatus& status) {
+  constexpr double kBitsPerMegabit = 1e6;
+  constexpr double kUsualPage = 4096;
+  status.transferred = in.maybe_bytes("transferred");
+  status.remaining = in.maybe_bytes("remaining");
+  status.total = in.maybe_bytes("total");
+  status.zero_pages = pages(in, "duplicate");
+  status.normal_pages = pages(in, "normal");
+  status.dirty_sync_count = in.maybe_integer("dirty-sync-count");
+  status.postcopy_requests = in.maybe_integer("postcopy-requests");
+  const auto page = in.maybe_bytes("page-size");
+  const auto dirty = in.maybe_number("dirty-pages-rate");
+  const auto megabits = in.maybe_number("mbps");
+  // Both stay 0 until QEMU measured them first: no figure, rather than a wrong one.
+  const bool synced_twice = status.dirty_sync_count.value_or(0) > 1;
+  if (dirty && (*dirty > 0 || synced_twice)) {
+    status.dirty_rate = BytesPerSecond(*dirty * (page ? page->as_double() : kUsualPage));
+  }
+  if (megabits && (*megabits > 0 || synced_twice)) {
+    status.throughput = BytesPerSecond(*megabits * kBitsPerMegabit / 8);
+  }
+}
+
+/// The error that a reader found, as QEMU's fault.
+Result<void> checked(const JsonReader& in, std::string_view question) {
+  if (in.error()) return fail(unreadable(question, in.error()->message));
+  return {};
+}
+
+Result<void> collect_pci(const Json& devices, const std::string& path,
+                         std::vector<std::string>& into) {
+  for (const Json& one : devices) {
+    JsonReader in(one, "query-pci");
+    const std::int64_t slot = in.integer("slot");
+    const std::int64_t function = in.integer("function");
+    const Json* id = in.require("id");
+    const Json* kind = in.require("class_info");
+    GODWIT_CHECK_OK(checked(in, "query-pci"));
+    JsonReader ids(*id, "query-pci.id");
+    const std::int64_t vendor = ids.integer("vendor");
+    const std::int64_t device = ids.integer("device");
+    GODWIT_CHECK_OK(checked(ids, "query-pci"));
+    JsonReader names(*kind, "query-pci.class_info");
+    const std::string name = names.maybe_text("desc").value_or("device");
+    GODWIT_CHECK_OK(checked(names, "query-pci"));
+    const std::string here = fmt::format("{}/{:02x}.{:x}", path, slot, function);
+    into.push_back(fmt::format("{:04x}:{:04x} {}@{}", vendor, device, name, here));
+    if (const Json* bridge = in.find("pci_bridge"); bridge != nullptr && bridge->is_object()) {
+      // the text form bounds how deep this goes: parse_json allows 64 levels
+      const auto behind = bridge->find("devices");
+      if (behind == bridge->end()) continue;
+      if (!behind->is_array()) return fail(unreadable("query-pci", "devices are no list"));
+      GODWIT_CHECK_OK(collect_pci(*behind, here, into));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Error unreadable(std::string_view question, std::string_view detail) {
+  return {ErrorCode::kProtocol,
+          fmt::format("cannot read QEMU's answer to {}: {}", question, excerpt(detail)),
+          "report this with the QEMU version"};
+}
+
+Result<Version> decode_version(const Json& json) {
+  JsonReader in(json, "query-version");
+  const Json* qemu = in.require("qemu");
+  GODWIT_CHECK_OK(checked(in, "query-version"));
+  JsonReader parts(*qemu, "query-version.qemu");
+  const auto major = small_integer(parts, "major");
+  const auto minor = small_integer(parts, "minor");
+  const auto micro = small_integer(parts, "micro");
+  GODWIT_CHECK_OK(checked(parts, "query-version"));
+  if (!major || !minor || !micro) return fail(unreadable("query-version", "a part is missing"));
+  return Version{fmt::format("{}.{}.{}", *major, *minor, *micro), *major};
+}
+
+Result<RunState> decode_run_state(const Json& json) {
+  JsonReader in(json, "query-status");
+  const std::string status = in.text("status");
+  GODWIT_CHECK_OK(checked(in, "query-status"));
+  return run_state_of(status);
+}
+
+Result<MigrationStatus> decode_migration(const Json& json) {
+  JsonReader in(json, "query-migrate");
+  MigrationStatus status;
+  const std::string name = in.maybe_text("status").value_or("none");
+  const auto phase = phase_of(name);
+  status.phase = phase.value_or(MigrationPhase::kNone);
+  status.error = in.maybe_text("error-desc").value_or("");
+  status.total_time = milliseconds(in, "total-time");
+  status.setup_time = milliseconds(in, "setup-time");
+  status.downtime = milliseconds(in, "downtime");
+  status.expected_downtime = milliseconds(in, "expected-downtime");
+  status.throttle_percent = small_integer(in, "cpu-throttle-percentage");
+  if (const Json* json_ram = in.find("ram")) {
+    JsonReader ram(*json_ram, "query-migrate.ram");
+    decode_ram(ram, status);
+    if (ram.error()) in.adopt(*ram.error());
+  }
+  GODWIT_CHECK_OK(checked(in, "query-migrate"));
+  if (!phase) return fail(unreadable("query-migrate", "unknown status " + name));
+  return status;
+}
+
+Result<CapabilitySet> decode_capabilities(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-migrate-capabilities", "no list"));
+  CapabilitySet on;
+  for (const Json& one : json) {
+    JsonReader in(one, "query-migrate-capabilities");
+    const std::string name = in.text("capability");
+    const bool state = in.boolean("state");
+    GODWIT_CHECK_OK(checked(in, "query-migrate-capabilities"));
+    for (const Capability known : known_capabilities()) {
+      if (state && to_string(known) == name) on.insert(known);
+    }
+  }
+  return on;
+}
+
+Result<MigrationParameters> decode_parameters(const Json& json) {
+  JsonReader in(json, "query-migrate-parameters");
+  MigrationParameters parameters;
+  parameters.max_bandwidth = in.maybe_rate("max-bandwidth");
+  parameters.max_postcopy_bandwidth = in.maybe_rate("max-postcopy-bandwidth");
+  parameters.avail_switchover_bandwidth = in.maybe_rate("avail-switchover-bandwidth");
+  parameters.downtime_limit = milliseconds(in, "downtime-limit");
+  parameters.xbzrle_cache = in.maybe_bytes("xbzrle-cache-size");
+  parameters.multifd_channels = small_integer(in, "multifd-channels");
+  parameters.multifd_compression = in.maybe_text("multifd-compression");
+  parameters.throttle_initial_percent = small_integer(in, "cpu-throttle-initial");
+  parameters.throttle_increment_percent = small_integer(in, "cpu-throttle-increment");
+  parameters.max_throttle_percent = small_integer(in, "max-cpu-throttle");
+  GODWIT_CHECK_OK(checked(in, "query-migrate-parameters"));
+  return parameters;
+}
+
+Json encode_parameters(const MigrationParameters& parameters) {
+  Json json = Json::object();
+  const auto whole = [&json](const char* key, double value) {
+    json[key] = detail::checked_round(value);
+  };
+  const auto rate = [&](const char* key, const std::optional<BytesPerSecond>& value) {
+    if (value) whole(key, value->value());
+  };
+  const auto number = [&](const char* key, const std::optional<int>& value) {
+    if (value) json[key] = *value;
+  };
+  rate("max-bandwidth", parameters.max_bandwidth);
+  rate("max-postcopy-bandwidth", parameters.max_postcopy_bandwidth);
+  rate("avail-switchover-bandwidth", parameters.avail_switchover_bandwidth);
+  if (parameters.downtime_limit) {
+    // QEMU counts in milliseconds and takes 0 for "switch over at once": never round to that
+    const double ms = Milliseconds(*parameters.downtime_limit).count();
+    whole("downtime-limit", ms > 0 ? std::max(ms, 1.0) : ms);
+  }
+  if (parameters.xbzrle_cache) json["xbzrle-cache-size"] = parameters.xbzrle_cache->count();
+  number("multifd-channels", parameters.multifd_channels);
+  if (parameters.multifd_compression) {
+    json["multifd-compression"] = *parameters.multifd_compression;
+  }
+  number("cpu-throttle-initial", parameters.throttle_initial_percent);
+  number("cpu-throttle-increment", parameters.throttle_increment_percent);
+  number("max-cpu-throttle", parameters.max_throttle_percent);
+  return json;
+}
+
+Result<std::vector<Disk>> decode_disks(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-block", "no list"));
+  std::vector<Disk> disks;
+  for (const Json& one : json) {
+    JsonReader in(one, "query-block");
+    Disk disk;
+    disk.device = in.text("device");
+    // a drive made with -blockdev has no name of its own, only the device that uses it
+    if (disk.device.empty()) disk.device = in.maybe_text("qdev").value_or("");
+    if (const Json* inserted = in.find("inserted")) {
+      JsonReader medium(*inserted, "query-block.inserted");
+      disk.file = medium.text("file");
+      disk.format = medium.text("drv");
+      disk.writable = !medium.boolean("ro");
+      if (medium.error()) in.adopt(*medium.error());
+    }
+    GODWIT_CHECK_OK(checked(in, "query-block"));
+    disks.push_back(std::move(disk));
+  }
+  return disks;
+}
+
+Result<std::vector<std::string>> decode_pci(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-pci", "no list"));
+  std::vector<std::string> functions;
+  std::size_t number = 0;
+  for (const Json& bus : json) {
+    JsonReader in(bus, "query-pci");
+    const Json* devices = in.array("devices");
+    GODWIT_CHECK_OK(checked(in, "query-pci"));
+    // by order: a root bus behind an expander has no number until firmware gave it one
+    const std::string path = number == 0 ? "pci" : fmt::format("pci{}", number);
+    GODWIT_CHECK_OK(collect_pci(*devices, path, functions));
+    ++number;
+  }
+  return functions;
+}
+
+Result<std::vector<QomChild>> decode_children(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("qom-list", "no list"));
+  constexpr std::string_view kChild = "child<";
+  std::vector<QomChild> children;
+  for (const Json& one : json) {
+    JsonReader in(one, "qom-list");
+    const std::string name = in.text("name");
+    const std::string type = in.text("type");
+    GODWIT_CHECK_OK(checked(in, "qom-list"));
+    if (type.size() <= kChild.size() || type.compare(0, kChild.size(), kChild) != 0) continue;
+    children.push_back({name, type.substr(kChild.size(), type.size() - kChild.size() - 1)});
+  }
+  return children;
+}
+
+HypervisorEvent decode_event(const QmpEvent& event) {
+  HypervisorEvent decoded;
+  decoded.wall_us = event.wall_us;
+  decoded.name = event.name;
+  JsonReader data(event.data, event.name);
+  if (event.name == "MIGRATION") {
+    if (const auto phase = phase_of(data.maybe_text("status").value_or(""))) {
+      decoded.kind = HypervisorEvent::Kind::kMigration;
+      decoded.phase = *phase;
+    }
+  } else if (event.name == "MIGRATION_PASS") {
+    if (const auto pass = data.maybe_integer("pass")) {
+      decoded.kind = HypervisorEvent::Kind::kPass;
+      decoded.pass = *pass;
+    }
+  } else if (event.name == "STOP") {
+    decoded.kind = HypervisorEvent::Kind::kStop;
+  } else if (event.name == "RESUME") {
+    decoded.kind = HypervisorEvent::Kind::kResume;
+  } else if (event.name == "SHUTDOWN") {
+    decoded.kind = HypervisorEvent::Kind::kShutdown;
+  }
+  return decoded;
+}
+
+}  // namespace godwit::qmp

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/domain/codec.h"
+#include "godwit/domain/hypervisor.h"
+#include "godwit/qmp/qmp_client.h"
+
+/// Private to qmp: QEMU's JSON to the house's values and back. Pure. QEMU's units end here: times
+/// in milliseconds, `mbps` in 10^6 bits, rates of dirtying in pages.
+
+namespace godwit::qmp {
+
+/// kProtocol: QEMU's answer to `question` cannot be read.
+Error unreadable(std::string_view question, std::string_view detail);
+
+struct Version {
+  std::string text;  ///< "10.0.2"
+  int major = 0;
+};
+Result<Version> decode_version(const Json& json);
+Result<RunState> decode_run_state(const Json& json);
+Result<MigrationStatus> decode_migration(const Json& json);
+Result<CapabilitySet> decode_capabilities(const Json& json);
+Result<MigrationParameters> decode_parameters(const Json& json);
+Result<std::vector<Disk>> decode_disks(const Json& json);
+/// PCI functions as "1af4:1000 Ethernet controller@pci/02.0", bridges looked into.
+Result<std::vector<std::string>> decode_pci(const Json& json);
+/// A child of a QOM container: its name and the type behind "child<TYPE>".
+struct QomChild {
+  std::string name;
+  std::string type;
+};
+Result<std::vector<QomChild>> decode_children(const Json& json);
+HypervisorEvent decode_event(const QmpEvent& event);
+
+/// Arguments of `migrate-set-parameters`: only what is set; `precopy_share` is none of QEMU's.
+Json encode_parameters(const MigrationParameters& parameters);
+
+}  // namespace godwit::qmp

@@ -1,0 +1,197 @@
+// The part of QmpHypervisor that finds out what a VM is and where its memory lies.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "decode.h"
+#include "godwit/domain/json_reader.h"
+#include "godwit/qmp/qmp_hypervisor.h"
+
+namespace godwit::qmp {
+namespace {
+
+Result<std::string> text_of(const Json& json, std::string_view question) {
+  if (!json.is_string()) return fail(unreadable(question, "no text"));
+  return json.get<std::string>();
+}
+
+std::string without_ending(std::string text, std::string_view ending) {
+  if (text.ends_with(ending)) text.resize(text.size() - ending.size());
+  return text;
+}
+
+bool refused(const Error& error) {
+  return error.code == ErrorCode::kRefused || error.code == ErrorCode::kUnsupported;
+}
+
+/// A region's block: "vga.vram" is the tail of "0000:00:02.0/vga.vram".
+bool names(const std::string& block, const std::string& region) {
+  return block == region || block.ends_with("/" + region);
+}
+
+}  // namespace
+
+Result<VmDescription> QmpHypervisor::describe() {
+  VmDescription vm;
+  GODWIT_CHECK_OK(describe_machine(vm));
+  GODWIT_CHECK_OK(describe_cpus(vm));
+  GODWIT_TRY(vm.devices, devices());
+  GODWIT_TRY(const Json blocks, ask("query-block"));
+  GODWIT_TRY(vm.disks, decode_disks(blocks));
+  GODWIT_TRY(vm.state, run_state());
+  vm.can = schema_.capabilities();
+  vm.pid = client_.peer_pid();
+  return vm;
+}
+
+Result<void> QmpHypervisor::describe_machine(VmDescription& vm) {
+  GODWIT_TRY(const Json about, ask("query-version"));
+  GODWIT_TRY(const Version version, decode_version(about));
+  vm.version = version.text;
+  vm.version_major = version.major;
+
+  GODWIT_TRY(const Json name, ask("query-name"));
+  JsonReader names(name, "query-name");
+  vm.name = names.maybe_text("name").value_or("");
+  GODWIT_TRY(const Json kvm, ask("query-kvm"));
+  JsonReader accelerator(kvm, "query-kvm");
+  vm.accelerator = accelerator.boolean("enabled") ? "kvm" : "tcg";
+  GODWIT_TRY(const Json memory, ask("query-memory-size-summary"));
+  JsonReader sizes(memory, "query-memory-size-summary");
+  const Bytes base = sizes.bytes("base-memory");
+  vm.ram = base + sizes.maybe_bytes("plugged-memory").value_or(Bytes(0));
+  for (const JsonReader* in : {&names, &accelerator, &sizes}) {
+    if (in->error()) return fail(unreadable("what VM it is", in->error()->message));
+  }
+  GODWIT_TRY(const std::string type, qom_type("/machine"));
+  vm.machine = without_ending(type, "-machine");
+  return {};
+}
+
+Result<void> QmpHypervisor::describe_cpus(VmDescription& vm) {
+  GODWIT_TRY(const Json cpus, ask("query-cpus-fast"));
+  if (!cpus.is_array()) return fail(unreadable("query-cpus-fast", "no list"));
+  vm.vcpus = static_cast<int>(cpus.size());
+  if (cpus.empty()) return {};
+  JsonReader first(cpus.front(), "query-cpus-fast");
+  const std::string path = first.text("qom-path");
+  if (first.error()) return fail(unreadable("query-cpus-fast", first.error()->message));
+  GODWIT_TRY(vm.cpu_model, qom_type(path));
+  return {};
+}
+
+Result<std::string> QmpHypervisor::qom_type(const std::string& path) {
+  GODWIT_TRY(const Json type, ask("qom-get", Json{{"path", path}, {"property", "type"}}));
+  return text_of(type, "qom-get");
+}
+
+/// Both sides of a migration must show the guest the same devices in the same places.
+Result<std::vector<std::string>> QmpHypervisor::devices() {
+  std::vector<std::string> found;
+  auto pci = ask("query-pci");
+  if (pci) {
+    GODWIT_TRY(found, decode_pci(*pci));
+  } else if (!refused(pci.error())) {  // a machine without PCI may refuse
+    return fail(pci.error());
+  }
+  for (const char* folder : {"/machine/peripheral", "/machine/peripheral-anon"}) {
+    auto listed = ask("qom-list", Json{{"path", folder}});
+    if (!listed && refused(listed.error())) continue;  // the machine "none" of old versions
+    if (!listed) return fail(listed.error());
+    GODWIT_TRY(const auto children, decode_children(*listed));
+    for (const QomChild& child : children) {
+      GODWIT_TRY(const auto bus, bus_of(fmt::format("{}/{}", folder, child.name)));
+      if (bus) found.push_back(fmt::format("{}@{}", child.type, *bus));
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+/// The name of a device's bus; nothing for a PCI device (query-pci has it) and for one without.
+Result<std::optional<std::string>> QmpHypervisor::bus_of(const std::string& device) {
+  const auto property = [&](const char* name) {
+    return ask("qom-get", Json{{"path", device}, {"property", name}});
+  };
+  // Only PCI devices have that property; asking for it where it is not is refused.
+  const auto address = property("legacy-addr");
+  if (address) return std::optional<std::string>();
+  if (!refused(address.error())) return fail(address.error());
+  const auto bus = property("parent_bus");
+  if (!bus && refused(bus.error())) return std::optional<std::string>();
+  if (!bus) return fail(bus.error());
+  GODWIT_TRY(const std::string path, text_of(*bus, "qom-get"));
+  return std::optional(path.substr(path.rfind('/') + 1));
+}
+
+Result<std::string> QmpHypervisor::ask_human(const std::string& line) {
+  GODWIT_TRY(const Json json, ask("human-monitor-command", Json{{"command-line", line}}));
+  return text_of(json, line);
+}
+
+Result<RamLayout> QmpHypervisor::ram_layout() {
+  RamLayout layout;
+  layout.pid = client_.peer_pid();
+  if (layout.pid == 0) {
+    return fail(ErrorCode::kUnsupported, "cannot tell which process serves this QMP socket",
+                "run godwit in the same process namespace as QEMU");
+  }
+  GODWIT_TRY(layout.page_size, page_size());
+  GODWIT_TRY(const std::string text, ask_human("info ramblock"));
+  GODWIT_TRY(auto blocks, parse_ramblock(text));
+  const auto not_migrated = [](const RamBlockLine& block) {
+    return block.name.empty() || block.used == Bytes(0);
+  };
+  blocks.erase(std::remove_if(blocks.begin(), blocks.end(), not_migrated), blocks.end());
+  GODWIT_CHECK_OK(locate(blocks));
+  for (const RamBlockLine& block : blocks) {
+    if (block.host_address) layout.blocks.push_back({block.name, block.used, *block.host_address});
+  }
+  return layout;
+}
+
+/// The target's page size stands in query-migrate only once something was migrated; before that it
+/// is 4 KiB, as on all that Debian builds QEMU's KVM for.
+Result<PageSize> QmpHypervisor::page_size() {
+  GODWIT_TRY(const Json json, ask("query-migrate"));
+  JsonReader in(json, "query-migrate");
+  const Json* ram = in.find("ram");
+  if (ram == nullptr) return PageSize(4096);
+  JsonReader sizes(*ram, "query-migrate.ram");
+  const std::int64_t size = sizes.maybe_bytes("page-size").value_or(Bytes(4096)).count();
+  if (sizes.error() || size < 512 || size > (1 << 20) || (size & (size - 1)) != 0) {
+    return fail(unreadable("query-migrate", "no page size"));
+  }
+  return PageSize(size);
+}
+
+/// Finds the host address of blocks that lack one (QEMU before 8.0) by way of guest-physical
+/// addresses that show them.
+Result<void> QmpHypervisor::locate(std::vector<RamBlockLine>& blocks) {
+  const auto lacks = [](const RamBlockLine& block) { return !block.host_address; };
+  if (std::none_of(blocks.begin(), blocks.end(), lacks)) return {};
+  GODWIT_TRY(const std::string text, ask_human("info mtree -f"));
+  GODWIT_TRY(const auto regions, parse_mtree(text));
+  for (RamBlockLine& block : blocks) {
+    const auto region = std::find_if(regions.begin(), regions.end(), [&](const auto& one) {
+      return names(block.name, one.region);
+    });
+    if (block.host_address || region == regions.end()) continue;
+    GODWIT_TRY(const std::string answer,
+               ask_human(fmt::format("gpa2hva {:#x}", region->guest_address)));
+    const auto host = parse_gpa2hva(answer);
+    if (!host || host->region != region->region || host->address < region->offset) continue;
+    block.host_address = host->address - region->offset;
+  }
+  const auto largest = std::max_element(
+      blocks.begin(), blocks.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
+  if (largest != blocks.end() && !largest->host_address) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("this QEMU does not tell where its RAM block {} lies", largest->name),
+                "use QEMU 8 or newer");
+  }
+  return {};
+}
+
+}  // namespace godwit::qmp

@@ -1,0 +1,13 @@
+// Any text in the place of the human monitor's.
+#include <cstdint>
+#include <string_view>
+
+#include "godwit/qmp/ramblock.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  static_cast<void>(godwit::qmp::parse_ramblock(text));
+  static_cast<void>(godwit::qmp::parse_mtree(text));
+  static_cast<void>(godwit::qmp::parse_gpa2hva(text));
+  return 0;
+}

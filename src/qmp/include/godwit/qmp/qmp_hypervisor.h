@@ -1,0 +1,81 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "godwit/base/clock.h"
+#include "godwit/base/error.h"
+#include "godwit/base/units.h"
+#include "godwit/domain/hypervisor.h"
+#include "godwit/qmp/qmp_client.h"
+#include "godwit/qmp/ramblock.h"
+#include "godwit/qmp/schema.h"
+
+namespace godwit::qmp {
+
+/// How long to wait for a QEMU. A busy host may keep its monitor waiting for seconds.
+struct Patience {
+  Seconds greeting{5};
+  Seconds command{10};
+};
+
+/// A VM on QEMU ≥ 2.11 through its QMP monitor. Nothing but the setters and verbs of `Hypervisor`
+/// changes anything on the VM: who only connects and asks is an observer. What QEMU can do is
+/// decided by its schema.
+class QmpHypervisor final : public Hypervisor {
+ public:
+  /// Errors as QmpClient::connect.
+  static Result<std::unique_ptr<QmpHypervisor>> connect(const std::string& path, Clock& clock,
+                                                        Patience patience = {});
+
+  /// `accelerator` is "kvm" or else "tcg" (QEMU does not tell others apart). `devices` are all PCI
+  /// functions, "1af4:1000 Ethernet controller@pci/02.0", and devices on other buses that were
+  /// asked for, "virtconsole@serial0.0"; what the machine type implies is not repeated.
+  Result<VmDescription> describe() override;
+  /// All migratable blocks with their used size, so that the sum is `ram.total` of query-migrate.
+  /// QEMU before 8.0 only tells where memory lies that the guest's CPUs can see: blocks outside of
+  /// it (firmware tables, an unmapped video memory) are left out there; kUnsupported when the
+  /// largest one is. kUnsupported too when the process behind the socket cannot be known.
+  Result<RamLayout> ram_layout() override;
+  Result<RunState> run_state() override;
+  Result<MigrationStatus> migration_status() override;
+
+  Result<CapabilitySet> capabilities() override;
+  /// kUnsupported names the capability to be switched on that this QEMU lacks; none is set then.
+  Result<void> set_capabilities(const CapabilitySet& on, const CapabilitySet& off) override;
+  Result<MigrationParameters> parameters() override;
+  /// kUnsupported names the parameter, or its value, that this QEMU lacks; none is set then.
+  Result<void> set_parameters(const MigrationParameters& parameters) override;
+
+  Result<void> listen(const std::string& uri) override;
+  Result<void> migrate(const std::string& uri) override;
+  Result<void> start_postcopy() override;
+  Result<void> cancel() override;
+  Result<void> pause() override;
+  Result<void> resume() override;
+  Result<void> quit() override;
+
+  Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) override;
+
+ private:
+  QmpHypervisor(QmpClient client, Schema schema, Clock& clock, Patience patience);
+
+  Result<Json> ask(std::string_view command, const Json& arguments = Json::object());
+  Result<void> order(std::string_view command, const Json& arguments = Json::object());
+  Result<std::string> ask_human(const std::string& line);
+  Result<std::string> qom_type(const std::string& path);
+  Result<void> describe_machine(VmDescription& vm);
+  Result<void> describe_cpus(VmDescription& vm);
+  Result<std::vector<std::string>> devices();
+  Result<std::optional<std::string>> bus_of(const std::string& device);
+  Result<PageSize> page_size();
+  Result<void> locate(std::vector<RamBlockLine>& blocks);
+
+  QmpClient client_;
+  Schema schema_;
+  Clock& clock_;
+  Patience patience_;
+};
+
+}  // namespace godwit::qmp

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "godwit/qmp/qmp_client.h"
+
+/// Private to qmp: what one line on the socket means. Pure.
+
+namespace godwit::qmp {
+
+struct Greeting {
+  Json version;
+};
+struct Reply {
+  std::optional<std::int64_t> id;  ///< absent when QEMU could not even read the command
+  std::variant<Json, QmpRefusal> result;
+};
+using Message = std::variant<Greeting, Reply, QmpEvent>;
+
+/// kProtocol when the line is no QMP message.
+Result<Message> parse_message(std::string_view line);
+
+/// The beginning of what a peer said, fit for one line of a message to people.
+std::string excerpt(std::string_view bytes);
+
+}  // namespace godwit::qmp

@@ -1,0 +1,121 @@
+#include "godwit/qmp/qmp_hypervisor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "decode.h"
+#include "godwit/domain/json_reader.h"
+
+namespace godwit::qmp {
+
+QmpHypervisor::QmpHypervisor(QmpClient client, Schema schema, Clock& clock, Patience patience)
+    : client_(std::move(client)), schema_(std::move(schema)), clock_(clock), patience_(patience) {}
+
+Result<std::unique_ptr<QmpHypervisor>> QmpHypervisor::connect(const std::string& path, Clock& clock,
+                                                              Patience patience) {
+  GODWIT_TRY(auto client, QmpClient::connect(path, clock, clock.now() + patience.greeting));
+  GODWIT_TRY(const Json entities,
+             client.execute("query-qmp-schema", Json::object(), clock.now() + patience.command));
+  GODWIT_TRY(auto schema, Schema::parse(entities));
+  return std::unique_ptr<QmpHypervisor>(
+      new QmpHypervisor(std::move(client), std::move(schema), clock, patience));
+}
+
+Result<Json> QmpHypervisor::ask(std::string_view command, const Json& arguments) {
+  return client_.execute(command, arguments, clock_.now() + patience_.command);
+}
+Result<void> QmpHypervisor::order(std::string_view command, const Json& arguments) {
+  GODWIT_CHECK_OK(ask(command, arguments));
+  return {};
+}
+
+Result<RunState> QmpHypervisor::run_state() {
+  GODWIT_TRY(const Json json, ask("query-status"));
+  return decode_run_state(json);
+}
+Result<MigrationStatus> QmpHypervisor::migration_status() {
+  GODWIT_TRY(const Json json, ask("query-migrate"));
+  return decode_migration(json);
+}
+Result<CapabilitySet> QmpHypervisor::capabilities() {
+  GODWIT_TRY(const Json json, ask("query-migrate-capabilities"));
+  return decode_capabilities(json);
+}
+Result<MigrationParameters> QmpHypervisor::parameters() {
+  GODWIT_TRY(const Json json, ask("query-migrate-parameters"));
+  return decode_parameters(json);
+}
+
+Result<void> QmpHypervisor::set_capabilities(const CapabilitySet& on, const CapabilitySet& off) {
+  const CapabilitySet can = schema_.capabilities();
+  Json list = Json::array();
+  for (const Capability capability : on) {
+    if (!can.contains(capability)) {
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("this QEMU lacks the migration capability {}", to_string(capability)),
+                  "choose a technique that does without it, or use another QEMU version");
+    }
+    list.push_back(Json{{"capability", to_string(capability)}, {"state", true}});
+  }
+  for (const Capability capability : off) {
+    if (!can.contains(capability)) continue;  // what does not exist is off
+    list.push_back(Json{{"capability", to_string(capability)}, {"state", false}});
+  }
+  if (list.empty()) return {};
+  return order("migrate-set-capabilities", Json{{"capabilities", std::move(list)}});
+}
+
+Result<void> QmpHypervisor::set_parameters(const MigrationParameters& parameters) {
+  constexpr std::string_view kCommand = "migrate-set-parameters";
+  const Json arguments = encode_parameters(parameters);
+  for (const auto& [name, value] : arguments.items()) {
+    const SchemaEntity* type = schema_.argument(kCommand, {name});
+    const bool known_value =
+        type != nullptr &&
+        (type->kind != SchemaEntity::Kind::kEnum ||
+         std::count(type->values.begin(), type->values.end(), value.get<std::string>()) > 0);
+    if (known_value) continue;
+    return fail(ErrorCode::kUnsupported,
+                type == nullptr
+                    ? fmt::format("this QEMU lacks the migration parameter {}", name)
+                    : fmt::format("this QEMU's {} knows no {}", name, value.get<std::string>()),
+                "leave it out, or use another QEMU version");
+  }
+  if (arguments.empty()) return {};
+  return order(kCommand, arguments);
+}
+
+Result<void> QmpHypervisor::listen(const std::string& uri) {
+  return order("migrate-incoming", Json{{"uri", uri}});
+}
+Result<void> QmpHypervisor::migrate(const std::string& uri) {
+  return order("migrate", Json{{"uri", uri}});
+}
+Result<void> QmpHypervisor::start_postcopy() {
+  return order("migrate-start-postcopy");
+}
+Result<void> QmpHypervisor::cancel() {
+  return order("migrate_cancel");
+}
+Result<void> QmpHypervisor::pause() {
+  return order("stop");
+}
+Result<void> QmpHypervisor::resume() {
+  return order("cont");
+}
+Result<void> QmpHypervisor::quit() {
+  auto done = order("quit");
+  // it may be gone before its answer is
+  if (!done && done.error().code != ErrorCode::kPeerGone) return done;
+  return {};
+}
+
+Result<std::optional<HypervisorEvent>> QmpHypervisor::next_event(TimePoint deadline) {
+  GODWIT_TRY(const auto event, client_.next_event(deadline));
+  if (!event) return std::optional<HypervisorEvent>();
+  return std::optional(decode_event(*event));
+}
+
+}  // namespace godwit::qmp

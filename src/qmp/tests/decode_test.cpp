@@ -1,0 +1,236 @@
+#include "decode.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <rapidcheck/gtest.h>
+#include <algorithm>
+
+#include "godwit/qmp/schema.h"
+#include "godwit/qmp/testing/fake_qmp_server.h"
+#include "message.h"
+
+namespace godwit::qmp {
+namespace {
+
+using testing::captured;
+using testing::captured_return;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::QemuVersion;
+using ::testing::SizeIs;
+
+class Captured : public ::testing::TestWithParam<QemuVersion> {
+ protected:
+  [[nodiscard]] static MigrationStatus migration(const std::string& state) {
+    return decode_migration(captured_return(GetParam(), "query-migrate." + state)).value();
+  }
+};
+
+TEST_P(Captured, MigrationThatNeverWasHasNoFigures) {
+  const MigrationStatus status = migration("none");
+  EXPECT_EQ(status.phase, MigrationPhase::kNone);
+  EXPECT_EQ(status.total, std::nullopt);
+  EXPECT_EQ(status.total_time, std::nullopt);
+  EXPECT_EQ(status.throughput, std::nullopt);
+}
+
+TEST_P(Captured, ActiveMigrationIsReadInTheHousesUnits) {
+  const Json json = captured_return(GetParam(), "query-migrate.active");
+  const MigrationStatus status = migration("active");
+  EXPECT_EQ(status.phase, MigrationPhase::kActive);
+  EXPECT_EQ(status.total, Bytes(84484096));
+  EXPECT_EQ(status.expected_downtime, Milliseconds(20));
+  EXPECT_EQ(status.total_time, Milliseconds(json.at("total-time").get<double>()));
+  EXPECT_DOUBLE_EQ(status.throughput.value().value(),
+                   json.at("ram").at("mbps").get<double>() * 125000);
+  EXPECT_EQ(status.zero_pages, PageCount(json.at("ram").at("duplicate").get<std::int64_t>()));
+  EXPECT_EQ(status.dirty_sync_count, 1);
+  EXPECT_EQ(status.dirty_rate, std::nullopt) << "0 before the second sync means: not measured";
+  EXPECT_EQ(status.downtime, std::nullopt);
+}
+
+TEST_P(Captured, EndsAndInterruptionsAreToldApart) {
+  EXPECT_EQ(migration("completed").phase, MigrationPhase::kCompleted);
+  EXPECT_TRUE(migration("completed").downtime.has_value());
+  EXPECT_EQ(migration("cancelled").phase, MigrationPhase::kCancelled);
+  EXPECT_EQ(migration("failed").phase, MigrationPhase::kFailed);
+  EXPECT_THAT(migration("failed").error, HasSubstr("Broken pipe"));
+  EXPECT_EQ(migration("postcopy-active").phase, MigrationPhase::kPostcopyActive);
+  EXPECT_EQ(migration("postcopy-paused").phase, MigrationPhase::kPostcopyPaused);
+  EXPECT_EQ(migration("incoming-completed").phase, MigrationPhase::kCompleted);
+}
+
+TEST_P(Captured, RunStates) {
+  const auto state = [](const std::string& name) {
+    return decode_run_state(captured_return(GetParam(), name)).value();
+  };
+  EXPECT_EQ(state("query-status"), RunState::kRunning);
+  EXPECT_EQ(state("query-status.inmigrate"), RunState::kInmigrate);
+  EXPECT_EQ(state("query-status.postmigrate"), RunState::kPostmigrate);
+}
+
+TEST_P(Captured, DefaultParameters) {
+  const auto parameters =
+      decode_parameters(captured_return(GetParam(), "query-migrate-parameters")).value();
+  EXPECT_EQ(parameters.max_bandwidth, BytesPerSecond(134217728));
+  EXPECT_EQ(parameters.downtime_limit, Milliseconds(300));
+  EXPECT_EQ(parameters.xbzrle_cache, 64_MiB);
+  EXPECT_EQ(parameters.multifd_channels, 2);
+  EXPECT_EQ(parameters.multifd_compression, "none");
+  EXPECT_EQ(parameters.throttle_initial_percent, 20);
+  EXPECT_EQ(parameters.avail_switchover_bandwidth.has_value(), GetParam() == QemuVersion::k10_0);
+}
+
+TEST_P(Captured, EventsCarryQemusOwnTime) {
+  const Json events = captured(GetParam(), "events.source");
+  std::vector<HypervisorEvent> decoded;
+  for (const Json& event : events) {
+    const auto message = parse_message(event.dump()).value();
+    decoded.push_back(decode_event(std::get<QmpEvent>(message)));
+  }
+  EXPECT_EQ(decoded.front().phase, MigrationPhase::kSetup);
+  EXPECT_EQ(decoded.back().phase, MigrationPhase::kCompleted);
+  EXPECT_EQ(decoded.back().wall_us,
+            events.back().at("timestamp").at("seconds").get<std::int64_t>() * 1'000'000 +
+                events.back().at("timestamp").at("microseconds").get<std::int64_t>());
+  const auto of_kind = [&](HypervisorEvent::Kind kind) {
+    return std::find_if(decoded.begin(), decoded.end(), [&](auto& e) { return e.kind == kind; });
+  };
+  ASSERT_NE(of_kind(HypervisorEvent::Kind::kStop), decoded.end());
+  ASSERT_NE(of_kind(HypervisorEvent::Kind::kPass), decoded.end());
+  EXPECT_EQ(of_kind(HypervisorEvent::Kind::kPass)->pass, 1);
+}
+
+TEST_P(Captured, SchemaDecidesWhatCanBeDone) {
+  const Schema schema = Schema::parse(captured_return(GetParam(), "query-qmp-schema")).value();
+  const bool is_new = GetParam() == QemuVersion::k10_0;
+  EXPECT_THAT(schema.capabilities(), Contains(Capability::kPostcopyPreempt));
+  EXPECT_EQ(schema.capabilities().contains(Capability::kCompress), !is_new);
+  EXPECT_EQ(schema.argument("migrate-set-parameters", {"avail-switchover-bandwidth"}) != nullptr,
+            is_new);
+  EXPECT_NE(schema.argument("migrate", {"uri"}), nullptr);
+  EXPECT_EQ(schema.argument("migrate", {"url"}), nullptr);
+  EXPECT_EQ(schema.argument("migrat", {}), nullptr);
+  EXPECT_THAT(schema.argument("migrate-set-parameters", {"multifd-compression"})->values,
+              Contains("zlib"));
+}
+
+TEST_P(Captured, DisksAndPciFunctions) {
+  EXPECT_THAT(decode_disks(captured_return(GetParam(), "query-block")).value(),
+              ElementsAre(Disk{"virtio0", "/vm/disk.img", "raw", true}));
+  const auto functions = decode_pci(captured_return(GetParam(), "query-pci")).value();
+  EXPECT_THAT(functions, Contains("8086:1237 Host bridge@pci/00.0"));
+  EXPECT_THAT(functions, Contains(HasSubstr("1af4:1001 ")));
+}
+
+TEST_P(Captured, TheCheckOfTheFakeFindsMisspeltAndMistypedArguments) {
+  const auto check = [](const char* command, const Json& arguments) {
+    return testing::check_command(GetParam(), command, arguments);
+  };
+  EXPECT_THAT(check("migrate", {{"uri", "tcp:1.2.3.4:5"}}), IsEmpty());
+  EXPECT_THAT(check("migrate", {{"url", "tcp:1.2.3.4:5"}}), Not(IsEmpty()));
+  EXPECT_THAT(check("migrate", {{"uri", 5}}), SizeIs(1));
+  EXPECT_THAT(check("migrate_cancell", Json::object()), SizeIs(1));
+  EXPECT_THAT(check("qom-get", {{"path", "/machine"}}), ElementsAre("qom-get lacks property"));
+  EXPECT_THAT(check("migrate-set-parameters", {{"multifd-compression", "zstandard"}}), SizeIs(1));
+  const Json one{{"capability", "multifd"}, {"state", "on"}};
+  EXPECT_THAT(check("migrate-set-capabilities", {{"capabilities", Json::array({one})}}), SizeIs(1));
+}
+
+INSTANTIATE_TEST_SUITE_P(Qemu, Captured, ::testing::Values(QemuVersion::k7_2, QemuVersion::k10_0),
+                         [](const auto& which) {
+                           return which.param == QemuVersion::k7_2 ? "V7_2" : "V10_0";
+                         });
+
+TEST(Decode, BridgesAreLookedInto) {
+  const Json leaf{{"slot", 1},
+                  {"function", 0},
+                  {"id", {{"vendor", 6900}, {"device", 4096}}},
+                  {"class_info", {{"class", 512}}}};
+  Json bridge = leaf;
+  bridge["slot"] = 31;
+  bridge["function"] = 7;
+  bridge["pci_bridge"] = {{"devices", Json::array({leaf})}};
+  const Json answer = Json::array({Json{{"bus", 0}, {"devices", Json::array({bridge})}}});
+  EXPECT_THAT(decode_pci(answer).value(),
+              ElementsAre("1af4:1000 device@pci/1f.7", "1af4:1000 device@pci/1f.7/01.0"));
+}
+
+TEST(Decode, WhatIsWrongIsAProtocolErrorOnOneLine) {
+  for (const char* text : {R"({"status":7})", R"({"status":"dancing"})", "[]", "7",
+                           R"({"ram":{"total":-1}})", R"({"total-time":"long"})"}) {
+    const auto status = decode_migration(parse_json(text).value());
+    ASSERT_FALSE(status) << text;
+    EXPECT_EQ(status.error().code, ErrorCode::kProtocol) << text;
+    EXPECT_THAT(status.error().message, Not(HasSubstr("\n")));
+  }
+}
+
+TEST(Decode, AWantedDowntimeNeverBecomesZero) {
+  MigrationParameters parameters;
+  parameters.downtime_limit = Seconds(0.0002);
+  EXPECT_EQ(encode_parameters(parameters).dump(), R"({"downtime-limit":1})");
+}
+
+RC_GTEST_PROP(Decode, ParametersSurviveTheWayToQemuAndBack, ()) {
+  MigrationParameters parameters;
+  const auto maybe = [] { return *rc::gen::arbitrary<bool>(); };
+  if (maybe()) parameters.max_bandwidth = BytesPerSecond(*rc::gen::inRange(0, 2'000'000'000));
+  if (maybe()) parameters.downtime_limit = Milliseconds(*rc::gen::inRange(0, 2'000'000));
+  if (maybe()) parameters.xbzrle_cache = Bytes(*rc::gen::inRange(1, 2'000'000'000));
+  if (maybe()) parameters.multifd_channels = *rc::gen::inRange(1, 255);
+  if (maybe()) parameters.max_throttle_percent = *rc::gen::inRange(1, 99);
+  if (maybe()) parameters.multifd_compression = "zstd";
+  const Json json = encode_parameters(parameters);
+  const auto back = decode_parameters(json).value();
+  RC_ASSERT(encode_parameters(back) == json);
+  RC_ASSERT(back.max_bandwidth == parameters.max_bandwidth);
+  RC_ASSERT(back.xbzrle_cache == parameters.xbzrle_cache);
+  RC_ASSERT(back.multifd_compression == parameters.multifd_compression);
+}
+
+TEST(Message, ToldApart) {
+  EXPECT_TRUE(std::holds_alternative<Greeting>(
+      parse_message(captured(QemuVersion::k7_2, "greeting").dump()).value()));
+  const auto refusal = std::get<Reply>(
+      parse_message(captured(QemuVersion::k10_0, "error.not-found").dump()).value());
+  EXPECT_EQ(refusal.id, std::nullopt);
+  EXPECT_EQ(std::get<QmpRefusal>(refusal.result).error_class, "CommandNotFound");
+}
+
+TEST(Message, AnEventWithoutATimeIsStillOne) {
+  const auto message =
+      parse_message(R"({"event":"STOP","timestamp":{"seconds":-1,"microseconds":-1}})");
+  EXPECT_EQ(std::get<QmpEvent>(message.value()).wall_us, 0);
+}
+
+TEST(Message, HostileLinesAreProtocolErrors) {
+  const std::string deep(100'000, '[');
+  const std::vector<std::string> lines{"",
+                                       "{",
+                                       "[]",
+                                       "{}",
+                                       "null",
+                                       R"({"QMP":7})",
+                                       R"({"event":7})",
+                                       R"({"event":"STOP","data":[]})",
+                                       R"({"return":{},"id":"x"})",
+                                       R"({"error":{"class":"GenericError"}})",
+                                       R"({"event":"STOP","timestamp":{"seconds":"x"}})",
+                                       std::string("\0\x01\xff\xfe", 4),
+                                       deep,
+                                       R"({"return":)" + deep};
+  for (const std::string& line : lines) {
+    const auto message = parse_message(line);
+    ASSERT_FALSE(message) << line.substr(0, 60);
+    EXPECT_EQ(message.error().code, ErrorCode::kProtocol);
+    EXPECT_LT(message.error().message.size(), 200U);
+  }
+}
+
+}  // namespace
+}  // namespace godwit::qmp

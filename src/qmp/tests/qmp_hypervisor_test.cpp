@@ -1,0 +1,172 @@
+#include "godwit/qmp/qmp_hypervisor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "godwit/qmp/testing/fake_qmp_server.h"
+
+namespace godwit::qmp {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::Each;
+using testing::FakeQmpServer;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::QemuVersion;
+using ::testing::StartsWith;
+
+class Hypervisors : public ::testing::TestWithParam<QemuVersion> {
+ protected:
+  Hypervisors() : fake(GetParam()) { fake.greet().answer_as_captured(); }
+
+  QmpHypervisor& connect() {
+    fake.start();
+    auto connected = QmpHypervisor::connect(fake.path(), clock, {Seconds(60), Seconds(60)});
+    if (!connected) throw std::runtime_error(connected.error().message);
+    qemu = std::move(*connected);
+    return *qemu;
+  }
+  static bool is_new() { return GetParam() == QemuVersion::k10_0; }
+
+  RealClock clock;
+  FakeQmpServer fake;
+  std::unique_ptr<QmpHypervisor> qemu;
+};
+
+TEST_P(Hypervisors, DescribesTheVm) {
+  const VmDescription vm = connect().describe().value();
+  EXPECT_EQ(vm.name, "captured");
+  EXPECT_EQ(vm.version_major, is_new() ? 10 : 7);
+  EXPECT_EQ(vm.version, is_new() ? "10.0.2" : "7.2.22");
+  EXPECT_EQ(vm.accelerator, "tcg");
+  EXPECT_EQ(vm.machine, is_new() ? "pc-i440fx-10.0" : "pc-i440fx-7.2");
+  EXPECT_EQ(vm.cpu_model, "qemu64-x86_64-cpu");
+  EXPECT_EQ(vm.vcpus, 2);
+  EXPECT_EQ(vm.ram, 64_MiB);
+  EXPECT_THAT(vm.devices, Contains("virtconsole@serial0.0"));
+  EXPECT_THAT(vm.devices, Contains(HasSubstr("Host bridge@pci/00.0")));
+  EXPECT_TRUE(std::is_sorted(vm.devices.begin(), vm.devices.end()));
+  EXPECT_EQ(vm.disks.size(), 1U);
+  EXPECT_EQ(vm.state, RunState::kRunning);
+  EXPECT_EQ(vm.can.contains(Capability::kCompress), !is_new());
+  EXPECT_EQ(vm.pid, ::getpid());
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, AnObserverChangesNothing) {
+  QmpHypervisor& observed = connect();
+  ASSERT_TRUE(observed.describe());
+  ASSERT_TRUE(observed.ram_layout());
+  ASSERT_TRUE(observed.run_state());
+  ASSERT_TRUE(observed.migration_status());
+  ASSERT_TRUE(observed.capabilities());
+  ASSERT_TRUE(observed.parameters());
+  EXPECT_THAT(fake.finish(), IsEmpty());
+  EXPECT_THAT(fake.commands(), Each(AnyOf("qmp_capabilities", "qom-get", "qom-list",
+                                          "human-monitor-command", StartsWith("query-"))));
+}
+
+TEST_P(Hypervisors, FindsGuestMemory) {
+  const RamLayout layout = connect().ram_layout().value();
+  EXPECT_EQ(layout.pid, ::getpid());
+  EXPECT_EQ(layout.blocks.front().name, "pc.ram");
+  EXPECT_EQ(layout.blocks.front().size, 64_MiB);
+  if (is_new()) {
+    EXPECT_EQ(total_size(layout), Bytes(84484096));
+  } else {
+    EXPECT_EQ(layout.blocks.size(), 1U) << "the captured 7.2 answered for address 0 alone";
+  }
+}
+
+TEST_P(Hypervisors, SetsCapabilitiesInOneGo) {
+  const Json list = Json::array({Json{{"capability", "events"}, {"state", true}},
+                                 Json{{"capability", "multifd"}, {"state", false}}});
+  fake.expect("migrate-set-capabilities", {{"capabilities", list}}).reply();
+  ASSERT_TRUE(connect().set_capabilities({Capability::kEvents}, {Capability::kMultifd}));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, WhatTheSchemaLacksIsNamedAndNothingIsSet) {
+  QmpHypervisor& vm = connect();
+  MigrationParameters parameters;
+  parameters.multifd_compression = "lzma";
+  const auto value = vm.set_parameters(parameters);
+  EXPECT_EQ(value.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(value.error().message, AllOf(HasSubstr("multifd-compression"), HasSubstr("lzma")));
+  if (is_new()) {
+    const auto verdict = vm.set_capabilities({Capability::kCompress}, {});
+    EXPECT_EQ(verdict.error().code, ErrorCode::kUnsupported);
+    EXPECT_THAT(verdict.error().message, HasSubstr("compress"));
+    EXPECT_TRUE(vm.set_capabilities({}, {Capability::kCompress})) << "what is not there is off";
+  } else {
+    MigrationParameters newer;
+    newer.avail_switchover_bandwidth = 20_MB_per_s;
+    const auto verdict = vm.set_parameters(newer);
+    EXPECT_EQ(verdict.error().code, ErrorCode::kUnsupported);
+    EXPECT_THAT(verdict.error().message, HasSubstr("avail-switchover-bandwidth"));
+  }
+  EXPECT_THAT(fake.finish(), IsEmpty());
+  EXPECT_THAT(fake.commands(), Each(AnyOf("qmp_capabilities", "query-qmp-schema")));
+}
+
+TEST_P(Hypervisors, SetsParametersInQemusUnits) {
+  fake.expect("migrate-set-parameters",
+              {{"max-bandwidth", 40'000'000}, {"downtime-limit", 300}, {"multifd-channels", 4}})
+      .reply();
+  MigrationParameters parameters;
+  parameters.max_bandwidth = 40_MB_per_s;
+  parameters.downtime_limit = Seconds(0.3);
+  parameters.multifd_channels = 4;
+  parameters.precopy_share = Ratio(0.5);  // the house's own, none of QEMU's
+  ASSERT_TRUE(connect().set_parameters(parameters));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, VerbsOfAMigration) {
+  fake.expect("migrate-incoming", {{"uri", "tcp:127.0.0.1:4444"}}).reply();
+  fake.expect("migrate", {{"uri", "tcp:127.0.0.1:4444"}}).reply();
+  fake.expect("migrate-start-postcopy").reply();
+  fake.expect("migrate_cancel").reply();
+  fake.expect("stop").reply();
+  fake.expect("cont").reply();
+  fake.expect("quit").event("SHUTDOWN", {{"guest", false}, {"reason", "host-qmp-quit"}}).close();
+  QmpHypervisor& vm = connect();
+  EXPECT_TRUE(vm.listen("tcp:127.0.0.1:4444"));
+  EXPECT_TRUE(vm.migrate("tcp:127.0.0.1:4444"));
+  EXPECT_TRUE(vm.start_postcopy());
+  EXPECT_TRUE(vm.cancel());
+  EXPECT_TRUE(vm.pause());
+  EXPECT_TRUE(vm.resume());
+  EXPECT_TRUE(vm.quit()) << "gone before its answer is as good as quit";
+  const auto event = vm.next_event(clock.now() + Seconds(60)).value().value();
+  EXPECT_EQ(event.kind, HypervisorEvent::Kind::kShutdown);
+  EXPECT_EQ(vm.next_event(clock.now()).error().code, ErrorCode::kPeerGone);
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, AnswersOfTheWrongKindAreErrors) {
+  for (const char* command : {"query-version", "query-cpus-fast", "query-block", "query-status",
+                              "query-pci", "qom-list", "qom-get", "query-memory-size-summary"}) {
+    FakeQmpServer odd(GetParam());
+    odd.greet().answer_as_captured().whenever(command, Json(7));
+    odd.start();
+    auto vm = QmpHypervisor::connect(odd.path(), clock, {Seconds(60), Seconds(60)}).value();
+    const auto description = vm->describe();
+    ASSERT_FALSE(description) << command;
+    EXPECT_EQ(description.error().code, ErrorCode::kProtocol) << command;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Qemu, Hypervisors,
+                         ::testing::Values(QemuVersion::k7_2, QemuVersion::k10_0),
+                         [](const auto& which) {
+                           return which.param == QemuVersion::k7_2 ? "V7_2" : "V10_0";
+                         });
+
+}  // namespace
+}  // namespace godwit::qmp
