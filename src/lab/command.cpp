@@ -21,11 +21,13 @@ struct Pipe {
   UniqueFd read_end;
   UniqueFd write_end;
 };
+/// Only our end never blocks: to a child that would look like a full disk.
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
-    return fail(errno_error("making a pipe", errno));
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errno_error("making a pipe", errno));
+  Pipe made{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return fail(errno_error("making a pipe", errno));
+  return made;
 }
 
 /// A started child. Kills and reaps it unless it was awaited.

@@ -11,11 +11,11 @@ namespace godwit::lab {
 
 struct Command {
   std::vector<std::string> arguments;  ///< the program first; never a shell's string
-  std::string package;                 ///< Debian's, to name when the program is missing
-  std::optional<std::string> netns;    ///< path of the network namespace to run it in
+  std::string package{};               ///< Debian's, to name when the program is missing
+  std::optional<std::string> netns{};  ///< path of the network namespace to run it in
   Seconds patience{10};
-  int keep_open = -1;  ///< a descriptor that it inherits besides stdout and stderr
-  std::string until;   ///< ended as soon as it has written this to stdout; empty: runs to its end
+  int keep_open = -1;   ///< a descriptor that it inherits besides stdout and stderr
+  std::string until{};  ///< ended as soon as it has written this to stdout; empty: runs to its end
 };
 
 struct CommandEnd {

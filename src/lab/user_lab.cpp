@@ -61,7 +61,6 @@ Result<UniqueFd> find_keeper(uid_t uid, const std::string& lab) {
   if (getsockopt(socket_fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return fail(errno_error("asking who keeps the lab", errno));
   }
-  // seen from inside its namespaces the keeper, too, is root
   if (peer.uid != geteuid()) {
     return fail(
         ErrorCode::kPermission,
@@ -87,7 +86,9 @@ Error forbidden(int errno_value) {
 
 /// The keeper's own part: from here on it is root in namespaces of its own.
 Result<void> make_namespaces(uid_t uid, gid_t gid) {
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return fail(forbidden(errno));
+  // a network namespace too: `ip netns add` goes back to where it came from, which takes rights
+  // over that one as well
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0) return fail(forbidden(errno));
   GODWIT_CHECK_OK(write_text("/proc/self/setgroups", "deny"));
   GODWIT_CHECK_OK(write_text("/proc/self/uid_map", fmt::format("0 {} 1", uid)));
   GODWIT_CHECK_OK(write_text("/proc/self/gid_map", fmt::format("0 {} 1", gid)));
@@ -185,23 +186,24 @@ Result<void> end_orphans(const std::string& lab) {
 Result<void> join(const UniqueFd& keeper) {
   std::error_code none;
   const std::filesystem::path here = std::filesystem::current_path(none);
-  if (setns(keeper.get(), CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+  if (setns(keeper.get(), CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0) {
     return fail(errno_error("entering the lab's namespaces", errno));
   }
   std::filesystem::current_path(here, none);  // joining a mount namespace leads to its root
   return {};
 }
 
-bool entered = false;
-uid_t outer_uid = 0;
+/// Of the lab that this process has entered. Its name can't be asked for again: abstract names
+/// belong to a network namespace, and that one was left.
+UniqueFd entered_keeper;  // NOLINT: a process enters once, like its working directory
 
 }  // namespace
 
 Result<void> enter_user_lab(const std::string& lab, EnterMode mode) {
   GODWIT_CHECK_OK(validate_name("lab", lab));
   if (geteuid() == 0) return {};
-  outer_uid = geteuid();
-  GODWIT_TRY(UniqueFd keeper, find_keeper(outer_uid, lab));
+  const uid_t uid = geteuid();
+  GODWIT_TRY(UniqueFd keeper, find_keeper(uid, lab));
   if (!keeper.valid()) {
     GODWIT_CHECK_OK(end_orphans(lab));
     if (mode == EnterMode::kJoin) {
@@ -209,18 +211,16 @@ Result<void> enter_user_lab(const std::string& lab, EnterMode mode) {
                   "build one with: godwit lab up");
     }
     GODWIT_CHECK_OK(start_keeper(lab));
-    GODWIT_TRY(keeper, find_keeper(outer_uid, lab));
+    GODWIT_TRY(keeper, find_keeper(uid, lab));
   }
   GODWIT_CHECK_OK(join(keeper));
-  entered = true;
+  entered_keeper = std::move(keeper);
   return {};
 }
 
-Result<void> end_user_lab(const std::string& lab) {
-  if (!entered) return {};
-  GODWIT_TRY(const UniqueFd keeper, find_keeper(outer_uid, lab));
-  if (!keeper.valid()) return {};
-  return kill_and_wait(keeper);
+Result<void> end_user_lab() {
+  if (!entered_keeper.valid()) return {};
+  return kill_and_wait(entered_keeper);
 }
 
 }  // namespace godwit::lab

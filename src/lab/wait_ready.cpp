@@ -67,16 +67,16 @@ class BootWatch {
   void hear(std::string_view line) {
     while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (!complaint_) complaint_ = kernel_complaint(line);
+    if (line.starts_with("guest-load: ")) load_said_ = line;
     // guest/init says so when the load program ends, which it does only when it can't run
-    if (line.find("godwit: guest-load exited") != std::string_view::npos) refused_ = last_line_;
-    if (!line.empty()) last_line_ = line;
+    if (line.find("godwit: guest-load exited") != std::string_view::npos) refused_ = load_said_;
   }
 
   std::string guest_;
   Tail console_;
   Tail report_;
   bool ready_ = false;
-  std::string last_line_;
+  std::string load_said_;
   std::optional<std::string> complaint_;
   std::optional<std::string> refused_;
 };

@@ -20,6 +20,6 @@ Result<void> enter_user_lab(const std::string& lab, EnterMode mode);
 
 /// Call after `down` succeeded, in a process that entered: ends the keeper, and with it the
 /// namespaces. Does nothing for root.
-Result<void> end_user_lab(const std::string& lab);
+Result<void> end_user_lab();
 
 }  // namespace godwit::lab

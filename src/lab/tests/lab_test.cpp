@@ -1,0 +1,209 @@
+#include "godwit/lab/lab.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <thread>
+
+#include "lab_fixture.h"
+
+namespace godwit::lab {
+namespace {
+
+constexpr Seconds kBoot{60};
+
+class Lab : public LabTest {};
+
+TEST_F(Lab, GuestBootsAnswersMovesHouseAndLeavesNothing) {
+  auto lab = up(spec());
+  ASSERT_TRUE(good(lab));
+  EXPECT_TRUE(lab->complete);
+  ASSERT_EQ(2U, lab->hosts.size());
+
+  auto second = up(spec());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(ErrorCode::kBusy, second.error().code);
+
+  auto started = start_guest(prefix_, guest());
+  ASSERT_TRUE(good(started));
+  ASSERT_EQ(1U, started->instances.size());
+  EXPECT_GT(started->instances[0].pid, 0);
+  ASSERT_TRUE(good(wait_ready(prefix_, "guest", kBoot)));
+  EXPECT_TRUE(pings(started->address, lab->client_netns));
+
+  auto again = start_guest(prefix_, guest());
+  ASSERT_FALSE(again);
+  EXPECT_EQ(ErrorCode::kBusy, again.error().code);
+
+  auto alone = retire(prefix_, "guest", "a");
+  ASSERT_FALSE(alone);
+  EXPECT_EQ(ErrorCode::kRefused, alone.error().code);
+
+  auto destination = prepare_destination(prefix_, "guest", "b");
+  ASSERT_TRUE(good(destination));
+  EXPECT_TRUE(destination->incoming);
+  EXPECT_EQ("tcp:10.78.0.12:4400", destination->stream);
+  auto moved = retire(prefix_, "guest", "a");
+  ASSERT_TRUE(good(moved));
+  auto found = find_guest(prefix_, "guest");
+  ASSERT_TRUE(good(found));
+  ASSERT_EQ(1U, found->instances.size());
+  EXPECT_EQ("b", found->instances[0].host);
+  EXPECT_FALSE(found->instances[0].incoming);
+  EXPECT_EQ(destination->pid, found->instances[0].pid);
+
+  ASSERT_TRUE(good(stop_guest(prefix_, "guest")));
+  EXPECT_TRUE(status(prefix_)->guests.empty());
+  ASSERT_TRUE(good(down(prefix_)));
+  EXPECT_EQ(ErrorCode::kNotFound, status(prefix_).error().code);
+  ASSERT_TRUE(good(down(prefix_))) << "a second time";
+}
+
+TEST_F(Lab, TwoLabsAtOnceDoNotClash) {
+  LabSpec other = spec();
+  other.name += "b";
+  auto one = up(spec());
+  ASSERT_TRUE(good(one));
+  auto two = up(other);
+  ASSERT_TRUE(good(two));
+  auto first = start_guest(prefix_, guest());
+  auto second = start_guest(other.name, guest());
+  ASSERT_TRUE(good(first));
+  ASSERT_TRUE(good(second));
+  EXPECT_EQ(first->address, second->address) << "the networks are apart";
+  ASSERT_TRUE(good(wait_ready(other.name, "guest", kBoot)));
+  ASSERT_TRUE(good(down(prefix_)));
+  EXPECT_TRUE(pings(second->address, two->client_netns)) << "the other lab lives on";
+}
+
+TEST_F(Lab, LoadThatTheGuestRefusesIsSaid) {
+  ASSERT_TRUE(good(up(spec())));
+  GuestSpec wrong = guest();
+  wrong.load = "memory-write,set=16MiB";
+  ASSERT_TRUE(good(start_guest(prefix_, wrong)));
+  auto ready = wait_ready(prefix_, "guest", kBoot);
+  ASSERT_FALSE(ready);
+  EXPECT_EQ(ErrorCode::kBadInput, ready.error().code) << ready.error().message;
+  EXPECT_NE(std::string::npos, ready.error().message.find("rate")) << ready.error().message;
+}
+
+TEST_F(Lab, GuestWhoseQemuDiesWhileBootingIsSaid) {
+  ASSERT_TRUE(good(up(spec())));
+  auto started = start_guest(prefix_, guest());
+  ASSERT_TRUE(good(started));
+  ASSERT_EQ(0, kill(static_cast<pid_t>(started->instances[0].pid), SIGKILL));
+  auto ready = wait_ready(prefix_, "guest", kBoot);
+  ASSERT_FALSE(ready);
+  EXPECT_EQ(ErrorCode::kPeerGone, ready.error().code);
+  ASSERT_TRUE(good(stop_guest(prefix_, "guest")));
+}
+
+TEST_F(Lab, WaitingForAGuestCanBeStopped) {
+  ASSERT_TRUE(good(up(spec())));
+  ASSERT_TRUE(good(start_guest(prefix_, guest())));
+  std::stop_source stop;
+  stop.request_stop();
+  auto ready = wait_ready(prefix_, "guest", kBoot, stop.get_token());
+  ASSERT_FALSE(ready);
+  EXPECT_EQ(ErrorCode::kRefused, ready.error().code);
+}
+
+TEST_F(Lab, UnknownNamesSayWhichExist) {
+  EXPECT_EQ(ErrorCode::kNotFound, start_guest(prefix_, guest()).error().code);
+  ASSERT_TRUE(good(up(spec())));
+  GuestSpec lost = guest();
+  lost.host = "z";
+  auto started = start_guest(prefix_, lost);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(ErrorCode::kNotFound, started.error().code);
+  EXPECT_NE(std::string::npos, started.error().what_to_do.find("a, b"));
+  EXPECT_EQ(ErrorCode::kNotFound, find_guest(prefix_, "nobody").error().code);
+  EXPECT_EQ(ErrorCode::kNotFound, find_host(prefix_, "z").error().code);
+  EXPECT_TRUE(good(find_host(prefix_, "b")));
+}
+
+TEST_F(Lab, QemuThatCannotStartLeavesTheLabAsItWas) {
+  ASSERT_TRUE(good(up(spec())));
+  setenv("GODWIT_ACCEL", "nonsense", 1);
+  EXPECT_EQ(ErrorCode::kBadInput, start_guest(prefix_, guest()).error().code);
+  setenv("GODWIT_ACCEL", "tcg", 1);
+  // an image that QEMU can't load
+  const std::string image = lab_folder(prefix_) + "/image";
+  std::filesystem::create_directory(image);
+  for (const char* file : {"vmlinuz", "initrd.img", "cmdline"}) {
+    std::ofstream(image + "/" + file) << "not a kernel\n";
+  }
+  const char* real_image = std::getenv("GODWIT_GUEST_DIR");
+  const std::string kept = real_image ? real_image : "";
+  setenv("GODWIT_GUEST_DIR", image.c_str(), 1);
+  auto started = start_guest(prefix_, guest());
+  ASSERT_FALSE(started);
+  EXPECT_FALSE(started.error().what_to_do.empty());
+  EXPECT_TRUE(status(prefix_)->guests.empty());
+  if (real_image) setenv("GODWIT_GUEST_DIR", kept.c_str(), 1);
+}
+
+TEST_F(Lab, ShellRunsInTheHostsNetwork) {
+  ASSERT_TRUE(good(up(spec())));
+  auto has = shell(prefix_, "b", {"sh", "-c", "ip address | grep -q 10.78.0.12"});
+  ASSERT_TRUE(good(has));
+  EXPECT_EQ(0, *has);
+  auto seven = shell(prefix_, "client", {"sh", "-c", "exit 7"});
+  ASSERT_TRUE(good(seven));
+  EXPECT_EQ(7, *seven);
+  auto killed = shell(prefix_, "a", {"sh", "-c", "kill -TERM $$"});
+  ASSERT_TRUE(good(killed));
+  EXPECT_EQ(128 + SIGTERM, *killed);
+  EXPECT_EQ(ErrorCode::kNotFound, shell(prefix_, "z", {"true"}).error().code);
+}
+
+TEST_F(Lab, DownEndsWhatRunsInItsNamespaces) {
+  ASSERT_TRUE(good(up(spec())));
+  const pid_t child = fork();
+  if (child == 0) {
+    (void)shell(prefix_, "a", {"sleep", "1000"});
+    _exit(0);
+  }
+  while (processes_with("1000").empty()) std::this_thread::yield();
+  ASSERT_TRUE(good(down(prefix_)));
+  int status = 0;
+  EXPECT_EQ(child, waitpid(child, &status, 0)) << "sleep was ended, so its godwit ended too";
+}
+
+/// A builder that is killed at some moment of its work.
+void kill_builder_after(const LabSpec& lab, const GuestSpec& guest,
+                        std::chrono::milliseconds moment) {
+  const pid_t builder = fork();
+  if (builder == 0) {
+    if (up(lab)) (void)start_guest(lab.name, guest);
+    _exit(0);
+  }
+  std::this_thread::sleep_for(moment);  // the moment is what is tried, nothing is awaited
+  kill(builder, SIGKILL);
+  waitpid(builder, nullptr, 0);
+}
+
+TEST_F(Lab, BuilderKilledAtAnyMomentIsCleanedUpByDown) {
+  for (const int moment_ms : {0, 3, 10, 25, 50, 80, 120, 170, 230, 300, 400}) {
+    kill_builder_after(spec(), guest(), std::chrono::milliseconds(moment_ms));
+    ASSERT_TRUE(good(down(prefix_))) << "killed after " << moment_ms << " ms";
+    ASSERT_EQ(before_.namespaces, traces_of(prefix_).namespaces) << moment_ms;
+    ASSERT_EQ(before_.files, traces_of(prefix_).files) << moment_ms;
+    ASSERT_EQ(std::set<pid_t>{}, processes_with(lab_folder(prefix_))) << moment_ms;
+  }
+}
+
+TEST_F(Lab, BuilderKilledAtAnyMomentIsCleanedUpByTheNextUp) {
+  kill_builder_after(spec(), guest(), std::chrono::milliseconds(60));
+  auto lab = up(spec());
+  if (!lab) {
+    EXPECT_EQ(ErrorCode::kBusy, lab.error().code) << "it had been quick";
+  } else {
+    EXPECT_TRUE(lab->complete);
+  }
+}
+
+}  // namespace
+}  // namespace godwit::lab

@@ -1,0 +1,106 @@
+#include "godwit/lab/spec.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <vector>
+
+#include "network.h"
+#include "paths.h"
+
+namespace godwit::lab {
+namespace {
+
+TEST(Names, TakeLettersDigitsAndUnderscore) {
+  for (const char* name : {"a", "lab", "web_1", "abcdefghijklmnop"}) {
+    EXPECT_TRUE(validate_name("guest", name)) << name;
+  }
+  for (const char* name : {"", "1a", "_a", "A", "a-b", "a/b", "../x", "a b", "abcdefghijklmnopq"}) {
+    auto bad = validate_name("guest", name);
+    ASSERT_FALSE(bad) << name;
+    EXPECT_EQ(ErrorCode::kBadInput, bad.error().code);
+    EXPECT_FALSE(bad.error().what_to_do.empty());
+  }
+}
+
+/// Whatever else is named: `down` of one lab must never find another's namespaces.
+RC_GTEST_PROP(Names, NoLabsNamespacesBeginLikeAnothers, ()) {
+  const auto rest = rc::gen::container<std::string>(rc::gen::elementOf(std::string("ab_1")));
+  const std::string two = "l" + (*rest).substr(0, 7);
+  const std::string one = two + *rc::gen::elementOf(std::string("ab_1")) + (*rest).substr(0, 7);
+  const std::string host = "h" + (*rest).substr(0, 15);
+  RC_ASSERT(validate_name("lab", one).has_value());
+  RC_ASSERT(validate_name("lab", two).has_value());
+  RC_ASSERT(validate_name("host", host).has_value());
+  RC_ASSERT(!netns_name(two, host).starts_with(netns_prefix(one)));
+  RC_ASSERT(!netns_name(one, host).starts_with(netns_prefix(two)));
+}
+
+TEST(LabSpecs, HostsAreTwoOrMoreAndApart) {
+  EXPECT_TRUE(validate(LabSpec{}));
+  LabSpec spec;
+  for (const std::vector<std::string>& hosts :
+       std::vector<std::vector<std::string>>{{},
+                                             {"a"},
+                                             {"a", "a"},
+                                             {"a", "client"},
+                                             {"switch", "b"},
+                                             {"a", "B"},
+                                             std::vector<std::string>(17, "x")}) {
+    spec.hosts = hosts;
+    auto bad = validate(spec);
+    ASSERT_FALSE(bad);
+    EXPECT_EQ(ErrorCode::kBadInput, bad.error().code);
+  }
+}
+
+TEST(LabSpecs, RateIsWithinWhatCanBeShaped) {
+  LabSpec spec;
+  for (const double rate : {0.0, -1.0, 999'999.0, 1.1e9}) {
+    spec.migration_rate = BytesPerSecond(rate);
+    EXPECT_FALSE(validate(spec)) << rate;
+  }
+  for (const double rate : {1e6, 40e6, 1e9}) {
+    spec.migration_rate = BytesPerSecond(rate);
+    EXPECT_TRUE(validate(spec)) << rate;
+  }
+}
+
+TEST(GuestSpecs, MemoryIsWholeMebibytesThatTheMachineHas) {
+  GuestSpec spec;
+  for (const std::int64_t ram :
+       std::vector<std::int64_t>{0, -(256LL << 20), 64LL << 20, (256LL << 20) + 1, 1LL << 60}) {
+    spec.ram = Bytes(ram);
+    EXPECT_FALSE(validate(spec)) << ram;
+  }
+}
+
+TEST(GuestSpecs, LoadIsOneWordOfAKernelCommandLine) {
+  GuestSpec spec;
+  for (const char* load : {"", "idle quiet", "idle\n", "idle;reboot", "idle\"", "$(x)"}) {
+    spec.load = load;
+    EXPECT_FALSE(validate(spec)) << load;
+  }
+  spec.load = std::string(257, 'a');
+  EXPECT_FALSE(validate(spec));
+  spec.load = "memory-write,set=64MiB,rate=1.5MB/s,pattern=hot-cold";
+  EXPECT_TRUE(validate(spec));
+}
+
+TEST(GuestSpecs, AtLeastOneVcpu) {
+  GuestSpec spec;
+  for (const int vcpus : {0, -1, 17}) {
+    spec.vcpus = vcpus;
+    EXPECT_FALSE(validate(spec)) << vcpus;
+  }
+}
+
+TEST(Shape, LeavesRoomForTheHeadersOfFullFrames) {
+  const Shape shape = shape_for(BytesPerSecond(144.8e6));
+  EXPECT_EQ(151'400'000 * 8, shape.rate_bits_per_s);
+  EXPECT_EQ(605'600, shape.burst_bytes) << "4 ms of it";
+  EXPECT_EQ(128 << 10, shape_for(BytesPerSecond(1e6)).burst_bytes) << "two of the largest sends";
+}
+
+}  // namespace
+}  // namespace godwit::lab

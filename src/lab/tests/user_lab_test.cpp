@@ -1,0 +1,126 @@
+#include "godwit/lab/user_lab.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <functional>
+
+#include "lab_fixture.h"
+
+namespace godwit::lab {
+namespace {
+
+constexpr uid_t kNobody = 65534;
+
+/// Says what failed, in the child that is an ordinary user.
+template <class T>
+bool holds(const char* what, const Result<T>& result) {
+  if (result) return true;
+  std::fprintf(stderr, "%s: %s (%s)\n", what, result.error().message.c_str(),
+               result.error().what_to_do.c_str());
+  return false;
+}
+
+/// Debian lets every user open /dev/net/tun; where this machine doesn't, a node that all may open
+/// stands in its place, in this child's mounts only.
+bool open_tun_to_all(const std::string& node) {
+  if (unshare(CLONE_NEWNS) != 0) return false;
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  if (mknod(node.c_str(), S_IFCHR | 0666, makedev(10, 200)) != 0) return false;
+  if (chmod(node.c_str(), 0666) != 0) return false;
+  return mount(node.c_str(), "/dev/net/tun", nullptr, MS_BIND, nullptr) == 0;
+}
+
+class UserLab : public LabTest {
+ protected:
+  void TearDown() override {
+    unlink(tun_.c_str());
+    LabTest::TearDown();
+  }
+  /// True when `story` returned true as the user nobody.
+  bool as_nobody(const std::function<bool()>& story) const {
+    const pid_t child = fork();
+    if (child == 0) {
+      unlink(tun_.c_str());
+      const bool ready = open_tun_to_all(tun_) && setgroups(0, nullptr) == 0 &&
+                         setresgid(kNobody, kNobody, kNobody) == 0 &&
+                         setresuid(kNobody, kNobody, kNobody) == 0 &&
+                         prctl(PR_SET_DUMPABLE, 1) == 0;  // as after a login
+      _exit(ready && story() ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  std::string tun_ = "/tmp/godwit-test-tun-" + std::to_string(getpid());
+};
+
+TEST_F(UserLab, OrdinaryUserBuildsUsesAndEndsALabOverSeveralPrograms) {
+  setenv("GODWIT_ACCEL", "tcg", 1);
+  EXPECT_TRUE(as_nobody([this] {
+    return holds("enter", enter_user_lab(prefix_, EnterMode::kCreate)) && holds("up", up(spec())) &&
+           holds("start", start_guest(prefix_, guest()));
+  }));
+  EXPECT_FALSE(processes_with(lab_folder(prefix_)).empty()) << "the guest lives on";
+  EXPECT_TRUE(traces_of(prefix_).namespaces.empty()) << "hidden from the rest of the machine";
+  EXPECT_TRUE(as_nobody([this] {
+    if (!holds("join", enter_user_lab(prefix_, EnterMode::kJoin))) return false;
+    if (!holds("ready", wait_ready(prefix_, "guest", Seconds{60}))) return false;
+    const auto found = find_guest(prefix_, "guest");
+    const auto lab = status(prefix_);
+    return holds("find", found) && holds("status", lab) &&
+           static_cast<bool>(pings(found->address, lab->client_netns));
+  }));
+  ASSERT_TRUE(good(down(prefix_))) << "root's lab of the same name is another one";
+  EXPECT_FALSE(processes_with(lab_folder(prefix_)).empty()) << "the user's guest lives on";
+  EXPECT_TRUE(as_nobody([this] {
+    return holds("join", enter_user_lab(prefix_, EnterMode::kJoin)) &&
+           holds("down", down(prefix_)) && holds("end", end_user_lab());
+  }));
+  EXPECT_TRUE(as_nobody([this] {
+    const auto joined = enter_user_lab(prefix_, EnterMode::kJoin);
+    return !joined && joined.error().code == ErrorCode::kNotFound;
+  })) << "the keeper is gone";
+}
+
+TEST_F(UserLab, GuestsWhoseKeeperWasKilledAreEnded) {
+  setenv("GODWIT_ACCEL", "tcg", 1);
+  pid_t keeper = 0;
+  EXPECT_TRUE(as_nobody([this] {
+    return holds("enter", enter_user_lab(prefix_, EnterMode::kCreate)) && holds("up", up(spec())) &&
+           holds("start", start_guest(prefix_, guest()));
+  }));
+  const auto qemus = processes_with(lab_folder(prefix_));
+  ASSERT_FALSE(qemus.empty());
+  const std::string theirs = facts_of(*qemus.begin()).user_namespace;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    const ProcessFacts facts = facts_of(pid);
+    const bool living = pid > 0 && !facts.arguments.empty();
+    if (living && !qemus.contains(pid) && facts.user_namespace == theirs) keeper = pid;
+  }
+  ASSERT_GT(keeper, 0);
+  ASSERT_TRUE(good(kill_and_wait(pin_process(keeper))));
+  EXPECT_TRUE(as_nobody([this] {
+    const auto joined = enter_user_lab(prefix_, EnterMode::kJoin);
+    return !joined && joined.error().code == ErrorCode::kNotFound;
+  }));
+  EXPECT_EQ(std::set<pid_t>{}, processes_with(lab_folder(prefix_)));
+}
+
+TEST(UserLabNames, AreCheckedFirst) {
+  EXPECT_EQ(ErrorCode::kBadInput, enter_user_lab("../x", EnterMode::kJoin).error().code);
+  if (geteuid() != 0) GTEST_SKIP() << "the rest is about root";
+  EXPECT_TRUE(enter_user_lab("anything", EnterMode::kCreate)) << "root needs none";
+  EXPECT_TRUE(end_user_lab());
+}
+
+}  // namespace
+}  // namespace godwit::lab

@@ -1,0 +1,185 @@
+#include "godwit/probe/ping_probe.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "echo_socket.h"
+#include "godwit/base/clock.h"
+#include "godwit/probe/interface_counter.h"
+#include "in_netns.h"
+
+namespace godwit::probe {
+namespace {
+
+void wait_for(Seconds time) {
+  RealClock clock;
+  clock.wait_until(clock.now() + time, {});
+}
+
+/// Waits until a question asked from now on is answered.
+testing::AssertionResult hears_anew(const PingProbe& probe) {
+  RealClock clock;
+  const std::int64_t now_us = clock.wall_us();
+  const TimePoint give_up = clock.now() + Seconds{20};
+  while (!probe.answered_since(now_us)) {
+    if (clock.now() > give_up) return testing::AssertionFailure() << "no answer in 20 s";
+    std::this_thread::yield();
+  }
+  return testing::AssertionSuccess();
+}
+
+TEST(PingProbe, BadTargetsAreNamed) {
+  for (const char* target : {"", "guest", "10.0.0", "10.0.0.1.1", "::1", "10.0.0.256"}) {
+    PingProbe probe({target, std::nullopt});
+    auto started = probe.start(Seconds{1});
+    ASSERT_FALSE(started) << target;
+    EXPECT_EQ(ErrorCode::kBadInput, started.error().code);
+  }
+}
+
+TEST(PingProbe, StopWithoutStartIsRefused) {
+  PingProbe probe({"127.0.0.1", std::nullopt});
+  EXPECT_FALSE(probe.stop(Seconds{0}));
+  EXPECT_FALSE(probe.answered_since(0));
+}
+
+/// Those below need CAP_NET_RAW, and the last ones network namespaces.
+class RootProbe : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  }
+};
+
+TEST_F(RootProbe, LoopbackAnswersEverything) {
+  PingProbe probe({"127.0.0.1", std::nullopt});
+  ASSERT_TRUE(probe.start(Seconds{5}));
+  EXPECT_TRUE(hears_anew(probe));
+  auto report = probe.stop(Seconds{5});
+  ASSERT_TRUE(report);
+  EXPECT_GT(report->sent, 0);
+  EXPECT_EQ(report->sent, report->answered);
+  EXPECT_GE(report->outage(), Seconds{0});
+}
+
+TEST_F(RootProbe, TwoProbesOfOneHostDoNotTakeEachOthersAnswers) {
+  PingProbe one({"127.0.0.1", std::nullopt});
+  PingProbe two({"127.0.0.1", std::nullopt, Seconds{0.003}});
+  ASSERT_TRUE(one.start(Seconds{5}));
+  ASSERT_TRUE(two.start(Seconds{5}));
+  EXPECT_TRUE(hears_anew(one));
+  EXPECT_TRUE(hears_anew(two));
+  auto first = one.stop(Seconds{5});
+  auto second = two.stop(Seconds{5});
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->sent, first->answered);
+  EXPECT_EQ(second->sent, second->answered);
+}
+
+TEST_F(RootProbe, MissingRightIsNamed) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(65534) != 0 || setuid(65534) != 0) _exit(9);
+    auto opened = EchoSocket::open("127.0.0.1", std::nullopt);
+    if (opened) _exit(0);  // this machine lets everybody ping
+    const bool named = opened.error().code == ErrorCode::kPermission &&
+                       opened.error().message.find("CAP_NET_RAW") != std::string::npos;
+    _exit(named ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(0, WEXITSTATUS(status));
+}
+
+/// Two namespaces with a cable between them: 10.79.0.1 here, 10.79.0.2 there.
+class Cable : public RootProbe {
+ protected:
+  void SetUp() override {
+    RootProbe::SetUp();
+    if (IsSkipped()) return;
+    run("ip netns add " + near_);
+    run("ip netns add " + far_);
+    run("ip -n " + near_ + " link add name cable0 type veth peer name cable0 netns " + far_);
+    run("ip -n " + near_ + " address add 10.79.0.1/24 dev cable0");
+    run("ip -n " + far_ + " address add 10.79.0.2/24 dev cable0");
+    run("ip -n " + near_ + " link set dev cable0 up");
+    run("ip -n " + far_ + " link set dev cable0 up");
+    ASSERT_FALSE(HasFailure());
+  }
+  void TearDown() override {
+    (void)!std::system(("ip netns delete " + near_ + " 2>/dev/null").c_str());
+    (void)!std::system(("ip netns delete " + far_ + " 2>/dev/null").c_str());
+  }
+  static void run(const std::string& line) { EXPECT_EQ(0, std::system(line.c_str())) << line; }
+  [[nodiscard]] PingOptions options() const { return {"10.79.0.2", "/run/netns/" + near_}; }
+  std::string near_ = "godwit-probe-near-" + std::to_string(getpid());
+  std::string far_ = "godwit-probe-far-" + std::to_string(getpid());
+};
+
+TEST_F(Cable, CutIsSeenAtLeastAsLongAsItWas) {
+  PingProbe probe(options());
+  ASSERT_TRUE(probe.start(Seconds{10}));
+  RealClock clock;
+  run("ip -n " + far_ + " link set dev cable0 down");
+  const TimePoint cut = clock.now();
+  wait_for(Seconds{0.3});  // the length that is to be measured
+  const TimePoint mended = clock.now();
+  run("ip -n " + far_ + " link set dev cable0 up");
+  ASSERT_TRUE(hears_anew(probe));
+  auto report = probe.stop(Seconds{5});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_GE(report->longest_gap, mended - cut);
+  EXPECT_LT(report->answered, report->sent);
+  EXPECT_LE(report->longest_gap_start_wall_us, clock.wall_us());
+}
+
+TEST_F(Cable, SilenceAtTheEndIsAGap) {
+  PingProbe probe(options());
+  ASSERT_TRUE(probe.start(Seconds{10}));
+  run("ip -n " + far_ + " link set dev cable0 down");
+  wait_for(Seconds{0.2});
+  auto report = probe.stop(Seconds{0});
+  ASSERT_TRUE(report);
+  EXPECT_GE(report->longest_gap, Seconds{0.19});
+}
+
+TEST_F(Cable, NobodyThereIsATimeout) {
+  run("ip -n " + far_ + " link set dev cable0 down");
+  PingProbe probe(options());
+  auto started = probe.start(Seconds{0.2});
+  ASSERT_FALSE(started);
+  EXPECT_EQ(ErrorCode::kTimeout, started.error().code);
+  EXPECT_FALSE(started.error().what_to_do.empty());
+}
+
+TEST_F(Cable, CounterSeesWhatTheProbeSends) {
+  InterfaceCounter counter("cable0", "/run/netns/" + near_);
+  auto before = counter.sent();
+  ASSERT_TRUE(before) << before.error().message;
+  PingProbe probe(options());
+  ASSERT_TRUE(probe.start(Seconds{10}));
+  ASSERT_TRUE(hears_anew(probe));
+  auto report = probe.stop(Seconds{5});
+  ASSERT_TRUE(report);
+  auto after = counter.sent();
+  ASSERT_TRUE(after);
+  constexpr std::int64_t kFrame = 14 + 20 + 64;  // Ethernet, IPv4, the question
+  EXPECT_GE((*after - *before).count(), report->answered * kFrame);
+}
+
+TEST(Netns, WorkRunsInsideAndTheCallerStaysOutside) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  auto missing = in_netns(std::string("/run/netns/none"), [] { return Result<int>(1); });
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(ErrorCode::kNotFound, missing.error().code);
+}
+
+}  // namespace
+}  // namespace godwit::probe
