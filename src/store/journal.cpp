@@ -1,0 +1,194 @@
+#include "godwit/store/journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "files.h"
+#include "godwit/base/unique_fd.h"
+#include "godwit/domain/codec.h"
+#include "godwit/domain/json_reader.h"
+
+namespace godwit::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kDone = "done";
+
+// --- one line ---
+
+std::string to_line(const JournalEntry& entry) {
+  const Json json{{"at", iso8601(entry.wall_us)},     {"step", entry.step},
+                  {"source", entry.source},           {"source_pid", entry.source_pid},
+                  {"destination", entry.destination}, {"destination_pid", entry.destination_pid}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<JournalEntry> from_line(std::string_view line) {
+  GODWIT_TRY(const Json json, parse_json(line));
+  JsonReader in(json, "entry");
+  JournalEntry entry;
+  const std::string at = in.text("at");
+  entry.step = in.text("step");
+  entry.source = in.text("source");
+  entry.source_pid = in.integer("source_pid");
+  entry.destination = in.text("destination");
+  entry.destination_pid = in.integer("destination_pid");
+  if (in.error()) return fail(*in.error());
+  GODWIT_TRY(entry.wall_us, parse_iso8601(at));
+  return entry;
+}
+
+bool same_migration(const JournalEntry& a, const JournalEntry& b) {
+  return a.source == b.source && a.destination == b.destination && a.source_pid == b.source_pid &&
+         a.destination_pid == b.destination_pid;
+}
+
+// --- the file ---
+
+Result<std::string> read_all(int fd, const fs::path& path) {
+  std::string text;
+  char buffer[65536];
+  for (;;) {
+    const ssize_t got = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(file_error(path, "read", errno));
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+Result<void> write_at(int fd, std::string_view text, off_t at, const fs::path& path) {
+  while (!text.empty()) {
+    const ssize_t put = ::pwrite(fd, text.data(), text.size(), at);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail(file_error(path, "write to", errno));
+    text.remove_prefix(static_cast<std::size_t>(put));
+    at += put;
+  }
+  if (::fsync(fd) != 0) return fail(file_error(path, "write to", errno));
+  return {};
+}
+
+Result<void> sync_folder(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return fail(file_error(folder, "sync", errno));
+  return {};
+}
+
+/// Opens the journal for this process alone, until the descriptor closes.
+Result<UniqueFd> open_locked(const fs::path& path) {
+  for (;;) {
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd.valid()) return fail(file_error(path, "open", errno));
+    while (::flock(fd.get(), LOCK_EX) != 0) {
+      if (errno != EINTR) return fail(file_error(path, "lock", errno));
+    }
+    // a compaction may have put another file in its place while we waited
+    struct stat mine {};
+    struct stat current {};
+    if (::fstat(fd.get(), &mine) != 0) return fail(file_error(path, "look at", errno));
+    if (::stat(path.c_str(), &current) == 0 && mine.st_dev == current.st_dev &&
+        mine.st_ino == current.st_ino) {
+      return fd;
+    }
+  }
+}
+
+// --- the whole ---
+
+Result<std::vector<JournalEntry>> parse_journal(std::string_view text, const fs::path& path) {
+  std::vector<JournalEntry> entries;
+  std::size_t number = 1;
+  for (std::size_t end = text.find('\n'); end != std::string_view::npos;
+       text.remove_prefix(end + 1), end = text.find('\n'), ++number) {
+    auto entry = from_line(text.substr(0, end));
+    if (!entry) {
+      return fail(ErrorCode::kCorrupt,
+                  fmt::format("{}, line {}: {}", path.native(), number, entry.error().message),
+                  "look at the file; once no migration is under way, move it away");
+    }
+    entries.push_back(std::move(*entry));
+  }
+  return entries;
+}
+
+/// Takes those of finished migrations out.
+void drop_done(std::vector<JournalEntry>& entries) {
+  for (auto done = entries.begin(); done != entries.end();) {
+    if (done->step != kDone) {
+      ++done;
+      continue;
+    }
+    const JournalEntry ended = *done;
+    const auto kept = std::remove_if(entries.begin(), done + 1, [&](const JournalEntry& entry) {
+      return same_migration(entry, ended);
+    });
+    done = entries.erase(kept, done + 1);
+  }
+}
+
+/// Puts a file with only the unfinished migrations in the journal's place. The old one is whole
+/// until the new one is: a crash in between costs nothing. The caller holds the lock.
+Result<void> compact(std::string_view text, const fs::path& path) {
+  GODWIT_TRY(auto entries, parse_journal(text, path));
+  drop_done(entries);
+  std::string kept;
+  for (const JournalEntry& entry : entries) kept += to_line(entry);
+  const fs::path next = path.native() + ".new";
+  const UniqueFd fd(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd.valid()) return fail(file_error(next, "open", errno));
+  const auto written = write_at(fd.get(), kept, 0, next);
+  if (!written || ::rename(next.c_str(), path.c_str()) != 0) {
+    const Error error = written ? file_error(next, "rename", errno) : written.error();
+    ::unlink(next.c_str());
+    return fail(error);
+  }
+  return sync_folder(path);
+}
+
+}  // namespace
+
+Result<void> FileJournal::record(const JournalEntry& entry) {
+  GODWIT_CHECK_OK(prepare_file(path_));
+  GODWIT_TRY(const UniqueFd fd, open_locked(path_));
+  GODWIT_TRY(std::string text, read_all(fd.get(), path_));
+  // what is left of a writer that died: nobody was told that it is there
+  text.resize(text.rfind('\n') + 1);
+  const auto size = static_cast<off_t>(text.size());
+  const std::string line = to_line(entry);
+  if (::ftruncate(fd.get(), size) != 0) return fail(file_error(path_, "write to", errno));
+  if (const auto written = write_at(fd.get(), line, size, path_); !written) {
+    if (::ftruncate(fd.get(), size) != 0) return written;  // a torn line, which readers leave out
+    return written;
+  }
+  if (size == 0) GODWIT_CHECK_OK(sync_folder(path_));
+  return entry.step == kDone ? compact(text + line, path_) : Result<void>();
+}
+
+Result<std::vector<JournalEntry>> read_journal(const fs::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return std::vector<JournalEntry>();
+    return fail(file_error(path, "open", errno));
+  }
+  // not while somebody mends a torn line; without the lock (a file system that has none) that is
+  // too rare to give up for
+  (void)::flock(fd.get(), LOCK_SH);
+  GODWIT_TRY(const std::string text, read_all(fd.get(), path));
+  GODWIT_TRY(auto entries, parse_journal(text, path));
+  drop_done(entries);
+  return entries;
+}
+
+}  // namespace godwit::store

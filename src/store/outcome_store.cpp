@@ -1,0 +1,171 @@
+#include "godwit/store/outcome_store.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
+
+#include "files.h"
+#include "godwit/base/log.h"
+#include "godwit/domain/codec.h"
+#include "schema.h"
+
+namespace godwit::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// An Error from SQLite's result code. `os_errno`: of the system call that failed, if one did.
+Error sqlite_error(const fs::path& path, int code, int os_errno, std::string_view detail) {
+  const auto error = [&](ErrorCode kind, std::string_view why, std::string what_to_do) {
+    return Error{kind, fmt::format("{}: {} ({})", path.native(), why, detail),
+                 std::move(what_to_do)};
+  };
+  switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return error(ErrorCode::kBusy, "another process keeps it locked",
+                   "end the process that holds it (fuser shows which), then try again");
+    case SQLITE_FULL:
+      return file_error(path, "write to", ENOSPC);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return file_error(path, "write to", EACCES);
+    case SQLITE_NOTADB:
+      return error(ErrorCode::kCorrupt, "it is no SQLite database",
+                   "name a file of Godwit's, or a new one, with --store");
+    case SQLITE_CORRUPT:
+      return error(ErrorCode::kCorrupt, "it is damaged",
+                   "move it away (Godwit makes a new one); sqlite3's .recover may save its rows");
+    default:
+      if (os_errno != 0) return file_error(path, "read or write", os_errno);
+      return error(ErrorCode::kInternal, "SQLite failed", "check that disk and file");
+  }
+}
+
+/// SQLite takes any file shorter than its smallest page for an empty database, and would write over
+/// it. A journal beside the file means that its first commit was cut short: SQLite's to judge.
+Result<void> check_is_database(const fs::path& path) {
+  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  constexpr std::uintmax_t kSmallestPage = 512;
+  std::error_code missing;
+  const std::uintmax_t size = fs::file_size(path, missing);
+  if (missing || size == 0 || fs::exists(path.native() + "-journal", missing)) return {};
+  std::string head(kMagic.size(), ' ');
+  std::ifstream(path, std::ios::binary)
+      .read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (size >= kSmallestPage && head == kMagic) return {};
+  return fail(sqlite_error(path, SQLITE_NOTADB, 0, "by its first bytes"));
+}
+
+/// What is kept of a record: all but its id, which the row has.
+Result<std::string> encode(const OutcomeRecord& record) {
+  Json json = to_json(record);
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  // Better to refuse now, when the caller can say so, than to find the row unreadable later.
+  GODWIT_TRY(const Json again, parse_json(text));
+  if (const auto back = record_from_json(again); !back) {
+    return fail(ErrorCode::kBadInput,
+                "not kept, it could not be read back: " + back.error().message,
+                "report this as a bug, with the command that led to it");
+  }
+  json.erase("id");
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<OutcomeRecord> decode(std::int64_t id, std::string_view text) {
+  GODWIT_TRY(Json json, parse_json(text));
+  if (json.is_object()) json["id"] = id;
+  return record_from_json(json);
+}
+
+}  // namespace
+
+/// Keeps SQLite's exceptions from leaving this file.
+class SqliteOutcomeStore::Connection {
+ public:
+  Connection(fs::path path, std::chrono::milliseconds patience)
+      : path_(std::move(path)), patience_(patience) {}
+
+  /// Runs `work` on the open database; what it throws becomes an Error.
+  template <class Work>
+  auto guarded(Work work) -> decltype(work(std::declval<SQLite::Database&>())) {
+    try {
+      if (!database_) {
+        database_.emplace(path_.native(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+                          static_cast<int>(patience_.count()));
+        // EXTRA also syncs the folder once a commit's journal is gone, so that a power cut cannot
+        // bring it back and undo the commit
+        database_->exec("PRAGMA synchronous = EXTRA");
+      }
+      return work(*database_);
+    } catch (const SQLite::Exception& e) {
+      const int os_errno = database_ ? sqlite3_system_errno(database_->getHandle()) : 0;
+      return fail(sqlite_error(path_, e.getErrorCode(), os_errno, e.what()));
+    }
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+  std::chrono::milliseconds patience_;
+  std::optional<SQLite::Database> database_;
+};
+
+SqliteOutcomeStore::SqliteOutcomeStore(std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
+SqliteOutcomeStore::~SqliteOutcomeStore() = default;
+
+Result<std::unique_ptr<SqliteOutcomeStore>> SqliteOutcomeStore::open(
+    const fs::path& path, std::chrono::milliseconds patience) {
+  if (path.empty()) {
+    return fail(ErrorCode::kBadInput, "the store's path is empty", "name a file with --store");
+  }
+  // absolute: SQLite gives relative names like ":memory:" and "file:x" a meaning of their own
+  std::error_code ignored;
+  auto connection = std::make_unique<Connection>(fs::absolute(path, ignored), patience);
+  GODWIT_CHECK_OK(prepare_file(connection->path()));
+  GODWIT_CHECK_OK(check_is_database(connection->path()));
+  GODWIT_CHECK_OK(connection->guarded([&](SQLite::Database& database) -> Result<void> {
+    auto migrated = migrate_schema(database, schema_steps());
+    if (!migrated) return fail(migrated.error().while_doing(connection->path().native()));
+    return migrated;
+  }));
+  return std::unique_ptr<SqliteOutcomeStore>(new SqliteOutcomeStore(std::move(connection)));
+}
+
+Result<std::int64_t> SqliteOutcomeStore::append(const OutcomeRecord& record) {
+  GODWIT_TRY(const std::string text, encode(record));
+  return connection_->guarded([&](SQLite::Database& database) -> Result<std::int64_t> {
+    SQLite::Statement insert(database, "INSERT INTO outcomes (record) VALUES (?)");
+    insert.bindNoCopy(1, text);
+    insert.exec();
+    return database.getLastInsertRowid();
+  });
+}
+
+Result<std::vector<OutcomeRecord>> SqliteOutcomeStore::newest(std::int64_t limit) {
+  using Records = std::vector<OutcomeRecord>;
+  return connection_->guarded([&](SQLite::Database& database) -> Result<Records> {
+    Records records;
+    SQLite::Statement rows(database, "SELECT id, record FROM outcomes ORDER BY id DESC");
+    while (static_cast<std::int64_t>(records.size()) < limit && rows.executeStep()) {
+      const std::int64_t id = rows.getColumn(0).getInt64();
+      auto record = decode(id, rows.getColumn(1).getString());
+      if (record) {
+        records.push_back(std::move(*record));
+      } else {
+        log::warning("{}: row {} is left out: {}", connection_->path().native(), id,
+                     record.error().message);
+      }
+    }
+    return records;
+  });
+}
+
+}  // namespace godwit::store

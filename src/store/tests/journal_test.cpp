@@ -1,0 +1,168 @@
+#include "godwit/store/journal.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "processes.h"
+#include "scratch.h"
+#include "testing/generators.h"
+
+namespace godwit::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+JournalEntry entry(const std::string& source, const std::string& step) {
+  return {source, "lab:b", 11, 12, step, 1'795'250'000'000'000};
+}
+
+class JournalTest : public Scratch {
+ protected:
+  Result<void> record(const std::string& source, const std::string& step) {
+    return FileJournal(file_).record(entry(source, step));
+  }
+  std::vector<JournalEntry> read() {
+    auto entries = read_journal(file_);
+    EXPECT_TRUE(entries) << entries.error().message;
+    return entries.value_or(std::vector<JournalEntry>());
+  }
+  fs::path file_ = folder_ / "state" / "journal.jsonl";
+};
+
+RC_GTEST_FIXTURE_PROP(JournalTest, GivesBackWhatWasRecorded, ()) {
+  const auto entries = *rc::gen::resize(8, rc::gen::arbitrary<std::vector<JournalEntry>>());
+  for (const JournalEntry& one : entries) RC_ASSERT(FileJournal(file_).record(one).has_value());
+  RC_ASSERT(read_journal(file_).value() == entries);
+}
+
+TEST_F(JournalTest, IsEmptyWhereThereIsNoFile) {
+  EXPECT_EQ(read(), std::vector<JournalEntry>{});
+}
+
+TEST_F(JournalTest, IsForTheUserAlone) {
+  ASSERT_TRUE(record("lab:a", "migrating"));
+  struct stat status {};
+  ASSERT_EQ(::stat(file_.parent_path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+  ASSERT_EQ(::stat(file_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(JournalTest, LeavesATornLastLineOutAndMendsIt) {
+  ASSERT_TRUE(record("lab:a", "preparing"));
+  const std::string whole = contents(file_);
+  for (const std::size_t torn : {std::size_t{1}, whole.size() / 2, whole.size() - 1}) {
+    fill(file_, whole + whole.substr(0, torn));
+    EXPECT_EQ(read(), std::vector<JournalEntry>{entry("lab:a", "preparing")}) << torn;
+    ASSERT_TRUE(record("lab:a", "migrating"));
+    EXPECT_EQ(read(),
+              (std::vector<JournalEntry>{entry("lab:a", "preparing"), entry("lab:a", "migrating")}))
+        << torn;
+  }
+}
+
+TEST_F(JournalTest, NamesALineThatIsNoEntryAndThrowsNothingAway) {
+  ASSERT_TRUE(record("lab:a", "preparing"));
+  for (const char* odd : {"", "{}", "[]", "torn", "{\"at\": 5}"}) {
+    const std::string text = contents(file_).substr(0, contents(file_).find('\n') + 1);
+    fill(file_, text + odd + "\n");
+    const auto entries = read_journal(file_);
+    ASSERT_FALSE(entries) << odd;
+    EXPECT_EQ(entries.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(entries.error().message.find("line 2"), std::string::npos);
+    EXPECT_FALSE(entries.error().what_to_do.empty());
+    EXPECT_FALSE(record("lab:a", "done"));
+    EXPECT_TRUE(contents(file_).starts_with(text + odd + "\n")) << odd;
+  }
+}
+
+TEST_F(JournalTest, ForgetsAMigrationThatIsDone) {
+  ASSERT_TRUE(record("lab:a", "preparing"));
+  ASSERT_TRUE(record("lab:other", "migrating"));
+  ASSERT_TRUE(record("lab:a", "migrating"));
+  ASSERT_TRUE(record("lab:a", "done"));
+  EXPECT_EQ(read(), std::vector<JournalEntry>{entry("lab:other", "migrating")});
+  ASSERT_TRUE(record("lab:a", "preparing"));  // the same pair once more
+  EXPECT_EQ(read(), (std::vector<JournalEntry>{entry("lab:other", "migrating"),
+                                               entry("lab:a", "preparing")}));
+  ASSERT_TRUE(record("lab:other", "done"));
+  ASSERT_TRUE(record("lab:a", "done"));
+  EXPECT_EQ(contents(file_), "");
+}
+
+TEST_F(JournalTest, LosesNothingWhenProcessesWriteAndCompactAtOnce) {
+  constexpr std::size_t kProcesses = 4;
+  std::vector<pid_t> children;
+  for (std::size_t p = 0; p < kProcesses; ++p) {
+    children.push_back(in_child([&] {
+      const std::string name = "lab:" + std::to_string(p);
+      for (int i = 0; i < 15; ++i) {
+        for (const char* step : {"preparing", "migrating", "done"}) {
+          if (!record(name, step)) return 1;
+        }
+      }
+      return record(name, "postcopy") ? 0 : 1;
+    }));
+  }
+  for (const pid_t child : children) EXPECT_EQ(result_of(child), 0);
+  auto left = read();
+  std::sort(left.begin(), left.end(),
+            [](const auto& a, const auto& b) { return a.source < b.source; });
+  ASSERT_EQ(left.size(), kProcesses);
+  for (std::size_t p = 0; p < kProcesses; ++p) {
+    EXPECT_EQ(left[p], entry("lab:" + std::to_string(p), "postcopy"));
+  }
+}
+
+TEST_F(JournalTest, SurvivesSigkillAtAnySystemCall) {
+  const JournalEntry other = entry("lab:other", "migrating");
+  const JournalEntry mine = entry("lab:a", "migrating");
+  Died end = Died::kKilled;
+  for (int stop = 0; end == Died::kKilled; ++stop) {
+    fs::remove_all(file_.parent_path());
+    ASSERT_TRUE(FileJournal(file_).record(other));
+    end = kill_at_stop(
+        stop, [&] { return record("lab:a", "migrating") && record("lab:a", "done") ? 0 : 1; });
+    if (end == Died::kNotTraced) GTEST_SKIP() << "ptrace is not allowed here";
+    const auto left = read();
+    if (end == Died::kKilled && left.size() == 2) {
+      ASSERT_EQ(left, (std::vector<JournalEntry>{other, mine})) << "stop " << stop;
+    } else {
+      ASSERT_EQ(left, std::vector<JournalEntry>{other}) << "stop " << stop;
+    }
+    ASSERT_TRUE(record("lab:a", "done")) << "stop " << stop;
+    ASSERT_EQ(read(), std::vector<JournalEntry>{other}) << "stop " << stop;
+  }
+}
+
+TEST_F(JournalTest, KeepsWhatItHasWhenTheDiskIsFull) {
+  const pid_t child = in_child([&] {
+    if (!mount_small_disk(folder_, "64k")) return kCannot;
+    std::size_t kept = 0;
+    auto written = record("lab:a", "migrating");
+    for (; written && kept < 10'000; written = record("lab:a", "migrating")) ++kept;
+    if (written || written.error().code != ErrorCode::kEnvironment) return 1;
+    const auto entries = read_journal(file_);
+    return kept > 0 && entries && entries->size() == kept ? 0 : 2;
+  });
+  const int result = result_of(child);
+  if (result == kCannot) GTEST_SKIP() << "mounting a small disk is not allowed here";
+  EXPECT_EQ(result, 0);
+}
+
+TEST_F(JournalTest, SaysWhenARightIsMissing) {
+  fs::permissions(folder_, fs::perms(0555));
+  const pid_t child = in_child([&] {
+    if (::getuid() == 0 && ::setuid(65534) != 0) return kCannot;
+    const auto written = record("lab:a", "migrating");
+    return !written && written.error().code == ErrorCode::kPermission ? 0 : 1;
+  });
+  EXPECT_EQ(result_of(child), 0);
+  fs::permissions(folder_, fs::perms(0755));
+}
+
+}  // namespace
+}  // namespace godwit::store
