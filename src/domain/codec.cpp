@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -24,8 +25,9 @@ Json maybe(const std::optional<T>& value, Write write) {
 double in_seconds(Seconds value) {
   return value.count();
 }
+/// To a nanosecond: nothing here is known any better, and what is written reads back the same.
 double in_ms(Seconds value) {
-  return value.count() * 1e3;
+  return std::round(value.count() * 1e9) / 1e6;
 }
 std::int64_t in_bytes(Bytes value) {
   return value.count();
@@ -67,8 +69,7 @@ std::optional<Seconds> seconds_value(JsonReader& in, std::string_view key) {
   return in.maybe_seconds(key);
 }
 std::optional<Seconds> ms_value(JsonReader& in, std::string_view key) {
-  const auto ms = in.maybe_seconds(key);
-  return ms ? std::optional(*ms / 1e3) : std::nullopt;
+  return in.maybe_milliseconds(key);
 }
 std::optional<Bytes> bytes_value(JsonReader& in, std::string_view key) {
   return in.maybe_bytes(key);
@@ -130,6 +131,12 @@ std::optional<int> small_int(JsonReader& in, std::string_view key, int most) {
     return std::nullopt;
   }
   return static_cast<int>(*value);
+}
+
+PageCount read_pages(JsonReader& in, std::string_view key) {
+  const std::int64_t pages = in.maybe_integer(key).value_or(0);
+  if (pages < 0) in.reject(key, "is negative");
+  return PageCount(pages);
 }
 
 // --- dirty points ---
@@ -223,7 +230,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   }
   profile.zero_share = in.ratio("zero_share");
   profile.observed = in.seconds("observed_s");
-  profile.sampled_pages = PageCount(in.maybe_integer("sampled_pages").value_or(0));
+  profile.sampled_pages = read_pages(in, "sampled_pages");
   profile.source = read_name(in, "source", dirty_source_from_string);
   profile.blind_spot = in.maybe_text("blind_spot").value_or("");
   profile.dirty_curve = read_array(in, "dirty_curve", read_dirty_point);
@@ -232,6 +239,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   }
   profile.vcpus = small_int(in, "vcpus", 65536);
   profile.vcpu_use = in.maybe_number("vcpu_use");
+  if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");
   profile.accelerator = in.maybe_text("accelerator");
   profile.qemu_version = in.maybe_text("qemu_version");
   check_curve(in, profile);
@@ -345,10 +353,10 @@ Result<Prediction> prediction_from_json(const Json& json) {
   JsonReader in(json, "predicted");
   Prediction prediction;
   if (const Json* all = in.array("predictions")) {
-    for (const Json& one : *all) {
-      auto decoded = technique_prediction_from_json(one);
+    for (std::size_t i = 0; i < all->size(); ++i) {
+      auto decoded = technique_prediction_from_json((*all)[i]);
       if (!decoded) {
-        in.adopt(decoded.error());
+        in.adopt(decoded.error().while_doing(fmt::format("predictions[{}]", i)));
         break;
       }
       prediction.predictions.push_back(std::move(*decoded));
@@ -378,7 +386,9 @@ Json to_json(const RoundRecord& round) {
 
 RoundRecord read_round(JsonReader& in) {
   RoundRecord round;
-  round.number = small_int(in, "number", 1'000'000'000).value_or(0);
+  if (in.require("number") != nullptr) {
+    round.number = small_int(in, "number", 1'000'000'000).value_or(0);
+  }
   round.started = in.seconds("started_s");
   round.duration = in.seconds("duration_s");
   round.sent = in.bytes("sent_bytes");
@@ -467,7 +477,7 @@ Result<MigrationOutcome> outcome_from_json(const Json& json) {
   if (started) {
     o.started_wall_us = *started;
   } else {
-    in.adopt(started.error());
+    in.reject("started_at", started.error().message);
   }
   o.total_time = in.maybe_seconds("total_time_s");
   read_downtime(in, o.downtime);
@@ -542,14 +552,16 @@ Result<std::int64_t> parse_iso8601(std::string_view text) {
   const int fields =
       std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%6dZ%n", &utc.tm_year, &utc.tm_mon,
                   &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec, &micros, &used);
-  if (fields != 7 || used != 27 || copy.size() != 27 || micros < 0 || utc.tm_year < 1970) {
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("'{}' is no time like 2026-11-21T08:31:55.123456Z", text));
-  }
+  const auto refused =
+      fail(ErrorCode::kCorrupt,
+           fmt::format("'{}' is no time like 2026-11-21T08:31:55.123456Z", text.substr(0, 40)));
+  if (fields != 7 || used != 27 || micros < 0 || utc.tm_year < 1970) return refused;
   utc.tm_year -= 1900;
   utc.tm_mon -= 1;
-  const std::time_t seconds = timegm(&utc);
-  return static_cast<std::int64_t>(seconds) * 1'000'000 + micros;
+  const std::int64_t wall_us = static_cast<std::int64_t>(timegm(&utc)) * 1'000'000 + micros;
+  // sscanf and timegm forgive blanks, signs and a 31st of February; written back they show
+  if (iso8601(wall_us) != text) return refused;
+  return wall_us;
 }
 
 }  // namespace godwit

@@ -103,14 +103,22 @@ std::optional<Bytes> JsonReader::maybe_bytes(std::string_view key) {
 }
 
 std::optional<Seconds> JsonReader::maybe_seconds(std::string_view key) {
-  const auto value = maybe_number(key);
-  if (!value) return std::nullopt;
-  const double seconds = key.ends_with("_ms") ? *value / 1e3 : *value;
-  if (seconds < 0 || seconds > kMostSeconds) {
+  return key.ends_with("_ms") ? maybe_milliseconds(key) : duration(key, maybe_number(key));
+}
+
+std::optional<Seconds> JsonReader::maybe_milliseconds(std::string_view key) {
+  const auto ms = maybe_number(key);
+  // by way of whole nanoseconds, as they were written: / 1e3 alone would be off by a last bit
+  return duration(key, ms ? std::optional(std::round(*ms * 1e6) / 1e9) : std::nullopt);
+}
+
+std::optional<Seconds> JsonReader::duration(std::string_view key, std::optional<double> seconds) {
+  if (!seconds) return std::nullopt;
+  if (*seconds < 0 || *seconds > kMostSeconds) {
     reject(key, "is no sensible duration");
     return std::nullopt;
   }
-  return Seconds(seconds);
+  return Seconds(*seconds);
 }
 
 std::optional<BytesPerSecond> JsonReader::maybe_rate(std::string_view key) {

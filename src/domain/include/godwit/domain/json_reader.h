@@ -39,6 +39,8 @@ class JsonReader {
   [[nodiscard]] std::optional<std::string> maybe_text(std::string_view key);
   [[nodiscard]] std::optional<Bytes> maybe_bytes(std::string_view key);
   [[nodiscard]] std::optional<Seconds> maybe_seconds(std::string_view key);
+  /// For a key that does not say its unit (as below "downtime_ms"), ≥ 0; to a nanosecond.
+  [[nodiscard]] std::optional<Seconds> maybe_milliseconds(std::string_view key);
   [[nodiscard]] std::optional<BytesPerSecond> maybe_rate(std::string_view key);
   [[nodiscard]] std::optional<Ratio> maybe_ratio(std::string_view key);
 
@@ -55,6 +57,8 @@ class JsonReader {
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
  private:
+  std::optional<Seconds> duration(std::string_view key, std::optional<double> seconds);
+
   const Json& json_;
   std::string path_;
   std::optional<Error> error_;
