@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
@@ -14,6 +15,9 @@ namespace {
 
 /// Deeper than any value of ours; a parser's stack must not be the peer's to exhaust.
 constexpr int kMostNesting = 64;
+/// More than any value of ours or QEMU's has. An ordered object looks each new key up among all
+/// others, so that without a bound a peer could keep us busy for minutes with a megabyte.
+constexpr int kMostMembers = 1024;
 
 // --- writing: absent values become null, so that a reader sees what was not measured ---
 
@@ -184,16 +188,21 @@ void check_curve(JsonReader& in, const GuestProfile& profile) {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
-  int depth = 0;
   bool too_deep = false;
-  const auto bounded = [&](int level, Json::parse_event_t, Json&) {
-    depth = level;
+  bool too_wide = false;
+  std::array<int, kMostNesting + 2> members{};  // of the object that is open at each level
+  const auto bounded = [&](int level, Json::parse_event_t event, const Json&) {
     too_deep = too_deep || level > kMostNesting;
-    return !too_deep;
+    if (too_deep || too_wide) return false;
+    const auto at = static_cast<std::size_t>(level);
+    if (event == Json::parse_event_t::object_start) members[at + 1] = 0;
+    if (event == Json::parse_event_t::key) too_wide = ++members[at] > kMostMembers;
+    return !too_wide;
   };
   try {
     Json json = Json::parse(text, bounded);
     if (too_deep) return fail(ErrorCode::kCorrupt, "the JSON is nested too deeply");
+    if (too_wide) return fail(ErrorCode::kCorrupt, "the JSON has an object with too many members");
     return json;
   } catch (const Json::exception& e) {
     return fail(ErrorCode::kCorrupt, fmt::format("not valid JSON: {}", e.what()));

@@ -388,6 +388,18 @@ TEST(ParseJson, BoundsNesting) {
   }
 }
 
+TEST(ParseJson, BoundsTheMembersOfAnObject) {
+  const auto wide = [](int members) {
+    std::string text = "{\"k\": 0";
+    for (int i = 1; i < members; ++i) text += fmt::format(", \"k{}\": {{\"a\": []}}", i);
+    return text + "}";
+  };
+  EXPECT_EQ(parse_json(wide(1024)).value().size(), 1024U);  // members of members count apart
+  const auto json = parse_json(wide(100'000));
+  ASSERT_FALSE(json);
+  EXPECT_EQ(json.error().code, ErrorCode::kCorrupt);
+}
+
 TEST(ParseJson, RefusesWhatIsNoJson) {
   for (const char* text : {"NaN", "{\"a\": NaN}", "{\"a\": Infinity}", "1e999", "{'a': 1}", "\xff",
                            "\"\xc3\"", "{\"a\": 1,}", "// 1\n1", "1 2"}) {

@@ -17,7 +17,8 @@ namespace godwit {
 
 using Json = nlohmann::ordered_json;
 
-/// Parses text into JSON: kCorrupt with the position where it is torn. Nesting is bounded.
+/// Parses text into JSON: kCorrupt with the position where it is torn. Nesting and the
+/// number of an object's members are bounded.
 Result<Json> parse_json(std::string_view text);
 
 Json to_json(const GuestProfile& profile);
