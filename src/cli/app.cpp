@@ -1,0 +1,96 @@
+#include "godwit/cli/app.h"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "command.h"
+#include "godwit/base/log.h"
+#include "signals.h"
+
+namespace godwit::cli {
+namespace {
+
+void send_log_to_stderr(bool verbose) {
+  auto logger =
+      std::make_shared<spdlog::logger>("godwit", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("godwit: %v");
+  logger->set_level(verbose ? spdlog::level::debug : spdlog::level::warn);
+  log::set_sink([logger](log::Level level, std::string_view message) {
+    logger->log(level == log::Level::kDebug  ? spdlog::level::debug
+                : level == log::Level::kInfo ? spdlog::level::info
+                                             : spdlog::level::warn,
+                "{}", message);
+  });
+}
+
+/// Usage errors must honour --json too, although parsing failed.
+bool asks_for_json(int argc, char** argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* word) { return std::string_view(word) == "--json"; });
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+  std::string what(error.what());
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  Output out(asks_for_json(argc, argv));
+  return out.error({ErrorCode::kBadInput, what, "see godwit --help, or --help after a command"});
+}
+
+int run_chosen(Chosen& chosen, bool json, bool verbose) {
+  Output out(json);
+  send_log_to_stderr(verbose);
+  if (chosen.lab) {
+    // Before StopOnSignal: it starts a thread, and only a process without threads may change its
+    // user namespace.
+    if (const auto entered = lab::enter_user_lab(chosen.lab->lab, chosen.lab->mode); !entered) {
+      return out.error(entered.error());
+    }
+  }
+  const StopOnSignal signals;
+  RealClock clock;
+  Context context{out, clock, signals.token()};
+  return chosen.action(context);
+}
+
+}  // namespace
+
+void add_examples(CLI::App& command, std::initializer_list<const char*> examples) {
+  std::string footer = "Examples:";
+  for (const char* example : examples) footer += fmt::format("\n  {}", example);
+  command.footer(footer);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Godwit: predicts, runs and checks live migrations of QEMU/KVM virtual machines.",
+               "godwit");
+  Chosen chosen;
+  bool json = false;
+  bool verbose = false;
+  app.add_flag("--json", json, "print exactly one JSON object on stdout");
+  app.add_flag("-v,--verbose", verbose, "say on stderr what is being done");
+  app.set_version_flag("--version", GODWIT_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_demo(app, chosen);
+  add_lab(app, chosen);
+  add_profile(app, chosen);
+  add_predict(app, chosen);
+  add_migrate(app, chosen);
+  add_history(app, chosen);
+  add_manual(app, chosen);
+  add_examples(app, {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",
+                     "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444"});
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error, argc, argv);
+  }
+  return run_chosen(chosen, json, verbose);
+}
+
+}  // namespace godwit::cli

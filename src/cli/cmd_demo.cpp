@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "godwit/base/log.h"
+#include "godwit/base/quantity.h"
+#include "godwit/lab/lab.h"
+#include "journey.h"
+#include "options.h"
+#include "parties.h"
+
+namespace godwit::cli {
+namespace {
+
+constexpr Seconds kReadyPatience{120};
+
+struct DemoOptions {
+  std::string lab{lab::kDefaultLab};
+  std::string technique = "auto";
+  std::string load = "memory-write,set=48MiB,rate=8MB/s,pattern=uniform,content=random,fill=64MiB";
+  LinkOption link{"40MB/s"};
+  ObserveOption observe{"4s"};
+  IntentOptions intent;
+  StoreOption store;
+};
+
+/// Takes the lab down at the end of its scope, whatever happened in it.
+class LabForNow {
+ public:
+  explicit LabForNow(std::string name) : name_(std::move(name)) {}
+  LabForNow(const LabForNow&) = delete;
+  LabForNow& operator=(const LabForNow&) = delete;
+  ~LabForNow() {
+    for (const auto& gone : {lab::down(name_), lab::end_user_lab()}) {
+      if (!gone) log::warning("{}; run: godwit lab down", gone.error().message);
+    }
+  }
+
+ private:
+  std::string name_;
+};
+
+Result<Wishes> wishes_of(const DemoOptions& options) {
+  Wishes wishes;
+  GODWIT_TRY(wishes.intent, options.intent.value());
+  GODWIT_TRY(wishes.link, options.link.value());
+  GODWIT_TRY(wishes.observe, options.observe.value());
+  wishes.technique = options.technique;
+  wishes.store = options.store.path;
+  return wishes;
+}
+
+Result<OutcomeRecord> play(const DemoOptions& options, Context& context) {
+  GODWIT_TRY(Wishes wishes, wishes_of(options));
+  lab::LabSpec spec;
+  spec.name = options.lab;
+  spec.migration_rate = wishes.link ? wishes.link->rate : spec.migration_rate;
+  context.out.say(fmt::format("building two hosts, a and b, with a migration network of {}",
+                              human(spec.migration_rate)));
+  GODWIT_CHECK_OK(lab::up(spec));
+  const LabForNow lab(options.lab);
+  lab::GuestSpec guest;
+  guest.load = options.load;
+  context.out.say(
+      fmt::format("booting a guest of {} on a; its load: {}", human(guest.ram), guest.load));
+  GODWIT_CHECK_OK(lab::start_guest(options.lab, guest));
+  GODWIT_CHECK_OK(lab::wait_ready(options.lab, guest.name, kReadyPatience, context.stop));
+  GODWIT_TRY(Parties parties, lab_parties(options.lab, guest.name, "b", context));
+  return Journey(std::move(parties), std::move(wishes), context).go();
+}
+
+}  // namespace
+
+void add_demo(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<DemoOptions>();
+  CLI::App* command = app.add_subcommand(
+      "demo", "the main job on this machine: a busy guest is profiled, predicted, moved, checked");
+  command->add_option("--technique", options->technique, "auto, or the one to run")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--load", options->load, "what the guest does (see guest/README.md)")
+      ->type_name("LOAD")
+      ->capture_default_str();
+  options->link.add_to(*command);
+  options->observe.add_to(*command);
+  options->intent.add_to(*command);
+  options->store.add_to(*command);
+  add_lab_name(*command, options->lab);
+  add_examples(*command, {"godwit demo", "godwit demo --technique postcopy",
+                          "godwit demo --load memory-write,set=64MiB,rate=60MB/s --json"});
+  command->callback([&chosen, options] {
+    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.action = [options](Context& context) {
+      const auto done = play(*options, context);
+      if (!done) return context.out.error(done.error());
+      context.out.result(journey_json(*done));
+      return exit_status(done->outcome);
+    };
+  });
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,48 @@
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "journey.h"
+#include "options.h"
+#include "render.h"
+
+namespace godwit::cli {
+namespace {
+
+struct HistoryOptions {
+  StoreOption store;
+  std::int64_t limit = 20;
+};
+
+Result<std::vector<OutcomeRecord>> newest(const HistoryOptions& options) {
+  if (options.limit < 1) {
+    return fail(ErrorCode::kBadInput, "--limit is below one",
+                "ask for at least one, e.g. --limit 20");
+  }
+  GODWIT_TRY(const auto store, open_store(options.store.path));
+  return store->newest(options.limit);
+}
+
+}  // namespace
+
+void add_history(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<HistoryOptions>();
+  CLI::App* command =
+      app.add_subcommand("history", "migrations kept, each with what had been predicted");
+  options->store.add_to(*command);
+  command->add_option("--limit", options->limit, "the newest so many")->capture_default_str();
+  add_examples(*command, {"godwit history", "godwit history --limit 5 --json"});
+  command->callback([&chosen, options] {
+    chosen.action = [options](Context& context) {
+      const auto records = newest(*options);
+      if (!records) return context.out.error(records.error());
+      context.out.say(history_text(*records));
+      Json all = Json::array();
+      for (const OutcomeRecord& record : *records) all.push_back(to_json(record));
+      context.out.result(Json{{"history", std::move(all)}});
+      return kDone;
+    };
+  });
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,230 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "godwit/base/quantity.h"
+#include "godwit/lab/facts.h"
+#include "godwit/lab/lab.h"
+#include "options.h"
+#include "table.h"
+
+namespace godwit::cli {
+namespace {
+
+constexpr Seconds kReadyPatience{120};
+
+struct UpOptions {
+  std::string lab{lab::kDefaultLab};
+  std::string rate = "40MB/s";
+  std::vector<std::string> hosts{"a", "b"};
+  lab::GuestSpec guest;
+  std::string ram = "256MiB";
+  bool no_guest = false;
+};
+
+Json to_json(const lab::LabStatus& status) {
+  Json hosts = Json::array();
+  for (const auto& host : status.hosts) {
+    hosts.push_back({{"name", host.name},
+                     {"netns", host.netns},
+                     {"migration_address", host.migration_address},
+                     {"migration_interface", host.migration_interface}});
+  }
+  Json guests = Json::array();
+  for (const auto& guest : status.guests) {
+    Json instances = Json::array();
+    for (const auto& one : guest.instances) {
+      instances.push_back({{"host", one.host},
+                           {"pid", one.pid},
+                           {"incoming", one.incoming},
+                           {"qmp", one.qmp},
+                           {"observer_qmp", one.observer_qmp},
+                           {"console", one.console},
+                           {"report", one.report},
+                           {"stream", one.stream}});
+    }
+    guests.push_back({{"name", guest.spec.name},
+                      {"address", guest.address},
+                      {"ram_bytes", guest.spec.ram.count()},
+                      {"vcpus", guest.spec.vcpus},
+                      {"load", guest.spec.load},
+                      {"instances", std::move(instances)}});
+  }
+  return Json{{"name", status.spec.name},
+              {"complete", status.complete},
+              {"migration_rate_bytes_per_s", status.spec.migration_rate.value()},
+              {"client_netns", status.client_netns},
+              {"hosts", std::move(hosts)},
+              {"guests", std::move(guests)}};
+}
+
+std::string status_text(const lab::LabStatus& status) {
+  std::string text = fmt::format("lab {}: migration network {}{}\n", status.spec.name,
+                                 human(status.spec.migration_rate),
+                                 status.complete ? "" : " (INCOMPLETE: run godwit lab down)");
+  Table hosts({"host", "migration address", "namespace"});
+  for (const auto& host : status.hosts) {
+    hosts.add({host.name, host.migration_address, host.netns});
+  }
+  text += hosts.text();
+  for (const auto& guest : status.guests) {
+    text += fmt::format("\nguest {} ({}, {}, load {})", guest.spec.name, human(guest.spec.ram),
+                        guest.address, guest.spec.load);
+    for (const auto& one : guest.instances) {
+      text += fmt::format("\n  on {}: {}, QMP {}", one.host,
+                          one.pid == 0   ? "ended"
+                          : one.incoming ? "waits for it"
+                                         : fmt::format("process {}", one.pid),
+                          one.qmp);
+    }
+  }
+  return text;
+}
+
+/// Builds hosts and, unless told otherwise, one guest; on failure nothing is left.
+Result<lab::LabStatus> bring_up(const UpOptions& options, Context& context) {
+  lab::LabSpec spec;
+  spec.name = options.lab;
+  spec.hosts = options.hosts;
+  GODWIT_TRY(spec.migration_rate, parse_rate(options.rate));
+  lab::GuestSpec guest = options.guest;
+  GODWIT_TRY(guest.ram, parse_bytes(options.ram));
+  guest.host = spec.hosts.front();
+  GODWIT_CHECK_OK(lab::validate(spec));
+  GODWIT_CHECK_OK(lab::validate(guest));
+  GODWIT_CHECK_OK(lab::up(spec));
+  if (options.no_guest) return lab::status(options.lab);
+  const auto start = [&]() -> Result<void> {
+    GODWIT_CHECK_OK(lab::start_guest(options.lab, guest));
+    return lab::wait_ready(options.lab, guest.name, kReadyPatience, context.stop);
+  };
+  if (auto started = start(); !started) {
+    (void)lab::down(options.lab);
+    return fail(started.error());
+  }
+  return lab::status(options.lab);
+}
+
+int print_status(const Result<lab::LabStatus>& status, Context& context) {
+  if (!status) return context.out.error(status.error());
+  context.out.say(status_text(*status));
+  context.out.result(Json{{"lab", to_json(*status)}});
+  return kDone;
+}
+
+Result<std::vector<std::string>> take_down(const std::string& name, bool all) {
+  std::vector<std::string> names{name};
+  if (all) {
+    GODWIT_TRY(names, lab::list());
+  }
+  for (const std::string& one : names) {
+    GODWIT_CHECK_OK(lab::down(one));
+    GODWIT_CHECK_OK(lab::end_user_lab());
+  }
+  return names;
+}
+
+void add_up(CLI::App& lab_command, Chosen& chosen) {
+  auto options = std::make_shared<UpOptions>();
+  CLI::App* up = lab_command.add_subcommand("up", "build hosts, networks and a guest with a load");
+  add_lab_name(*up, options->lab);
+  up->add_option("--rate", options->rate, "rate of the migration network")
+      ->type_name("RATE")
+      ->capture_default_str();
+  up->add_option("--hosts", options->hosts, "names of the hosts")->type_name("NAME ...");
+  up->add_option("--guest", options->guest.name, "name of the guest")
+      ->type_name("NAME")
+      ->capture_default_str();
+  up->add_option("--ram", options->ram, "memory of the guest")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  up->add_option("--vcpus", options->guest.vcpus, "its vCPUs")->capture_default_str();
+  up->add_option("--load", options->guest.load, "what it does (see guest/README.md)")
+      ->type_name("LOAD")
+      ->capture_default_str();
+  up->add_flag("--no-guest", options->no_guest, "hosts and networks only");
+  add_examples(*up, {"godwit lab up --rate 50MB/s",
+                     "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s"});
+  up->callback([&chosen, options] {
+    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.action = [options](Context& context) {
+      return print_status(bring_up(*options, context), context);
+    };
+  });
+}
+
+void add_down(CLI::App& lab_command, Chosen& chosen) {
+  auto name = std::make_shared<std::string>(lab::kDefaultLab);
+  auto all = std::make_shared<bool>(false);
+  CLI::App* down = lab_command.add_subcommand(
+      "down", "remove a lab and whatever a crash left of it; right also when there is none");
+  add_lab_name(*down, *name);
+  down->add_flag("--all", *all, "every lab of this user");
+  add_examples(*down, {"godwit lab down", "godwit lab down --all"});
+  down->callback([&chosen, name, all] {
+    chosen.lab = LabEntry{*name, lab::EnterMode::kJoin};
+    chosen.action = [name, all](Context& context) {
+      const auto gone = take_down(*name, *all);
+      if (!gone) return context.out.error(gone.error());
+      for (const std::string& one : *gone) context.out.say("lab " + one + ": nothing is left");
+      context.out.result(Json{{"down", *gone}});
+      return kDone;
+    };
+  });
+}
+
+void add_status(CLI::App& lab_command, Chosen& chosen) {
+  auto name = std::make_shared<std::string>(lab::kDefaultLab);
+  CLI::App* status = lab_command.add_subcommand("status", "what exists in a lab");
+  add_lab_name(*status, *name);
+  add_examples(*status, {"godwit lab status --json"});
+  status->callback([&chosen, name] {
+    chosen.lab = LabEntry{*name, lab::EnterMode::kJoin};
+    chosen.action = [name](Context& context) { return print_status(lab::status(*name), context); };
+  });
+}
+
+struct ShellOptions {
+  std::string lab{lab::kDefaultLab};
+  std::string host;
+  std::vector<std::string> command;
+};
+
+void add_shell(CLI::App& lab_command, Chosen& chosen) {
+  auto options = std::make_shared<ShellOptions>();
+  CLI::App* shell = lab_command.add_subcommand("shell", "run a program on a lab's host or client");
+  add_lab_name(*shell, options->lab);
+  shell->add_option("HOST", options->host, "a host's name, or client")->required();
+  shell->add_option("COMMAND", options->command, "program and arguments (default: your shell)");
+  shell->prefix_command();
+  add_examples(*shell,
+               {"godwit lab shell client ping -c 3 10.77.0.100", "godwit lab shell a tc -s qdisc"});
+  shell->callback([&chosen, options, shell] {
+    chosen.lab = LabEntry{options->lab, lab::EnterMode::kJoin};
+    for (const std::string& word : shell->remaining()) options->command.push_back(word);
+    chosen.action = [options](Context& context) {
+      const char* const usual = std::getenv("SHELL");
+      if (options->command.empty()) options->command = {usual != nullptr ? usual : "/bin/sh"};
+      const auto status = lab::shell(options->lab, options->host, options->command);
+      return status ? *status : context.out.error(status.error());
+    };
+  });
+}
+
+}  // namespace
+
+void add_lab(CLI::App& app, Chosen& chosen) {
+  CLI::App* lab_command =
+      app.add_subcommand("lab", "hosts as network namespaces, guests in QEMU, on this machine");
+  lab_command->require_subcommand(1);
+  add_up(*lab_command, chosen);
+  add_down(*lab_command, chosen);
+  add_status(*lab_command, chosen);
+  add_shell(*lab_command, chosen);
+  add_examples(*lab_command, {"godwit lab up --load memory-write,set=64MiB,rate=10MB/s",
+                              "godwit migrate lab:guest lab:b", "godwit lab down"});
+}
+
+}  // namespace godwit::cli

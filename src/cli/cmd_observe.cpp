@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "command.h"
+#include "godwit/base/quantity.h"
+#include "journey.h"
+#include "options.h"
+#include "render.h"
+
+/// `profile` and `predict`: they look and change nothing.
+
+namespace godwit::cli {
+namespace {
+
+struct ProfileOptions {
+  std::string vm;
+  std::string lab{lab::kDefaultLab};
+  std::string file;
+  ObserveOption observe;
+};
+
+Result<GuestProfile> observe_address(const std::string& address, const std::string& lab,
+                                     Seconds duration, Context& context) {
+  GODWIT_TRY(const VmAddress vm, parse_vm(address));
+  GODWIT_TRY(const std::string socket, socket_of(vm, lab, Access::kObserve));
+  GODWIT_TRY(OpenVm opened, open_vm(socket, context.clock, Access::kObserve));
+  context.out.say(fmt::format("observing {} for {}", address, human(duration)));
+  return observe_vm(opened, address, duration, context);
+}
+
+Result<void> write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::trunc);
+  file << text << "\n";
+  file.close();
+  if (file) return {};
+  return fail(ErrorCode::kEnvironment, fmt::format("'{}' could not be written", path),
+              "choose a place that you may write to, with room left");
+}
+
+Result<GuestProfile> run_profile(const ProfileOptions& options, Context& context) {
+  GODWIT_TRY(const Seconds duration, options.observe.value());
+  GODWIT_TRY(GuestProfile profile, observe_address(options.vm, options.lab, duration, context));
+  if (!options.file.empty()) {
+    GODWIT_CHECK_OK(write_file(options.file, to_json(profile).dump(2)));
+  }
+  return profile;
+}
+
+/// A file that `profile -o` wrote, or the object that `profile --json` printed.
+Result<GuestProfile> read_profile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return fail(ErrorCode::kNotFound, fmt::format("'{}' cannot be read", path),
+                "make one with: godwit profile VM -o FILE");
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  const auto decode = [&]() -> Result<GuestProfile> {
+    GODWIT_TRY(const Json json, parse_json(text.str()));
+    return profile_from_json(json.is_object() && json.contains("profile") ? json["profile"] : json);
+  };
+  auto profile = decode();
+  if (!profile) {
+    return fail(ErrorCode::kCorrupt, fmt::format("'{}': {}", path, profile.error().message),
+                "make it anew with: godwit profile VM -o FILE");
+  }
+  return profile;
+}
+
+struct PredictOptions {
+  std::string vm;
+  std::string lab{lab::kDefaultLab};
+  std::string profile;
+  std::vector<std::string> techniques;
+  LinkOption link;
+  ObserveOption observe;
+  IntentOptions intent;
+};
+
+Result<Link> link_of(const PredictOptions& options) {
+  GODWIT_TRY(const auto given, options.link.value());
+  if (given) return *given;
+  if (!options.vm.starts_with("lab:")) {
+    return fail(ErrorCode::kBadInput, "nobody said how fast the link is",
+                "add --link with the rate that the stream may use, for example --link 1Gbit/s");
+  }
+  GODWIT_TRY(const lab::LabStatus status, lab::status(options.lab));
+  return Link{status.spec.migration_rate, {}};
+}
+
+Result<advise::Advised> run_predict(const PredictOptions& options, Context& context) {
+  advise::Question question;
+  GODWIT_TRY(question.techniques, parse_techniques(options.techniques));
+  GODWIT_TRY(question.intent, options.intent.value());
+  GODWIT_TRY(const Seconds duration, options.observe.value());
+  if (options.vm.empty() == options.profile.empty()) {
+    return fail(ErrorCode::kBadInput, "name either a VM or a profile",
+                "godwit predict VM --link RATE, or godwit predict --profile FILE --link RATE");
+  }
+  GODWIT_TRY(question.link, link_of(options));
+  if (options.profile.empty()) {
+    GODWIT_TRY(question.profile, observe_address(options.vm, options.lab, duration, context));
+  } else {
+    GODWIT_TRY(question.profile, read_profile(options.profile));
+  }
+  context.out.say(profile_text(question.profile));
+  context.out.say(fmt::format("\npredicted over {}", human(question.link.rate)));
+  return advise::predict_all(std::move(question));
+}
+
+int print_prediction(const Result<advise::Advised>& advised, Context& context) {
+  if (!advised) return context.out.error(advised.error());
+  context.out.say(prediction_text(advised->prediction));
+  const Json object = to_json(advised->prediction);
+  if (advised->refusal) return context.out.error(*advised->refusal, object);
+  context.out.result(object);
+  return kDone;
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<ProfileOptions>();
+  CLI::App* command = app.add_subcommand(
+      "profile",
+      "observe a running VM from outside: its memory's dirty curve, zero pages, vCPU use");
+  command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
+  command->add_option("-o,--output", options->file, "write the profile to a file")
+      ->type_name("FILE");
+  options->observe.add_to(*command);
+  add_lab_name(*command, options->lab);
+  add_examples(*command,
+               {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json"});
+  command->callback([&chosen, options] {
+    chosen.lab = lab_entry_of(options->vm, options->lab);
+    chosen.action = [options](Context& context) {
+      const auto profile = run_profile(*options, context);
+      if (!profile) return context.out.error(profile.error());
+      context.out.say(profile_text(*profile));
+      context.out.result(Json{{"profile", to_json(*profile)}});
+      return kDone;
+    };
+  });
+}
+
+void add_predict(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<PredictOptions>();
+  CLI::App* command = app.add_subcommand(
+      "predict", "say what migrating a VM would cost by each technique, and which one to take");
+  command->add_option("VM", options->vm, "lab:NAME or qmp:PATH");
+  command->add_option("--profile", options->profile, "predict from a profile kept in a file")
+      ->type_name("FILE");
+  command->add_option("--technique", options->techniques, "only these (may be repeated)")
+      ->type_name("NAME");
+  options->link.add_to(*command);
+  options->observe.add_to(*command);
+  options->intent.add_to(*command);
+  add_lab_name(*command, options->lab);
+  add_examples(*command, {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
+                          "godwit predict --profile vm.json --link 50MB/s --no-postcopy --json"});
+  command->callback([&chosen, options] {
+    chosen.lab = lab_entry_of(options->vm, options->lab);
+    chosen.action = [options](Context& context) {
+      return print_prediction(run_predict(*options, context), context);
+    };
+  });
+}
+
+}  // namespace godwit::cli

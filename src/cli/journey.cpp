@@ -1,0 +1,213 @@
+#include "journey.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "godwit/base/log.h"
+#include "godwit/base/quantity.h"
+#include "godwit/base/rng.h"
+#include "godwit/control/migration_run.h"
+#include "godwit/control/preflight.h"
+#include "godwit/profile/observe.h"
+#include "godwit/store/journal.h"
+#include "godwit/store/outcome_store.h"
+#include "godwit/store/paths.h"
+#include "link_estimate.h"
+#include "options.h"
+#include "progress_bar.h"
+#include "render.h"
+
+namespace godwit::cli {
+namespace {
+
+/// The contract's default for --max-time.
+constexpr Seconds kDefaultMaxTime{120};
+/// Enough of a history to see what a link carries.
+constexpr std::int64_t kHistoryForLink = 50;
+
+std::string progress_note(const control::Progress& p) {
+  std::string note = fmt::format("{}, {} sent", to_string(p.phase), human(p.transferred));
+  if (p.rate) note += fmt::format(" at {}", human(*p.rate));
+  return note;
+}
+
+/// Sent so far against what is expected in all; QEMU's own "remaining" falls and rises.
+double share_done(const control::Progress& p) {
+  if (p.eta && (p.elapsed + *p.eta).count() > 0) {
+    return p.elapsed.count() / (p.elapsed + *p.eta).count();
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds duration,
+                                Context& context) {
+  GODWIT_TRY(auto memory, open_memory(*vm.hypervisor));
+  ProgressBar bar(context.clock, context.out.json());
+  Rng rng(std::random_device{}());
+  profile::ObserveOptions options;
+  options.length = duration;
+  options.vm = name;
+  options.vcpus = vm.description.vcpus;
+  options.accelerator = vm.description.accelerator;
+  options.qemu_version = vm.description.version;
+  return profile::observe(
+      *memory, context.clock, rng, options, context.stop,
+      [&bar](const profile::ObserveProgress& p) { bar.draw(p.done.value(), p.left, "observing"); });
+}
+
+Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path) {
+  std::filesystem::path file(path);
+  if (path.empty()) {
+    GODWIT_TRY(file, store::default_store_path(std::getenv));
+  }
+  GODWIT_TRY(auto opened, store::SqliteOutcomeStore::open(file));
+  return std::unique_ptr<OutcomeStore>(std::move(opened));
+}
+
+Journey::Journey(Parties parties, Wishes wishes, Context& context)
+    : parties_(std::move(parties)), wishes_(std::move(wishes)), context_(context) {
+  record_.source = parties_.source_name;
+  record_.destination = parties_.destination_name;
+}
+
+Result<OutcomeRecord> Journey::go() {
+  // First of all, so that a store that cannot be written is known before anything happens.
+  GODWIT_TRY(store_, open_store(wishes_.store));
+  GODWIT_CHECK_OK(look_before());
+  GODWIT_CHECK_OK(predict());
+  GODWIT_TRY(const MigrationPlan plan, choose());
+  GODWIT_CHECK_OK(migrate(plan));
+  keep();
+  return record_;
+}
+
+/// What can be refused before seconds are spent on observing.
+Result<void> Journey::look_before() {
+  if (wishes_.law != "none") {
+    return fail(ErrorCode::kBadInput, fmt::format("unknown control law '{}'", wishes_.law),
+                "choose none: QEMU as it is");
+  }
+  MigrationPlan asked;
+  if (wishes_.technique != "auto") {
+    GODWIT_TRY(asked.technique, parse_technique(wishes_.technique));
+  }
+  GODWIT_TRY(control::PreflightFacts facts,
+             control::gather_facts(*parties_.source.hypervisor, *parties_.destination.hypervisor));
+  facts.memory_free_at_destination = memory_for(facts.destination.pid);
+  GODWIT_CHECK_OK(control::preflight(facts, asked));
+  if (wishes_.link) {
+    record_.link = wishes_.link;
+    return {};
+  }
+  GODWIT_TRY(const auto parameters, parties_.source.hypervisor->parameters());
+  GODWIT_TRY(const auto history, store_->newest(kHistoryForLink));
+  const LinkEstimate estimate = estimate_link(history, parties_.stream, parameters.max_bandwidth);
+  context_.out.say(fmt::format("link: {} ({})", human(estimate.link.rate), estimate.origin));
+  record_.link = estimate.link;
+  return {};
+}
+
+Result<void> Journey::predict() {
+  context_.out.say(
+      fmt::format("observing {} for {}", parties_.source_name, human(wishes_.observe)));
+  GODWIT_TRY(record_.profile,
+             observe_vm(parties_.source, parties_.source_name, wishes_.observe, context_));
+  context_.out.say(profile_text(*record_.profile));
+  advise::Question question;
+  question.profile = *record_.profile;
+  question.link = *record_.link;
+  question.intent = wishes_.intent;
+  GODWIT_TRY(advised_, advise::predict_all(std::move(question)));
+  record_.predicted = advised_.prediction;
+  context_.out.say(fmt::format("\npredicted over {}", human(record_.link->rate)));
+  context_.out.say(prediction_text(advised_.prediction));
+  return {};
+}
+
+/// An explicit technique always runs; only "auto" refuses an intent that cannot be met.
+Result<MigrationPlan> Journey::choose() const {
+  MigrationPlan plan;
+  plan.law = wishes_.law;
+  plan.max_time = wishes_.intent.max_time.value_or(kDefaultMaxTime);
+  if (wishes_.technique == "auto") {
+    if (advised_.refusal) return fail(*advised_.refusal);
+    plan.technique = advised_.prediction.advice->technique;
+    plan.parameters = advised_.prediction.advice->parameters;
+  } else {
+    GODWIT_TRY(plan.technique, parse_technique(wishes_.technique));
+    if (const TechniquePrediction* known = find(advised_.prediction, plan.technique)) {
+      plan.parameters = known->parameters;
+    }
+  }
+  if (wishes_.link) {
+    plan.parameters.max_bandwidth = wishes_.link->rate;
+  } else {
+    plan.parameters.max_bandwidth.reset();  // an estimate is no order
+  }
+  return plan;
+}
+
+Result<void> Journey::migrate(const MigrationPlan& plan) {
+  control::Parties parties{*parties_.source.hypervisor, *parties_.destination.hypervisor};
+  parties.stream = parties_.stream;
+  parties.probe = parties_.probe.get();
+  parties.check = parties_.check.get();
+  parties.wire = parties_.wire.get();
+  parties.source_name = parties_.source_name;
+  parties.destination_name = parties_.destination_name;
+  parties.source_pid = parties_.source.description.pid;
+  parties.destination_pid = parties_.destination.description.pid;
+  GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
+  store::FileJournal journal(journal_path);
+  parties.journal = &journal;
+
+  control::RunOptions options;
+  options.requested = {wishes_.technique, wishes_.law};
+  const TechniquePrediction* expected = wishes_.technique == "auto" && advised_.plan
+                                            ? &*advised_.plan
+                                            : find(advised_.prediction, plan.technique);
+  if (expected != nullptr && expected->total_time) {
+    options.predicted_total = expected->total_time->p50;
+  }
+  ProgressBar bar(context_.clock, context_.out.json());
+  options.on_progress = [&bar](const control::Progress& p) {
+    bar.draw(share_done(p), p.eta, fmt::format("round {}", p.round), progress_note(p));
+  };
+  context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels, the VM stays)",
+                               to_string(plan.technique), parties_.destination_name));
+  GODWIT_TRY(record_.outcome,
+             control::run_migration(context_.clock, parties, plan, options, context_.stop));
+  bar.clear();
+  context_.out.say(outcome_text(record_.outcome));
+  const std::string comparison = comparison_text(*record_.predicted, record_.outcome);
+  if (!comparison.empty()) context_.out.say("\npredicted against actual\n" + comparison);
+  return {};
+}
+
+void Journey::keep() {
+  const auto id = store_->append(record_);
+  if (id) {
+    record_.id = *id;
+  } else {
+    log::warning("the outcome could not be kept: {}", id.error().message);
+  }
+}
+
+Json journey_json(const OutcomeRecord& record) {
+  Json object{{"outcome", to_json(record.outcome)}};
+  if (record.predicted) object["predicted"] = to_json(*record.predicted);
+  if (record.profile) object["profile"] = to_json(*record.profile);
+  if (record.link) object["link_bytes_per_s"] = record.link->rate.value();
+  object["id"] = record.id;
+  return object;
+}
+
+int exit_status(const MigrationOutcome& outcome) {
+  return outcome.status == OutcomeStatus::kCompleted ? kDone : kFailed;
+}
+
+}  // namespace godwit::cli

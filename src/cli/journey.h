@@ -1,0 +1,78 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "command.h"
+#include "godwit/advise/advise.h"
+#include "godwit/domain/link.h"
+#include "godwit/domain/outcome.h"
+#include "godwit/domain/ports.h"
+#include "session.h"
+
+/// The main job, step by step: profile, predict, choose, migrate, keep. `migrate` and `demo` are
+/// both made of it.
+
+namespace godwit::cli {
+
+/// Who takes part, opened and ready.
+struct Parties {
+  std::string source_name;  ///< as the user wrote it
+  std::string destination_name;
+  OpenVm source;
+  OpenVm destination;
+  std::string stream;
+  std::unique_ptr<OutageProbe> probe;  ///< may be null, as the next two
+  std::unique_ptr<GuestCheck> check;
+  std::unique_ptr<WireCounter> wire;
+};
+
+/// What the user wants.
+struct Wishes {
+  Intent intent;
+  std::string technique = "auto";
+  std::string law = "none";
+  std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
+  Seconds observe{8};
+  std::string store;  ///< empty: the default place
+};
+
+/// Observes a VM with a progress bar. The profile carries `name`.
+Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds duration,
+                                Context& context);
+
+/// `--store`, or the default place.
+Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path);
+
+/// Prints and returns the whole record; its id is the store's.
+class Journey {
+ public:
+  Journey(Parties parties, Wishes wishes, Context& context);
+
+  /// Runs to the end and prints what a person wants to see on the way. An Error means that the VM
+  /// was not touched; `record().predicted` may be there all the same.
+  Result<OutcomeRecord> go();
+  [[nodiscard]] const OutcomeRecord& record() const { return record_; }
+
+ private:
+  Result<void> look_before();
+  Result<void> predict();
+  Result<MigrationPlan> choose() const;
+  Result<void> migrate(const MigrationPlan& plan);
+  void keep();
+
+  Parties parties_;
+  Wishes wishes_;
+  Context& context_;
+  std::unique_ptr<OutcomeStore> store_;
+  advise::Advised advised_;
+  OutcomeRecord record_;
+};
+
+/// `{"outcome", "predicted", "profile", "id"}` as the contract has it.
+[[nodiscard]] Json journey_json(const OutcomeRecord& record);
+/// 0 when it completed and the guest is well.
+[[nodiscard]] int exit_status(const MigrationOutcome& outcome);
+
+}  // namespace godwit::cli

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/base/units.h"
+#include "godwit/domain/link.h"
+#include "godwit/domain/migration_plan.h"
+
+/// Options that several commands share, as typed, and their meaning. Parsing into values happens
+/// after CLI11, so that every wrong value gets an Error that says what to do.
+
+namespace godwit::cli {
+
+struct IntentOptions {
+  std::string max_downtime;
+  std::string max_time;
+  std::string max_slowdown;
+  std::string max_bytes;
+  std::string prefer = "downtime";
+  bool no_postcopy = false;
+
+  void add_to(CLI::App& command);
+  [[nodiscard]] Result<Intent> value() const;
+};
+
+struct LinkOption {
+  std::string rate;
+
+  void add_to(CLI::App& command);
+  /// Nothing when it was not given.
+  [[nodiscard]] Result<std::optional<Link>> value() const;
+};
+
+struct ObserveOption {
+  std::string duration = "8s";
+
+  void add_to(CLI::App& command);
+  [[nodiscard]] Result<Seconds> value() const;
+};
+
+struct StoreOption {
+  std::string path;
+
+  void add_to(CLI::App& command);
+};
+
+/// --lab NAME: which lab `lab:` addresses mean.
+void add_lab_name(CLI::App& command, std::string& name);
+
+Result<Technique> parse_technique(const std::string& name);
+Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names);
+
+}  // namespace godwit::cli

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "journey.h"
+
+namespace godwit::cli {
+
+/// Opens a lab guest and a fresh destination for it on `host`, with pings from the lab's client,
+/// the guest's own reports and the migration network's counters.
+Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
+                            const std::string& host, Context& context);
+
+/// After the journey: ends the QEMU that no longer has the guest, so that the guest has one again.
+/// Both stay where it is not certain which one that is.
+Result<void> retire_loser(const std::string& lab, const std::string& guest, VmRunsOn runs_on,
+                          const std::string& source_host, const std::string& destination_host);
+
+/// Opens two QEMUs that somebody else started. `ping` may be empty.
+Result<Parties> qmp_parties(const QmpVm& source, const QmpDestination& destination,
+                            const std::string& ping, const std::string& ping_netns,
+                            Context& context);
+
+}  // namespace godwit::cli

@@ -1,0 +1,157 @@
+#include "render.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "godwit/base/quantity.h"
+#include "godwit/domain/codec.h"
+#include "table.h"
+
+namespace godwit::cli {
+namespace {
+
+constexpr std::string_view kNothing = "–";
+
+template <class T>
+std::string text(const std::optional<T>& value) {
+  return value ? human(*value) : std::string(kNothing);
+}
+
+template <class T>
+std::string text(const std::optional<Interval<T>>& value) {
+  return value ? human(value->p50) : std::string(kNothing);
+}
+
+template <class T>
+std::string range(const std::optional<Interval<T>>& value) {
+  return value ? fmt::format("{} … {}", human(value->p05), human(value->p95))
+               : std::string(kNothing);
+}
+
+double magnitude(Seconds value) {
+  return value.count();
+}
+double magnitude(Bytes value) {
+  return value.as_double();
+}
+
+/// "+3.1 %"
+std::string relative_error(double predicted, double actual) {
+  if (actual <= 0) return std::string(kNothing);
+  return fmt::format("{:+.1f} %", (predicted - actual) / actual * 100);
+}
+
+/// Downtimes are compared in ms: a relative error of a few milliseconds says nothing.
+std::string absolute_error(Seconds predicted, Seconds actual) {
+  return fmt::format("{:+.0f} ms", (predicted - actual).count() * 1e3);
+}
+
+template <class T>
+void add_comparison(Table& table, std::string_view what,
+                    const std::optional<Interval<T>>& predicted, const std::optional<T>& actual,
+                    bool in_ms) {
+  if (!actual && !predicted) return;
+  std::string error(kNothing);
+  if (predicted && actual) {
+    error = relative_error(magnitude(predicted->p50), magnitude(*actual));
+    if constexpr (std::is_same_v<T, Seconds>) {
+      if (in_ms) error = absolute_error(predicted->p50, *actual);
+    }
+  }
+  table.add({std::string(what), text(predicted), range(predicted), text(actual), error});
+}
+
+}  // namespace
+
+std::string profile_text(const GuestProfile& profile) {
+  std::string out = fmt::format(
+      "  memory {}, {:.0f} % of it zero pages; {} of {} pages looked at for {}\n",
+      human(profile.ram), profile.zero_share.value() * 100, profile.sampled_pages.count(),
+      profile.page_size.pages_for(profile.ram).count(), human(profile.observed));
+  if (profile.vcpu_use) {
+    out += fmt::format(
+        "  vCPU use {:.0f} % of {}\n", *profile.vcpu_use * 100,
+        profile.vcpus ? fmt::format("{} vCPU{}", *profile.vcpus, *profile.vcpus == 1 ? "" : "s")
+                      : "one CPU");
+  }
+  Table table({"written within", "unique pages", "90 % interval"});
+  for (const DirtyPoint& point : profile.dirty_curve) {
+    table.add({human(point.window), human(point.unique),
+               fmt::format("{} … {}", human(point.low), human(point.high))});
+  }
+  out += table.text();
+  if (!profile.blind_spot.empty()) {
+    out += fmt::format("\n  source: {}; {}", to_string(profile.source), profile.blind_spot);
+  }
+  return out;
+}
+
+std::string prediction_text(const Prediction& prediction) {
+  Table table({"technique", "total time", "QEMU downtime", "client's outage", "sent", "converges"});
+  std::string reasons;
+  for (const TechniquePrediction& p : prediction.predictions) {
+    table.add({std::string(to_string(p.technique)), text(p.total_time), text(p.downtime.qemu),
+               text(p.downtime.probe), text(p.transferred), p.converges ? "yes" : "no"});
+    if (!p.converges) reasons += fmt::format("\n  {}: {}", to_string(p.technique), p.why);
+  }
+  std::string out = table.text() + reasons;
+  if (prediction.advice) {
+    out += fmt::format("\n  advice: {} — {}", to_string(prediction.advice->technique),
+                       prediction.advice->why);
+  }
+  return out;
+}
+
+std::string outcome_text(const MigrationOutcome& outcome) {
+  std::string out = fmt::format("  {}: {}; the VM runs on: {}", to_string(outcome.technique),
+                                to_string(outcome.status), to_string(outcome.vm_runs_on));
+  if (!outcome.reason.empty()) out += fmt::format("\n  reason: {}", outcome.reason);
+  std::string_view verdict = "guest not examined";
+  if (outcome.guest.alive) {
+    const bool there = outcome.vm_runs_on == VmRunsOn::kDestination;
+    verdict = !*outcome.guest.alive ? "GUEST NOT WELL"
+              : there               ? "guest alive on the destination"
+                                    : "guest alive on the source";
+  }
+  out += fmt::format("\n  {}", verdict);
+  if (!outcome.guest.evidence.empty()) out += fmt::format(" ({})", outcome.guest.evidence);
+  return out;
+}
+
+std::string comparison_text(const Prediction& predicted, const MigrationOutcome& outcome) {
+  const TechniquePrediction* p = find(predicted, outcome.technique);
+  if (p == nullptr) return {};
+  Table table({"measure", "predicted", "90 % interval", "actual", "error"});
+  add_comparison(table, "total time", p->total_time, outcome.total_time, false);
+  add_comparison(table, "downtime, QEMU's", p->downtime.qemu, outcome.downtime.qemu, true);
+  add_comparison(table, "downtime, events", p->downtime.events, outcome.downtime.events, true);
+  add_comparison(table, "outage, a client's", p->downtime.probe, outcome.downtime.probe, true);
+  add_comparison(table, "sent", p->transferred, outcome.transferred.qemu, false);
+  return table.text();
+}
+
+std::string history_text(const std::vector<OutcomeRecord>& records) {
+  if (records.empty()) return "  no migrations kept yet";
+  Table table({"#", "started", "technique", "status", "VM on", "total", "predicted", "error",
+               "outage", "sent"});
+  for (const OutcomeRecord& record : records) {
+    const MigrationOutcome& o = record.outcome;
+    const TechniquePrediction* p =
+        record.predicted ? find(*record.predicted, o.technique) : nullptr;
+    std::string error(kNothing);
+    if (p != nullptr && p->total_time && o.total_time && o.status == OutcomeStatus::kCompleted) {
+      error = relative_error(p->total_time->p50.count(), o.total_time->count());
+    }
+    table.add({std::to_string(record.id), iso8601(o.started_wall_us).substr(0, 19),
+               std::string(to_string(o.technique)), std::string(to_string(o.status)),
+               std::string(to_string(o.vm_runs_on)), text(o.total_time),
+               p != nullptr ? text(p->total_time) : std::string(kNothing), error,
+               text(o.downtime.probe), text(o.transferred.qemu)});
+  }
+  return table.text();
+}
+
+}  // namespace godwit::cli

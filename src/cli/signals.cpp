@@ -1,0 +1,63 @@
+#include "signals.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+
+#include "godwit/base/contract.h"
+
+namespace godwit::cli {
+namespace {
+
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
+constexpr char kSignalled = 's';
+constexpr char kEnd = 'e';
+/// Handler → waiter. A handler may only call async-signal-safe functions such as write().
+std::atomic<int> write_end{-1};
+int read_end = -1;
+
+extern "C" void on_signal(int) {
+  const int saved = errno;
+  [[maybe_unused]] const auto written = ::write(write_end.load(), &kSignalled, 1);
+  errno = saved;
+}
+
+void set_handlers(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+StopOnSignal::StopOnSignal() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) contract_failure("no pipe for signals");
+  read_end = ends[0];
+  write_end = ends[1];
+  waiter_ = std::thread([this] {
+    char message = 0;
+    while (::read(read_end, &message, 1) == 1 && message == kSignalled) {
+      if (source_.stop_requested()) {
+        std::fputs("\ngodwit: still giving things back; it ends by itself\n", stderr);
+      }
+      source_.request_stop();
+    }
+  });
+  set_handlers(on_signal);
+}
+
+StopOnSignal::~StopOnSignal() {
+  set_handlers(SIG_DFL);
+  [[maybe_unused]] const auto written = ::write(write_end.load(), &kEnd, 1);
+  waiter_.join();
+  ::close(read_end);
+  ::close(write_end.exchange(-1));
+}
+
+}  // namespace godwit::cli

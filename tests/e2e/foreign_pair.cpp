@@ -1,0 +1,169 @@
+#include "foreign_pair.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include "godwit/base/unique_fd.h"
+#include "godwit/lab/facts.h"
+
+extern char** environ;
+
+namespace godwit::e2e {
+namespace {
+
+constexpr Seconds kBoot{90};
+constexpr Seconds kLook{0.02};
+
+/// A port that the kernel just gave out and took back: free, as far as anyone can know.
+int free_port() {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  return ntohs(address.sin_port);
+}
+
+std::string image(const std::string& file) {
+  const auto folder = lab::find_guest_image();
+  if (!folder) throw std::runtime_error(folder.error().message + "; run ./dev build");
+  return *folder + "/" + file;
+}
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+}  // namespace
+
+ForeignPair::ForeignPair(const std::string& load, const std::string& source_ram,
+                         const std::string& destination_ram)
+    : stream_("tcp:127.0.0.1:" + std::to_string(free_port())) {
+  source_ = start("src", source_ram, load, false);
+  destination_ = start("dst", destination_ram, load, true);
+  check_ = std::make_unique<lab::LabGuestCheck>(
+      lab::LabGuestCheck::Files{folder_.file("src.console"), folder_.file("src.report")},
+      lab::LabGuestCheck::Files{folder_.file("dst.console"), folder_.file("dst.report")});
+  await_ready();
+}
+
+ForeignPair::~ForeignPair() {
+  for (const pid_t pid : {source_, destination_}) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+}
+
+pid_t ForeignPair::start(const std::string& name, const std::string& ram, const std::string& load,
+                         bool incoming) {
+  const auto socket = [&](const std::string& end) {
+    return "unix:" + folder_.file(name + end) + ",server=on,wait=off";
+  };
+  std::vector<std::string> words{"qemu-system-x86_64",
+                                 "-accel",
+                                 "tcg",
+                                 "-M",
+                                 "pc,hpet=off",
+                                 "-cpu",
+                                 "Nehalem",
+                                 "-m",
+                                 ram,
+                                 "-nodefaults",
+                                 "-no-user-config",
+                                 "-display",
+                                 "none",
+                                 "-name",
+                                 "guest=foreign,debug-threads=on",
+                                 "-kernel",
+                                 image("vmlinuz"),
+                                 "-initrd",
+                                 image("initrd.img"),
+                                 "-append",
+                                 first_line(image("cmdline")) + " godwit.load=" + load,
+                                 "-serial",
+                                 "file:" + folder_.file(name + ".console"),
+                                 "-serial",
+                                 "file:" + folder_.file(name + ".report"),
+                                 "-qmp",
+                                 socket(".qmp"),
+                                 "-qmp",
+                                 socket(".observer")};
+  if (incoming) words.insert(words.end(), {"-incoming", "defer"});
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  const std::string log = folder_.file(name + ".log");
+  ::posix_spawn_file_actions_addopen(&actions, 2, log.c_str(), O_WRONLY | O_CREAT, 0600);
+  ::posix_spawn_file_actions_adddup2(&actions, 2, 1);
+  pid_t pid = -1;
+  const int failed = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) throw std::runtime_error("cannot start QEMU");
+  return pid;
+}
+
+void ForeignPair::await_ready() {
+  const TimePoint give_up = clock_.now() + kBoot;
+  while (work(Side::kSource) <= 0) {
+    if (clock_.now() > give_up) throw std::runtime_error("the guest did not get ready");
+    (void)clock_.wait_until(clock_.now() + kLook, {});
+  }
+}
+
+std::unique_ptr<qmp::QmpHypervisor> ForeignPair::observe_source() {
+  auto connected = qmp::QmpHypervisor::connect(folder_.file("src.observer"), clock_);
+  if (!connected) throw std::runtime_error(connected.error().message);
+  return std::move(*connected);
+}
+
+std::unique_ptr<qmp::QmpHypervisor> ForeignPair::observe_destination() {
+  auto connected = qmp::QmpHypervisor::connect(folder_.file("dst.observer"), clock_);
+  if (!connected) throw std::runtime_error(connected.error().message);
+  return std::move(*connected);
+}
+
+void ForeignPair::await_sent(std::int64_t bytes) {
+  const auto source = observe_source();
+  const TimePoint give_up = clock_.now() + kBoot;
+  while (clock_.now() < give_up) {
+    const auto status = source->migration_status();
+    if (status && status->transferred && status->transferred->count() >= bytes) return;
+    (void)clock_.wait_until(clock_.now() + kLook, {});
+  }
+  throw std::runtime_error("the migration did not get that far");
+}
+
+std::int64_t ForeignPair::work(Side side) {
+  const auto vitals = check_->look(side);
+  return vitals ? vitals->work.value_or(0) : 0;
+}
+
+bool ForeignPair::works_beyond(Side side, std::int64_t beyond) {
+  const TimePoint give_up = clock_.now() + Seconds(10);
+  while (clock_.now() < give_up) {
+    if (work(side) > beyond) return true;
+    (void)clock_.wait_until(clock_.now() + kLook, {});
+  }
+  return false;
+}
+
+}  // namespace godwit::e2e

@@ -1,0 +1,137 @@
+#include "godwit_program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+extern char** environ;
+
+namespace godwit::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Drains both pipes until both are closed.
+void read_both(int out, int err, Finished& finished) {
+  std::array<pollfd, 2> ends{pollfd{out, POLLIN, 0}, pollfd{err, POLLIN, 0}};
+  std::array<std::string*, 2> into{&finished.out, &finished.err};
+  int open = 2;
+  while (open > 0 && ::poll(ends.data(), ends.size(), -1) > 0) {
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (ends[i].fd < 0 || ends[i].revents == 0) continue;
+      std::array<char, 65536> buffer{};
+      const ssize_t got = ::read(ends[i].fd, buffer.data(), buffer.size());
+      if (got > 0) {
+        into[i]->append(buffer.data(), static_cast<std::size_t>(got));
+      } else {
+        ends[i].fd = -1;
+        --open;
+      }
+    }
+  }
+}
+
+std::string read_all(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+GodwitProgram::GodwitProgram(const std::vector<std::string>& arguments) {
+  std::array<int, 2> out{};
+  std::array<int, 2> err{};
+  if (::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(err.data(), O_CLOEXEC) != 0) {
+    throw std::runtime_error("no pipe");
+  }
+  std::vector<std::string> words{GODWIT_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  ::posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+  const int failed = ::posix_spawn(&pid_, GODWIT_PROGRAM, &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(out[1]);
+  ::close(err[1]);
+  out_ = out[0];
+  err_ = err[0];
+  if (failed != 0) throw std::runtime_error("cannot start " GODWIT_PROGRAM);
+}
+
+GodwitProgram::~GodwitProgram() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  ::close(out_);
+  ::close(err_);
+}
+
+void GodwitProgram::signal(int number) const {
+  ::kill(pid_, number);
+}
+
+Finished GodwitProgram::wait() {
+  Finished finished;
+  read_both(out_, err_, finished);
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = -1;
+  finished.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return finished;
+}
+
+Finished run_godwit(const std::vector<std::string>& arguments) {
+  return GodwitProgram(arguments).wait();
+}
+
+std::vector<std::string> traces() {
+  std::vector<std::string> found;
+  for (const char* folder : {"/run/netns", "/run/godwit"}) {
+    std::error_code missing;
+    for (const auto& entry : fs::directory_iterator(folder, missing)) {
+      found.push_back(entry.path().string());
+    }
+  }
+  for (const auto& entry : fs::directory_iterator("/sys/class/net")) {
+    found.push_back("link " + entry.path().filename().string());
+  }
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = read_all(entry.path() / "comm");
+    if (name.starts_with("qemu-system"))
+      found.push_back("qemu " + entry.path().filename().string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = "/tmp/godwit-e2e-XXXXXX";
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace godwit::e2e

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "godwit/domain/codec.h"
+
+namespace godwit::e2e {
+
+/// How a run of the program ended, and all that it printed.
+struct Finished {
+  int status = -1;  ///< exit status, or 128 + the signal that ended it
+  std::string out;
+  std::string err;
+
+  /// stdout as the one JSON object of --json; a null value when it is none.
+  [[nodiscard]] Json json() const { return Json::parse(out, nullptr, false); }
+};
+
+/// The built program, running beside the test.
+class GodwitProgram {
+ public:
+  explicit GodwitProgram(const std::vector<std::string>& arguments);
+  ~GodwitProgram();  ///< kills it if it still runs
+  GodwitProgram(const GodwitProgram&) = delete;
+  GodwitProgram& operator=(const GodwitProgram&) = delete;
+
+  void signal(int number) const;
+  [[nodiscard]] Finished wait();
+
+ private:
+  pid_t pid_ = -1;
+  int out_ = -1;
+  int err_ = -1;
+};
+
+[[nodiscard]] Finished run_godwit(const std::vector<std::string>& arguments);
+
+/// What of ours exists on this machine now: namespaces, QEMUs, taps, files in run folders. Equal
+/// before and after is what "nothing is left" means.
+[[nodiscard]] std::vector<std::string> traces();
+
+/// A folder of its own under /tmp, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace godwit::e2e

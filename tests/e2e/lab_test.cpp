@@ -1,0 +1,148 @@
+// The lab, the demo, and what is left of them.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "godwit/base/clock.h"
+#include "godwit/qmp/qmp_hypervisor.h"
+#include "godwit_program.h"
+
+namespace godwit::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kLab = "e2e";
+
+/// Every test begins and ends with nothing of this lab.
+class Lab : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
+    before_ = traces();
+  }
+  void TearDown() override {
+    const Finished down = run_godwit({"lab", "down", "--lab", kLab, "--json"});
+    EXPECT_EQ(down.status, 0) << down.out << down.err;
+    EXPECT_EQ(traces(), before_);
+  }
+  [[nodiscard]] std::string store() const { return folder_.file("outcomes.db"); }
+  [[nodiscard]] Json status() const {
+    return run_godwit({"lab", "status", "--lab", kLab, "--json"}).json().at("lab");
+  }
+  void up(const std::string& load, const std::string& rate = "60MB/s") const {
+    const Finished run =
+        run_godwit({"lab", "up", "--lab", kLab, "--rate", rate, "--load", load, "--json"});
+    ASSERT_EQ(run.status, 0) << run.out << run.err;
+  }
+  /// Returns once the guest's source has sent that much.
+  void await_sent(std::int64_t bytes) {
+    const std::string socket = status().at("guests").at(0).at("instances").at(0).at("observer_qmp");
+    auto source = qmp::QmpHypervisor::connect(socket, clock_);
+    ASSERT_TRUE(source) << source.error().message;
+    const TimePoint give_up = clock_.now() + Seconds(60);
+    while (clock_.now() < give_up) {
+      const auto seen = (*source)->migration_status();
+      if (seen && seen->transferred && seen->transferred->count() >= bytes) return;
+      (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
+    }
+    FAIL() << "the migration did not get that far";
+  }
+
+  RealClock clock_;
+  TemporaryFolder folder_;
+  std::vector<std::string> before_;
+};
+
+TEST_F(Lab, TheDemoMovesAGuestAndLeavesNothing) {
+  const Finished run =
+      run_godwit({"demo", "--lab", kLab, "--for", "2s", "--json", "--store", store()});
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json json = run.json();
+  EXPECT_EQ(json.at("outcome").at("status"), "completed");
+  EXPECT_EQ(json.at("outcome").at("vm_runs_on"), "destination");
+  EXPECT_EQ(json.at("outcome").at("guest").at("alive"), true);
+  EXPECT_TRUE(json.at("outcome").at("downtime_ms").at("probe").is_number());
+  EXPECT_TRUE(json.at("outcome").at("transferred_bytes").at("wire").is_number());
+  EXPECT_TRUE(json.at("profile").at("dirty_curve").is_array());
+  EXPECT_EQ(traces(), before_);
+}
+
+TEST_F(Lab, AGuestMovesToAndFroByPrecopyAndPostcopy) {
+  up("memory-write,set=32MiB,rate=5MB/s,pattern=uniform,content=random,fill=40MiB");
+  const auto move = [&](const std::string& host, const std::string& technique) {
+    return run_godwit({"migrate", "lab:guest", "lab:" + host, "--lab", kLab, "--technique",
+                       technique, "--for", "1s", "--json", "--store", store()});
+  };
+  for (const auto& [host, technique] :
+       {std::pair{"b", "precopy"}, std::pair{"a", "postcopy"}, std::pair{"b", "stop-and-copy"}}) {
+    SCOPED_TRACE(technique);
+    const Finished run = move(host, technique);
+    ASSERT_EQ(run.status, 0) << run.out << run.err;
+    const Json outcome = run.json().at("outcome");
+    EXPECT_EQ(outcome.at("technique"), technique);
+    EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
+    const Json guest = status().at("guests").at(0);
+    ASSERT_EQ(guest.at("instances").size(), 1u) << "the QEMU left behind is ended";
+    EXPECT_EQ(guest.at("instances").at(0).at("host"), host);
+  }
+  const Json history = run_godwit({"history", "--json", "--store", store()}).json();
+  EXPECT_EQ(history.at("history").size(), 3u);
+}
+
+TEST_F(Lab, ACutLinkLeavesTheGuestAtTheSource) {
+  up("memory-write,set=32MiB,rate=5MB/s,pattern=uniform,content=random,fill=60MiB", "10MB/s");
+  GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique", "precopy",
+                        "--for", "1s", "--max-time", "5s", "--json", "--store", store()});
+  await_sent(5'000'000);
+  const std::string interface = status().at("hosts").at(1).at("migration_interface");
+  ASSERT_EQ(run_godwit({"lab", "shell", "--lab", kLab, "b", "ip", "link", "set", interface, "down"})
+                .status,
+            0);
+  const Finished run = godwit.wait();
+  EXPECT_EQ(run.status, 1) << run.out << run.err;
+  const Json outcome = run.json().at("outcome");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "source") << outcome.dump();
+  EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
+}
+
+TEST_F(Lab, AfterKill9InTheMiddleLabDownLeavesNothing) {
+  GodwitProgram godwit(
+      {"demo", "--lab", kLab, "--for", "1s", "--link", "10MB/s", "--json", "--store", store()});
+  const TimePoint give_up = clock_.now() + Seconds(60);
+  bool booted = false;
+  while (!booted && clock_.now() < give_up) {
+    const Json seen = run_godwit({"lab", "status", "--lab", kLab, "--json"}).json();
+    booted = seen.contains("lab") && !seen.at("lab").at("guests").empty() &&
+             seen.at("lab").at("guests").at(0).at("instances").size() == 2;
+  }
+  ASSERT_TRUE(booted);
+  await_sent(2'000'000);
+  godwit.signal(SIGKILL);
+  EXPECT_EQ(godwit.wait().status, 128 + SIGKILL);
+  EXPECT_NE(traces(), before_) << "a killed godwit cannot clean up";
+  EXPECT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
+  EXPECT_EQ(traces(), before_);
+}
+
+TEST_F(Lab, CtrlCWhileBuildingOrObservingLeavesNothing) {
+  GodwitProgram godwit({"demo", "--lab", kLab, "--json", "--store", store()});
+  const TimePoint give_up = clock_.now() + Seconds(60);
+  while (traces() == before_ && clock_.now() < give_up) {
+  }
+  godwit.signal(SIGINT);
+  const Finished run = godwit.wait();
+  EXPECT_NE(run.status, 0);
+  EXPECT_EQ(traces(), before_) << run.out << run.err;
+}
+
+TEST_F(Lab, AnUnknownGuestOrHostIsNamedWithThoseThatExist) {
+  const Finished none = run_godwit({"profile", "lab:guest", "--lab", kLab, "--json"});
+  EXPECT_EQ(none.status, 2) << none.out;
+  EXPECT_EQ(none.json().at("error").at("code"), "not_found");
+}
+
+}  // namespace
+}  // namespace godwit::e2e
