@@ -244,7 +244,7 @@ std::string flags_of(const Intent& nearest, const Intent& wanted) {
     add(fmt::format("--max-bytes {:.0f}MB", std::ceil(nearest.max_bytes->as_double() / 1e6)));
   }
   if (nearest.max_slowdown != wanted.max_slowdown) {
-    add(fmt::format("--max-slowdown {:.2g}", nearest.max_slowdown->value()));
+    add(fmt::format("--max-slowdown {:.0f}%", std::ceil(nearest.max_slowdown->value() * 100)));
   }
   return text;
 }

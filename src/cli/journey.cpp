@@ -117,30 +117,46 @@ Result<void> Journey::predict() {
   GODWIT_TRY(record_.profile,
              observe_vm(parties_.source, parties_.source_name, wishes_.observe, context_));
   context_.out.say(profile_text(*record_.profile));
-  advise::Question question;
-  question.profile = *record_.profile;
-  question.link = *record_.link;
-  question.intent = wishes_.intent;
-  GODWIT_TRY(advised_, advise::predict_all(std::move(question)));
+  question_.profile = *record_.profile;
+  question_.link = *record_.link;
+  question_.intent = wishes_.intent;
+  GODWIT_TRY(advised_, advise::predict_all(question_));
   record_.predicted = advised_.prediction;
   context_.out.say(fmt::format("\npredicted over {}", human(record_.link->rate)));
   context_.out.say(prediction_text(advised_.prediction));
   return {};
 }
 
+/// What the technique costs with the parameters that serve the intent best, whether or not they
+/// meet it; nothing for a technique that has no model yet.
+Result<std::optional<TechniquePrediction>> Journey::expect(Technique technique) const {
+  const TechniquePrediction* usual = find(advised_.prediction, technique);
+  if (usual == nullptr) return std::optional<TechniquePrediction>();
+  if (!wishes_.intent.max_downtime) return std::optional(*usual);
+  advise::Question only = question_;
+  only.techniques = {technique};
+  GODWIT_TRY(advise::Advised advised, advise::predict_all(std::move(only)));
+  return advised.plan ? std::move(advised.plan) : std::optional(*usual);
+}
+
 /// An explicit technique always runs; only "auto" refuses an intent that cannot be met.
-Result<MigrationPlan> Journey::choose() const {
+Result<MigrationPlan> Journey::choose() {
   MigrationPlan plan;
   plan.law = wishes_.law;
   plan.max_time = wishes_.intent.max_time.value_or(kDefaultMaxTime);
   if (wishes_.technique == "auto") {
     if (advised_.refusal) return fail(*advised_.refusal);
     plan.technique = advised_.prediction.advice->technique;
-    plan.parameters = advised_.prediction.advice->parameters;
+    expected_ = advised_.plan;
   } else {
     GODWIT_TRY(plan.technique, parse_technique(wishes_.technique));
-    if (const TechniquePrediction* known = find(advised_.prediction, plan.technique)) {
-      plan.parameters = known->parameters;
+    GODWIT_TRY(expected_, expect(plan.technique));
+  }
+  if (expected_) {
+    plan.parameters = expected_->parameters;
+    // The record's row for this technique is the promise that the outcome is held against.
+    for (TechniquePrediction& row : record_.predicted->predictions) {
+      if (row.technique == plan.technique) row = *expected_;
     }
   }
   if (wishes_.link) {
@@ -167,12 +183,7 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
 
   control::RunOptions options;
   options.requested = {wishes_.technique, wishes_.law};
-  const TechniquePrediction* expected = wishes_.technique == "auto" && advised_.plan
-                                            ? &*advised_.plan
-                                            : find(advised_.prediction, plan.technique);
-  if (expected != nullptr && expected->total_time) {
-    options.predicted_total = expected->total_time->p50;
-  }
+  if (expected_ && expected_->total_time) options.predicted_total = expected_->total_time->p50;
   ProgressBar bar(context_.clock, context_.out.json());
   options.on_progress = [&bar](const control::Progress& p) {
     bar.draw(share_done(p), p.eta, fmt::format("round {}", p.round), progress_note(p));

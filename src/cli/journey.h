@@ -58,7 +58,8 @@ class Journey {
  private:
   Result<void> look_before();
   Result<void> predict();
-  Result<MigrationPlan> choose() const;
+  Result<MigrationPlan> choose();
+  Result<std::optional<TechniquePrediction>> expect(Technique technique) const;
   Result<void> migrate(const MigrationPlan& plan);
   void keep();
 
@@ -66,7 +67,9 @@ class Journey {
   Wishes wishes_;
   Context& context_;
   std::unique_ptr<OutcomeStore> store_;
+  advise::Question question_;
   advise::Advised advised_;
+  std::optional<TechniquePrediction> expected_;  ///< of the plan that is run
   OutcomeRecord record_;
 };
 

@@ -204,9 +204,8 @@ void predict_postcopy(const Context& x, TechniquePrediction& out) {
                   human(to_bytes(runs.likely.left)), human(Seconds(runs.likely.remote_seconds)));
 }
 
-/// The guest is paused, then QEMU's pre-copy runs over memory that nobody writes. QEMU reports only
-/// its own stop as downtime (what is left when the threshold is met); the guest and its clients see
-/// all of it.
+/// A downtime limit that everything fits: QEMU stops the guest at its first look, one window after
+/// the start, and sends the rest (control/settings.cpp). Nobody writes meanwhile.
 void predict_stopped(const Context& x, TechniquePrediction& out) {
   const double stream = full_stream(x.memory);
   const double error = x.pair().rate_error.value();
@@ -225,17 +224,14 @@ void predict_stopped(const Context& x, TechniquePrediction& out) {
   }
   out.converges = true;
   fill_cost(x, runs, out);
-  fill_downtime(x, switchover_time(x, runs), out.downtime);
-  const Interval<Seconds> all = ordered(Seconds(runs.light.seconds), Seconds(runs.likely.seconds),
-                                        Seconds(seconds_of(runs.heavy, x)));
-  const Interval<Seconds> stopped = all + x.pair().device_state;
-  out.downtime.events = stopped + x.pair().resume;
-  out.downtime.probe = stopped + x.pair().client;
+  const auto standing = [&](const Run& r) {
+    return Seconds(std::max(0.0, seconds_of(r, x) - x.sending.window));
+  };
+  fill_downtime(x, ordered(standing(runs.light), standing(runs.likely), standing(runs.heavy)),
+                out.downtime);
   out.slowdown = Interval<Ratio>{Ratio(1), Ratio(1), Ratio(1)};
-  out.why = fmt::format(
-      "the guest stands still while {} are sent at {}; QEMU calls only the last "
-      "part of it downtime",
-      human(to_bytes(stream)), human(BytesPerSecond(x.sending.rate)));
+  out.why = fmt::format("the guest stands still while {} are sent at {}", human(to_bytes(stream)),
+                        human(BytesPerSecond(x.sending.rate)));
 }
 
 Result<void> check(const MigrationParameters& parameters) {

@@ -139,7 +139,7 @@ std::vector<double> bursty_series() {
   return series;
 }
 
-TEST(RamanathanPublished, Table1SteadyLoadIsForecastWithin6PercentAtEveryHorizon) {
+TEST(RamanathanPublished, Table1SteadyLoadIsForecastWithin7PercentAtEveryHorizon) {
   // Trend class. Theirs: 0.64-5.66 % over 6 trials at 10, 30 and 60 s; ours the median of > 100.
   // The bound at 10 s is 7 %: our noise is independent from second to second, of which the mean
   // over 10 s alone varies by 3.2 %, and a line through 10 of them by more; theirs was smoother.
