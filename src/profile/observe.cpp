@@ -25,7 +25,7 @@ constexpr Seconds kBetweenReports{0.1};
 constexpr std::int64_t kTrialVisits = 8;
 
 // The CPU cap never cuts the sample below this: 1024 pages still tell a share within 2.6 % of RAM,
-// and looking at them eight times takes some 10 ms of a CPU.
+// and looking at them eight times takes some 25 ms of a CPU.
 constexpr std::size_t kFewestChunks = 4;
 
 constexpr const char* kBlindSpot =
