@@ -10,6 +10,8 @@ std::vector<iovec> remote_ranges(std::span<const std::uint64_t> page_addresses,
     if (!ranges.empty() && address == end) {
       ranges.back().iov_len += page_bytes;
     } else {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of another process, never followed
+      // here
       ranges.push_back({reinterpret_cast<void*>(address), page_bytes});
     }
     end = address + page_bytes;

@@ -128,6 +128,7 @@ std::vector<DirtyPoint> dirty_curve(const PageChanges& changes) {
   straighten(observed, &Share::low);
   straighten(observed, &Share::high);
   std::vector<DirtyPoint> curve;
+  curve.reserve(observed.size());
   for (const Observed& one : observed) {
     curve.push_back(to_point(changes, one.window, one.share));
   }

@@ -63,7 +63,7 @@ class Observation {
     visits_left_ = static_cast<std::int64_t>(kept_ * plan_.looks.size());
   }
 
-  Result<void> run(std::stop_token stop, const ObserveProgressCallback& progress);
+  Result<void> run(const std::stop_token& stop, const ObserveProgressCallback& progress);
   [[nodiscard]] GuestProfile profile() const;
 
  private:
@@ -75,7 +75,7 @@ class Observation {
     std::vector<TimePoint> looked;
   };
 
-  Result<void> visit(std::size_t chunk);
+  Result<void> visit(std::size_t index);
   void keep_to_cpu_cap();
   void report(const ObserveProgressCallback& progress);
   void note_cost() const;
@@ -103,7 +103,8 @@ class Observation {
   std::int64_t zeros_ = 0;        ///< of them, those that held zeros at the first look
 };
 
-Result<void> Observation::run(std::stop_token stop, const ObserveProgressCallback& progress) {
+Result<void> Observation::run(const std::stop_token& stop,
+                              const ObserveProgressCallback& progress) {
   own_time_before_ = memory_.own_cpu_time();
   GODWIT_TRY(const std::optional<Seconds> vcpu_before, memory_.vcpu_time());
   start_ = reported_ = clock_.now();
@@ -228,14 +229,14 @@ GuestProfile Observation::profile() const {
 }  // namespace
 
 Result<GuestProfile> observe(GuestMemory& memory, Clock& clock, Rng& rng,
-                             const ObserveOptions& options, std::stop_token stop,
+                             const ObserveOptions& options, const std::stop_token& stop,
                              const ObserveProgressCallback& progress) {
   const Bytes ram = total_size(memory.layout());
   GODWIT_CHECK_OK(check(options, ram));
   const PageSize page = memory.layout().page_size;
   Observation observation(memory, clock, options,
                           plan_looks(options, page.pages_for(ram), page, rng));
-  GODWIT_CHECK_OK(observation.run(std::move(stop), progress));
+  GODWIT_CHECK_OK(observation.run(stop, progress));
   return observation.profile();
 }
 

@@ -1,6 +1,6 @@
 #include "page_hash.h"
 
-#define XXH_INLINE_ALL
+#define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): xxHash's name for its header mode
 #include <xxhash.h>
 
 namespace godwit::profile {

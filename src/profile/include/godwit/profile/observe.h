@@ -49,7 +49,7 @@ using ObserveProgressCallback = std::function<void(const ObserveProgress&)>;
 /// is requested, and the memory's own (kPeerGone when the VM exits). Nothing stays behind in any
 /// case.
 Result<GuestProfile> observe(GuestMemory& memory, Clock& clock, Rng& rng,
-                             const ObserveOptions& options, std::stop_token stop,
+                             const ObserveOptions& options, const std::stop_token& stop,
                              const ObserveProgressCallback& progress);
 
 }  // namespace godwit::profile
