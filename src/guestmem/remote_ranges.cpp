@@ -10,8 +10,8 @@ std::vector<iovec> remote_ranges(std::span<const std::uint64_t> page_addresses,
     if (!ranges.empty() && address == end) {
       ranges.back().iov_len += page_bytes;
     } else {
-      // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of another process, never followed
-      // here
+      // The address is another process's and is never followed here.
+      // NOLINTNEXTLINE(performance-no-int-to-ptr)
       ranges.push_back({reinterpret_cast<void*>(address), page_bytes});
     }
     end = address + page_bytes;
