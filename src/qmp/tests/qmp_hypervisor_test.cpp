@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "godwit/qmp/testing/fake_qmp_server.h"
 
@@ -14,6 +15,7 @@ using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using testing::FakeQmpServer;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -160,6 +162,66 @@ TEST_P(Hypervisors, AnswersOfTheWrongKindAreErrors) {
     ASSERT_FALSE(description) << command;
     EXPECT_EQ(description.error().code, ErrorCode::kProtocol) << command;
   }
+}
+
+/// A QEMU that does not print host addresses, with the given answers of its human monitor.
+Result<RamLayout> layout_before_8(const std::map<std::string, std::string>& answers) {
+  RealClock clock;
+  FakeQmpServer fake(QemuVersion::k7_2);
+  fake.greet().answer_as_captured();
+  fake.whenever("human-monitor-command", [&](const Json& arguments) -> Result<Json> {
+    const auto found = answers.find(arguments.at("command-line").get<std::string>());
+    return Json(found == answers.end() ? "No memory is mapped there" : found->second);
+  });
+  fake.start();
+  auto vm = QmpHypervisor::connect(fake.path(), clock, {Seconds(60), Seconds(60)}).value();
+  return vm->ram_layout();
+}
+
+constexpr const char* kOldBlocks =
+    "Block Name PSize Offset Used Total\r\n"
+    "pc.ram 4 KiB 0x0 0x4000000 0x4000000\r\n"
+    "pc.bios 4 KiB 0x0 0x40000 0x40000\r\n"
+    "0000:00:02.0/vga.vram 4 KiB 0x0 0x1000000 0x1000000\r\n"
+    "/rom@etc/acpi/tables 4 KiB 0x0 0x20000 0x200000\r\n"
+    " 4 KiB 0x0 0x1000 0x1000\r\n"
+    "empty 4 KiB 0x0 0x0 0x1000\r\n";
+constexpr const char* kOldTree =
+    "FlatView #0\r\n AS \"memory\", root: system\r\n Root memory region: system\r\n"
+    "  0000000000000000-00000000000bffff (prio 0, ram): pc.ram\r\n"
+    "  00000000000e0000-00000000000fffff (prio 0, rom): pc.bios @0000000000020000\r\n"
+    "  00000000fd000000-00000000fdffffff (prio 1, ram): vga.vram\r\n";
+
+TEST(RamBefore8, IsFoundByWhatTheCpusSee) {
+  const auto layout = layout_before_8(
+      {{"info ramblock", kOldBlocks},
+       {"info mtree -f", kOldTree},
+       {"gpa2hva 0x0", "Host virtual address for 0x0 (pc.ram) is 0x7f1000000000\r\n"},
+       {"gpa2hva 0xe0000", "Host virtual address for 0xe0000 (pc.bios) is 0x7f2000020000\r\n"},
+       {"gpa2hva 0xfd000000",
+        "Host virtual address for 0xfd000000 (vga.vram) is 0x7f3000000000\r\n"}});
+  ASSERT_TRUE(layout) << layout.error().message;
+  EXPECT_THAT(layout->blocks,
+              ElementsAre(RamBlock{"pc.ram", 64_MiB, 0x7f1000000000},
+                          RamBlock{"pc.bios", 256_KiB, 0x7f2000000000},
+                          RamBlock{"0000:00:02.0/vga.vram", 16_MiB, 0x7f3000000000}));
+}
+
+TEST(RamBefore8, WhatLiesSomewhereElseByNowIsLeftOut) {
+  const auto layout = layout_before_8(
+      {{"info ramblock", kOldBlocks},
+       {"info mtree -f", kOldTree},
+       {"gpa2hva 0x0", "Host virtual address for 0x0 (pc.ram) is 0x7f1000000000\r\n"},
+       {"gpa2hva 0xfd000000", "Host virtual address for 0xfd000000 (other) is 0x1000\r\n"}});
+  ASSERT_TRUE(layout) << layout.error().message;
+  EXPECT_THAT(layout->blocks, ElementsAre(RamBlock{"pc.ram", 64_MiB, 0x7f1000000000}));
+}
+
+TEST(RamBefore8, WithoutTheLargestBlockThereIsNoLayout) {
+  const auto layout = layout_before_8({{"info ramblock", kOldBlocks}, {"info mtree -f", kOldTree}});
+  ASSERT_FALSE(layout);
+  EXPECT_EQ(layout.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(layout.error().message, HasSubstr("pc.ram"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Qemu, Hypervisors,
