@@ -1,7 +1,7 @@
 # godwit_module(NAME [USES module...] [LIBS target...] [PRIVATE_LIBS target...])
 #
 # One call makes a module of src/<NAME>/: a static library godwit_<NAME> from *.cpp, with the one
-# include root include/; one test program from tests/*_test.cpp; one fuzz target for each
+# include root include/; a test program from tests/*.cpp, another from tests/e2e/*.cpp; one fuzz target for each
 # fuzz/*_fuzz.cpp; one benchmark for each bench/*_bench.cpp. Files are found on disk, so a test that
 # exists is a test that runs.
 # USES must match both layers.toml and the actual #includes: tools/check_layers compares the three.
@@ -9,14 +9,25 @@ find_package(GTest REQUIRED)
 find_package(Threads REQUIRED)
 include(GoogleTest)
 
+# Where the tests that boot a guest find its image; `./dev build` makes it.
+set(GODWIT_GUEST_IMAGE ${PROJECT_SOURCE_DIR}/build/guest-image CACHE PATH "Folder of the guest's image")
+
+# godwit_test(TARGET [E2E] source...): E2E is for tests on real guests, networks and whole programs.
+# They need the machine to themselves, so they run one at a time, and not under the sanitizers.
 function(godwit_test TARGET)
-  add_executable(${TARGET} ${ARGN})
+  cmake_parse_arguments(ARG "E2E" "" "" ${ARGN})
+  add_executable(${TARGET} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${TARGET} PRIVATE godwit_options GTest::gmock GTest::gtest_main rapidcheck)
   # conversion warnings stay on in the product; in tests GoogleTest's and RapidCheck's macros trip them
   target_compile_options(${TARGET} PRIVATE -Wno-sign-conversion -Wno-conversion -Wno-shadow)
   # the code under test is optimised, its tests need not be: half of the time to compile them
   target_compile_options(${TARGET} PRIVATE -O0)
-  gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+  set(properties TIMEOUT 120)
+  if(ARG_E2E)
+    list(APPEND properties LABELS e2e RUN_SERIAL ON
+      ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
+  endif()
+  gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
 endfunction()
 
 function(godwit_fuzz MODULE FILE)
@@ -44,6 +55,19 @@ function(godwit_bench MODULE FILE)
   target_link_libraries(${target} PRIVATE godwit_options godwit_${MODULE} benchmark::benchmark_main)
 endfunction()
 
+# The program of all tests in one folder, if there are any.
+function(godwit_module_tests PROGRAM KIND FOLDER TESTED)
+  file(GLOB tests CONFIGURE_DEPENDS ${FOLDER}/*.cpp)
+  if(tests)
+    godwit_test(${PROGRAM} ${KIND} ${tests})
+    target_link_libraries(${PROGRAM} PRIVATE ${TESTED})
+    target_include_directories(${PROGRAM} PRIVATE
+      ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/tests)
+    target_compile_definitions(${PROGRAM} PRIVATE
+      GODWIT_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/tests/data")
+  endif()
+endfunction()
+
 function(godwit_module NAME)
   cmake_parse_arguments(ARG "" "" "USES;LIBS;PRIVATE_LIBS" ${ARGN})
   set(target godwit_${NAME})
@@ -61,14 +85,8 @@ function(godwit_module NAME)
   if(NOT BUILD_TESTING)
     return()
   endif()
-  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/*.cpp)
-  if(tests)
-    godwit_test(${target}_tests ${tests})
-    target_link_libraries(${target}_tests PRIVATE ${target})
-    target_include_directories(${target}_tests PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/tests)
-    target_compile_definitions(${target}_tests PRIVATE
-      GODWIT_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/tests/data")
-  endif()
+  godwit_module_tests(${target}_tests "" ${CMAKE_CURRENT_SOURCE_DIR}/tests ${target})
+  godwit_module_tests(${target}_e2e_tests E2E ${CMAKE_CURRENT_SOURCE_DIR}/tests/e2e ${target})
   file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/*_fuzz.cpp)
   foreach(fuzzer IN LISTS fuzzers)
     godwit_fuzz(${NAME} ${fuzzer})

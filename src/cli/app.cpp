@@ -76,6 +76,8 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", GODWIT_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
+  // As elsewhere: of an option given twice, the last one counts.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_demo(app, chosen);
   add_lab(app, chosen);
   add_profile(app, chosen);

@@ -1,3 +1,4 @@
+#include "godwit/base/clock.h"
 #include "godwit/lab/lab.h"
 
 #include <fcntl.h>
@@ -5,7 +6,6 @@
 #include <sys/wait.h>
 
 #include <chrono>
-#include <thread>
 
 #include "lab_fixture.h"
 
@@ -14,9 +14,9 @@ namespace {
 
 constexpr Seconds kBoot{60};
 
-class Lab : public LabTest {};
+class LabNetwork : public LabTest {};
 
-TEST_F(Lab, GuestBootsAnswersMovesHouseAndLeavesNothing) {
+TEST_F(LabNetwork, GuestBootsAnswersMovesHouseAndLeavesNothing) {
   auto lab = up(spec());
   ASSERT_TRUE(good(lab));
   EXPECT_TRUE(lab->complete);
@@ -61,7 +61,7 @@ TEST_F(Lab, GuestBootsAnswersMovesHouseAndLeavesNothing) {
   ASSERT_TRUE(good(down(prefix_))) << "a second time";
 }
 
-TEST_F(Lab, TwoLabsAtOnceDoNotClash) {
+TEST_F(LabNetwork, TwoLabsAtOnceDoNotClash) {
   LabSpec other = spec();
   other.name += "b";
   auto one = up(spec());
@@ -78,7 +78,7 @@ TEST_F(Lab, TwoLabsAtOnceDoNotClash) {
   EXPECT_TRUE(pings(second->address, two->client_netns)) << "the other lab lives on";
 }
 
-TEST_F(Lab, LoadThatTheGuestRefusesIsSaid) {
+TEST_F(LabNetwork, LoadThatTheGuestRefusesIsSaid) {
   ASSERT_TRUE(good(up(spec())));
   GuestSpec wrong = guest();
   wrong.load = "memory-write,set=16MiB";
@@ -89,7 +89,7 @@ TEST_F(Lab, LoadThatTheGuestRefusesIsSaid) {
   EXPECT_NE(std::string::npos, ready.error().message.find("rate")) << ready.error().message;
 }
 
-TEST_F(Lab, GuestWhoseQemuDiesWhileBootingIsSaid) {
+TEST_F(LabNetwork, GuestWhoseQemuDiesWhileBootingIsSaid) {
   ASSERT_TRUE(good(up(spec())));
   auto started = start_guest(prefix_, guest());
   ASSERT_TRUE(good(started));
@@ -100,7 +100,7 @@ TEST_F(Lab, GuestWhoseQemuDiesWhileBootingIsSaid) {
   ASSERT_TRUE(good(stop_guest(prefix_, "guest")));
 }
 
-TEST_F(Lab, WaitingForAGuestCanBeStopped) {
+TEST_F(LabNetwork, WaitingForAGuestCanBeStopped) {
   ASSERT_TRUE(good(up(spec())));
   ASSERT_TRUE(good(start_guest(prefix_, guest())));
   std::stop_source stop;
@@ -110,7 +110,7 @@ TEST_F(Lab, WaitingForAGuestCanBeStopped) {
   EXPECT_EQ(ErrorCode::kRefused, ready.error().code);
 }
 
-TEST_F(Lab, UnknownNamesSayWhichExist) {
+TEST_F(LabNetwork, UnknownNamesSayWhichExist) {
   EXPECT_EQ(ErrorCode::kNotFound, start_guest(prefix_, guest()).error().code);
   ASSERT_TRUE(good(up(spec())));
   GuestSpec lost = guest();
@@ -124,7 +124,7 @@ TEST_F(Lab, UnknownNamesSayWhichExist) {
   EXPECT_TRUE(good(find_host(prefix_, "b")));
 }
 
-TEST_F(Lab, QemuThatCannotStartLeavesTheLabAsItWas) {
+TEST_F(LabNetwork, QemuThatCannotStartLeavesTheLabAsItWas) {
   ASSERT_TRUE(good(up(spec())));
   setenv("GODWIT_ACCEL", "nonsense", 1);
   EXPECT_EQ(ErrorCode::kBadInput, start_guest(prefix_, guest()).error().code);
@@ -145,7 +145,7 @@ TEST_F(Lab, QemuThatCannotStartLeavesTheLabAsItWas) {
   if (real_image) setenv("GODWIT_GUEST_DIR", kept.c_str(), 1);
 }
 
-TEST_F(Lab, ShellRunsInTheHostsNetwork) {
+TEST_F(LabNetwork, ShellRunsInTheHostsNetwork) {
   ASSERT_TRUE(good(up(spec())));
   auto has = shell(prefix_, "b", {"sh", "-c", "ip address | grep -q 10.78.0.12"});
   ASSERT_TRUE(good(has));
@@ -159,7 +159,7 @@ TEST_F(Lab, ShellRunsInTheHostsNetwork) {
   EXPECT_EQ(ErrorCode::kNotFound, shell(prefix_, "z", {"true"}).error().code);
 }
 
-TEST_F(Lab, DownEndsWhatRunsInItsNamespaces) {
+TEST_F(LabNetwork, DownEndsWhatRunsInItsNamespaces) {
   ASSERT_TRUE(good(up(spec())));
   const pid_t child = fork();
   if (child == 0) {
@@ -180,12 +180,13 @@ void kill_builder_after(const LabSpec& lab, const GuestSpec& guest,
     if (up(lab)) (void)start_guest(lab.name, guest);
     _exit(0);
   }
-  std::this_thread::sleep_for(moment);  // the moment is what is tried, nothing is awaited
+  RealClock clock;  // the moment is what is tried, nothing is awaited
+  (void)clock.wait_until(clock.now() + Seconds(moment), {});
   kill(builder, SIGKILL);
   waitpid(builder, nullptr, 0);
 }
 
-TEST_F(Lab, BuilderKilledAtAnyMomentIsCleanedUpByDown) {
+TEST_F(LabNetwork, BuilderKilledAtAnyMomentIsCleanedUpByDown) {
   for (const int moment_ms : {0, 3, 10, 25, 50, 80, 120, 170, 230, 300, 400}) {
     kill_builder_after(spec(), guest(), std::chrono::milliseconds(moment_ms));
     ASSERT_TRUE(good(down(prefix_))) << "killed after " << moment_ms << " ms";
@@ -195,7 +196,7 @@ TEST_F(Lab, BuilderKilledAtAnyMomentIsCleanedUpByDown) {
   }
 }
 
-TEST_F(Lab, BuilderKilledAtAnyMomentIsCleanedUpByTheNextUp) {
+TEST_F(LabNetwork, BuilderKilledAtAnyMomentIsCleanedUpByTheNextUp) {
   kill_builder_after(spec(), guest(), std::chrono::milliseconds(60));
   auto lab = up(spec());
   if (!lab) {
