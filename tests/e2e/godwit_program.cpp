@@ -115,9 +115,12 @@ std::vector<std::string> traces() {
     found.push_back("link " + entry.path().filename().string());
   }
   for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string name = read_all(entry.path() / "comm");
-    if (name.starts_with("qemu-system"))
+    // a zombie has no command line: it is gone, but for its parent
+    const std::string words = read_all(entry.path() / "cmdline");
+    if (words.find("qemu-system") != std::string::npos &&
+        words.find("/run/godwit/") != std::string::npos) {
       found.push_back("qemu " + entry.path().filename().string());
+    }
   }
   std::sort(found.begin(), found.end());
   return found;
