@@ -1,0 +1,108 @@
+// The definitions that help, man page and completion are made from, and the options' meaning.
+
+#include "command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "manual.h"
+#include "options.h"
+
+namespace godwit::cli {
+namespace {
+
+using testing::HasSubstr;
+
+class Commands : public testing::Test {
+ protected:
+  Commands() {
+    app_.fallthrough();
+    add_demo(app_, chosen_);
+    add_lab(app_, chosen_);
+    add_profile(app_, chosen_);
+    add_predict(app_, chosen_);
+    add_migrate(app_, chosen_);
+    add_history(app_, chosen_);
+    add_manual(app_, chosen_);
+  }
+  [[nodiscard]] std::vector<const CLI::App*> commands() const {
+    const auto all = [](const CLI::App*) { return true; };
+    std::vector<const CLI::App*> found;
+    for (const CLI::App* command : std::as_const(app_).get_subcommands(all)) {
+      if (command->get_group().empty()) continue;
+      found.push_back(command);
+      for (const CLI::App* inner : command->get_subcommands(all)) found.push_back(inner);
+    }
+    return found;
+  }
+
+  CLI::App app_{"test", "godwit"};
+  Chosen chosen_;
+};
+
+TEST_F(Commands, EachHelpPageEndsWithExamples) {
+  ASSERT_GE(commands().size(), 10u);
+  for (const CLI::App* command : commands()) {
+    EXPECT_THAT(command->help(), HasSubstr("Examples:\n  godwit ")) << command->get_name();
+    EXPECT_FALSE(command->get_description().empty()) << command->get_name();
+  }
+}
+
+TEST_F(Commands, TheManPageAndTheCompletionKnowEveryCommand) {
+  const std::string man = man_page(app_);
+  const std::string completion = bash_completion(app_);
+  EXPECT_EQ(man.find(".TH GODWIT 1"), 0u);
+  for (const CLI::App* command : commands()) {
+    EXPECT_THAT(man, HasSubstr(command->get_name()));
+    EXPECT_THAT(completion, HasSubstr(command->get_name()));
+  }
+  EXPECT_THAT(man, HasSubstr("\\-\\-max\\-downtime"));
+  EXPECT_THAT(completion, HasSubstr("--max-downtime"));
+}
+
+TEST_F(Commands, ALabGuestMeansThatItsUsersNamespacesMustBeEntered) {
+  app_.parse("profile lab:guest --lab mine", false);
+  ASSERT_TRUE(chosen_.lab);
+  EXPECT_EQ(chosen_.lab->lab, "mine");
+  EXPECT_EQ(chosen_.lab->mode, lab::EnterMode::kJoin);
+}
+
+TEST_F(Commands, AForeignVmNeedsNoNamespaces) {
+  app_.parse("profile qmp:/run/vm.qmp", false);
+  EXPECT_FALSE(chosen_.lab);
+  EXPECT_TRUE(chosen_.action);
+}
+
+TEST(Options, IntentIsReadWithUnits) {
+  IntentOptions options;
+  options.max_downtime = "300ms";
+  options.max_slowdown = "10%";
+  options.prefer = "time";
+  const auto intent = options.value();
+  ASSERT_TRUE(intent) << intent.error().message;
+  EXPECT_EQ(intent->max_downtime, Seconds(0.3));
+  EXPECT_EQ(intent->max_slowdown, Ratio(0.1));
+  EXPECT_EQ(intent->prefer, Intent::Prefer::kTime);
+}
+
+TEST(Options, WhatCannotBeMeantIsRefusedWithTheOptionsName) {
+  IntentOptions bare;
+  bare.max_downtime = "300";
+  EXPECT_THAT(bare.value().error().message, HasSubstr("--max-downtime"));
+  IntentOptions zero;
+  zero.max_downtime = "0ms";
+  EXPECT_FALSE(zero.value());
+  IntentOptions share;
+  share.max_slowdown = "0.1";
+  EXPECT_FALSE(share.value());
+  IntentOptions preference;
+  preference.prefer = "speed";
+  EXPECT_FALSE(preference.value());
+  ObserveOption blink;
+  blink.duration = "10ms";
+  EXPECT_FALSE(blink.value());
+  EXPECT_THAT(parse_technique("teleport").error().what_to_do, HasSubstr("precopy"));
+}
+
+}  // namespace
+}  // namespace godwit::cli
