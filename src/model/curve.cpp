@@ -79,8 +79,10 @@ void fill_cost(const Context& x, const Runs& runs, TechniquePrediction& out) {
   out.total_time = ordered(Seconds(seconds_of(runs.light, x)), Seconds(runs.likely.seconds),
                            Seconds(seconds_of(runs.heavy, x))) +
                    x.pair().overhead;
-  out.transferred = ordered(to_bytes(stream_of(runs.light, x)), to_bytes(runs.likely.stream),
-                            to_bytes(stream_of(runs.heavy, x)));
+  const double error = x.pair().stream_error.value();
+  out.transferred =
+      ordered(to_bytes(stream_of(runs.light, x) * (1 - error)), to_bytes(runs.likely.stream),
+              to_bytes(stream_of(runs.heavy, x) * (1 + error)));
 }
 
 /// Downtime by kind from what is sent while the guest stands still.
