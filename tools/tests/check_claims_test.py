@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 TOOL = Path(__file__).parents[1] / "check_claims"
-CTEST = 'add_test(Suite.Works "true")\nadd_test(Sweep.Holds/3 "true")\n'
+CTEST = 'add_test(Suite.Works "true")\nadd_test([=[All/Sweep.Holds/3  # "a b"]=] "true")\n'
 HEAD = "| claim | held by |\n|---|---|\n| **Part** | |\n"
 
 
