@@ -110,7 +110,8 @@ LabFacts facts() {
 
 Result<std::string> find_guest_image() {
   if (const char* named = std::getenv("GODWIT_GUEST_DIR"); named != nullptr && *named != '\0') {
-    if (is_image(named)) return fs::absolute(named).string();
+    std::error_code unknown;
+    if (is_image(named)) return fs::absolute(named, unknown).string();
     return fail(ErrorCode::kEnvironment,
                 fmt::format("GODWIT_GUEST_DIR is {}, which holds no guest image", named),
                 "build one there with guest/build-image, or unset the variable");

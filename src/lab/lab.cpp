@@ -67,8 +67,10 @@ bool exists_whole(const LabRecord& record) {
   for (const std::string& host : record.spec.hosts) {
     names.push_back(netns_name(record.spec.name, host));
   }
-  return std::all_of(names.begin(), names.end(),
-                     [](const std::string& name) { return fs::exists(netns_path(name)); });
+  return std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    std::error_code unknown;
+    return fs::exists(netns_path(name), unknown);
+  });
 }
 
 Result<LabRecord> load_whole(const std::string& lab) {
@@ -148,6 +150,18 @@ Result<int> free_index(const LabRecord& record) {
               "stop one first");
 }
 
+/// Of an earlier migration. A living one is never touched here: it may hold the guest.
+Result<void> end_dead_destination(const LabLock& lock, const GuestRecord& guest) {
+  const std::string& name = guest.spec.name;
+  const std::string& there = guest.hosts.back();
+  if (instance_pid(lock.lab(), name, there) == 0) return end_instance(lock, guest, there);
+  return fail(ErrorCode::kBusy,
+              fmt::format("guest {} has a QEMU on {} already, which may hold it", name, there),
+              fmt::format("look at both: godwit lab status --lab {0}; or end both: godwit lab down "
+                          "--lab {0}",
+                          lock.lab()));
+}
+
 /// The program that a child runs in `netns`; never returns.
 [[noreturn]] void become(const std::string& netns, const std::string& program,
                          const std::vector<std::string>& arguments) {
@@ -206,7 +220,8 @@ Result<LabStatus> status(const std::string& lab) {
   auto record = load_record(lab);
   if (record) return status_of(*record);
   if (record.error().code != ErrorCode::kNotFound) return fail(std::move(record).error());
-  if (fs::exists(lab_folder(lab)) || !netns_names(netns_prefix(lab)).empty()) {
+  std::error_code unknown;
+  if (fs::exists(lab_folder(lab), unknown) || !netns_names(netns_prefix(lab)).empty()) {
     LabStatus leftovers;
     leftovers.spec.name = lab;
     leftovers.spec.hosts.clear();
@@ -218,9 +233,7 @@ Result<LabStatus> status(const std::string& lab) {
 
 Result<std::vector<std::string>> list() {
   std::set<std::string> names;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(kRunRoot, none)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : names_in(std::string(kRunRoot))) {
     if (validate_name("lab", name)) names.insert(name);
   }
   const std::string prefix = "godwit-";
@@ -283,11 +296,7 @@ Result<Instance> prepare_destination(const std::string& lab, const std::string& 
     return fail(ErrorCode::kBadInput, fmt::format("guest {} is on {} already", guest, host),
                 "name another host");
   }
-  if (found->hosts.size() > 1 && found->hosts.back() != host) {
-    return fail(ErrorCode::kBusy,
-                fmt::format("guest {} has a destination on {}", guest, found->hosts.back()),
-                "retire that one first");
-  }
+  if (found->hosts.size() > 1) GODWIT_CHECK_OK(end_dead_destination(lock, *found));
   found->hosts.resize(1);
   found->hosts.push_back(host);
   GODWIT_CHECK_OK(save_record(record));
@@ -314,7 +323,7 @@ Result<void> retire(const std::string& lab, const std::string& guest, const std:
   if (other == host || instance_pid(lab, guest, other) == 0) {
     return fail(ErrorCode::kRefused,
                 fmt::format("{} holds the only living QEMU of guest {}", host, guest),
-                "to end the guest itself, stop it");
+                fmt::format("to end the guest too: godwit lab down --lab {}", lab));
   }
   GODWIT_CHECK_OK(end_instance(lock, *found, host));
   found->hosts.erase(at);

@@ -3,9 +3,9 @@
 #include <sys/mount.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "paths.h"
+#include "processes.h"
 
 namespace godwit::lab {
 
@@ -21,9 +21,7 @@ Result<void> enter_netns(const std::string& path) {
 
 std::vector<std::string> netns_names(const std::string& prefix) {
   std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(kNetnsRoot, none)) {
-    std::string name = entry.path().filename().string();
+  for (std::string& name : names_in(std::string(kNetnsRoot))) {
     if (name.starts_with(prefix)) names.push_back(std::move(name));
   }
   std::sort(names.begin(), names.end());

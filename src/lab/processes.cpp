@@ -39,19 +39,28 @@ std::string link_of(const std::string& path) {
   return target;
 }
 
+}  // namespace
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  // not a range-for: its ++ throws
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    names.push_back(at->path().filename().string());
+  }
+  return names;
+}
+
 std::vector<pid_t> all_pids() {
   std::vector<pid_t> pids;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", none)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : names_in("/proc")) {
     pid_t pid = 0;
     const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (error == std::errc{} && rest == name.data() + name.size()) pids.push_back(pid);
   }
   return pids;
 }
-
-}  // namespace
 
 bool is_qemu_in(const ProcessFacts& process, const std::string& folder) {
   if (process.arguments.empty()) return false;

@@ -23,6 +23,11 @@ struct ProcessFacts {
 /// Is it a QEMU whose files lie in `folder`?
 bool is_qemu_in(const ProcessFacts& process, const std::string& folder);
 
+/// What lies in a folder; empty when there is no such folder.
+std::vector<std::string> names_in(const std::string& folder);
+
+std::vector<pid_t> all_pids();
+
 /// Empty members when the process is gone or hidden.
 ProcessFacts facts_of(pid_t pid);
 

@@ -18,10 +18,12 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <optional>
+#include <fstream>
+#include <set>
 #include <utility>
 
 #include "godwit/base/unique_fd.h"
+#include "godwit/lab/lab.h"
 #include "godwit/lab/spec.h"
 #include "paths.h"
 #include "processes.h"
@@ -37,10 +39,14 @@ struct SocketName {
   socklen_t size = 0;
 };
 
+std::string keeper_prefix(uid_t uid) {
+  return fmt::format("godwit-{}-", uid);
+}
+
 SocketName keeper_name(uid_t uid, const std::string& lab) {
   SocketName name;
   name.address.sun_family = AF_UNIX;
-  const std::string text = fmt::format("godwit-{}-{}", uid, lab);
+  const std::string text = keeper_prefix(uid) + lab;
   std::copy(text.begin(), text.end(), name.address.sun_path + 1);  // a leading 0: abstract
   name.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
   return name;
@@ -124,6 +130,30 @@ Result<UniqueFd> take_name(uid_t uid, const std::string& lab) {
   for (;;) pause();
 }
 
+/// How a child process says that it failed: "\0code\nmessage\nadvice".
+void tell(const UniqueFd& report, const Error& error) {
+  std::string text(1, '\0');
+  text += fmt::format("{}\n{}\n{}", static_cast<int>(error.code), error.message, error.what_to_do);
+  (void)!write(report.get(), text.data(), text.size());
+}
+
+/// What a child told until its end: a single 1 when all went well.
+Result<void> hear(const UniqueFd& report) {
+  std::array<char, 1024> buffer{};
+  std::string text;
+  for (ssize_t got = 0; (got = read(report.get(), buffer.data(), buffer.size())) > 0;) {
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  if (text == std::string(1, '\1')) return {};
+  const std::size_t first = text.find('\n');
+  const std::size_t second = text.find('\n', first + 1);
+  if (text.size() < 2 || first == std::string::npos || second == std::string::npos) {
+    return fail(ErrorCode::kInternal, "a process that works on the lab died", "try again");
+  }
+  return fail(static_cast<ErrorCode>(std::atoi(text.c_str() + 1)),
+              text.substr(first + 1, second - first - 1), text.substr(second + 1));
+}
+
 [[noreturn]] void become_keeper(const std::string& lab, const UniqueFd& report) {
   setsid();
   const uid_t uid = geteuid();
@@ -131,23 +161,13 @@ Result<UniqueFd> take_name(uid_t uid, const std::string& lab) {
   auto name = take_name(uid, lab);
   Result<void> made = name ? make_namespaces(uid, gid) : Result<void>(fail(name.error()));
   if (made) keep(*name, report);
-  // code, message and advice, each ended by a NUL; the other end gets them whole
-  std::string text(1, '\0');
-  text += fmt::format("{}\n{}\n{}", static_cast<int>(made.error().code), made.error().message,
-                      made.error().what_to_do);
-  (void)!write(report.get(), text.data(), text.size());
+  tell(report, made.error());
   _exit(1);
 }
 
-/// "\0code\nmessage\nadvice", as become_keeper writes it.
-Error error_from(const std::string& text) {
-  const std::size_t first = text.find('\n');
-  const std::size_t second = text.find('\n', first + 1);
-  if (text.size() < 2 || first == std::string::npos || second == std::string::npos) {
-    return {ErrorCode::kInternal, "the lab's keeper died while it was made", "try again"};
+void await(pid_t child) {
+  while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  return {static_cast<ErrorCode>(std::atoi(text.c_str() + 1)),
-          text.substr(first + 1, second - first - 1), text.substr(second + 1)};
 }
 
 /// Forked twice, so that the keeper is nobody's child here and leaves no zombie.
@@ -163,16 +183,8 @@ Result<void> start_keeper(const std::string& lab) {
     _exit(0);
   }
   write_end.reset();
-  int status = 0;
-  while (waitpid(middle, &status, 0) < 0 && errno == EINTR) {
-  }
-  std::array<char, 1024> buffer{};
-  std::string text;
-  for (ssize_t got = 0; (got = read(read_end.get(), buffer.data(), buffer.size())) > 0;) {
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  if (text == std::string(1, '\1')) return {};
-  return fail(error_from(text));
+  await(middle);
+  return hear(read_end);
 }
 
 /// QEMUs whose keeper was killed: their namespaces are theirs alone and end with them.
@@ -197,6 +209,44 @@ Result<void> join(const UniqueFd& keeper) {
 /// belong to a network namespace, and that one was left.
 UniqueFd entered_keeper;  // NOLINT: a process enters once, like its working directory
 
+/// noexcept: nothing may unwind from the child into its copy of the parent's frames.
+Result<void> enter_and_end(const std::string& lab) noexcept {
+  if (auto entered = enter_user_lab(lab, EnterMode::kJoin); !entered) {
+    if (entered.error().code == ErrorCode::kNotFound) return {};
+    return entered;
+  }
+  GODWIT_CHECK_OK(down(lab));
+  return end_user_lab();
+}
+
+/// The last column of /proc/net/unix, where an abstract name begins with '@'.
+std::set<std::string> kept_labs(uid_t uid) {
+  std::set<std::string> labs;
+  const std::string begin = "@" + keeper_prefix(uid);
+  std::ifstream sockets("/proc/net/unix");
+  for (std::string line; std::getline(sockets, line);) {
+    const std::size_t at = line.rfind(' ');
+    if (at == std::string::npos || line.compare(at + 1, begin.size(), begin) != 0) continue;
+    labs.insert(line.substr(at + 1 + begin.size()));
+  }
+  return labs;
+}
+
+/// By the QEMUs of theirs that run in other user namespaces, kept or not.
+std::set<std::string> running_labs(uid_t uid) {
+  std::set<std::string> labs;
+  const std::string ours = facts_of(getpid()).user_namespace;
+  for (const pid_t pid : all_pids()) {
+    const ProcessFacts facts = facts_of(pid);
+    if (facts.uid != uid || facts.user_namespace == ours) continue;
+    if (!is_qemu_in(facts, std::string(kRunRoot))) continue;
+    const auto option = std::find(facts.arguments.begin(), facts.arguments.end(), "-pidfile");
+    if (option == facts.arguments.end() || option + 1 == facts.arguments.end()) continue;
+    labs.insert(std::filesystem::path(*(option + 1)).parent_path().filename().string());
+  }
+  return labs;
+}
+
 }  // namespace
 
 Result<void> enter_user_lab(const std::string& lab, EnterMode mode) {
@@ -204,7 +254,8 @@ Result<void> enter_user_lab(const std::string& lab, EnterMode mode) {
   if (geteuid() == 0) return {};
   const uid_t uid = geteuid();
   GODWIT_TRY(UniqueFd keeper, find_keeper(uid, lab));
-  if (!keeper.valid()) {
+  const bool fresh = !keeper.valid();
+  if (fresh) {
     GODWIT_CHECK_OK(end_orphans(lab));
     if (mode == EnterMode::kJoin) {
       return fail(ErrorCode::kNotFound, fmt::format("you have no lab '{}'", lab),
@@ -213,14 +264,54 @@ Result<void> enter_user_lab(const std::string& lab, EnterMode mode) {
     GODWIT_CHECK_OK(start_keeper(lab));
     GODWIT_TRY(keeper, find_keeper(uid, lab));
   }
-  GODWIT_CHECK_OK(join(keeper));
+  if (auto joined = join(keeper); !joined) {
+    if (fresh) (void)kill_and_wait(keeper);
+    return joined;
+  }
   entered_keeper = std::move(keeper);
   return {};
 }
 
 Result<void> end_user_lab() {
   if (!entered_keeper.valid()) return {};
+  GODWIT_TRY(const auto left, list());
+  if (!left.empty()) return {};
   return kill_and_wait(entered_keeper);
+}
+
+Result<void> down_user_lab(const std::string& lab) {
+  GODWIT_CHECK_OK(validate_name("lab", lab));
+  if (geteuid() == 0) return down(lab);
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errno_error("making a pipe", errno));
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  const pid_t child = fork();
+  if (child < 0) return fail(errno_error("starting a process", errno));
+  if (child == 0) {
+    const char good = 1;
+    if (const auto gone = enter_and_end(lab); !gone) {
+      tell(write_end, gone.error());
+    } else {
+      (void)!write(write_end.get(), &good, 1);
+    }
+    _exit(0);
+  }
+  write_end.reset();
+  auto told = hear(read_end);
+  await(child);
+  return told;
+}
+
+Result<std::vector<std::string>> list_user_labs() {
+  if (geteuid() == 0) return list();
+  std::set<std::string> labs = kept_labs(geteuid());
+  labs.merge(running_labs(geteuid()));
+  std::vector<std::string> names;
+  for (const std::string& name : labs) {
+    if (validate_name("lab", name)) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace godwit::lab

@@ -53,7 +53,7 @@ class BootWatch {
     if (complaint_) {
       return fail(ErrorCode::kPeerGone,
                   fmt::format("the kernel of guest {} failed: {}", guest_, *complaint_),
-                  "stop the guest and start it anew");
+                  "build the lab anew: godwit lab down, godwit lab up");
     }
     if (refused_) {
       return fail(ErrorCode::kBadInput,
@@ -114,11 +114,14 @@ Result<void> await(BootWatch& boot, const std::string& guest, const UniqueFd& fi
     std::array<pollfd, 3> fds{pollfd{files.get(), POLLIN, 0}, pollfd{process.get(), POLLIN, 0},
                               pollfd{stopped.get(), POLLIN, 0}};
     poll(fds.data(), fds.size(), static_cast<int>(left_ms) + 1);
-    if (fds[2].revents != 0) return fail(ErrorCode::kRefused, "waiting was stopped");
+    if (fds[2].revents != 0) {
+      return fail(ErrorCode::kRefused, fmt::format("waiting for guest {} was stopped", guest),
+                  "nothing is wrong with it: run the command again to wait for it");
+    }
     if (fds[1].revents != 0) {
       return fail(ErrorCode::kPeerGone,
                   fmt::format("the QEMU of guest {} ended while it booted", guest),
-                  "stop the guest and start it anew");
+                  "build the lab anew: godwit lab down, godwit lab up");
     }
     drain(files);
   }
@@ -133,7 +136,7 @@ Result<void> wait_ready(const std::string& lab, const std::string& guest, Second
   const UniqueFd process = pin_process(static_cast<pid_t>(instance.pid));
   if (instance.pid == 0 || !process.valid()) {
     return fail(ErrorCode::kPeerGone, fmt::format("the QEMU of guest {} is gone", guest),
-                "stop the guest and start it anew");
+                "build the lab anew: godwit lab down, godwit lab up");
   }
   const UniqueFd stopped(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const std::stop_callback on_stop(stop, [&stopped] { (void)eventfd_write(stopped.get(), 1); });

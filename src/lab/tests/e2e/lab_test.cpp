@@ -1,5 +1,5 @@
-#include "godwit/base/clock.h"
 #include "godwit/lab/lab.h"
+#include "godwit/base/clock.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -45,6 +45,10 @@ TEST_F(LabNetwork, GuestBootsAnswersMovesHouseAndLeavesNothing) {
   ASSERT_TRUE(good(destination));
   EXPECT_TRUE(destination->incoming);
   EXPECT_EQ("tcp:10.78.0.12:4400", destination->stream);
+  auto another = prepare_destination(prefix_, "guest", "b");
+  ASSERT_FALSE(another) << "it may hold the guest, for all that a lab knows";
+  EXPECT_EQ(ErrorCode::kBusy, another.error().code);
+  EXPECT_EQ(0, kill(static_cast<pid_t>(destination->pid), 0)) << "it lives on";
   auto moved = retire(prefix_, "guest", "a");
   ASSERT_TRUE(good(moved));
   auto found = find_guest(prefix_, "guest");
@@ -59,6 +63,22 @@ TEST_F(LabNetwork, GuestBootsAnswersMovesHouseAndLeavesNothing) {
   ASSERT_TRUE(good(down(prefix_)));
   EXPECT_EQ(ErrorCode::kNotFound, status(prefix_).error().code);
   ASSERT_TRUE(good(down(prefix_))) << "a second time";
+}
+
+TEST_F(LabNetwork, DeadDestinationIsReplaced) {
+  LabSpec three = spec();
+  three.hosts = {"a", "b", "c"};
+  ASSERT_TRUE(good(up(three)));
+  ASSERT_TRUE(good(start_guest(prefix_, guest())));
+  for (const std::string host : {"b", "b", "c"}) {
+    auto destination = prepare_destination(prefix_, "guest", host);
+    ASSERT_TRUE(good(destination)) << host;
+    ASSERT_TRUE(good(kill_and_wait(pin_process(static_cast<pid_t>(destination->pid)))));
+  }
+  auto found = find_guest(prefix_, "guest");
+  ASSERT_TRUE(good(found));
+  ASSERT_EQ(2U, found->instances.size());
+  EXPECT_EQ("c", found->instances[1].host);
 }
 
 TEST_F(LabNetwork, TwoLabsAtOnceDoNotClash) {
@@ -108,6 +128,7 @@ TEST_F(LabNetwork, WaitingForAGuestCanBeStopped) {
   auto ready = wait_ready(prefix_, "guest", kBoot, stop.get_token());
   ASSERT_FALSE(ready);
   EXPECT_EQ(ErrorCode::kRefused, ready.error().code);
+  EXPECT_FALSE(ready.error().what_to_do.empty());
 }
 
 TEST_F(LabNetwork, UnknownNamesSayWhichExist) {

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 
@@ -41,6 +42,11 @@ bool open_tun_to_all(const std::string& node) {
 class UserLab : public LabTest {
  protected:
   void TearDown() override {
+    if (!IsSkipped()) {  // for a test that failed half-way
+      EXPECT_TRUE(as_nobody([this] {
+        return holds("down", down_user_lab(prefix_)) && holds("down", down_user_lab(prefix_ + "b"));
+      }));
+    }
     unlink(tun_.c_str());
     LabTest::TearDown();
   }
@@ -109,10 +115,54 @@ TEST_F(UserLab, GuestsWhoseKeeperWasKilledAreEnded) {
   ASSERT_GT(keeper, 0);
   ASSERT_TRUE(good(kill_and_wait(pin_process(keeper))));
   EXPECT_TRUE(as_nobody([this] {
+    const auto labs = list_user_labs();
+    return labs && std::count(labs->begin(), labs->end(), prefix_) == 1;
+  })) << "its guest still tells of it";
+  EXPECT_TRUE(as_nobody([this] {
     const auto joined = enter_user_lab(prefix_, EnterMode::kJoin);
     return !joined && joined.error().code == ErrorCode::kNotFound;
   }));
   EXPECT_EQ(std::set<pid_t>{}, processes_with(lab_folder(prefix_)));
+}
+
+TEST_F(UserLab, KeeperEndsWhenNothingWasBuiltAndStaysWhileALabIsLeft) {
+  const auto has_keeper = [this] {
+    return as_nobody(
+        [this] { return static_cast<bool>(enter_user_lab(prefix_, EnterMode::kJoin)); });
+  };
+  EXPECT_TRUE(as_nobody([this] {
+    return holds("enter", enter_user_lab(prefix_, EnterMode::kCreate)) &&
+           holds("end", end_user_lab());
+  }));
+  EXPECT_FALSE(has_keeper());
+  EXPECT_TRUE(as_nobody([this] {
+    return holds("enter", enter_user_lab(prefix_, EnterMode::kCreate)) && holds("up", up(spec())) &&
+           holds("end", end_user_lab());
+  }));
+  EXPECT_TRUE(has_keeper());
+  EXPECT_TRUE(as_nobody([this] { return holds("down", down_user_lab(prefix_)); }));
+  EXPECT_FALSE(has_keeper());
+  EXPECT_TRUE(as_nobody([this] { return holds("down", down_user_lab(prefix_)); })) << "once more";
+}
+
+TEST_F(UserLab, AllLabsOfAUserAreListedAndEndedByOneProgram) {
+  for (const std::string& lab : {prefix_, prefix_ + "b"}) {
+    EXPECT_TRUE(as_nobody([this, lab] {
+      LabSpec named = spec();
+      named.name = lab;
+      return holds("enter", enter_user_lab(lab, EnterMode::kCreate)) && holds("up", up(named));
+    }));
+  }
+  EXPECT_TRUE(as_nobody([this] {
+    const auto before = list_user_labs();
+    if (!holds("list", before)) return false;
+    for (const std::string& lab : {prefix_, prefix_ + "b"}) {
+      if (std::count(before->begin(), before->end(), lab) != 1) return false;
+      if (!holds("down", down_user_lab(lab))) return false;
+    }
+    const auto after = list_user_labs();
+    return holds("list", after) && std::count(after->begin(), after->end(), prefix_) == 0;
+  }));
 }
 
 TEST(UserLabNames, AreCheckedFirst) {

@@ -76,8 +76,10 @@ Result<GuestStatus> start_guest(const std::string& lab, const GuestSpec& spec);
 Result<void> wait_ready(const std::string& lab, const std::string& guest, Seconds patience,
                         std::stop_token stop = {});
 
-/// The same QEMU on another host, waiting with `-incoming defer`. A dead or unused incoming
-/// instance on that host is replaced. kBadInput when the guest is there already.
+/// The same QEMU on another host, waiting with `-incoming defer`. A dead destination of earlier is
+/// cleared away. kBusy while one lives, on whichever host: it may hold the guest, and only who
+/// speaks QMP with both sides can tell; when it surely doesn't, `retire` it first. kBadInput when
+/// the guest is on `host` already.
 Result<Instance> prepare_destination(const std::string& lab, const std::string& guest,
                                      const std::string& host);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "godwit/base/error.h"
 
@@ -18,8 +19,17 @@ enum class EnterMode {
 /// to change where the system forbids user namespaces.
 Result<void> enter_user_lab(const std::string& lab, EnterMode mode);
 
-/// Call after `down` succeeded, in a process that entered: ends the keeper, and with it the
-/// namespaces. Does nothing for root.
+/// For a process that entered, after `down` or when there was nothing to build: ends the keeper,
+/// and with it the namespaces. Does nothing while anything of the lab is left, and for root.
 Result<void> end_user_lab();
+
+/// `down` and `end_user_lab` for a process that has not entered: an ordinary user's lab is entered
+/// by a child process, so that several can follow each other and threads don't matter. Right also
+/// without a lab.
+Result<void> down_user_lab(const std::string& lab);
+
+/// All labs of whoever asks, sorted; call it without having entered one. For root it is `list`; for
+/// an ordinary user those that have a keeper, or guests whose keeper was killed.
+Result<std::vector<std::string>> list_user_labs();
 
 }  // namespace godwit::lab
