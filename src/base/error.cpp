@@ -31,6 +31,8 @@ std::string_view to_string(ErrorCode code) {
       return "protocol";
     case ErrorCode::kRefused:
       return "refused";
+    case ErrorCode::kInterrupted:
+      return "interrupted";
     case ErrorCode::kImpossible:
       return "impossible";
     case ErrorCode::kCorrupt:

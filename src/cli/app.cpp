@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <csignal>
+#include <exception>
 #include <string_view>
 
 #include "command.h"
@@ -54,7 +56,12 @@ int run_chosen(Chosen& chosen, bool json, bool verbose) {
   const StopOnSignal signals;
   RealClock clock;
   Context context{out, clock, signals.token()};
-  return chosen.action(context);
+  try {
+    return chosen.action(context);
+  } catch (const std::exception& unforeseen) {
+    return out.error({ErrorCode::kInternal, unforeseen.what(),
+                      "this is a fault of godwit's: please report it, with the command"});
+  }
 }
 
 }  // namespace
@@ -66,6 +73,8 @@ void add_examples(CLI::App& command, std::initializer_list<const char*> examples
 }
 
 int run(int argc, char** argv) {
+  // A reader of our output that goes away must not end us in the middle of a migration.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Godwit: predicts, runs and checks live migrations of QEMU/KVM virtual machines.",
                "godwit");
   Chosen chosen;

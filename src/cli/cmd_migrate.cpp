@@ -38,17 +38,6 @@ Result<Wishes> wishes_of(const MigrateOptions& options) {
   return wishes;
 }
 
-/// Prints how it ended; what was predicted is shown even where nothing was run.
-int print_journey(const Result<OutcomeRecord>& done, const Journey& journey, Context& context) {
-  if (!done) {
-    Json partial = Json::object();
-    if (journey.record().predicted) partial["predicted"] = to_json(*journey.record().predicted);
-    return context.out.error(done.error(), partial);
-  }
-  context.out.result(journey_json(*done));
-  return exit_status(done->outcome);
-}
-
 int migrate_in_lab(const MigrateOptions& options, const Wishes& wishes, const std::string& guest,
                    const std::string& host, Context& context) {
   const auto before = lab::find_guest(options.lab, guest);
@@ -69,7 +58,7 @@ int migrate_in_lab(const MigrateOptions& options, const Wishes& wishes, const st
     Journey journey(std::move(*parties), std::move(asked), context);
     done = journey.go();
     if (done) runs_on = done->outcome.vm_runs_on;
-    status = print_journey(done, journey, context);
+    status = print_journey(done, journey.record(), context);
   }
   // The journey has let go of both monitors: the QEMU without the guest can end.
   if (const auto retired = retire_loser(options.lab, guest, runs_on, source_host, host); !retired) {
@@ -101,7 +90,7 @@ int migrate(const MigrateOptions& options, Context& context) {
   if (!parties) return context.out.error(parties.error());
   Journey journey(std::move(*parties), *wishes, context);
   const auto done = journey.go();
-  return print_journey(done, journey, context);
+  return print_journey(done, journey.record(), context);
 }
 
 }  // namespace

@@ -45,7 +45,8 @@ Result<GuestProfile> run_profile(const ProfileOptions& options, Context& context
   GODWIT_TRY(const Seconds duration, options.observe.value());
   GODWIT_TRY(GuestProfile profile, observe_address(options.vm, options.lab, duration, context));
   if (!options.file.empty()) {
-    GODWIT_CHECK_OK(write_file(options.file, to_json(profile).dump(2)));
+    GODWIT_CHECK_OK(write_file(
+        options.file, to_json(profile).dump(2, ' ', false, Json::error_handler_t::replace)));
   }
   return profile;
 }
@@ -115,8 +116,13 @@ Result<advise::Advised> run_predict(const PredictOptions& options, Context& cont
 int print_prediction(const Result<advise::Advised>& advised, Context& context) {
   if (!advised) return context.out.error(advised.error());
   context.out.say(prediction_text(advised->prediction));
-  const Json object = to_json(advised->prediction);
-  if (advised->refusal) return context.out.error(*advised->refusal, object);
+  Json object = to_json(advised->prediction);
+  if (advised->refusal) {
+    // It was asked what would be, and that is answered; only a migration can be refused.
+    context.out.say(fmt::format("  no advice: {}; {}", advised->refusal->message,
+                                advised->refusal->what_to_do));
+    object["refusal"] = to_json(*advised->refusal).at("error");
+  }
   context.out.result(object);
   return kDone;
 }

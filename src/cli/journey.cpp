@@ -30,6 +30,7 @@ constexpr std::int64_t kHistoryForLink = 50;
 std::string progress_note(const control::Progress& p) {
   std::string note = fmt::format("{}, {} sent", to_string(p.phase), human(p.transferred));
   if (p.rate) note += fmt::format(" at {}", human(*p.rate));
+  if (p.point_of_no_return) note += ", past the point of no return";
   return note;
 }
 
@@ -80,6 +81,7 @@ Result<OutcomeRecord> Journey::go() {
   GODWIT_CHECK_OK(look_before());
   GODWIT_CHECK_OK(predict());
   GODWIT_TRY(const MigrationPlan plan, choose());
+  GODWIT_CHECK_OK(check_both_sides(plan));  // once more: seconds have passed
   GODWIT_CHECK_OK(migrate(plan));
   keep();
   return record_;
@@ -94,11 +96,14 @@ Result<void> Journey::look_before() {
   MigrationPlan asked;
   if (wishes_.technique != "auto") {
     GODWIT_TRY(asked.technique, parse_technique(wishes_.technique));
+    if (uses_postcopy(asked.technique) && wishes_.intent.no_postcopy) {
+      return fail(
+          ErrorCode::kBadInput,
+          fmt::format("--technique {} and --no-postcopy contradict each other", wishes_.technique),
+          "leave one of them out");
+    }
   }
-  GODWIT_TRY(control::PreflightFacts facts,
-             control::gather_facts(*parties_.source.hypervisor, *parties_.destination.hypervisor));
-  facts.memory_free_at_destination = memory_for(facts.destination.pid);
-  GODWIT_CHECK_OK(control::preflight(facts, asked));
+  GODWIT_CHECK_OK(check_both_sides(asked));
   if (wishes_.link) {
     record_.link = wishes_.link;
     return {};
@@ -111,6 +116,18 @@ Result<void> Journey::look_before() {
   return {};
 }
 
+Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
+  GODWIT_TRY(control::PreflightFacts facts,
+             control::gather_facts(*parties_.source.hypervisor, *parties_.destination.hypervisor));
+  facts.memory_free_at_destination = memory_for(facts.destination.pid);
+  GODWIT_CHECK_OK(control::preflight(facts, plan));
+  const bool both_can_postcopy = facts.source.can.contains(Capability::kPostcopyRam) &&
+                                 facts.destination.can.contains(Capability::kPostcopyRam);
+  question_.intent = wishes_.intent;
+  question_.intent.no_postcopy = wishes_.intent.no_postcopy || !both_can_postcopy;
+  return {};
+}
+
 Result<void> Journey::predict() {
   context_.out.say(
       fmt::format("observing {} for {}", parties_.source_name, human(wishes_.observe)));
@@ -119,7 +136,6 @@ Result<void> Journey::predict() {
   context_.out.say(profile_text(*record_.profile));
   question_.profile = *record_.profile;
   question_.link = *record_.link;
-  question_.intent = wishes_.intent;
   GODWIT_TRY(advised_, advise::predict_all(question_));
   record_.predicted = advised_.prediction;
   context_.out.say(fmt::format("\npredicted over {}", human(record_.link->rate)));
@@ -188,14 +204,17 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
   options.on_progress = [&bar](const control::Progress& p) {
     bar.draw(share_done(p), p.eta, fmt::format("round {}", p.round), progress_note(p));
   };
-  context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels, the VM stays)",
-                               to_string(plan.technique), parties_.destination_name));
+  context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels{}, the VM stays)",
+                               to_string(plan.technique), parties_.destination_name,
+                               uses_postcopy(plan.technique) ? " until post-copy begins" : ""));
   GODWIT_TRY(record_.outcome,
              control::run_migration(context_.clock, parties, plan, options, context_.stop));
   bar.clear();
   context_.out.say(outcome_text(record_.outcome));
   const std::string comparison = comparison_text(*record_.predicted, record_.outcome);
-  if (!comparison.empty()) context_.out.say("\npredicted against actual\n" + comparison);
+  if (!comparison.empty() && record_.outcome.status == OutcomeStatus::kCompleted) {
+    context_.out.say("\npredicted against actual\n" + comparison);
+  }
   return {};
 }
 
@@ -215,6 +234,18 @@ Json journey_json(const OutcomeRecord& record) {
   if (record.link) object["link_bytes_per_s"] = record.link->rate.value();
   object["id"] = record.id;
   return object;
+}
+
+int print_journey(const Result<OutcomeRecord>& done, const OutcomeRecord& so_far,
+                  Context& context) {
+  if (done) {
+    context.out.result(journey_json(*done));
+    return exit_status(done->outcome);
+  }
+  // An Error means that nothing was started: the VM is where it was.
+  Json partial{{"vm_runs_on", to_string(VmRunsOn::kSource)}};
+  if (so_far.predicted) partial["predicted"] = to_json(*so_far.predicted);
+  return context.out.error(done.error(), partial);
 }
 
 int exit_status(const MigrationOutcome& outcome) {

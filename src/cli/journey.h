@@ -57,6 +57,7 @@ class Journey {
 
  private:
   Result<void> look_before();
+  Result<void> check_both_sides(const MigrationPlan& plan);
   Result<void> predict();
   Result<MigrationPlan> choose();
   Result<std::optional<TechniquePrediction>> expect(Technique technique) const;
@@ -75,6 +76,9 @@ class Journey {
 
 /// `{"outcome", "predicted", "profile", "id"}` as the contract has it.
 [[nodiscard]] Json journey_json(const OutcomeRecord& record);
+/// Prints how it ended and gives the exit status; what was predicted is shown even where nothing
+/// was run.
+int print_journey(const Result<OutcomeRecord>& done, const OutcomeRecord& so_far, Context& context);
 /// 0 when it completed and the guest is well.
 [[nodiscard]] int exit_status(const MigrationOutcome& outcome);
 

@@ -82,8 +82,8 @@ std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>
     const std::size_t at = record.destination.rfind('@');
     if (at == std::string::npos ||
         host_of(std::string_view(record.destination).substr(at + 1)) != host ||
-        o.status != OutcomeStatus::kCompleted || !o.total_time || !o.transferred.qemu ||
-        o.total_time->count() <= 0) {
+        o.status != OutcomeStatus::kCompleted || o.parameters.max_bandwidth || !o.total_time ||
+        !o.transferred.qemu || o.total_time->count() <= 0) {
       continue;
     }
     const BytesPerSecond seen = *o.transferred.qemu / *o.total_time;

@@ -16,7 +16,8 @@ struct LinkEstimate {
   std::string origin;
 };
 
-/// The fastest that earlier migrations to the same address were seen to carry. Pure.
+/// The fastest that earlier migrations to the same address were seen to carry, of those that nobody
+/// held to a rate. Pure.
 [[nodiscard]] std::optional<BytesPerSecond> rate_from_history(
     const std::vector<OutcomeRecord>& records, std::string_view destination_stream);
 

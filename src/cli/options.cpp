@@ -83,7 +83,8 @@ Result<Intent> IntentOptions::value() const {
 void LinkOption::add_to(CLI::App& command) {
   command
       .add_option("--link", rate,
-                  "rate that the stream may use (default: the pair's history, else the interface)")
+                  "rate that the stream may use; where it may be left out: a lab's own, else what "
+                  "earlier migrations to that host reached, else the interface's")
       ->type_name("RATE");
 }
 

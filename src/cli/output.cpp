@@ -6,6 +6,16 @@
 #include <nlohmann/json.hpp>
 
 namespace godwit::cli {
+namespace {
+
+/// A terminal or pipe that went away loses the line, and nothing else.
+void write_line(std::FILE* stream, std::string_view line) {
+  std::fwrite(line.data(), 1, line.size(), stream);
+  std::fputc('\n', stream);
+  std::fflush(stream);
+}
+
+}  // namespace
 
 int exit_status(ErrorCode code) {
   switch (code) {
@@ -21,6 +31,7 @@ int exit_status(ErrorCode code) {
     case ErrorCode::kPermission:
     case ErrorCode::kEnvironment:
       return kBadEnvironment;
+    case ErrorCode::kInterrupted:
     case ErrorCode::kTimeout:
     case ErrorCode::kPeerGone:
     case ErrorCode::kInternal:
@@ -35,14 +46,12 @@ bool Output::live() const {
 
 void Output::say(std::string_view line) {
   if (json_) return;
-  fmt::print("{}\n", line);
-  std::fflush(stdout);
+  write_line(stdout, line);
 }
 
 void Output::result(const Json& object) {
   if (!json_) return;
-  fmt::print("{}\n", object.dump(2, ' ', false, Json::error_handler_t::replace));
-  std::fflush(stdout);
+  write_line(stdout, object.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
 int Output::error(const Error& error, const Json& partial) {
@@ -51,8 +60,8 @@ int Output::error(const Error& error, const Json& partial) {
     if (partial.is_object()) object.update(partial);
     result(object);
   } else {
-    fmt::print(stderr, "godwit: {}{}{}\n", error.message, error.what_to_do.empty() ? "" : "; ",
-               error.what_to_do);
+    write_line(stderr, fmt::format("godwit: {}{}{}", error.message,
+                                   error.what_to_do.empty() ? "" : "; ", error.what_to_do));
   }
   return exit_status(error.code);
 }

@@ -40,13 +40,13 @@ void ProgressBar::draw(double done, std::optional<Seconds> left, std::string_vie
   if (drawn_ && now - last_ < kRedraw) return;
   last_ = now;
   drawn_ = true;
-  fmt::print(stream_, "\r\x1b[K{}", bar_line(done, left, label, note));
+  std::fputs(("\r\x1b[K" + bar_line(done, left, label, note)).c_str(), stream_);
   std::fflush(stream_);
 }
 
 void ProgressBar::clear() {
   if (!drawn_) return;
-  fmt::print(stream_, "\r\x1b[K");
+  std::fputs("\r\x1b[K", stream_);
   std::fflush(stream_);
   drawn_ = false;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
-#include <stop_token>
 
 #include "godwit/base/clock.h"
 #include "godwit/domain/outcome.h"
@@ -29,8 +29,13 @@ class GuestExam {
     std::int64_t work = 0;
   };
   [[nodiscard]] std::optional<Sample> sample(Side side);
-  [[nodiscard]] bool wait_for_work(Side side, GuestVitals& vitals);
-  [[nodiscard]] std::optional<Ratio> slowdown(const GuestVitals& vitals) const;
+  struct Watched {
+    GuestVitals last;
+    bool works = false;
+    std::optional<Ratio> slowdown;  ///< up to its first report on that side
+  };
+  [[nodiscard]] Watched watch(Side side);
+  [[nodiscard]] std::optional<Ratio> slowdown(std::int64_t work) const;
 
   Clock& clock_;
   GuestCheck* check_;

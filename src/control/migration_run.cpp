@@ -25,6 +25,9 @@ constexpr Seconds kStallPatience{30};
 constexpr Seconds kResumePatience{15};
 /// The probe's late answers are worth waiting for: they tell delayed from lost.
 constexpr Seconds kProbeLinger{0.3};
+/// A QEMU whose monitor says nothing for this long is stopped or stuck; nobody can steer it then.
+constexpr Seconds kMonitorPatience{60};
+constexpr Seconds kLongestStandstill{3600};
 constexpr Seconds kProbePatience{5};
 
 enum class Abort { kNone, kUser, kDeadline, kStall };
@@ -56,14 +59,20 @@ class MigrationRun {
   void take_source_event(TimePoint deadline);
   void drain_destination();
   void poll();
+  [[nodiscard]] bool postcopy_is_due() const;
   void enter_postcopy_when_due();
+  [[nodiscard]] bool past_return() const;
   void abort_when_due();
   void abort(Abort why);
   void report();
   [[nodiscard]] std::optional<Seconds> eta() const;
   [[nodiscard]] bool ended() const;
+  [[nodiscard]] bool monitor_is_silent() const;
 
+  void drain_source();
   void await_resume();
+  void await_source_decision();
+  [[nodiscard]] bool take_guest_back();
   void settle_completed();
   void settle_aborted();
   void settle_without_source();
@@ -85,9 +94,11 @@ class MigrationRun {
   MigrationStatus status_;  ///< newest of the source
   TimePoint started_{};
   TimePoint last_progress_{};
+  TimePoint last_answer_{};
   TimePoint abort_time_{};
   Abort abort_ = Abort::kNone;
   bool postcopy_ordered_ = false;
+  bool postcopy_refused_ = false;
   bool source_gone_ = false;
   bool destination_gone_ = false;
   std::int64_t passes_ = 0;
@@ -107,8 +118,8 @@ Result<MigrationOutcome> MigrationRun::run() {
   measure();
   source_settings_.give_back();
   destination_settings_.give_back();
-  const bool known_place = outcome_.vm_runs_on == VmRunsOn::kSource ||
-                           outcome_.vm_runs_on == VmRunsOn::kDestination;
+  const bool known_place =
+      outcome_.vm_runs_on == VmRunsOn::kSource || outcome_.vm_runs_on == VmRunsOn::kDestination;
   // What is not done stays in the journal: somebody has to look at it.
   note(known_place ? "done" : fmt::format("left {}", to_string(outcome_.vm_runs_on)));
   return outcome_;
@@ -128,7 +139,7 @@ Result<void> MigrationRun::prepare() {
   if (parties_.probe != nullptr) GODWIT_CHECK_OK(parties_.probe->start(kProbePatience));
   exam_.before();
   if (stop_.stop_requested()) {
-    return fail(ErrorCode::kRefused, "interrupted before the migration began",
+    return fail(ErrorCode::kInterrupted, "interrupted before the migration began",
                 "the VM was not touched; run the command again");
   }
   GODWIT_CHECK_OK(parties_.destination.listen(parties_.stream));
@@ -143,10 +154,18 @@ Result<void> MigrationRun::launch() {
   outcome_.requested = options_.requested;
   outcome_.parameters = plan_.parameters;
   outcome_.started_wall_us = clock_.wall_us();
-  started_ = last_progress_ = clock_.now();
+  started_ = last_progress_ = last_answer_ = clock_.now();
   rounds_.begin(outcome_.started_wall_us);
   note("migrating");
-  return parties_.source.migrate(parties_.stream);
+  const auto accepted = parties_.source.migrate(parties_.stream);
+  if (accepted) return {};
+  const ErrorCode why = accepted.error().code;
+  const bool certainly_not_started =
+      why == ErrorCode::kRefused || why == ErrorCode::kUnsupported || why == ErrorCode::kBadInput;
+  if (certainly_not_started) return fail(accepted.error());
+  // No answer is no refusal: a stuck QEMU may still carry the command out, so it is watched.
+  log::warning("migrate: {}", accepted.error().message);
+  return {};
 }
 
 void MigrationRun::watch() {
@@ -163,13 +182,24 @@ void MigrationRun::watch() {
 bool MigrationRun::ended() const {
   if (source_gone_ || is_final(status_.phase)) return true;
   if (status_.phase == MigrationPhase::kPostcopyPaused) return true;
+  if (monitor_is_silent()) return true;
   return abort_ != Abort::kNone && clock_.now() - abort_time_ > kCancelPatience;
+}
+
+/// QEMU's monitor does not answer while QEMU sends the last part; in stop-and-copy that is all of
+/// it.
+bool MigrationRun::monitor_is_silent() const {
+  const Seconds last_part = plan_.technique == Technique::kStopAndCopy
+                                ? plan_.max_time.value_or(kLongestStandstill)
+                                : Seconds(0);
+  return clock_.now() - last_answer_ > kMonitorPatience + last_part;
 }
 
 void MigrationRun::take_source_event(TimePoint deadline) {
   const auto event = parties_.source.next_event(deadline);
   if (!event) {
     source_gone_ = event.error().code == ErrorCode::kPeerGone;
+    if (!source_gone_) (void)clock_.wait_until(deadline, {});  // a broken monitor returns at once
     return;
   }
   if (!*event) return;
@@ -214,38 +244,56 @@ void MigrationRun::poll() {
     source_gone_ = status.error().code == ErrorCode::kPeerGone;
     return;
   }
+  last_answer_ = clock_.now();
   if (status->transferred != status_.transferred || status->phase != status_.phase) {
     last_progress_ = clock_.now();
   }
   status_ = std::move(*status);
 }
 
-void MigrationRun::enter_postcopy_when_due() {
-  if (postcopy_ordered_ || !uses_postcopy(plan_.technique) || abort_ != Abort::kNone) return;
-  if (status_.phase != MigrationPhase::kActive) return;
+bool MigrationRun::postcopy_is_due() const {
+  if (status_.phase != MigrationPhase::kActive) return false;
   const double share = plan_.technique == Technique::kPostcopy
                            ? 0
                            : plan_.parameters.precopy_share.value_or(Ratio(1)).value();
   const bool first_pass_over = passes_ >= 2;
-  if (share > 0 && !first_pass_over) {
-    // Within the first pass, what is not "remaining" has been dealt with, zero pages included.
-    if (share >= 1 || !status_.total || !status_.remaining) return;
-    const double dealt_with = 1 - *status_.remaining / *status_.total;
-    if (dealt_with < share) return;
-  }
-  if (const auto ordered = parties_.source.start_postcopy(); !ordered) {
-    log::warning("post-copy could not be started, pre-copy goes on: {}", ordered.error().message);
+  if (share <= 0 || first_pass_over) return true;
+  // Within the first pass, what is not "remaining" has been dealt with, zero pages included.
+  if (share >= 1 || !status_.total || !status_.remaining) return false;
+  return 1 - *status_.remaining / *status_.total >= share;
+}
+
+void MigrationRun::enter_postcopy_when_due() {
+  if (!uses_postcopy(plan_.technique) || postcopy_ordered_ || postcopy_refused_) return;
+  if (abort_ != Abort::kNone || !postcopy_is_due()) return;
+  const auto ordered = parties_.source.start_postcopy();
+  postcopy_refused_ = !ordered && (ordered.error().code == ErrorCode::kRefused ||
+                                   ordered.error().code == ErrorCode::kUnsupported);
+  if (postcopy_refused_) {
+    log::warning("post-copy was refused, pre-copy goes on: {}", ordered.error().message);
     return;
   }
+  // Without an answer it may have begun all the same, and cancelling could then lose the guest.
   postcopy_ordered_ = true;
   note("postcopy");
 }
 
+/// From here on cancelling could leave two guests or none: the source has stopped for the last
+/// part, or the destination runs on pages that it has not got yet.
+bool MigrationRun::past_return() const {
+  return postcopy_ordered_ || stop_us_.has_value() || status_.phase == MigrationPhase::kDevice ||
+         status_.phase == MigrationPhase::kPostcopyActive ||
+         status_.phase == MigrationPhase::kPostcopyPaused;
+}
+
 void MigrationRun::abort_when_due() {
-  if (abort_ != Abort::kNone || postcopy_ordered_ || is_final(status_.phase)) return;
+  if (abort_ != Abort::kNone || is_final(status_.phase) || postcopy_ordered_) return;
+  // A switchover that hangs is no switchover: the stall test holds for it too.
+  const bool stalled = clock_.now() - last_progress_ > kStallPatience;
+  if (past_return() && !stalled) return;
   if (stop_.stop_requested()) return abort(Abort::kUser);
   if (plan_.max_time && clock_.now() - started_ > *plan_.max_time) return abort(Abort::kDeadline);
-  if (clock_.now() - last_progress_ > kStallPatience) return abort(Abort::kStall);
+  if (stalled) return abort(Abort::kStall);
 }
 
 void MigrationRun::abort(Abort why) {
@@ -278,7 +326,7 @@ void MigrationRun::report() {
   progress.remaining = status_.remaining;
   progress.rate = status_.throughput;
   progress.eta = eta();
-  progress.point_of_no_return = postcopy_ordered_;
+  progress.point_of_no_return = past_return();
   options_.on_progress(progress);
 }
 
@@ -292,20 +340,58 @@ std::optional<RunState> MigrationRun::state_of(Hypervisor& side, bool& gone) {
   return std::nullopt;
 }
 
+/// Takes what has arrived: STOP and the last pass often come together with the end.
+void MigrationRun::drain_source() {
+  for (bool more = !source_gone_; more;) {
+    const auto event = parties_.source.next_event(clock_.now());
+    more = event && *event;
+    if (!more) continue;
+    if ((*event)->kind == HypervisorEvent::Kind::kStop) stop_us_ = (*event)->wall_us;
+    if ((*event)->kind == HypervisorEvent::Kind::kResume) stop_us_.reset();
+  }
+}
+
 void MigrationRun::await_resume() {
   const TimePoint give_up = clock_.now() + kResumePatience;
   while (!resume_us_ && !destination_gone_ && clock_.now() < give_up) {
-    const auto event = parties_.destination.next_event(give_up);
+    const auto event = parties_.destination.next_event(std::min(give_up, clock_.now() + kTick));
     if (!event) {
       destination_gone_ = event.error().code == ErrorCode::kPeerGone;
+      if (!destination_gone_) (void)clock_.wait_until(clock_.now() + kTick, {});
     } else if (*event && (*event)->kind == HypervisorEvent::Kind::kResume) {
       resume_us_ = (*event)->wall_us;
+    } else if (!*event && state_of(parties_.destination, destination_gone_) == RunState::kPaused) {
+      return;  // it has the guest and was told (-S) not to run it
     }
   }
 }
 
+/// QEMU says "failed" a moment before it lets the guest run on.
+void MigrationRun::await_source_decision() {
+  const TimePoint give_up = clock_.now() + kResumePatience;
+  while (clock_.now() < give_up &&
+         state_of(parties_.source, source_gone_) == RunState::kFinishMigrate) {
+    (void)clock_.wait_until(clock_.now() + kTick, {});
+  }
+}
+
+/// Lets the source run its guest on; first makes sure that no copy of it can start elsewhere.
+bool MigrationRun::take_guest_back() {
+  if (!destination_gone_) {
+    (void)parties_.destination.quit();
+    const TimePoint give_up = clock_.now() + kResumePatience;
+    while (!destination_gone_ && clock_.now() < give_up) {
+      (void)state_of(parties_.destination, destination_gone_);
+      if (!destination_gone_) (void)clock_.wait_until(clock_.now() + kTick, {});
+    }
+  }
+  return destination_gone_ && parties_.source.resume() &&
+         state_of(parties_.source, source_gone_) == RunState::kRunning;
+}
+
 void MigrationRun::settle() {
-  if (source_gone_) {
+  drain_source();
+  if (source_gone_ || monitor_is_silent()) {
     settle_without_source();
   } else if (status_.phase == MigrationPhase::kCompleted) {
     settle_completed();
@@ -315,21 +401,29 @@ void MigrationRun::settle() {
 }
 
 void MigrationRun::settle_completed() {
-  // Events that came with the end: STOP on the source, the last pass.
-  take_source_event(clock_.now());
+  if (uses_postcopy(plan_.technique) && !postcopy_ordered_)
+    outcome_.technique = Technique::kPrecopy;
   await_resume();
-  const auto state = state_of(parties_.destination, destination_gone_);
+  auto state = state_of(parties_.destination, destination_gone_);
+  if (state == RunState::kPaused || state == RunState::kPrelaunch) {
+    // Started with -S. The source ran its guest and has given it away for good: let it run there.
+    if (parties_.destination.resume()) await_resume();
+    state = state_of(parties_.destination, destination_gone_);
+  }
   outcome_.status = OutcomeStatus::kCompleted;
   outcome_.vm_runs_on = VmRunsOn::kDestination;
   if (state == RunState::kRunning) return;
   outcome_.status = OutcomeStatus::kFailed;
-  if (destination_gone_) {
-    outcome_.vm_runs_on = VmRunsOn::kUnknown;
-    outcome_.reason = "the destination's QEMU ended after it had taken the guest over";
-  } else {
+  if (!destination_gone_) {
     outcome_.vm_runs_on = VmRunsOn::kBothPaused;
     outcome_.reason = fmt::format("the destination has the guest but does not run it (state {})",
                                   state ? to_string(*state) : "unknown");
+  } else if (!resume_us_ && !postcopy_ordered_ && take_guest_back()) {
+    outcome_.vm_runs_on = VmRunsOn::kSource;
+    outcome_.reason = "the destination's QEMU ended before it ran the guest";
+  } else {
+    outcome_.vm_runs_on = VmRunsOn::kUnknown;
+    outcome_.reason = "the destination's QEMU ended after it had taken the guest over";
   }
 }
 
@@ -359,6 +453,9 @@ bool stopped_by_migration(std::optional<RunState> state) {
 /// destination runs it. The source is let run on only where no second copy can run.
 void MigrationRun::settle_aborted() {
   drain_destination();
+  // All of the guest may be on its way although the stream was cut: it could still start there.
+  if (stop_us_ && !postcopy_ordered_) await_resume();
+  await_source_decision();
   outcome_.reason = failure_reason();
   outcome_.status = abort_ == Abort::kUser       ? OutcomeStatus::kCancelled
                     : abort_ == Abort::kDeadline ? OutcomeStatus::kDidNotConverge
@@ -367,19 +464,18 @@ void MigrationRun::settle_aborted() {
   const auto here = state_of(parties_.source, source_gone_);
   if (here == RunState::kRunning) {
     outcome_.vm_runs_on = VmRunsOn::kSource;
-  } else if (there == RunState::kRunning) {
-    outcome_.vm_runs_on =
-        postcopy_ordered_ && status_.phase == MigrationPhase::kPostcopyPaused
-            ? VmRunsOn::kBothPaused  // runs until it needs a page that is not there
-            : VmRunsOn::kDestination;
-  } else if (postcopy_ordered_ && resume_us_) {
+    if (there == RunState::kRunning) {
+      (void)parties_.destination.pause();
+      outcome_.reason += "; the destination had begun to run a copy and was paused: end it";
+    }
+  } else if (postcopy_ordered_ && (resume_us_ || there == RunState::kRunning)) {
     outcome_.vm_runs_on = destination_gone_ ? VmRunsOn::kUnknown : VmRunsOn::kBothPaused;
     if (destination_gone_)
       outcome_.reason += " while it held a part of the guest: the guest is lost";
-  } else if (stopped_by_migration(here) && (destination_gone_ || there == RunState::kInmigrate)) {
-    const bool runs = parties_.source.resume().has_value() &&
-                      state_of(parties_.source, source_gone_) == RunState::kRunning;
-    outcome_.vm_runs_on = runs ? VmRunsOn::kSource : VmRunsOn::kBothPaused;
+  } else if (there == RunState::kRunning) {
+    outcome_.vm_runs_on = VmRunsOn::kDestination;
+  } else if (stopped_by_migration(here) && !resume_us_) {
+    outcome_.vm_runs_on = take_guest_back() ? VmRunsOn::kSource : VmRunsOn::kBothPaused;
   } else {
     outcome_.vm_runs_on = here ? VmRunsOn::kBothPaused : VmRunsOn::kUnknown;
   }
@@ -388,13 +484,18 @@ void MigrationRun::settle_aborted() {
 void MigrationRun::settle_without_source() {
   outcome_.status = OutcomeStatus::kFailed;
   await_resume();
+  const std::string_view source =
+      source_gone_ ? "the source's QEMU ended" : "the source's monitor fell silent";
   const auto there = state_of(parties_.destination, destination_gone_);
-  const bool whole = there == RunState::kRunning && !postcopy_ordered_;
+  bool whole = there == RunState::kRunning && !postcopy_ordered_;
+  if (there == RunState::kRunning && postcopy_ordered_) {
+    const auto received = parties_.destination.migration_status();
+    whole = received && received->phase == MigrationPhase::kCompleted;
+  }
   outcome_.vm_runs_on = whole ? VmRunsOn::kDestination : VmRunsOn::kUnknown;
-  outcome_.reason = whole ? "the source's QEMU ended after it had given the guest away"
-                          : "the source's QEMU ended during the migration and took the guest's "
-                            "memory with it";
-  if (destination_gone_) outcome_.reason = "both QEMUs ended during the migration";
+  outcome_.reason = destination_gone_ ? fmt::format("{}, and so did the destination's", source)
+                    : whole           ? fmt::format("{} after it had given the guest away", source)
+                                      : fmt::format("{} during the migration", source);
 }
 
 // --- what it cost ---

@@ -43,6 +43,8 @@ Settings settings_for(const MigrationPlan& plan) {
     if (!settings.on.contains(other)) settings.off.insert(other);
   }
   settings.on.insert(Capability::kEvents);
+  // Else QEMU calls a migration completed once its bytes are in a socket, whatever becomes of them.
+  settings.on.insert(Capability::kReturnPath);
 
   settings.parameters = plan.parameters;
   if (plan.technique == Technique::kMultifd) settings.parameters.multifd_compression = "none";

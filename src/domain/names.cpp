@@ -64,8 +64,9 @@ constexpr detail::Names<MigrationPhase, 11> kPhases{
      {MigrationPhase::kCancelled, "cancelled"},
      {MigrationPhase::kFailed, "failed"}}};
 
-constexpr detail::Names<Capability, 8> kCapabilities{
+constexpr detail::Names<Capability, 9> kCapabilities{
     {{Capability::kEvents, "events"},
+     {Capability::kReturnPath, "return-path"},
      {Capability::kAutoConverge, "auto-converge"},
      {Capability::kXbzrle, "xbzrle"},
      {Capability::kCompress, "compress"},

@@ -112,7 +112,7 @@ Result<void> Observation::run(const std::stop_token& stop,
   for (const LookPlan::Visit& due : plan_.visits()) {
     if (due.chunk >= kept_) continue;
     if (!clock_.wait_until(std::max(start_ + due.at, next_allowed), stop)) {
-      return fail(ErrorCode::kRefused, "interrupted while the guest was being observed",
+      return fail(ErrorCode::kInterrupted, "interrupted while the guest was being observed",
                   "the VM was not touched; run the command again");
     }
     // As planned, no more visits than there are looks can fall together; a late observer may save

@@ -27,8 +27,17 @@ void FakePair::at(Fake& side, double seconds, HypervisorEvent event, std::functi
 void FakePair::switch_over(double when, MigrationPhase then) {
   using Kind = HypervisorEvent::Kind;
   at(source, when, event(Kind::kStop, "STOP"), [this] { source.state = RunState::kFinishMigrate; });
-  at(destination, when + 0.1, event(Kind::kResume, "RESUME"), [this] {
-    if (source.state == RunState::kFinishMigrate || source.state == RunState::kPostmigrate) {
+  if (world_.destination_fails) {
+    at(source, when + 0.105, event(Kind::kOther, "NOTHING"), [this] {
+      destination.alive = false;
+      destination.agenda_.clear();
+    });
+  }
+  const auto arrival = world_.destination_waits ? Kind::kOther : Kind::kResume;
+  at(destination, when + (world_.destination_fails ? 60 : 0.1), event(arrival, "RESUME"), [this] {
+    if (world_.destination_waits) {
+      destination.state = RunState::kPaused;
+    } else if (source.state == RunState::kFinishMigrate || source.state == RunState::kPostmigrate) {
       destination.state = RunState::kRunning;
     }
   });

@@ -24,7 +24,9 @@ class FakePair {
     int kill_at_call = -1;  ///< the victim dies just before this call
     Victim victim = Victim::kNone;
     bool converges = true;
-    bool link_stalls = false;  ///< nothing is sent any more after the first round
+    bool destination_waits = false;  ///< started with -S: takes the guest, does not run it
+    bool destination_fails = false;  ///< gets all bytes and ends instead of running the guest
+    bool link_stalls = false;        ///< nothing is sent any more after the first round
     std::optional<std::string> refuse_migrate;
     std::optional<std::string> refuse_listen;
   };

@@ -160,6 +160,39 @@ TEST(MigrationRun, TheDestinationDiesMidwayAndTheGuestGoesOnAtTheSource) {
   EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource);
 }
 
+TEST(MigrationRun, ADestinationStartedPausedIsToldToRunTheGuest) {
+  Scenario run;
+  run.world.destination_waits = true;
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);
+  EXPECT_EQ(run.pair.destination.state, RunState::kRunning);
+}
+
+TEST(MigrationRun, ADestinationThatEndsBeforeItRanTheGuestGivesItBack) {
+  Scenario run;
+  run.world.destination_fails = true;
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kFailed);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource) << outcome->reason;
+  EXPECT_EQ(run.pair.source.state, RunState::kRunning);
+}
+
+TEST(MigrationRun, OncePastTheSwitchoverACancelNoLongerRacesWithIt) {
+  Scenario run;
+  run.options.on_progress = [&](const Progress& p) {
+    if (p.point_of_no_return) run.stop.request_stop();
+  };
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted);
+  EXPECT_EQ(std::count(run.pair.source.log.begin(), run.pair.source.log.end(), "migrate_cancel"),
+            0);
+  EXPECT_EQ(run.pair.running_guests(), 1);
+}
+
 /// Kills one side before every single call of a run: whatever happens, the outcome must say where
 /// the guest is, and say it truly.
 struct Fault {
@@ -202,7 +235,8 @@ TEST_P(EveryCall, ADeathLeavesOneTruthfulAnswer) {
         break;
     }
     if (source.alive && destination.state == RunState::kInmigrate) {
-      EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource) << "the guest never left; " << outcome->reason << "; source " << to_string(source.state);
+      EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource)
+          << "the guest never left; " << outcome->reason << "; source " << to_string(source.state);
     }
   }
 }

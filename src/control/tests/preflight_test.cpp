@@ -21,7 +21,7 @@ PreflightFacts good_facts() {
   vm.ram = 256_MiB;
   vm.devices = {"virtio-net-pci@net0"};
   vm.disks = {{"virtio0", "/shared/disk.qcow2", "qcow2", true}};
-  vm.can = {Capability::kEvents, Capability::kPostcopyRam};
+  vm.can = {Capability::kEvents, Capability::kReturnPath, Capability::kPostcopyRam};
   vm.state = RunState::kRunning;
   vm.pid = 100;
   PreflightFacts facts{vm, vm, MigrationPhase::kNone, 1_GiB};
@@ -95,7 +95,8 @@ TEST(Settings, AreExactlyTheTechnique) {
   plan.technique = Technique::kHybrid;
   plan.parameters.max_bandwidth = 40_MB_per_s;
   const Settings hybrid = settings_for(plan);
-  EXPECT_EQ(hybrid.on, (CapabilitySet{Capability::kEvents, Capability::kPostcopyRam}));
+  EXPECT_EQ(hybrid.on, (CapabilitySet{Capability::kEvents, Capability::kReturnPath,
+                                      Capability::kPostcopyRam}));
   EXPECT_TRUE(hybrid.off.contains(Capability::kXbzrle));
   EXPECT_EQ(hybrid.parameters.max_postcopy_bandwidth, 40_MB_per_s);
   plan.technique = Technique::kMultifdZstd;

@@ -150,7 +150,7 @@ TEST(Observe, StopsWhenAsked) {
   const auto profile =
       observe(bench.guest, bench.clock, rng, whole_ram(), stop.get_token(), interrupt);
   ASSERT_FALSE(profile);
-  EXPECT_EQ(profile.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(profile.error().code, ErrorCode::kInterrupted);
   EXPECT_THAT(profile.error().message, HasSubstr("interrupted"));
   EXPECT_LT(bench.clock.now() - TimePoint{}, Seconds(4.1));
 }

@@ -19,6 +19,7 @@ enum class ErrorCode {
   kPeerGone,     ///< the peer closed the connection or its process ended
   kProtocol,     ///< the peer said something that the protocol does not allow
   kRefused,      ///< the peer understood and said no
+  kInterrupted,  ///< the user asked to stop: nothing is wrong
   kImpossible,   ///< the intent cannot be met: relax it
   kCorrupt,      ///< stored or received data is torn or of the wrong kind
   kInternal,     ///< an operating-system call failed in a way nobody foresaw

@@ -46,6 +46,7 @@ enum class MigrationPhase {
 /// Optional abilities of QEMU's migration code (`migrate-set-capabilities`).
 enum class Capability {
   kEvents,
+  kReturnPath,  ///< the destination answers: the source knows whether it took the guest
   kAutoConverge,
   kXbzrle,
   kCompress,

@@ -42,8 +42,8 @@ struct HostPairConstants {
   Bytes sender_queue = Bytes(4 << 20);
   /// How far the stream's real rate is from the link's stated one, either way. Estimate.
   Ratio rate_error = Ratio(0.03);
-  /// How far the stream's bytes are from what pages, headers and the dirty curve explain, either way.
-  /// Measured: 12 pre-copies of docs/accuracy.md, 0.1 to 1.7 % more than predicted.
+  /// How far the stream's bytes are from what pages, headers and the dirty curve explain, either
+  /// way. Measured: 12 pre-copies of docs/accuracy.md, 0.1 to 1.7 % more than predicted.
   Ratio stream_error = Ratio(0.02);
   /// QEMU limits its rate, and looks whether it may switch over, once per window (migration.c).
   Seconds window{0.1};
