@@ -6,6 +6,7 @@
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
+#include "godwit/lab/facts.h"
 #include "godwit/lab/lab.h"
 #include "journey.h"
 #include "options.h"
@@ -26,20 +27,28 @@ struct DemoOptions {
   StoreOption store;
 };
 
-/// Takes the lab down at the end of its scope, whatever happened in it.
+/// Takes the lab that it built down at the end of its scope, whatever happened in it. A lab of that
+/// name that was there before stays.
 class LabForNow {
  public:
   explicit LabForNow(std::string name) : name_(std::move(name)) {}
   LabForNow(const LabForNow&) = delete;
   LabForNow& operator=(const LabForNow&) = delete;
   ~LabForNow() {
-    for (const auto& gone : {lab::down(name_), lab::end_user_lab()}) {
-      if (!gone) log::warning("{}; run: godwit lab down", gone.error().message);
+    const auto gone = built_ ? lab::down(name_) : Result<void>();
+    for (const auto& step : {gone, lab::end_user_lab()}) {
+      if (!step) log::warning("{}; run: godwit lab down --lab {}", step.error().message, name_);
     }
+  }
+  Result<void> up(const lab::LabSpec& spec) {
+    GODWIT_CHECK_OK(lab::up(spec));
+    built_ = true;
+    return {};
   }
 
  private:
   std::string name_;
+  bool built_ = false;
 };
 
 Result<Wishes> wishes_of(const DemoOptions& options) {
@@ -52,15 +61,16 @@ Result<Wishes> wishes_of(const DemoOptions& options) {
   return wishes;
 }
 
-Result<OutcomeRecord> play(const DemoOptions& options, Context& context) {
+/// `so_far` keeps what was found out before an error.
+Result<OutcomeRecord> play(const DemoOptions& options, OutcomeRecord& so_far, Context& context) {
+  LabForNow lab(options.lab);  // first, since an ordinary user's keeper is there already
   GODWIT_TRY(Wishes wishes, wishes_of(options));
   lab::LabSpec spec;
   spec.name = options.lab;
   spec.migration_rate = wishes.link ? wishes.link->rate : spec.migration_rate;
   context.out.say(fmt::format("building two hosts, a and b, with a migration network of {}",
                               human(spec.migration_rate)));
-  GODWIT_CHECK_OK(lab::up(spec));
-  const LabForNow lab(options.lab);
+  GODWIT_CHECK_OK(lab.up(spec));
   lab::GuestSpec guest;
   guest.load = options.load;
   context.out.say(
@@ -68,7 +78,11 @@ Result<OutcomeRecord> play(const DemoOptions& options, Context& context) {
   GODWIT_CHECK_OK(lab::start_guest(options.lab, guest));
   GODWIT_CHECK_OK(lab::wait_ready(options.lab, guest.name, kReadyPatience, context.stop));
   GODWIT_TRY(Parties parties, lab_parties(options.lab, guest.name, "b", context));
-  return Journey(std::move(parties), std::move(wishes), context).go();
+  if (wishes.technique == "auto" && !lab::facts().postcopy) wishes.intent.no_postcopy = true;
+  Journey journey(std::move(parties), std::move(wishes), context);
+  auto done = journey.go();
+  so_far = journey.record();
+  return done;
 }
 
 }  // namespace
@@ -93,10 +107,9 @@ void add_demo(CLI::App& app, Chosen& chosen) {
   command->callback([&chosen, options] {
     chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) {
-      const auto done = play(*options, context);
-      if (!done) return context.out.error(done.error());
-      context.out.result(journey_json(*done));
-      return exit_status(done->outcome);
+      OutcomeRecord so_far;
+      const auto done = play(*options, so_far, context);
+      return print_journey(done, so_far, context);
     };
   });
 }

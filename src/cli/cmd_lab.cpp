@@ -114,15 +114,18 @@ int print_status(const Result<lab::LabStatus>& status, Context& context) {
   return kDone;
 }
 
+/// One that cannot be removed keeps none of the others.
 Result<std::vector<std::string>> take_down(const std::string& name, bool all) {
   std::vector<std::string> names{name};
   if (all) {
-    GODWIT_TRY(names, lab::list());
+    GODWIT_TRY(names, lab::list_user_labs());
   }
+  Result<void> gone;
   for (const std::string& one : names) {
-    GODWIT_CHECK_OK(lab::down(one));
-    GODWIT_CHECK_OK(lab::end_user_lab());
+    auto this_one = lab::down_user_lab(one);
+    if (gone) gone = std::move(this_one);
   }
+  GODWIT_CHECK_OK(std::move(gone));
   return names;
 }
 
@@ -150,7 +153,9 @@ void add_up(CLI::App& lab_command, Chosen& chosen) {
   up->callback([&chosen, options] {
     chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) {
-      return print_status(bring_up(*options, context), context);
+      const auto built = bring_up(*options, context);
+      if (!built) (void)lab::end_user_lab();
+      return print_status(built, context);
     };
   });
 }
@@ -163,8 +168,7 @@ void add_down(CLI::App& lab_command, Chosen& chosen) {
   add_lab_name(*down, *name);
   down->add_flag("--all", *all, "every lab of this user");
   add_examples(*down, {"godwit lab down", "godwit lab down --all"});
-  down->callback([&chosen, name, all] {
-    chosen.lab = LabEntry{*name, lab::EnterMode::kJoin};
+  down->callback([&chosen, name, all] {  // without chosen.lab: there may be none to enter
     chosen.action = [name, all](Context& context) {
       const auto gone = take_down(*name, *all);
       if (!gone) return context.out.error(gone.error());

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "godwit/base/log.h"
+#include "godwit/lab/facts.h"
 #include "journey.h"
 #include "options.h"
 #include "parties.h"
@@ -45,6 +46,7 @@ int migrate_in_lab(const MigrateOptions& options, const Wishes& wishes, const st
   auto parties = lab_parties(options.lab, guest, host, context);
   if (!parties) return context.out.error(parties.error());
   Wishes asked = wishes;
+  if (asked.technique == "auto" && !lab::facts().postcopy) asked.intent.no_postcopy = true;
   if (!asked.link) {
     const auto status = lab::status(options.lab);
     if (!status) return context.out.error(status.error());

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "godwit/base/log.h"
 #include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"
 #include "godwit/probe/interface_counter.h"
@@ -16,6 +17,62 @@ namespace {
 bool same_file(const std::string& a, const std::string& b) {
   std::error_code unknown;
   return a == b || std::filesystem::equivalent(a, b, unknown);
+}
+
+/// The lab's guest, for us to drive. Only when it runs there, and nothing moves it, is it certain
+/// that no other QEMU has any of it. (An old phase says nothing: a guest that came here by a
+/// migration shows kCompleted too.)
+Result<OpenVm> open_lab_source(const std::string& lab, const std::string& guest, Clock& clock) {
+  GODWIT_TRY(const std::string socket, socket_of(LabVm{guest}, lab, Access::kDrive));
+  auto source = open_vm(socket, clock, Access::kDrive);
+  if (!source) return fail(source.error().while_doing("source"));
+  GODWIT_TRY(const RunState state, source->hypervisor->run_state());
+  GODWIT_TRY(const MigrationStatus status, source->hypervisor->migration_status());
+  if (status.phase != MigrationPhase::kNone && !is_final(status.phase)) {
+    return fail(
+        ErrorCode::kBusy,
+        fmt::format("guest {} is being migrated (phase {})", guest, to_string(status.phase)),
+        "wait for that migration to end, or cancel it through " + socket);
+  }
+  if (state == RunState::kRunning) return source;
+  if (state == RunState::kPostmigrate) {
+    return fail(
+        ErrorCode::kBadInput, fmt::format("guest {} has left its QEMU for the other one", guest),
+        fmt::format("find that in: godwit lab status --lab {0}; or end both: godwit lab down "
+                    "--lab {0}",
+                    lab));
+  }
+  return fail(ErrorCode::kBusy, fmt::format("guest {} does not run ({})", guest, to_string(state)),
+              fmt::format("let it run (QMP: cont on {}), or end it: godwit lab down --lab {}",
+                          socket, lab));
+}
+
+/// Ends the destination that an earlier migration of a guest left, if it waits still. The caller
+/// drives the guest, which runs.
+Result<void> end_leftover(const std::string& lab, const lab::GuestStatus& guest, Clock& clock) {
+  if (guest.instances.size() < 2) return {};
+  const lab::Instance& old = guest.instances.back();
+  if (old.pid == 0) return lab::retire(lab, guest.spec.name, old.host);
+  const std::string what = fmt::format("the QEMU on {} of an earlier migration", old.host);
+  auto vm = open_vm(old.qmp, clock, Access::kDrive);
+  if (!vm) return fail(vm.error().while_doing(what));
+  GODWIT_TRY(const RunState state, vm->hypervisor->run_state());
+  if (state == RunState::kInmigrate) return lab::retire(lab, guest.spec.name, old.host);
+  return fail(
+      ErrorCode::kBusy,
+      fmt::format("{} may hold guest {} (state {})", what, guest.spec.name, to_string(state)),
+      fmt::format("find out through {}; or end both: godwit lab down --lab {}", old.qmp, lab));
+}
+
+/// A fresh destination that waits, opened; none is left on error.
+Result<OpenVm> open_lab_destination(const std::string& lab, const std::string& guest,
+                                    const lab::Instance& there, Clock& clock) {
+  auto opened = open_vm(there.qmp, clock, Access::kDrive);
+  if (opened) return opened;
+  if (const auto gone = lab::retire(lab, guest, there.host); !gone) {
+    log::warning("{}", gone.error().message);
+  }
+  return fail(opened.error().while_doing("destination"));
 }
 
 Result<void> open_both(Parties& parties, const std::string& source, const std::string& destination,
@@ -33,17 +90,19 @@ Result<void> open_both(Parties& parties, const std::string& source, const std::s
 
 Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
                             const std::string& host, Context& context) {
+  Parties parties;
+  GODWIT_TRY(parties.source, open_lab_source(lab, guest, context.clock));
+  // only now: as long as we drive it, no other godwit moves it
   GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab, guest));
-  GODWIT_TRY(const std::string source_socket, socket_of(LabVm{guest}, lab, Access::kDrive));
   GODWIT_TRY(const lab::HostStatus source_host, lab::find_host(lab, status.instances.front().host));
   GODWIT_TRY(const lab::LabStatus whole, lab::status(lab));
+  GODWIT_CHECK_OK(end_leftover(lab, status, context.clock));
   GODWIT_TRY(const lab::Instance there, lab::prepare_destination(lab, guest, host));
+  GODWIT_TRY(parties.destination, open_lab_destination(lab, guest, there, context.clock));
 
-  Parties parties;
   parties.source_name = "lab:" + guest;
   parties.destination_name = "lab:" + host;
   parties.stream = there.stream;
-  GODWIT_CHECK_OK(open_both(parties, source_socket, there.qmp, context));
   const lab::Instance& here = status.instances.front();
   parties.probe =
       std::make_unique<probe::PingProbe>(probe::PingOptions{status.address, whole.client_netns});

@@ -7,7 +7,9 @@
 namespace godwit::cli {
 
 /// Opens a lab guest and a fresh destination for it on `host`, with pings from the lab's client,
-/// the guest's own reports and the migration network's counters.
+/// the guest's own reports and the migration network's counters. An earlier destination is ended
+/// only when it waits still and the guest runs at its source; else kBusy. On error no new one is
+/// left.
 Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
                             const std::string& host, Context& context);
 

@@ -241,12 +241,18 @@ TEST_P(EveryCall, ADeathLeavesOneTruthfulAnswer) {
   }
 }
 
+std::string name_of(const testing::TestParamInfo<Fault>& info) {
+  const std::string victim = info.param.victim == Victim::kSource ? "Source" : "Destination";
+  return std::string(to_string(info.param.technique)) + victim;
+}
+
 INSTANTIATE_TEST_SUITE_P(All, EveryCall,
                          testing::Values(Fault{Technique::kPrecopy, Victim::kSource},
                                          Fault{Technique::kPrecopy, Victim::kDestination},
                                          Fault{Technique::kPostcopy, Victim::kSource},
                                          Fault{Technique::kPostcopy, Victim::kDestination},
-                                         Fault{Technique::kHybrid, Victim::kDestination}));
+                                         Fault{Technique::kHybrid, Victim::kDestination}),
+                         name_of);
 
 }  // namespace
 }  // namespace godwit::control
