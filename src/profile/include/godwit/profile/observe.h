@@ -45,9 +45,9 @@ using ObserveProgressCallback = std::function<void(const ObserveProgress&)>;
 /// Observes a VM from outside, by content hashes of a random sample of its pages; the VM runs on.
 ///
 /// Blocks for 9/8 of the longest window. `progress`, which may be empty, is called from this thread
-/// about ten times a second. Errors: kBadInput for options that make no sense, kInterrupted when `stop`
-/// is requested, and the memory's own (kPeerGone when the VM exits). Nothing stays behind in any
-/// case.
+/// about ten times a second. Errors: kBadInput for options that make no sense, kInterrupted when
+/// `stop` is requested, and the memory's own (kPeerGone when the VM exits). Nothing stays behind in
+/// any case.
 Result<GuestProfile> observe(GuestMemory& memory, Clock& clock, Rng& rng,
                              const ObserveOptions& options, const std::stop_token& stop,
                              const ObserveProgressCallback& progress);
