@@ -75,7 +75,7 @@ std::string status_text(const lab::LabStatus& status) {
     for (const auto& one : guest.instances) {
       text += fmt::format("\n  on {}: {}, QMP {}", one.host,
                           one.pid == 0   ? "ended"
-                          : one.incoming ? "waits for it"
+                          : one.incoming ? fmt::format("process {}, made to receive it", one.pid)
                                          : fmt::format("process {}", one.pid),
                           one.qmp);
     }

@@ -117,7 +117,8 @@ Result<UniqueFd> take_name(uid_t uid, const std::string& lab) {
   return socket_fd;
 }
 
-/// Its life: hold the namespaces, and let go of everything else.
+/// Its life: hold the namespaces, let go of everything else, and take the callers that only want to
+/// know who it is; were they left waiting, the kernel would hold up those after the sixteenth.
 [[noreturn]] void keep(const UniqueFd& name, const UniqueFd& report) {
   prctl(PR_SET_NAME, "godwit-keeper");
   const char good = 1;
@@ -127,7 +128,10 @@ Result<UniqueFd> take_name(uid_t uid, const std::string& lab) {
   for (int fd = 0; fd <= 2; ++fd) dup2(null, fd);
   dup2(name.get(), 3);
   close_range(4, ~0U, 0);
-  for (;;) pause();
+  for (;;) {
+    const int caller = accept(3, nullptr, nullptr);
+    if (caller >= 0) close(caller);
+  }
 }
 
 /// How a child process says that it failed: "\0code\nmessage\nadvice".
