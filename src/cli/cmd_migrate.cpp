@@ -43,15 +43,13 @@ int migrate_in_lab(const MigrateOptions& options, const Wishes& wishes, const st
                    const std::string& host, Context& context) {
   const auto before = lab::find_guest(options.lab, guest);
   if (!before) return context.out.error(before.error());
+  const auto whole = lab::status(options.lab);
+  if (!whole) return context.out.error(whole.error());
   auto parties = lab_parties(options.lab, guest, host, context);
   if (!parties) return context.out.error(parties.error());
   Wishes asked = wishes;
   if (asked.technique == "auto" && !lab::facts().postcopy) asked.intent.no_postcopy = true;
-  if (!asked.link) {
-    const auto status = lab::status(options.lab);
-    if (!status) return context.out.error(status.error());
-    asked.link = Link{status->spec.migration_rate, {}};
-  }
+  if (!asked.link) asked.link = Link{whole->spec.migration_rate, {}};
   const std::string source_host = before->instances.front().host;
   Result<OutcomeRecord> done = OutcomeRecord{};
   int status = kDone;

@@ -115,7 +115,7 @@ Result<void> await(BootWatch& boot, const std::string& guest, const UniqueFd& fi
                               pollfd{stopped.get(), POLLIN, 0}};
     poll(fds.data(), fds.size(), static_cast<int>(left_ms) + 1);
     if (fds[2].revents != 0) {
-      return fail(ErrorCode::kRefused, fmt::format("waiting for guest {} was stopped", guest),
+      return fail(ErrorCode::kInterrupted, fmt::format("waiting for guest {} was stopped", guest),
                   "nothing is wrong with it: run the command again to wait for it");
     }
     if (fds[1].revents != 0) {

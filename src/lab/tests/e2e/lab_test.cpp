@@ -127,7 +127,7 @@ TEST_F(LabNetwork, WaitingForAGuestCanBeStopped) {
   stop.request_stop();
   auto ready = wait_ready(prefix_, "guest", kBoot, stop.get_token());
   ASSERT_FALSE(ready);
-  EXPECT_EQ(ErrorCode::kRefused, ready.error().code);
+  EXPECT_EQ(ErrorCode::kInterrupted, ready.error().code);
   EXPECT_FALSE(ready.error().what_to_do.empty());
 }
 

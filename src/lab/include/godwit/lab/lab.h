@@ -72,7 +72,7 @@ Result<HostStatus> find_host(const std::string& lab, const std::string& host);
 Result<GuestStatus> start_guest(const std::string& lab, const GuestSpec& spec);
 
 /// Returns once the guest's load runs at its rate (its memory filled). kTimeout after `patience`;
-/// kBadInput when the load was refused; kPeerGone when QEMU ended; kRefused when stopped.
+/// kBadInput when the load was refused; kPeerGone when QEMU ended; kInterrupted when stopped.
 Result<void> wait_ready(const std::string& lab, const std::string& guest, Seconds patience,
                         std::stop_token stop = {});
 
