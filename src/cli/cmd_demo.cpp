@@ -6,7 +6,6 @@
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
-#include "godwit/lab/facts.h"
 #include "godwit/lab/lab.h"
 #include "journey.h"
 #include "options.h"
@@ -78,7 +77,6 @@ Result<OutcomeRecord> play(const DemoOptions& options, OutcomeRecord& so_far, Co
   GODWIT_CHECK_OK(lab::start_guest(options.lab, guest));
   GODWIT_CHECK_OK(lab::wait_ready(options.lab, guest.name, kReadyPatience, context.stop));
   GODWIT_TRY(Parties parties, lab_parties(options.lab, guest.name, "b", context));
-  if (wishes.technique == "auto" && !lab::facts().postcopy) wishes.intent.no_postcopy = true;
   Journey journey(std::move(parties), std::move(wishes), context);
   auto done = journey.go();
   so_far = journey.record();

@@ -5,7 +5,7 @@
 
 #include "command.h"
 #include "godwit/base/log.h"
-#include "godwit/lab/facts.h"
+#include "godwit/lab/lab.h"
 #include "journey.h"
 #include "options.h"
 #include "parties.h"
@@ -48,7 +48,6 @@ int migrate_in_lab(const MigrateOptions& options, const Wishes& wishes, const st
   auto parties = lab_parties(options.lab, guest, host, context);
   if (!parties) return context.out.error(parties.error());
   Wishes asked = wishes;
-  if (asked.technique == "auto" && !lab::facts().postcopy) asked.intent.no_postcopy = true;
   if (!asked.link) asked.link = Link{whole->spec.migration_rate, {}};
   const std::string source_host = before->instances.front().host;
   Result<OutcomeRecord> done = OutcomeRecord{};

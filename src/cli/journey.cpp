@@ -122,7 +122,8 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   GODWIT_CHECK_OK(control::preflight(facts, plan));
   const bool both_can_postcopy = facts.source.can.contains(Capability::kPostcopyRam) &&
-                                 facts.destination.can.contains(Capability::kPostcopyRam);
+                                 facts.destination.can.contains(Capability::kPostcopyRam) &&
+                                 parties_.can_postcopy;
   question_.intent = wishes_.intent;
   question_.intent.no_postcopy = wishes_.intent.no_postcopy || !both_can_postcopy;
   return {};
@@ -242,8 +243,9 @@ int print_journey(const Result<OutcomeRecord>& done, const OutcomeRecord& so_far
     context.out.result(journey_json(*done));
     return exit_status(done->outcome);
   }
-  // An Error means that nothing was started: the VM is where it was.
-  Json partial{{"vm_runs_on", to_string(VmRunsOn::kSource)}};
+  // An Error means that nothing was started: the VM is where it was, if there is one yet.
+  Json partial = Json::object();
+  if (!so_far.source.empty()) partial["vm_runs_on"] = to_string(VmRunsOn::kSource);
   if (so_far.predicted) partial["predicted"] = to_json(*so_far.predicted);
   return context.out.error(done.error(), partial);
 }

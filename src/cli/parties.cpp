@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "godwit/base/log.h"
+#include "godwit/lab/facts.h"
 #include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"
 #include "godwit/probe/interface_counter.h"
@@ -19,15 +20,20 @@ bool same_file(const std::string& a, const std::string& b) {
   return a == b || std::filesystem::equivalent(a, b, unknown);
 }
 
+Result<OpenVm> open_side(const char* side, const std::string& socket, Clock& clock) {
+  auto opened = open_vm(socket, clock, Access::kDrive);
+  if (!opened) return fail(opened.error().while_doing(side));
+  return opened;
+}
+
 /// The lab's guest, for us to drive. Only when it runs there, and nothing moves it, is it certain
 /// that no other QEMU has any of it. (An old phase says nothing: a guest that came here by a
 /// migration shows kCompleted too.)
 Result<OpenVm> open_lab_source(const std::string& lab, const std::string& guest, Clock& clock) {
   GODWIT_TRY(const std::string socket, socket_of(LabVm{guest}, lab, Access::kDrive));
-  auto source = open_vm(socket, clock, Access::kDrive);
-  if (!source) return fail(source.error().while_doing("source"));
-  GODWIT_TRY(const RunState state, source->hypervisor->run_state());
-  GODWIT_TRY(const MigrationStatus status, source->hypervisor->migration_status());
+  GODWIT_TRY(OpenVm source, open_side("source", socket, clock));
+  GODWIT_TRY(const RunState state, source.hypervisor->run_state());
+  GODWIT_TRY(const MigrationStatus status, source.hypervisor->migration_status());
   if (status.phase != MigrationPhase::kNone && !is_final(status.phase)) {
     return fail(
         ErrorCode::kBusy,
@@ -75,17 +81,6 @@ Result<OpenVm> open_lab_destination(const std::string& lab, const std::string& g
   return fail(opened.error().while_doing("destination"));
 }
 
-Result<void> open_both(Parties& parties, const std::string& source, const std::string& destination,
-                       Context& context) {
-  auto opened_source = open_vm(source, context.clock, Access::kDrive);
-  if (!opened_source) return fail(opened_source.error().while_doing("source"));
-  auto opened_destination = open_vm(destination, context.clock, Access::kDrive);
-  if (!opened_destination) return fail(opened_destination.error().while_doing("destination"));
-  parties.source = std::move(*opened_source);
-  parties.destination = std::move(*opened_destination);
-  return {};
-}
-
 }  // namespace
 
 Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
@@ -103,6 +98,7 @@ Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
   parties.source_name = "lab:" + guest;
   parties.destination_name = "lab:" + host;
   parties.stream = there.stream;
+  parties.can_postcopy = lab::facts().postcopy;
   const lab::Instance& here = status.instances.front();
   parties.probe =
       std::make_unique<probe::PingProbe>(probe::PingOptions{status.address, whole.client_netns});
@@ -133,7 +129,8 @@ Result<Parties> qmp_parties(const QmpVm& source, const QmpDestination& destinati
   parties.source_name = to_string(VmAddress(source));
   parties.destination_name = to_string(DestinationAddress(destination));
   parties.stream = destination.stream;
-  GODWIT_CHECK_OK(open_both(parties, source.socket, destination.socket, context));
+  GODWIT_TRY(parties.source, open_side("source", source.socket, context.clock));
+  GODWIT_TRY(parties.destination, open_side("destination", destination.socket, context.clock));
   if (!ping.empty()) {
     probe::PingOptions options;
     options.target = ping;

@@ -56,7 +56,7 @@ class MigrationRun {
   void measure();
   void examine();
 
-  void take_source_event(TimePoint deadline);
+  bool take_source_event(TimePoint deadline);
   void drain_destination();
   void poll();
   [[nodiscard]] bool postcopy_is_due() const;
@@ -170,7 +170,7 @@ Result<void> MigrationRun::launch() {
 
 void MigrationRun::watch() {
   while (!ended()) {
-    take_source_event(clock_.now() + kTick);
+    (void)take_source_event(clock_.now() + kTick);
     drain_destination();
     poll();
     enter_postcopy_when_due();
@@ -195,14 +195,15 @@ bool MigrationRun::monitor_is_silent() const {
   return clock_.now() - last_answer_ > kMonitorPatience + last_part;
 }
 
-void MigrationRun::take_source_event(TimePoint deadline) {
+/// False when none came by the deadline.
+bool MigrationRun::take_source_event(TimePoint deadline) {
   const auto event = parties_.source.next_event(deadline);
   if (!event) {
     source_gone_ = event.error().code == ErrorCode::kPeerGone;
     if (!source_gone_) (void)clock_.wait_until(deadline, {});  // a broken monitor returns at once
-    return;
+    return false;
   }
-  if (!*event) return;
+  if (!*event) return false;
   switch ((*event)->kind) {
     case HypervisorEvent::Kind::kPass:
       poll();
@@ -215,12 +216,10 @@ void MigrationRun::take_source_event(TimePoint deadline) {
     case HypervisorEvent::Kind::kResume:
       stop_us_.reset();
       break;  // QEMU took the guest back
-    case HypervisorEvent::Kind::kMigration:
-      poll();
-      break;
     default:
-      break;
+      break;  // a change of phase shows in the status, asked for after each event
   }
+  return true;
 }
 
 void MigrationRun::drain_destination() {
@@ -342,12 +341,7 @@ std::optional<RunState> MigrationRun::state_of(Hypervisor& side, bool& gone) {
 
 /// Takes what has arrived: STOP and the last pass often come together with the end.
 void MigrationRun::drain_source() {
-  for (bool more = !source_gone_; more;) {
-    const auto event = parties_.source.next_event(clock_.now());
-    more = event && *event;
-    if (!more) continue;
-    if ((*event)->kind == HypervisorEvent::Kind::kStop) stop_us_ = (*event)->wall_us;
-    if ((*event)->kind == HypervisorEvent::Kind::kResume) stop_us_.reset();
+  while (!source_gone_ && take_source_event(clock_.now())) {
   }
 }
 

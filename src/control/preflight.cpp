@@ -144,8 +144,8 @@ Result<PreflightFacts> gather_facts(Hypervisor& source, Hypervisor& destination)
 Result<void> preflight(const PreflightFacts& facts, const MigrationPlan& plan) {
   GODWIT_CHECK_OK(check_source(facts));
   GODWIT_CHECK_OK(check_destination(facts));
-  GODWIT_CHECK_OK(refuse_unsafe(facts.source, plan.technique));
-  GODWIT_CHECK_OK(refuse_unsafe(facts.destination, plan.technique));
+  GODWIT_CHECK_OK(refuse_unsafe(facts.source));
+  GODWIT_CHECK_OK(refuse_unsafe(facts.destination));
   GODWIT_CHECK_OK(check_same_machine(facts.source, facts.destination));
   return check_capabilities(facts, plan);
 }

@@ -87,10 +87,6 @@ std::optional<Technique> technique_from_string(std::string_view name) {
 bool uses_postcopy(Technique technique) {
   return technique == Technique::kPostcopy || technique == Technique::kHybrid;
 }
-bool copies_while_running(Technique technique) {
-  // Post-copy from the start still sends a first burst before the switch is ordered.
-  return technique != Technique::kStopAndCopy;
-}
 
 std::string_view to_string(DirtySource source) {
   return detail::name_of(kSources, source);

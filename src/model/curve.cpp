@@ -144,21 +144,27 @@ void fill_precopy(const Context& x, const Runs& runs, TechniquePrediction& out) 
   }
 }
 
-void predict_precopy(const Context& x, TechniquePrediction& out) {
-  const auto run = [&x](const Case& c, std::vector<PredictedRound>* rounds) {
-    return run_precopy(x.memory, x.options, x.sending, c, rounds);
-  };
-  out.rounds.reserve(16);
+/// Runs the three cases. Nothing where the likely one does not end: `out` then says why.
+template <class RunCase>
+std::optional<Runs> run_cases(const Context& x, const RunCase& run, TechniquePrediction& out) {
   Runs runs;
   runs.likely = run(likely_case(x), &out.rounds);
   if (!runs.likely.converges) {
     out.why = why_not(x, runs.likely);
     out.rounds.clear();
-    return;
+    return std::nullopt;
   }
   runs.light = run(light_case(x), nullptr);
   runs.heavy = run(heavy_case(x), nullptr);
-  fill_precopy(x, runs, out);
+  return runs;
+}
+
+void predict_precopy(const Context& x, TechniquePrediction& out) {
+  const auto run = [&x](const Case& c, std::vector<PredictedRound>* rounds) {
+    return run_precopy(x.memory, x.options, x.sending, c, rounds);
+  };
+  out.rounds.reserve(16);
+  if (const auto runs = run_cases(x, run, out)) fill_precopy(x, *runs, out);
 }
 
 /// Outage of a guest that post-copy moved. It answers after a number of page faults in sequence,
@@ -181,55 +187,41 @@ void predict_postcopy(const Context& x, TechniquePrediction& out) {
   const auto run = [&x, share](const Case& c, std::vector<PredictedRound>* rounds) {
     return run_postcopy(x.memory, x.options, x.sending, c, share, rounds);
   };
-  Runs runs;
-  runs.likely = run(likely_case(x), &out.rounds);
-  if (!runs.likely.converges) {
-    out.why = why_not(x, runs.likely);
-    out.rounds.clear();
-    return;
-  }
-  runs.light = run(light_case(x), nullptr);
-  runs.heavy = run(heavy_case(x), nullptr);
-  if (!runs.likely.postcopied) {
-    fill_precopy(x, runs, out);
+  const auto runs = run_cases(x, run, out);
+  if (!runs) return;
+  if (!runs->likely.postcopied) {
+    fill_precopy(x, *runs, out);
     out.why += ": pre-copy ends by itself before post-copy would begin";
     return;
   }
   out.converges = true;
-  fill_cost(x, runs, out);
+  fill_cost(x, *runs, out);
   out.downtime.qemu = x.pair().postcopy_stop;
   out.downtime.events = x.pair().postcopy_stop + x.pair().resume;
-  out.downtime.probe = postcopy_outage(x, share, runs);
+  out.downtime.probe = postcopy_outage(x, share, *runs);
   out.why =
       fmt::format("after {} the guest runs on the destination, and {} follow within {}",
-                  human(Seconds(runs.likely.seconds - runs.likely.remote_seconds)),
-                  human(to_bytes(runs.likely.left)), human(Seconds(runs.likely.remote_seconds)));
+                  human(Seconds(runs->likely.seconds - runs->likely.remote_seconds)),
+                  human(to_bytes(runs->likely.left)), human(Seconds(runs->likely.remote_seconds)));
 }
 
 /// A downtime limit that everything fits: QEMU stops the guest at its first look, one window after
 /// the start, and sends the rest (control/settings.cpp). Nobody writes meanwhile.
 void predict_stopped(const Context& x, TechniquePrediction& out) {
   const double stream = full_stream(x.memory);
-  const double error = x.pair().rate_error.value();
-  const auto run = [&](Case c, double speed, std::vector<PredictedRound>* rounds) {
-    const Growth still({{}, {1, 0, 0}}, {}, x.memory.ram, 1);
+  const Growth still({{}, {1, 0, 0}}, {}, x.memory.ram, 1);
+  const auto run = [&](Case c, std::vector<PredictedRound>* rounds) {
     c.growth = &still;
-    c.speed = speed;
     return run_precopy(x.memory, x.options, x.sending, c, rounds);
   };
-  const Runs runs{run(light_case(x), 1 + error, nullptr), run(likely_case(x), 1, &out.rounds),
-                  run(heavy_case(x), 1 - error, nullptr)};
-  if (!runs.likely.converges) {
-    out.why = why_not(x, runs.likely);
-    out.rounds.clear();
-    return;
-  }
+  const auto runs = run_cases(x, run, out);
+  if (!runs) return;
   out.converges = true;
-  fill_cost(x, runs, out);
+  fill_cost(x, *runs, out);
   const auto standing = [&](const Run& r) {
     return Seconds(std::max(0.0, seconds_of(r, x) - x.sending.window));
   };
-  fill_downtime(x, ordered(standing(runs.light), standing(runs.likely), standing(runs.heavy)),
+  fill_downtime(x, ordered(standing(runs->light), standing(runs->likely), standing(runs->heavy)),
                 out.downtime);
   out.slowdown = Interval<Ratio>{Ratio(1), Ratio(1), Ratio(1)};
   out.why = fmt::format("the guest stands still while {} are sent at {}", human(to_bytes(stream)),

@@ -82,10 +82,16 @@ TEST(Preflight, MemoryAndAbilitiesAreChecked) {
   EXPECT_EQ(refused(good_facts(), Technique::kMultifd).code, ErrorCode::kUnsupported);
 }
 
-TEST(Preflight, OldEmulationIsRefused) {
+TEST(Preflight, OldEmulationIsRefusedWhateverTheTechnique) {
   auto facts = good_facts();
   facts.source.version_major = facts.destination.version_major = 7;
-  EXPECT_EQ(refused(facts).code, ErrorCode::kUnsupported);
+  for (const Technique technique : kAllTechniques) {
+    MigrationPlan plan;
+    plan.technique = technique;
+    const auto verdict = preflight(facts, plan);
+    ASSERT_FALSE(verdict) << to_string(technique);
+    EXPECT_THAT(verdict.error().message, testing::HasSubstr("corrupt")) << to_string(technique);
+  }
   facts.source.accelerator = facts.destination.accelerator = "kvm";
   EXPECT_TRUE(preflight(facts, MigrationPlan{}));
 }

@@ -17,7 +17,8 @@ enum class Technique {
   kMultifdZstd,   ///< multifd, compressed with zstd
   kPostcopy,      ///< switch over at once, then fetch pages on demand and in the background
   kHybrid,        ///< pre-copy a share of memory, then post-copy the rest
-  kStopAndCopy,   ///< pause, copy everything, resume: QEMU's own pre-copy with the guest stopped
+  kStopAndCopy,  ///< QEMU's pre-copy that switches over at its first estimate: nearly all is copied
+                 ///< paused
 };
 
 inline constexpr std::array kAllTechniques{
@@ -30,7 +31,5 @@ inline constexpr std::array kAllTechniques{
 
 /// Post-copy splits the guest over two hosts for a while: losing either then loses the VM.
 [[nodiscard]] bool uses_postcopy(Technique technique);
-/// Does it send memory while the guest goes on writing to it (what TCG before QEMU 9 corrupts)?
-[[nodiscard]] bool copies_while_running(Technique technique);
 
 }  // namespace godwit
