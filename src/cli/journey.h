@@ -23,7 +23,7 @@ struct Parties {
   OpenVm source;
   OpenVm destination;
   std::string stream;
-  bool can_postcopy = true;  ///< false where it is known that the host forbids it
+  bool can_postcopy = true;            ///< false where it is known that the host forbids it
   std::unique_ptr<OutageProbe> probe;  ///< may be null, as the next two
   std::unique_ptr<GuestCheck> check;
   std::unique_ptr<WireCounter> wire;
