@@ -29,7 +29,7 @@ export function choice(label: string, options: readonly Option[], value: string,
 }
 
 export function dropdown(label: string, options: readonly Option[], value: string, changed: (value: string) => void): HTMLElement {
-  const select = h("select", { onchange: () => changed(select.value) },
+  const select = h("select", { "aria-label": label, onchange: () => changed(select.value) },
     ...options.map((o) => h("option", { value: o.value, selected: o.value === value }, o.name)));
   return h("label", { class: "dropdown" }, h("span", {}, label), select);
 }

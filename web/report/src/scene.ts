@@ -4,6 +4,7 @@
 import type uPlot from "uplot";
 import { h } from "./dom";
 import { BINARY_STEPS, FONT, axis, draw, logTicks, showAll, zoomKeys } from "./frame";
+import { ends } from "./stats";
 import { colour, outline, seriesColour, seriesDash, seriesShape } from "./theme";
 
 export interface Line { points: readonly (readonly [number, number])[]; series: number | null; dashed?: boolean; thin?: boolean }
@@ -31,7 +32,7 @@ export interface Scene {
   height?: (width: number) => number;
 }
 
-const STRIP = 26; // CSS pixels
+const STRIP = 36; // CSS pixels: its name, and the dots below it
 const NEAR = 28;
 
 const height = (width: number): number => Math.round(Math.min(380, Math.max(260, width * 0.42)));
@@ -39,8 +40,9 @@ const height = (width: number): number => Math.round(Math.min(380, Math.max(260,
 /** The extent of values with some air; null if there are none. */
 export function extent(values: readonly number[], log: boolean, from?: number): { min: number; max: number } | null {
   if (values.length === 0) return null;
-  let min = Math.min(from ?? Infinity, ...values);
-  let max = Math.max(...values);
+  const { least, greatest } = ends(values);
+  let min = Math.min(from ?? Infinity, least);
+  let max = greatest;
   if (log) {
     const air = Math.max(1.15, (max / min) ** 0.05);
     return { min: min / air, max: max * air };
@@ -68,7 +70,7 @@ function axisOf(d: Direction, room: number, over: Partial<uPlot.Axis>): uPlot.Ax
   const ours = d.ticks || d.log;
   return axis({
     label: d.label, scale: over.scale ?? "x",
-    values: (_, ticks) => ticks.map((t) => d.tick(t)),
+    values: (_, ticks) => ticks.map((t) => (t <= d.max * 1.0001 ? d.tick(t) : "")), // none beside the strip
     ...(ours ? {
       splits: (plot: uPlot, _: number, min: number, max: number) => {
         const key = over.scale ?? "x";
@@ -95,7 +97,7 @@ export function scene(holder: HTMLElement, s: Scene): void {
   };
   const place = (plot: uPlot, dot: Dot, canvas: boolean): [number, number] => {
     const ratio = canvas ? devicePixelRatio : 1;
-    const y = dot.y === "top" ? (canvas ? plot.bbox.top : 0) + (STRIP / 2) * ratio : plot.valToPos(dot.y, "y", canvas);
+    const y = dot.y === "top" ? (canvas ? plot.bbox.top : 0) + (STRIP - 12) * ratio : plot.valToPos(dot.y, "y", canvas);
     return [plot.valToPos(dot.x, "x", canvas), y];
   };
 
@@ -114,7 +116,8 @@ export function scene(holder: HTMLElement, s: Scene): void {
       ctx.fillStyle = colour("alarm");
       ctx.font = FONT.replace("12px", `${11 * px}px`);
       ctx.textBaseline = "middle";
-      ctx.fillText(s.top, bbox.left + 6 * px, bbox.top + (STRIP / 2) * px);
+      ctx.textAlign = "left";
+      ctx.fillText(s.top, bbox.left + 6 * px, bbox.top + 9 * px);
     }
     for (const band of s.bands ?? []) {
       ctx.beginPath();

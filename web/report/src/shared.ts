@@ -41,7 +41,13 @@ export const summaryOf = (rows: readonly Row[], metric: Metric, shared: Shared):
   summary(valuesOf(rows, metric), shared.spread);
 
 export const spreadText = (s: Summary, metric: Metric): string =>
-  s.n < 2 || s.low === s.high ? "" : `${metric.format(s.low)} – ${metric.format(s.high)}`;
+  s.n < 2 || s.low === s.high ? "" : between(metric.format(s.low), metric.format(s.high));
+
+/** "3.3 s", "3.4 s" → "3.3 – 3.4 s": the unit once where both have the same. */
+export function between(low: string, high: string): string {
+  const [number, ...unit] = low.split(" ");
+  return unit.length === 1 && high.endsWith(` ${unit[0]}`) && !high.includes("min") ? `${number} – ${high}` : `${low} – ${high}`;
+}
 
 export function summaryCell(s: Summary | null, metric: Metric): Node | string {
   if (!s) return h("span", { class: "absent" }, "–");

@@ -26,6 +26,16 @@ export function summary(values: readonly number[], kind: SpreadKind): Summary | 
   return { n: values.length, median: middle, low: quantile(values, low)!, high: quantile(values, high)! };
 }
 
+/** Least and greatest, also of a million values (Math.min(...values) takes no more than the stack holds). */
+export function ends(values: readonly number[]): { least: number; greatest: number } {
+  let [least, greatest] = [Infinity, -Infinity];
+  for (const v of values) {
+    if (v < least) least = v;
+    if (v > greatest) greatest = v;
+  }
+  return { least, greatest };
+}
+
 /** The empirical distribution: for each distinct value, rising, the share of values not above it. */
 export function cdf(values: readonly number[]): { value: number; share: number }[] {
   const sorted = ascending(values);

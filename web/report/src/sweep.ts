@@ -20,7 +20,7 @@ export interface SweepAxis {
 export function sweepAxis(values: readonly string[]): SweepAxis {
   const found = distinct(values).map((text) => ({ text, quantity: quantity(text) }));
   const dimension = found[0]?.quantity?.dimension;
-  const numeric = found.length > 0 && found.every((f) => f.quantity?.dimension === dimension);
+  const numeric = found.length > 0 && found.every((f) => f.quantity !== null && f.quantity.dimension === dimension);
   const sorted = numeric ? [...found].sort((a, b) => a.quantity!.value - b.quantity!.value) : found;
   const least = sorted[0]?.quantity?.value ?? 0;
   const greatest = sorted[sorted.length - 1]?.quantity?.value ?? 0;

@@ -4,11 +4,11 @@ export type Colour = "ink" | "faint" | "grid" | "paper" | "alarm" | "gap" | `ser
 
 export const colour = (name: Colour): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-export const COLOURS = 7;
+export const COLOURS = 9;
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "ring", "tip"] as const;
 export type Shape = (typeof SHAPES)[number];
 
-/** Colour and shape both tell techniques apart; from the eighth on the colours come again with other shapes. */
+/** Colour and shape both tell techniques apart; from the tenth on the colours come again with other shapes. */
 export const seriesColour = (i: number): string => colour(`series-${i % COLOURS}`);
 export const seriesShape = (i: number): Shape => SHAPES[(i + Math.floor(i / COLOURS)) % SHAPES.length]!;
 export const seriesDash = (i: number): number[] => (i < COLOURS ? [] : [6, 4]);

@@ -99,7 +99,7 @@ function pings(c: Course, rnd: () => number): Json {
 
 const around = (value: number, share: number, rnd: () => number): Json => {
   const p50 = value * (1 + share * (rnd() + rnd() - 1));
-  return { p05: p50 * (1 - 1.1 * share), p50, p95: p50 * (1 + 1.1 * share) };
+  return { p05: p50 * (1 - 0.68 * share), p50, p95: p50 * (1 + 0.68 * share) };
 };
 
 function row(id: number, cell: Json, c: Course, withPings: boolean, rnd: () => number): Json {

@@ -9,6 +9,8 @@ import { groupBy } from "../stats";
 import { COLOURS } from "../theme";
 import { rate } from "../units";
 
+const SHOWN = 4; // groups; more are folded
+
 /** Groups of rows (load and link) in which both live and cold migrations occur. */
 export function liveAndCold(rows: readonly Row[]): Map<string, Row[]> {
   const links = new Set(rows.map((row) => row.cell.link)).size > 1;
@@ -25,11 +27,12 @@ export function cold(shared: Shared): HTMLElement {
   const groups = liveAndCold(shared.report.rows);
   if (groups.size === 0) return room("cold", "Live against cold", about, note("No load was migrated both live and cold."));
   let metric = PLOTTED[0]!;
+  let open = false;
   const bars = h("div", { class: "bars", "data-plot": "cold" });
   const fill = () => {
     const most = Math.max(...[...groups.values()].flatMap((rows) => techniquesOf(rows).map((t) => summaryOf(rows.filter((r) => r.cell.technique === t), metric, shared)?.high ?? 0)));
     const width = (value: number) => `${most > 0 ? (100 * value) / most : 0}%`;
-    bars.replaceChildren(...[...groups].map(([name, rows]) => h("div", { class: "group" }, h("h3", {}, name),
+    const drawn = [...groups].map(([name, rows]) => h("div", { class: "group" }, h("h3", {}, name),
       h("ul", {}, ...techniquesOf(rows).map((technique) => {
         const own = rows.filter((row) => row.cell.technique === technique);
         const s = summaryOf(own, metric, shared);
@@ -41,7 +44,11 @@ export function cold(shared: Shared): HTMLElement {
             s && s.high > s.low && h("span", { class: "whisker", style: `left:${width(s.low)};width:${width(s.high - s.low)}` })),
           h("span", { class: "value" }, s ? h("b", {}, metric.format(s.median)) : stuck ? "" : "not measured", " ",
             s && h("small", {}, spreadText(s, metric)), stuck > 0 && h("span", { class: "chip did_not_converge" }, `${stuck} of ${own.length} did not converge`)));
-      })))), note(`The thin line: ${spreadName(shared)}. Hatched bars are cold.`));
+      }))));
+    const rest = drawn.splice(SHOWN);
+    bars.replaceChildren(...drawn,
+      rest.length > 0 ? h("details", { open }, h("summary", { onclick: () => { open = !open; } }, `${rest.length} more loads`), ...rest) : "",
+      note(`The thin line: ${spreadName(shared)}. Hatched bars are cold.`));
   };
   shared.onSpread(fill);
   fill();

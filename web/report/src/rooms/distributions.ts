@@ -5,11 +5,12 @@ import { choice, h, note, room } from "../dom";
 import { PLOTTED, PREDICTED, completed, type Metric } from "../metrics";
 import { extent, scene, type Dot, type Line } from "../scene";
 import { legend, metricOf, metricOptions, techniqueName, valuesOf, type Shared } from "../shared";
-import { cdf, known, median, quantile, relativeError } from "../stats";
+import { cdf, ends, known, median, quantile, relativeError } from "../stats";
 import { table } from "../table";
 import { percent } from "../units";
 
 interface Curve { technique: string; values: number[] }
+interface Look { label: string; tick: Metric["format"]; linear?: boolean }
 
 export function distributions(shared: Shared): HTMLElement {
   const about = "The share of each technique's completed migrations that stayed at or below a value.";
@@ -26,7 +27,7 @@ export function predictions(shared: Shared): HTMLElement {
   const metrics = PREDICTED.filter((m) => errors(rows, m).length > 0);
   if (metrics.length === 0) return room("errors", "Prediction errors", about, note("No completed migration was predicted."));
   return room("errors", "Prediction errors", about,
-    curves(shared, "errors", metrics, errors, (metric) => ({ label: `Error of ${metric.name.toLowerCase()}`, tick: percent })),
+    curves(shared, "errors", metrics, errors, (metric) => ({ label: `Error of ${metric.name.toLowerCase()}`, tick: percent, linear: true })),
     scores(shared, metrics),
     note("Coverage: the share of measured values inside their nominal 90 % interval (p05 to p95)."));
 }
@@ -38,7 +39,7 @@ const errors = (rows: readonly Row[], metric: Metric): number[] =>
   }));
 
 function curves(shared: Shared, name: string, metrics: readonly Metric[], values: (rows: readonly Row[], metric: Metric) => number[],
-    look: (metric: Metric) => { label: string; tick: Metric["format"] }): HTMLElement {
+    look: (metric: Metric) => Look): HTMLElement {
   let metric = metrics[0]!;
   const plot = h("div", { class: "plot", "data-plot": name });
   const rest = h("div", {});
@@ -54,9 +55,9 @@ function curves(shared: Shared, name: string, metrics: readonly Metric[], values
     h("div", { class: "controls" }, choice("What", metricOptions(metrics), metric.key, (v) => { metric = metricOf(metrics, v); fill(); })), plot, rest);
 }
 
-function drawCurves(holder: HTMLElement, shared: Shared, curves: readonly Curve[], name: string, look: { label: string; tick: Metric["format"] }): void {
+function drawCurves(holder: HTMLElement, shared: Shared, curves: readonly Curve[], name: string, look: Look): void {
   const all = curves.flatMap((c) => c.values);
-  const wide = Math.min(...all) > 0 && Math.max(...all) > 30 * Math.min(...all);
+  const wide = !look.linear && ends(all).least > 0 && ends(all).greatest > 30 * ends(all).least;
   const x = extent(all, wide, wide ? undefined : 0)!;
   const lines: Line[] = [];
   const dots: Dot[] = [];

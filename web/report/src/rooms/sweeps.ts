@@ -57,7 +57,11 @@ function drawSweep(holder: HTMLElement, shared: Shared, key: string, facet: Face
   const log = axis.kind === "log";
   const x = axis.kind === "names" ? { min: -0.5, max: places.length - 0.5 } : extent(places, log)!;
   // techniques side by side, so that equal ones do not cover one another
-  const step = log ? (x.max / x.min) ** (1 / 90) : (x.max - x.min) / 110;
+  const sorted = [...places].sort((a, b) => a - b);
+  const closest = Math.min(...sorted.slice(1).map((v, i) => (log ? Math.log(v / sorted[i]!) : v - sorted[i]!)));
+  const whole = log ? Math.log(x.max / x.min) : x.max - x.min;
+  const apart = Math.min(whole / 110, (0.3 * closest) / techniques.length);
+  const step = log ? Math.exp(apart) : apart;
   const beside = (value: string, technique: string): number => {
     const by = techniques.indexOf(technique) - (techniques.length - 1) / 2;
     const at = axis.at.get(value)!;

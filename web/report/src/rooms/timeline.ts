@@ -3,11 +3,12 @@
 import uPlot from "uplot";
 import type { Row } from "../data";
 import { h, note, room } from "../dom";
-import { BINARY_STEPS, FONT, axis, draw, showAll, zoomKeys } from "../frame";
+import { BINARY_STEPS, FONT, axis, draw, logTicks, showAll, zoomKeys } from "../frame";
 import { switchover, type Gap } from "../gap";
 import { BYTES, DOWNTIMES, SLOWDOWN, TOTAL, WIRE, type Metric } from "../metrics";
 import { SETTINGS, sweepText } from "../cells";
 import { STATUS_NAMES, chip, repeatName, techniqueName, type Shared } from "../shared";
+import { ends } from "../stats";
 import { colour, type Colour } from "../theme";
 import { bytes, count, milliseconds, moment, percent, rate, seconds } from "../units";
 
@@ -181,8 +182,9 @@ const STRIP = 12; // CSS pixels, for pings that nobody answered
 
 function drawPanel(holder: HTMLElement, panel: Panel, row: Row, gap: Gap | null, [from, to]: [number, number], first: boolean, last: boolean, sync: string): uPlot {
   const known = panel.series.flatMap((s) => s.values.filter((v): v is number => v !== null));
-  const most = Math.max(...known, panel.log ? 1 : 0) || 1;
-  const least = panel.log ? Math.min(...known, 1) : 0;
+  const { least: lowest, greatest } = ends(known);
+  const most = Math.max(greatest, panel.log ? 1 : 0) || 1;
+  const least = panel.log ? Math.min(lowest, 1) : 0;
   const full = panel.full ?? (panel.log ? [least / 1.3, most * (panel.unanswered?.length ? 4 : 1.6)] : [0, most * 1.08]);
   const tick = panel.series[0]!.format;
 
@@ -251,13 +253,13 @@ function drawPanel(holder: HTMLElement, panel: Panel, row: Row, gap: Gap | null,
       ...(s.dots ? { paths: () => null, points: { show: true, size: 3, width: 0, fill: () => colour(s.colour) } } : { points: { show: false } }),
     }))],
     axes: [
-      axis({ scale: "x", values: (_, ticks) => ticks.map((t) => seconds(t)), size: last ? 46 : 24, ...(last ? { label: "since the migration's start" } : {}), space: 70 }),
-      axis({ scale: "y", values: (_, ticks) => ticks.map((t) => (t === null ? "" : tick(t))), size: 74, space: panel.log ? 22 : 34, ...(panel.binary ? { incrs: BINARY_STEPS } : {}) }),
+      axis({ scale: "x", values: (_, ticks) => ticks.map((t) => seconds(t)), size: 24, ...(last ? { label: "since the migration's start" } : {}), space: 70 }),
+      axis({ scale: "y", values: (_, ticks) => ticks.map((t) => (t === null ? "" : tick(t))), size: 74, space: 34, ...(panel.log ? { splits: (plot: uPlot, _: number, min: number, max: number) => logTicks(min, max, false, plot.height / 34), filter: (_: uPlot, ticks: number[]) => ticks } : {}), ...(panel.binary ? { incrs: BINARY_STEPS } : {}) }),
     ],
     padding: [first ? 20 : 8, 14, 0, 0],
     cursor: { sync: { key: sync, scales: ["x", null] }, drag: { x: true, y: false, setScale: true }, y: false, points: { show: !panel.log, size: 7 } },
     hooks: { drawAxes: [under], draw: [over] },
-  }, data, () => panel.height + (last ? 22 : 0));
+  }, data, () => panel.height + (last ? 20 : 0));
 }
 
 function facts(row: Row): HTMLElement {
