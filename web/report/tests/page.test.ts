@@ -46,7 +46,7 @@ interface Opened { page: Page; complaints: string[]; requests: string[]; close: 
 async function open(html: string, options: BrowserContextOptions = {}): Promise<Opened> {
   const file = join(folder, `${Math.abs(hash(html))}.html`);
   writeFileSync(file, html);
-  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, offline: true, ...options });
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, offline: true, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
   const complaints: string[] = [];
