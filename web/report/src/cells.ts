@@ -38,6 +38,9 @@ export const SETTINGS: readonly Setting[] = [
   { key: "pings", name: "Pings", of: (cell) => (cell.pings === null ? "unknown" : cell.pings ? "on" : "off") },
 ];
 
+/** Its name within a sentence. */
+export const inText = ({ name }: Setting): string => (name === name.toUpperCase() ? name : name.toLowerCase());
+
 export const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 /** The settings that differ between rows, and those that all share. */

@@ -1,7 +1,7 @@
 // What a suite sweeps: the values of a key, the axis they want, and which rows can stand on one line.
 
 import type { Cell, Row } from "./data";
-import { SETTINGS, distinct } from "./cells";
+import { SETTINGS, distinct, inText } from "./cells";
 import { groupBy } from "./stats";
 import { inDimension, quantity } from "./units";
 
@@ -54,7 +54,7 @@ export function facets(rows: readonly Row[], key: string): Facet[] {
   const attributes = [
     { name: "", of: (cell: Cell) => loadBesides(cell) },
     ...others.map((k) => ({ name: k, of: (cell: Cell) => cell.sweep[k] ?? "not set" })),
-    ...SETTINGS.map((s) => ({ name: s.name.toLowerCase(), of: s.of })),
+    ...SETTINGS.map((s) => ({ name: inText(s), of: s.of })),
   ];
   const telling = attributes.filter(({ of }) => {
     if (distinct(swept.map((row) => of(row.cell))).length < 2) return false;

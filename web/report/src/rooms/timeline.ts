@@ -6,7 +6,7 @@ import { h, note, room } from "../dom";
 import { BINARY_STEPS, FONT, axis, draw, logTicks, showAll, zoomKeys } from "../frame";
 import { switchover, type Gap } from "../gap";
 import { BYTES, DOWNTIMES, SLOWDOWN, TOTAL, WIRE, type Metric } from "../metrics";
-import { SETTINGS, sweepText } from "../cells";
+import { SETTINGS, inText, sweepText } from "../cells";
 import { STATUS_NAMES, chip, repeatName, techniqueName, type Shared } from "../shared";
 import { ends } from "../stats";
 import { colour, type Colour } from "../theme";
@@ -63,7 +63,7 @@ const sameCell = (a: Row, b: Row): boolean =>
 function content(shared: Shared, row: Row): (Node | string)[] {
   const { cell } = row;
   const swept = sweepText(cell.sweep);
-  const settings = SETTINGS.map((s) => `${s.name.toLowerCase()} ${s.of(cell)}`).filter((s) => !s.endsWith("unknown")).join(" · ");
+  const settings = SETTINGS.map((s) => `${inText(s)} ${s.of(cell)}`).filter((s) => !s.endsWith("unknown")).join(" · ");
   const panels = panelsOf(row);
   return [
     h("div", { class: "which" },
