@@ -17,6 +17,7 @@ class ControlServer {
   ControlServer(std::int64_t port, Engine& engine, Reporter& reporter);
 
   void run(const Until& until) { server_.run(until); }
+  [[nodiscard]] std::int64_t port() const { return server_.port(); }
 
  private:
   StreamServer server_;

@@ -71,6 +71,15 @@ Fd bind_udp(std::int64_t port) {
   return fd;
 }
 
+std::int64_t port_of(const Fd& fd) {
+  Address address(INADDR_ANY, 0);
+  sockaddr generic{};
+  socklen_t size = sizeof generic;
+  if (getsockname(fd.get(), &generic, &size) != 0) throw_error(errno, "getsockname");
+  std::memcpy(&address.in, &generic, sizeof address.in);
+  return ntohs(address.in.sin_port);
+}
+
 Fd connect_udp(std::uint32_t ip, std::int64_t port) {
   Fd fd = open_socket(SOCK_DGRAM);
   const Address peer(ip, port);

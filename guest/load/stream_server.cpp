@@ -15,6 +15,10 @@ namespace godwit::guest {
 StreamServer::StreamServer(std::int64_t port, std::size_t most_connections, Make make)
     : listener_(listen_tcp(port)), most_connections_(most_connections), make_(std::move(make)) {}
 
+std::int64_t StreamServer::port() const {
+  return port_of(listener_);
+}
+
 std::vector<pollfd> StreamServer::interests() const {
   std::vector<pollfd> fds{{listener_.get(), POLLIN, 0}};
   for (const Connection& connection : connections_) {

@@ -38,6 +38,7 @@ class StreamServer {
   StreamServer(std::int64_t port, std::size_t most_connections, Make make);
 
   void run(const Until& until);
+  [[nodiscard]] std::int64_t port() const;
 
  private:
   struct Connection {
