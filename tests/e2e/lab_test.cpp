@@ -9,6 +9,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 #include "godwit_program.h"
+#include "message_receiver.h"
 
 namespace godwit::e2e {
 namespace {
@@ -115,6 +116,25 @@ TEST_F(Lab, AGuestWithADiskUnderLoadMovesToAndFro) {
         lab::change_load(kLab, "guest", "disk-write,set=16MiB,rate=4MB/s", Seconds(30));
     EXPECT_TRUE(changed) << changed.error().message;
   }
+}
+
+TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
+  up("idle");
+  const MessageReceiver receiver(status().at("client_netns"), 9000);
+  const auto changed = lab::change_load(
+      kLab, "guest", "tcp-send,peer=10.77.0.1:9000,rate=200kB/s,size=500B", Seconds(30));
+  ASSERT_TRUE(changed) << changed.error().message;
+  const Finished run = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique",
+                                   "precopy", "--for", "1s", "--json", "--store", store()});
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const std::int64_t at_the_end = receiver.in_order();
+  EXPECT_GT(at_the_end, 0);
+  const TimePoint give_up = clock_.now() + Seconds(30);
+  while (receiver.in_order() < at_the_end + 400 && !receiver.broken() && clock_.now() < give_up) {
+    (void)clock_.wait_until(clock_.now() + Seconds(0.05), {});
+  }
+  EXPECT_GE(receiver.in_order(), at_the_end + 400) << "it goes on from where the guest is now";
+  EXPECT_FALSE(receiver.broken());
 }
 
 TEST_F(Lab, ACutLinkLeavesTheGuestAtTheSource) {
