@@ -137,6 +137,24 @@ TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
   EXPECT_FALSE(receiver.broken());
 }
 
+TEST_F(Lab, ALoadIsChangedInTheMiddleOfAMigration) {
+  up("idle,fill=60MiB", "15MB/s");
+  GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique", "precopy",
+                        "--for", "1s", "--json", "--store", store()});
+  await_sent(5'000'000);
+  const std::string load = "memory-write,set=4MiB,rate=1MB/s+cpu,duty=5%";
+  const auto changed = lab::change_load(kLab, "guest", load, Seconds(30));
+  EXPECT_TRUE(changed) << changed.error().message;
+  const Finished run = godwit.wait();
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json outcome = run.json().at("outcome");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
+  const Json guest = status().at("guests").at(0);
+  EXPECT_EQ(guest.at("load"), load);
+  EXPECT_EQ(guest.at("instances").at(0).at("host"), "b");
+}
+
 TEST_F(Lab, ACutLinkLeavesTheGuestAtTheSource) {
   up("memory-write,set=32MiB,rate=5MB/s,pattern=uniform,content=random,fill=60MiB", "10MB/s");
   GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique", "precopy",

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "control_server.h"
+#include "godwit/guest/http.h"
 #include "reporter.h"
 #include "socket.h"
 #include "ticker.h"
@@ -112,6 +113,28 @@ TEST_F(EngineTest, DisksAreWrittenAndRead) {
   EXPECT_TRUE(each_works("disk-read,set=100KiB,rate=full,cache=none,pattern=sequential"));
   const std::string error = engine_->change(plan_of("disk-write,set=2MiB,rate=full"));
   EXPECT_NE(error.find("the disk"), std::string::npos) << error;
+}
+
+TEST_F(EngineTest, PagesAreServedOverOneConnection) {
+  const std::string port = free_tcp_port();
+  engine_->start(plan_of("http,page=1000B,port=" + port));
+  const Fd fd = connect_tcp(kLoopback, std::stoll(port));
+  const std::string get = "GET / HTTP/1.1\r\nHost: guest\r\n\r\n";
+  const std::string requests = get + get + "HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n";
+  ASSERT_EQ(static_cast<ssize_t>(requests.size()),
+            send(fd.get(), requests.data(), requests.size(), MSG_NOSIGNAL));
+  std::string answers;
+  std::array<char, 4096> buffer{};
+  pollfd ready{fd.get(), POLLIN, 0};
+  while (poll(&ready, 1, 30'000) == 1) {
+    const ssize_t got = recv(fd.get(), buffer.data(), buffer.size(), 0);
+    if (got <= 0) break;
+    answers.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  const std::size_t head = http_head({HttpRequest::Kind::kGet, 0, true}, 1000).size();
+  const std::size_t last = http_head({HttpRequest::Kind::kHead, 0, false}, 1000).size();
+  EXPECT_EQ(answers.size(), 2 * (head + 1000) + last) << "and then it hangs up";
+  EXPECT_EQ(work_of(0), 3);
 }
 
 TEST_F(EngineTest, WhatCannotBeMadeLeavesTheFormerLoadRunning) {
