@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "godwit/bench/suite.h"
 #include "godwit/domain/technique.h"
 
 namespace godwit::bench {
@@ -105,6 +106,12 @@ Json host_json(const RunHeader& header, const std::vector<Trial>& trials) {
     if (profile.accelerator) host["accelerator"] = *profile.accelerator;
   }
   return host;
+}
+
+Json suite_json(const RunHeader& header) {
+  Json json{{"name", header.name}, {"toml", header.toml}};
+  if (const auto suite = parse_suite(header.toml)) json["about"] = suite->about;
+  return json;
 }
 
 // --- CSV ---
@@ -219,7 +226,7 @@ Json report_json(const RunHeader& header, const std::vector<Trial>& trials,
               {"title", header.name},
               {"made", iso8601(made_wall_us)},
               {"godwit", header.godwit},
-              {"suite", {{"name", header.name}, {"toml", header.toml}}},
+              {"suite", suite_json(header)},
               {"host", host_json(header, trials)},
               {"rows", std::move(rows)}};
 }

@@ -23,14 +23,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kBenchLab = "bench";
-
 /// What a suite's cells and a campaign's have in common.
 struct BenchOptions {
   std::string suite;            ///< file, or name of one that comes with godwit
   std::string store;            ///< folder; empty: the default one
   std::string duration = "1h";  ///< of a campaign
-  std::string lab = kBenchLab;
   std::optional<std::uint64_t> seed;
 };
 
@@ -73,16 +70,15 @@ Result<fs::path> folder_of(const BenchOptions& options, const std::string& name)
 }
 
 /// Runs what is left of `work` in a folder, with a bar, and says how it went.
-Result<bench::Counts> run_in(BenchFolder& folder, bench::Work work, const BenchOptions& options,
-                             Context& context) {
+Result<bench::Counts> run_in(BenchFolder& folder, bench::Work work, Context& context) {
   work.done = folder.done();
-  LabRig rig(options.lab, context);
+  GODWIT_TRY(const std::unique_ptr<LabRig> rig, LabRig::make(context));
   ProgressBar bar(context.clock, context.out.bar_stream());
   const auto on_progress = [&](const bench::RunProgress& p) {
     bar.draw(p.done, p.eta, "measuring", fmt::format("{} kept; {}", p.counts.done, p.now));
     if (context.out.bar_stream() == nullptr) context.out.say(p.now);
   };
-  return bench::run_work(context.clock, work, rig, folder, on_progress, context.stop);
+  return bench::run_work(context.clock, work, *rig, folder, on_progress, context.stop);
 }
 
 int print_counts(const Result<bench::Counts>& counts, const fs::path& folder, Context& context) {
@@ -127,7 +123,7 @@ int run_suite(const BenchOptions& options, Context& context) {
     if (number >= static_cast<std::int64_t>(cells.size())) return std::nullopt;
     return cells[static_cast<std::size_t>(number)];
   };
-  return print_counts(run_in(**folder, std::move(work), options, context), *path, context);
+  return print_counts(run_in(**folder, std::move(work), context), *path, context);
 }
 
 int collect(const BenchOptions& options, Context& context) {
@@ -142,7 +138,7 @@ int collect(const BenchOptions& options, Context& context) {
   work.cell = [seed = (*folder)->header().seed](std::int64_t number) {
     return std::optional(bench::campaign_cell(seed, number));
   };
-  return print_counts(run_in(**folder, std::move(work), options, context), *path, context);
+  return print_counts(run_in(**folder, std::move(work), context), *path, context);
 }
 
 // --- report ---
@@ -203,9 +199,6 @@ void add_shared(CLI::App& command, BenchOptions& options) {
       .add_option("--store", options.store,
                   "folder of the trials; a run that is there already goes on")
       ->type_name("DIR");
-  command.add_option("--lab", options.lab, "the lab that is built for it")
-      ->type_name("NAME")
-      ->capture_default_str();
   command.add_option("--seed", options.seed, "of the random order (default: chosen at random)")
       ->type_name("NUMBER");
 }
@@ -220,7 +213,7 @@ void add_run(CLI::App& parent, Chosen& chosen) {
   add_examples(*command, {"godwit bench run hu-baseline", "godwit bench run my-suite.toml --json",
                           "godwit bench report hu-baseline"});
   command->callback([&chosen, options] {
-    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.lab = LabEntry{LabRig::kLab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) { return run_suite(*options, context); };
   });
 }
@@ -235,7 +228,7 @@ void add_collect(CLI::App& parent, Chosen& chosen) {
   add_shared(*command, *options);
   add_examples(*command, {"godwit bench collect --for 2h", "godwit bench report campaign"});
   command->callback([&chosen, options] {
-    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.lab = LabEntry{LabRig::kLab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) { return collect(*options, context); };
   });
 }
