@@ -64,7 +64,7 @@ constexpr detail::Names<MigrationPhase, 11> kPhases{
      {MigrationPhase::kCancelled, "cancelled"},
      {MigrationPhase::kFailed, "failed"}}};
 
-constexpr detail::Names<Capability, 9> kCapabilities{
+constexpr detail::Names<Capability, 10> kCapabilities{
     {{Capability::kEvents, "events"},
      {Capability::kReturnPath, "return-path"},
      {Capability::kAutoConverge, "auto-converge"},
@@ -73,7 +73,8 @@ constexpr detail::Names<Capability, 9> kCapabilities{
      {Capability::kMultifd, "multifd"},
      {Capability::kPostcopyRam, "postcopy-ram"},
      {Capability::kPostcopyPreempt, "postcopy-preempt"},
-     {Capability::kPauseBeforeSwitchover, "pause-before-switchover"}}};
+     {Capability::kPauseBeforeSwitchover, "pause-before-switchover"},
+     {Capability::kSwitchoverAck, "switchover-ack"}}};
 
 }  // namespace
 
