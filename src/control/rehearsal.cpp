@@ -577,6 +577,12 @@ void RehearsalRun::note(std::string_view step) {
 
 }  // namespace
 
+Result<void> may_rehearse(Hypervisor& source) {
+  GODWIT_TRY(const VmDescription vm, source.describe());
+  GODWIT_TRY(const MigrationStatus status, source.migration_status());
+  return check(vm, status);
+}
+
 Result<Rehearsal> rehearse(Clock& clock, Hypervisor& source, const RehearsalOptions& options,
                            std::stop_token stop) {
   return RehearsalRun(clock, source, options, std::move(stop)).run();

@@ -130,5 +130,8 @@ bool is_final(MigrationPhase phase) {
 std::string_view to_string(Capability capability) {
   return detail::name_of(kCapabilities, capability);
 }
+std::optional<Capability> capability_from_string(std::string_view name) {
+  return detail::value_of(kCapabilities, name);
+}
 
 }  // namespace godwit

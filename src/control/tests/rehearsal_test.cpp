@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "../passes.h"
 #include "fake_dirty_vm.h"
+#include "passes.h"
 
 namespace godwit::control {
 namespace {

@@ -256,6 +256,14 @@ inline rc::Gen<OutcomeRecord> record() {
   });
 }
 
+inline rc::Gen<MigrationSettings> migration_settings() {
+  return rc::gen::exec([] {
+    const auto on = *some(rc::gen::element(Capability::kEvents, Capability::kXbzrle,
+                                           Capability::kMultifd, Capability::kSwitchoverAck));
+    return MigrationSettings{CapabilitySet(on.begin(), on.end()), *parameters()};
+  });
+}
+
 inline rc::Gen<JournalEntry> journal_entry() {
   return rc::gen::exec([] {
     return JournalEntry{*text(),
@@ -263,7 +271,8 @@ inline rc::Gen<JournalEntry> journal_entry() {
                         *rc::gen::arbitrary<std::int64_t>(),
                         *rc::gen::arbitrary<std::int64_t>(),
                         *rc::gen::element<std::string>("preparing", "migrating", "postcopy"),
-                        *wall_us()};
+                        *wall_us(),
+                        *maybe(migration_settings())};
   });
 }
 

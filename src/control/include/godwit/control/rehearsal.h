@@ -59,6 +59,9 @@ struct Rehearsal {
 Result<Rehearsal> rehearse(Clock& clock, Hypervisor& source, const RehearsalOptions& options,
                            std::stop_token stop);
 
+/// What `rehearse` refuses before it starts, asked beforehand. Changes nothing.
+Result<void> may_rehearse(Hypervisor& source);
+
 /// Makes the rehearsal's curve the profile's; the one that was there is kept in `other_curves`.
 void put_into(GuestProfile& profile, const Rehearsal& rehearsal);
 

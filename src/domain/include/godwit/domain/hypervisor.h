@@ -57,6 +57,7 @@ enum class Capability {
   kSwitchoverAck,  ///< no switchover before the destination says that it is ready for it
 };
 [[nodiscard]] std::string_view to_string(Capability capability);
+[[nodiscard]] std::optional<Capability> capability_from_string(std::string_view name);
 using CapabilitySet = std::set<Capability>;
 
 /// Migration settings as one side has them.
