@@ -30,11 +30,11 @@ constexpr BytesPerSecond kSwitchoverBandwidth{20e6};
 constexpr std::int64_t kPageHeader = 8;
 constexpr double kCheapestShare = 1.0 / 64;
 /// A pass this much longer than wanted is let go.
-constexpr double kOverdue = 2;
+constexpr double kOverdue = 1.5;
 /// A window is measured by a pass of at least this share of it.
 constexpr double kLongEnough = 0.6;
 /// Without one for this many times the window, none will come.
-constexpr double kPatienceInWindows = 4;
+constexpr double kPatienceInWindows = 2;
 constexpr Seconds kPatienceBesides{0.5};
 /// Shorter passes are what QEMU sent before it could be told to slow down.
 constexpr Seconds kShortestPass{0.04};
