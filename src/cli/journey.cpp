@@ -47,7 +47,7 @@ double share_done(const control::Progress& p) {
 Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds duration,
                                 Context& context) {
   GODWIT_TRY(auto memory, open_memory(*vm.hypervisor));
-  ProgressBar bar(context.clock, context.out.json());
+  ProgressBar bar(context.clock, context.out.bar_stream());
   Rng rng(std::random_device{}());
   profile::ObserveOptions options;
   options.length = duration;
@@ -77,7 +77,9 @@ Journey::Journey(Parties parties, Wishes wishes, Context& context)
 
 Result<OutcomeRecord> Journey::go() {
   // First of all, so that a store that cannot be written is known before anything happens.
-  GODWIT_TRY(store_, open_store(wishes_.store));
+  if (wishes_.keep) {
+    GODWIT_TRY(store_, open_store(wishes_.store));
+  }
   GODWIT_CHECK_OK(look_before());
   GODWIT_CHECK_OK(predict());
   GODWIT_TRY(const MigrationPlan plan, choose());
@@ -109,7 +111,10 @@ Result<void> Journey::look_before() {
     return {};
   }
   GODWIT_TRY(const auto parameters, parties_.source.hypervisor->parameters());
-  GODWIT_TRY(const auto history, store_->newest(kHistoryForLink));
+  std::vector<OutcomeRecord> history;
+  if (store_) {
+    GODWIT_TRY(history, store_->newest(kHistoryForLink));
+  }
   const LinkEstimate estimate = estimate_link(history, parties_.stream, parameters.max_bandwidth);
   context_.out.say(fmt::format("link: {} ({})", human(estimate.link.rate), estimate.origin));
   record_.link = estimate.link;
@@ -137,6 +142,7 @@ Result<void> Journey::predict() {
   context_.out.say(profile_text(*record_.profile));
   question_.profile = *record_.profile;
   question_.link = *record_.link;
+  question_.parameters = wishes_.parameters;
   GODWIT_TRY(advised_, advise::predict_all(question_));
   record_.predicted = advised_.prediction;
   context_.out.say(fmt::format("\npredicted over {}", human(record_.link->rate)));
@@ -159,6 +165,7 @@ Result<std::optional<TechniquePrediction>> Journey::expect(Technique technique) 
 /// An explicit technique always runs; only "auto" refuses an intent that cannot be met.
 Result<MigrationPlan> Journey::choose() {
   MigrationPlan plan;
+  plan.parameters = wishes_.parameters;
   plan.law = wishes_.law;
   plan.max_time = wishes_.intent.max_time.value_or(kDefaultMaxTime);
   if (wishes_.technique == "auto") {
@@ -201,8 +208,9 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
   control::RunOptions options;
   options.requested = {wishes_.technique, wishes_.law};
   if (expected_ && expected_->total_time) options.predicted_total = expected_->total_time->p50;
-  ProgressBar bar(context_.clock, context_.out.json());
-  options.on_progress = [&bar](const control::Progress& p) {
+  ProgressBar bar(context_.clock, context_.out.bar_stream());
+  options.on_progress = [this, &bar](const control::Progress& p) {
+    if (wishes_.on_progress) wishes_.on_progress(p);
     bar.draw(share_done(p), p.eta, fmt::format("round {}", p.round), progress_note(p));
   };
   context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels{}, the VM stays)",
@@ -220,6 +228,7 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
 }
 
 void Journey::keep() {
+  if (!store_) return;
   const auto id = store_->append(record_);
   if (id) {
     record_.id = *id;

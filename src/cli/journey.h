@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "command.h"
 #include "godwit/advise/advise.h"
+#include "godwit/control/migration_run.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/outcome.h"
 #include "godwit/domain/ports.h"
@@ -23,7 +25,7 @@ struct Parties {
   OpenVm source;
   OpenVm destination;
   std::string stream;
-  bool can_postcopy = true;  ///< false where it is known that the host forbids it
+  bool can_postcopy = true;            ///< false where it is known that the host forbids it
   std::unique_ptr<OutageProbe> probe;  ///< may be null, as the next two
   std::unique_ptr<GuestCheck> check;
   std::unique_ptr<WireCounter> wire;
@@ -36,7 +38,10 @@ struct Wishes {
   std::string law = "none";
   std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
   Seconds observe{8};
-  std::string store;  ///< empty: the default place
+  MigrationParameters parameters;  ///< fixed, whatever would be advised
+  bool keep = true;                ///< in the store of outcomes
+  std::string store;               ///< its place; empty: the default one
+  std::function<void(const control::Progress&)> on_progress{};  ///< besides the bar
 };
 
 /// Observes a VM with a progress bar. The profile carries `name`.

@@ -44,8 +44,13 @@ bool Output::live() const {
   return !json_ && ::isatty(STDOUT_FILENO) == 1;
 }
 
+std::FILE* Output::bar_stream() const {
+  std::FILE* const wanted = json_ ? stderr : stdout;
+  return !silent_ && ::isatty(::fileno(wanted)) == 1 ? wanted : nullptr;
+}
+
 void Output::say(std::string_view line) {
-  if (json_) return;
+  if (json_ || silent_) return;
   write_line(stdout, line);
 }
 

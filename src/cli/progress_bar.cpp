@@ -1,7 +1,6 @@
 #include "progress_bar.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -22,11 +21,6 @@ std::string bar_line(double done, std::optional<Seconds> left, std::string_view 
   for (int i = 0; i < kCells; ++i) cells += i < full ? "━" : "─";
   const std::string eta = left ? fmt::format("{} left", human(std::max(*left, Seconds(0)))) : "";
   return fmt::format("  {:<10} {} {:>3.0f} %  {:<12} {}", label, cells, share * 100, eta, note);
-}
-
-ProgressBar::ProgressBar(const Clock& clock, bool json) : clock_(clock) {
-  std::FILE* const wanted = json ? stderr : stdout;
-  if (::isatty(::fileno(wanted)) == 1) stream_ = wanted;
 }
 
 ProgressBar::~ProgressBar() {

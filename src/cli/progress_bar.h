@@ -13,8 +13,8 @@ namespace godwit::cli {
 /// One line that is drawn over and over on a terminal; where there is none, nothing is drawn.
 class ProgressBar {
  public:
-  /// Draws to stdout when a person watches it, or to stderr with --json. `clock` limits redraws.
-  ProgressBar(const Clock& clock, bool json);
+  /// Draws to `stream` unless that is null (Output::bar_stream). `clock` limits redraws.
+  ProgressBar(const Clock& clock, std::FILE* stream) : clock_(clock), stream_(stream) {}
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -27,7 +27,7 @@ class ProgressBar {
 
  private:
   const Clock& clock_;
-  std::FILE* stream_ = nullptr;
+  std::FILE* stream_;
   bool drawn_ = false;
   TimePoint last_{};
 };

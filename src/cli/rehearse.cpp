@@ -35,7 +35,7 @@ std::optional<JournalEntry> unfinished_rehearsal(const std::filesystem::path& jo
 Result<control::Rehearsal> rehearse_vm(OpenVm& vm, const std::string& name, Context& context) {
   GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
   store::FileJournal journal(journal_path);
-  ProgressBar bar(context.clock, context.out.json());
+  ProgressBar bar(context.clock, context.out.bar_stream());
   control::RehearsalOptions options;
   options.vm = name;
   options.pid = vm.description.pid;

@@ -324,6 +324,8 @@ void MigrationRun::report() {
   progress.transferred = status_.transferred.value_or(Bytes());
   progress.remaining = status_.remaining;
   progress.rate = status_.throughput;
+  progress.dirty_rate = status_.dirty_rate;
+  progress.throttle_percent = status_.throttle_percent;
   progress.eta = eta();
   progress.point_of_no_return = past_return();
   options_.on_progress(progress);

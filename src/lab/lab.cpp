@@ -209,6 +209,16 @@ Result<LabStatus> up(const LabSpec& spec) {
       std::move(built).error().while_doing(fmt::format("building the lab '{}'", spec.name)));
 }
 
+Result<void> set_migration_rate(const std::string& lab, BytesPerSecond rate) {
+  GODWIT_CHECK_OK(validate_name("lab", lab));
+  GODWIT_TRY(const LabLock lock, LabLock::acquire(lab, false));
+  GODWIT_TRY(LabRecord record, load_record(lab));
+  record.spec.migration_rate = rate;
+  GODWIT_CHECK_OK(validate(record.spec));
+  GODWIT_CHECK_OK(shape_networks(lock, record.spec));
+  return save_record(record);
+}
+
 Result<void> down(const std::string& lab) {
   GODWIT_CHECK_OK(validate_name("lab", lab));
   GODWIT_TRY(const LabLock lock, LabLock::acquire(lab, true));

@@ -60,29 +60,33 @@ Result<void> build_middle(const LabLock& lock) {
   return run_all(lock, bridge_lines(middle, "migration"));
 }
 
+/// `replace` also makes what is not there yet.
+std::string shape_line(const LabSpec& spec, std::size_t index) {
+  const Shape shape = shape_for(spec.migration_rate);
+  return fmt::format("tc -n {} qdisc replace dev {} root tbf rate {}bit burst {} latency {}",
+                     netns_name(spec.name, spec.hosts[index]), kMigrationInterface,
+                     shape.rate_bits_per_s, shape.burst_bytes, kQueueLatency);
+}
+
 Result<void> build_host(const LabLock& lock, const LabSpec& spec, std::size_t index) {
   const std::string host = netns_name(spec.name, spec.hosts[index]);
   const std::string client = netns_name(spec.name, kClient);
   const std::string middle = netns_name(spec.name, kSwitch);
   const std::string port = fmt::format("port{}", index);
-  const Shape shape = shape_for(spec.migration_rate);
   GODWIT_CHECK_OK(run(lock, fmt::format("ip netns add {}", host)));
   GODWIT_CHECK_OK(run(lock, fmt::format("ip -n {} link set dev lo up", host)));
   GODWIT_CHECK_OK(run_all(lock, bridge_lines(host, "service")));
-  return run_all(
-      lock,
-      {fmt::format("ip -n {} link add name {} type veth peer name uplink netns {}", client, port,
-                   host),
-       fmt::format("ip -n {} link set dev {} master service up", client, port),
-       fmt::format("ip -n {} link set dev uplink master service up", host),
-       fmt::format("ip -n {} link add name {} type veth peer name {} netns {}", middle, port,
-                   kMigrationInterface, host),
-       fmt::format("ip -n {} link set dev {} master migration up", middle, port),
-       fmt::format("ip -n {} address add {}/24 dev {}", host, migration_address(index),
-                   kMigrationInterface),
-       fmt::format("ip -n {} link set dev {} up", host, kMigrationInterface),
-       fmt::format("tc -n {} qdisc add dev {} root tbf rate {}bit burst {} latency {}", host,
-                   kMigrationInterface, shape.rate_bits_per_s, shape.burst_bytes, kQueueLatency)});
+  return run_all(lock, {fmt::format("ip -n {} link add name {} type veth peer name uplink netns {}",
+                                    client, port, host),
+                        fmt::format("ip -n {} link set dev {} master service up", client, port),
+                        fmt::format("ip -n {} link set dev uplink master service up", host),
+                        fmt::format("ip -n {} link add name {} type veth peer name {} netns {}",
+                                    middle, port, kMigrationInterface, host),
+                        fmt::format("ip -n {} link set dev {} master migration up", middle, port),
+                        fmt::format("ip -n {} address add {}/24 dev {}", host,
+                                    migration_address(index), kMigrationInterface),
+                        fmt::format("ip -n {} link set dev {} up", host, kMigrationInterface),
+                        shape_line(spec, index)});
 }
 
 Result<void> check_tun() {
@@ -123,6 +127,13 @@ Shape shape_for(BytesPerSecond payload) {
 Result<void> build_networks(const LabLock& lock, const LabSpec& spec) {
   GODWIT_CHECK_OK(build_middle(lock));
   for (std::size_t i = 0; i < spec.hosts.size(); ++i) GODWIT_CHECK_OK(build_host(lock, spec, i));
+  return {};
+}
+
+Result<void> shape_networks(const LabLock& lock, const LabSpec& spec) {
+  for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
+    GODWIT_CHECK_OK(run(lock, shape_line(spec, i)));
+  }
   return {};
 }
 

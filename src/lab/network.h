@@ -36,6 +36,9 @@ Shape shape_for(BytesPerSecond payload);
 /// Needs the lab's lock. On error the caller tears down what there is.
 Result<void> build_networks(const LabLock& lock, const LabSpec& spec);
 
+/// Of every host's migration interface.
+Result<void> shape_networks(const LabLock& lock, const LabSpec& spec);
+
 Result<void> add_tap(const LabLock& lock, const std::string& host, int guest_index);
 /// A tap that is gone already is no error.
 void remove_tap(const LabLock& lock, const std::string& host, int guest_index);

@@ -88,11 +88,7 @@ void fill_cost(const Context& x, const Runs& runs, TechniquePrediction& out) {
 /// Downtime by kind from what is sent while the guest stands still.
 void fill_downtime(const Context& x, const Interval<Seconds>& ram, DowntimePrediction& out) {
   const Interval<Seconds> stopped = ram + x.pair().device_state;
-  const Seconds queued(x.pair().sender_queue.as_double() / x.sending.switch_rate);
-  const Seconds sent_early = std::max(Seconds(0), ram.p05 - queued);
-  out.qemu = Interval<Seconds>{
-      .p50 = stopped.p50, .p05 = sent_early + x.pair().device_state.p05, .p95 = stopped.p95};
-  out.events = stopped + x.pair().resume;
+  out.qemu = out.events = stopped + x.pair().resume;
   out.probe = stopped + x.pair().client;
 }
 

@@ -77,6 +77,7 @@ class PingProbe::Worker {
     report.usual_gap = gaps.usual;
     report.longest_gap_start_wall_us =
         (ns_of(gaps.longest_start) + wall_minus_monotonic_ns_) / 1000;
+    report.answers.assign(questions_.begin() + first_answered_, questions_.end());
     return report;
   }
 
@@ -86,7 +87,8 @@ class PingProbe::Worker {
       if (!wait_tick()) return;
       collect();
       last_asked_ = clock_.now();
-      socket_.ask(asked_++, clock_.wall_us());
+      questions_.push_back({clock_.wall_us(), std::nullopt});
+      socket_.ask(asked_++, questions_.back().asked_wall_us);
     }
     const TimePoint give_up = clock_.now() + Seconds(Nanoseconds(linger_ns_));
     while (outstanding() && clock_.now() < give_up && wait_tick()) collect();
@@ -113,10 +115,9 @@ class PingProbe::Worker {
   void note(const EchoAnswer& answer) {
     if (answer.number < 0 || answer.number >= asked_) return;
     if (arrivals_.empty()) first_answered_ = answer.number;
-    const auto position = static_cast<std::size_t>(answer.number);
-    if (seen_.size() <= position) seen_.resize(position + 1, false);
-    if (answer.number < first_answered_ || seen_[position]) return;
-    seen_[position] = true;
+    ProbeAnswer& question = questions_[static_cast<std::size_t>(answer.number)];
+    if (answer.number < first_answered_ || question.answered_wall_us) return;
+    question.answered_wall_us = answer.arrived_wall_ns / 1000;
     TimePoint arrived(Nanoseconds(answer.arrived_wall_ns - wall_minus_monotonic_ns_));
     // two readings of two clocks may disagree by a hair; arrivals are in order
     if (!arrivals_.empty()) arrived = std::max(arrived, arrivals_.back());
@@ -136,7 +137,7 @@ class PingProbe::Worker {
   std::int64_t first_answered_ = 0;
   TimePoint last_asked_{};
   std::int64_t wall_minus_monotonic_ns_ = 0;
-  std::vector<bool> seen_;
+  std::vector<ProbeAnswer> questions_;
   std::vector<TimePoint> arrivals_;
   std::atomic<std::int64_t> newest_answered_us_{0};
   std::atomic<std::int64_t> linger_ns_{0};

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "godwit/base/unique_fd.h"
+
 namespace godwit::store {
 namespace {
 
@@ -80,6 +82,37 @@ Result<void> prepare_file(const fs::path& path) {
   if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) != 0) {
     return fail(file_error(path, "write to", errno));
   }
+  return {};
+}
+
+Result<std::string> read_all(int fd, const fs::path& path) {
+  std::string text;
+  char buffer[65536];
+  for (;;) {
+    const ssize_t got = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(file_error(path, "read", errno));
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+Result<void> write_at(int fd, std::string_view text, off_t at, const fs::path& path) {
+  while (!text.empty()) {
+    const ssize_t put = ::pwrite(fd, text.data(), text.size(), at);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail(file_error(path, "write to", errno));
+    text.remove_prefix(static_cast<std::size_t>(put));
+    at += put;
+  }
+  if (::fsync(fd) != 0) return fail(file_error(path, "write to", errno));
+  return {};
+}
+
+Result<void> sync_folder(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return fail(file_error(folder, "sync", errno));
   return {};
 }
 

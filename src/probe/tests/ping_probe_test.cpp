@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -65,6 +66,11 @@ TEST_F(RootProbe, LoopbackAnswersEverything) {
   ASSERT_TRUE(report);
   EXPECT_GT(report->sent, 0);
   EXPECT_EQ(report->sent, report->answered);
+  ASSERT_EQ(report->answers.size(), static_cast<std::size_t>(report->sent));
+  for (const ProbeAnswer& answer : report->answers) {
+    ASSERT_TRUE(answer.answered_wall_us);
+    EXPECT_GE(*answer.answered_wall_us, answer.asked_wall_us);
+  }
   EXPECT_GE(report->outage(), Seconds{0});
 }
 
@@ -137,6 +143,9 @@ TEST_F(Cable, CutIsSeenAtLeastAsLongAsItWas) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_GE(report->longest_gap, mended - cut);
   EXPECT_LT(report->answered, report->sent);
+  EXPECT_EQ(std::count_if(report->answers.begin(), report->answers.end(),
+                          [](const ProbeAnswer& a) { return !a.answered_wall_us; }),
+            report->sent - report->answered);
   EXPECT_LE(report->longest_gap_start_wall_us, clock.wall_us());
 }
 

@@ -37,6 +37,8 @@ struct Progress {
   Bytes transferred;
   std::optional<Bytes> remaining;
   std::optional<BytesPerSecond> rate;
+  std::optional<BytesPerSecond> dirty_rate;  ///< as QEMU saw it at its last sync
+  std::optional<int> throttle_percent;       ///< of the guest's vCPUs, by auto-converge
   std::optional<Seconds> eta;
   bool point_of_no_return = false;  ///< post-copy has begun: cancelling would lose the guest
 };

@@ -40,6 +40,12 @@ class GuestMemory {
   [[nodiscard]] virtual Seconds own_cpu_time() const = 0;
 };
 
+/// One question to the guest.
+struct ProbeAnswer {
+  std::int64_t asked_wall_us = 0;
+  std::optional<std::int64_t> answered_wall_us;  ///< absent: no answer came
+};
+
 /// What a client on the network saw.
 struct ProbeReport {
   std::int64_t sent = 0;
@@ -47,6 +53,7 @@ struct ProbeReport {
   Seconds longest_gap{};  ///< between two answers (or from the last answer to the end)
   Seconds usual_gap{};    ///< median of gaps between answers
   std::int64_t longest_gap_start_wall_us = 0;
+  std::vector<ProbeAnswer> answers;  ///< every question from the first that was answered on
   /// The outage: longest gap less the usual one.
   [[nodiscard]] Seconds outage() const { return longest_gap - usual_gap; }
 };

@@ -56,6 +56,10 @@ struct LabStatus {
 /// kBusy. On error nothing is left.
 Result<LabStatus> up(const LabSpec& spec);
 
+/// Shapes the migration network anew, under running guests and migrations. kNotFound without a
+/// complete lab; after any other error some hosts may have the new rate already: call it again.
+Result<void> set_migration_rate(const std::string& lab, BytesPerSecond rate);
+
 /// Ends everything that carries the lab's name and waits until it is really gone. Also right
 /// without a lab, with half of one, or when called twice.
 Result<void> down(const std::string& lab);

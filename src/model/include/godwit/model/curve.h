@@ -19,15 +19,17 @@ namespace godwit::model {
 struct HostPairConstants {
   /// `migrate` accepted to the first page (measured: 1-13 ms), and the last page to "completed".
   Interval<Seconds> overhead{Seconds(0.03), Seconds(0.005), Seconds(0.15)};
-  /// Device state within QEMU's downtime, beyond the RAM left. Measured: 1-2 ms where no RAM was
-  /// left.
+  /// To send device state after the RAM left. Measured: 1-2 ms where no RAM was left.
   Interval<Seconds> device_state{Seconds(0.004), Seconds(0.001), Seconds(0.025)};
-  /// `events` less `qemu` downtime: the destination loads device state and resumes. Measured in 24
-  /// migrations of an idle guest: 33-113 ms, median 53.
+  /// The destination loads device state and resumes. Within QEMU's downtime, too: with return-path
+  /// on, as Godwit migrates, it counts until the destination runs (0-4 ms from `events` in the 12
+  /// migrations of docs/accuracy.md). Measured in 24 migrations of an idle guest: 33-113 ms,
+  /// median 53.
   Interval<Seconds> resume{Seconds(0.05), Seconds(0.03), Seconds(0.11)};
-  /// `probe` less `qemu` downtime: resuming, announcing, the switch learning the new port.
-  /// Measured: 107 ms (253 - 146) and 90 ms (850 - 760).
-  Interval<Seconds> client{Seconds(0.10), Seconds(0.06), Seconds(0.16)};
+  /// Until a client hears the guest again: resuming as above, announcing, the switch learning the
+  /// new port. Measured in 24 migrations of tools/measure_predictions: `probe` less `events` 13-102
+  /// ms, median 36.
+  Interval<Seconds> client{Seconds(0.086), Seconds(0.05), Seconds(0.18)};
   /// QEMU's own downtime of post-copy. Measured: 1-5 ms, often 2. (Every fourth run reports the
   /// whole total time instead: a fault of QEMU's, not predicted.)
   Interval<Seconds> postcopy_stop{Seconds(0.002), Seconds(0.001), Seconds(0.006)};
@@ -36,9 +38,7 @@ struct HostPairConstants {
   /// the measured outages at 40 MB/s: 1.3-2.6 s at once, 0.6-1.4 s after a pass.
   Interval<double> faults_at_once{17, 11, 24};
   Interval<double> faults_after_pass{8.5, 4.5, 13};
-  /// What the kernel queues for a connection: Linux's default for the largest tcp_wmem. QEMU calls
-  /// a migration complete when the queue has taken the rest, so its downtime can be shorter by
-  /// that.
+  /// What the kernel queues for a connection: Linux's default for the largest tcp_wmem.
   Bytes sender_queue = Bytes(4 << 20);
   /// How far the stream's real rate is from the link's stated one, either way. Estimate.
   Ratio rate_error = Ratio(0.03);

@@ -1,0 +1,96 @@
+#include "godwit/bench/campaign.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "godwit/base/rng.h"
+
+namespace godwit::bench {
+namespace {
+
+/// Mixes seed and number into one seed (the finaliser of SplitMix64: Steele, Lea, Flood 2014).
+std::uint64_t mixed(std::uint64_t seed, std::uint64_t number) {
+  std::uint64_t z = seed + (number + 1) * 0x9e3779b97f4a7c15ULL;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+template <class T, std::size_t n>
+T one_of(Rng& rng, const std::array<T, n>& values) {
+  return values[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(n)))];
+}
+
+/// Each factor of two as likely as any other.
+double log_uniform(Rng& rng, double least, double most) {
+  return least * std::pow(most / least, rng.uniform());
+}
+
+// Large enough for the guest's kernel (about 60 MiB) beside a load; small enough that the slowest
+// link sends it in ten seconds.
+constexpr std::array kRam{160_MiB, 224_MiB, 288_MiB, 384_MiB};
+constexpr std::array kDowntimeLimits{Seconds(0.05), Seconds(0.1), Seconds(0.3), Seconds(0.6),
+                                     Seconds(1.0)};
+// What runs on the QEMU that the lab has; compress needs QEMU 9.0 or older.
+constexpr std::array kTechniques{
+    Technique::kPrecopy, Technique::kPrecopy,     Technique::kAutoConverge, Technique::kXbzrle,
+    Technique::kMultifd, Technique::kMultifdZlib, Technique::kMultifdZstd,  Technique::kPostcopy,
+    Technique::kHybrid,  Technique::kStopAndCopy};
+
+std::string writer(Rng& rng, Bytes ram) {
+  const double most = ram.as_double() / 2.5;
+  const auto pages = static_cast<std::int64_t>(log_uniform(rng, 1 << 20, most)) / 4096;
+  const std::string rate =
+      rng.uniform() < 0.08 ? "full" : fmt::format("{:.0f}kB/s", log_uniform(rng, 500, 120'000));
+  std::string text =
+      fmt::format("memory-write,set={}KiB,rate={},pattern={},content={}", pages * 4, rate,
+                  one_of(rng, std::array{"uniform", "uniform", "sequential", "hot-cold"}),
+                  one_of(rng, std::array{"random", "random", "compressible", "zero"}));
+  if (rng.uniform() < 0.25) {
+    text += fmt::format(",words={}", one_of(rng, std::array{1, 8, 64, 256}));
+  }
+  return text;
+}
+
+/// A name that says the kind, and what the guest does.
+std::pair<std::string, std::string> load(Rng& rng, Bytes ram) {
+  const double kind = rng.uniform();
+  const auto fill = static_cast<std::int64_t>(rng.uniform() * ram.as_double() / 4) >> 20;
+  const std::string filled = fill > 0 ? fmt::format(",fill={}MiB", fill) : "";
+  if (kind < 0.60) return {"memory-write", writer(rng, ram) + filled};
+  if (kind < 0.65) return {"idle", "idle" + filled};
+  if (kind < 0.70) return {"cpu", fmt::format("cpu,duty={}", rng.uniform() < 0.5 ? "50%" : "full")};
+  if (kind < 0.75) return {"memory-read", "memory-read,set=32MiB,rate=50MB/s"};
+  if (kind < 0.80) return {"disk-write", "disk-write,set=32MiB,rate=5MB/s"};
+  if (kind < 0.85) return {"disk-read", "disk-read,set=48MiB,rate=10MB/s"};
+  if (kind < 0.90) return {"http", "http"};
+  if (kind < 0.95) {
+    return {"phases", writer(rng, ram) + "@2s;idle@1s"};
+  }
+  return {"mixed", "cpu,duty=30%+" + writer(rng, ram)};
+}
+
+}  // namespace
+
+Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
+  // its own stream for what a guest is, so that its cells agree
+  Rng of_guest(mixed(~seed, static_cast<std::uint64_t>(number / kCellsPerGuest)));
+  Rng rng(mixed(seed, static_cast<std::uint64_t>(number)));
+  Cell cell;
+  cell.ram = one_of(of_guest, kRam);
+  std::tie(cell.load, cell.spec) = load(rng, cell.ram);
+  cell.technique = one_of(rng, kTechniques);
+  cell.link = BytesPerSecond(std::round(log_uniform(rng, 20e6, 120e6) / 1e5) * 1e5);
+  cell.parameters.downtime_limit = one_of(rng, kDowntimeLimits);
+  if (cell.technique == Technique::kHybrid) {
+    cell.parameters.precopy_share = Ratio(one_of(rng, std::array{0.25, 0.5, 0.75, 1.0}));
+  }
+  cell.max_time = Seconds(20);
+  cell.observe = Seconds(2);
+  return cell;
+}
+
+}  // namespace godwit::bench

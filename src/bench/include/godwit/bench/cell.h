@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "godwit/base/error.h"
+#include "godwit/base/units.h"
+#include "godwit/domain/codec.h"
+#include "godwit/domain/migration_plan.h"
+
+namespace godwit::bench {
+
+inline constexpr int kMaxRepeats = 1000;
+
+/// One migration to be made and measured: all that is chosen about it beforehand.
+struct Cell {
+  std::string load;  ///< the load's name in its suite, e.g. "memory-write"
+  std::string spec;  ///< what the guest does, as guest-load takes it
+  Technique technique = Technique::kPrecopy;
+  MigrationParameters parameters;  ///< what is fixed beyond the technique, e.g. the downtime limit
+  BytesPerSecond link{40e6};       ///< of the migration network; QEMU is held to it, too
+  Bytes ram{256LL << 20};
+  Seconds max_time{60};  ///< cancelled (did not converge) when it takes longer
+  Seconds observe{2};    ///< length of the profile that is taken before
+  bool pings = true;     ///< does a client ask the guest meanwhile?
+  /// What the suite sweeps, as it stands there: {"set": "64MiB"}.
+  std::map<std::string, std::string> sweep;
+  int repeat = 1;  ///< 1…repeats
+
+  friend bool operator==(const Cell&, const Cell&) = default;
+};
+
+/// `{"load", "spec", "technique", "parameters", "link_bytes_per_s", "ram_bytes", "max_time_s",
+/// "observe_s", "pings", "sweep", "repeat"}`. kCorrupt for anything else.
+Json to_json(const Cell& cell);
+Result<Cell> cell_from_json(const Json& json);
+
+/// One line for people: "memory-write by precopy over 40.0 MB/s, set=64MiB, repeat 2".
+std::string describe(const Cell& cell);
+
+}  // namespace godwit::bench

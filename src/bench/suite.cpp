@@ -1,0 +1,310 @@
+#include "godwit/bench/suite.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "godwit/base/quantity.h"
+#include "godwit/base/rng.h"
+#include "godwit/domain/technique.h"
+#include "toml.h"
+
+namespace godwit::bench {
+namespace {
+
+constexpr std::size_t kMostCells = 10'000;
+
+/// One way to fill a cell in; a list in the file gives several of them.
+using Choice = std::function<void(Cell&)>;
+using Choices = std::vector<Choice>;
+
+/// A key of [cell]: turns one value of the file into a choice.
+struct CellKey {
+  std::string_view name;
+  Result<Choice> (*read)(const toml::node& value);
+};
+
+template <class T>
+Result<Choice> quantity(const toml::node& node, Result<T> (*parse)(std::string_view),
+                        void (*set)(Cell&, T)) {
+  GODWIT_TRY(const std::string text, toml_text(node));
+  const auto value = parse(text);
+  if (!value) return fail(at_line(node, value.error()));
+  return Choice([set, value = *value](Cell& cell) { set(cell, value); });
+}
+
+Result<Seconds> parse_limit(std::string_view text) {
+  GODWIT_TRY(const Seconds value, parse_duration(text));
+  if (value > Seconds(0)) return value;
+  return fail(ErrorCode::kBadInput, "a time of zero", "give one above zero, such as 300ms");
+}
+
+Result<Technique> parse_technique(std::string_view text) {
+  if (const auto technique = technique_from_string(text)) return *technique;
+  std::string names;
+  for (const Technique technique : kAllTechniques)
+    names += fmt::format(" {}", to_string(technique));
+  return fail(ErrorCode::kBadInput, fmt::format("unknown technique '{}'", text),
+              "choose one of:" + names);
+}
+
+const std::array kCellKeys{
+    CellKey{"technique",
+            [](const toml::node& node) {
+              return quantity<Technique>(node, parse_technique,
+                                         [](Cell& cell, Technique t) { cell.technique = t; });
+            }},
+    CellKey{"link",
+            [](const toml::node& node) {
+              return quantity<BytesPerSecond>(
+                  node, parse_rate, [](Cell& cell, BytesPerSecond rate) { cell.link = rate; });
+            }},
+    CellKey{"ram",
+            [](const toml::node& node) {
+              return quantity<Bytes>(node, parse_bytes,
+                                     [](Cell& cell, Bytes ram) { cell.ram = ram; });
+            }},
+    CellKey{"downtime_limit",
+            [](const toml::node& node) {
+              return quantity<Seconds>(node, parse_limit, [](Cell& cell, Seconds limit) {
+                cell.parameters.downtime_limit = limit;
+              });
+            }},
+    CellKey{"max_time",
+            [](const toml::node& node) {
+              return quantity<Seconds>(node, parse_limit,
+                                       [](Cell& cell, Seconds limit) { cell.max_time = limit; });
+            }},
+    CellKey{"observe",
+            [](const toml::node& node) {
+              return quantity<Seconds>(node, parse_limit,
+                                       [](Cell& cell, Seconds time) { cell.observe = time; });
+            }},
+    CellKey{"precopy_share",
+            [](const toml::node& node) -> Result<Choice> {
+              GODWIT_TRY(const double share, toml_number(node, 0, 1));
+              return Choice([share](Cell& cell) { cell.parameters.precopy_share = Ratio(share); });
+            }},
+    CellKey{"pings", [](const toml::node& node) -> Result<Choice> {
+              GODWIT_TRY(const bool pings, toml_boolean(node));
+              return Choice([pings](Cell& cell) { cell.pings = pings; });
+            }}};
+
+/// Each element of a list, or the one value itself; a list must not be empty.
+template <class Read>
+Result<void> for_each_value(const toml::node& node, const Read& read) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return read(node);
+  if (list->empty()) {
+    return fail(at_line(node, {ErrorCode::kBadInput, "an empty list", "give at least one value"}));
+  }
+  for (const toml::node& one : *list) GODWIT_CHECK_OK(read(one));
+  return {};
+}
+
+/// The keys of [cell] in the file, each with its choices.
+Result<std::vector<Choices>> read_cell(const toml::table& table) {
+  std::vector<Choices> dimensions;
+  for (const auto& [key, node] : table) {
+    const auto known = std::find_if(kCellKeys.begin(), kCellKeys.end(),
+                                    [&key = key](const CellKey& k) { return k.name == key.str(); });
+    if (known == kCellKeys.end()) return fail(unknown_key(key));
+    Choices choices;
+    GODWIT_CHECK_OK(for_each_value(node, [&](const toml::node& value) -> Result<void> {
+      GODWIT_TRY(Choice choice, known->read(value));
+      choices.push_back(std::move(choice));
+      return {};
+    }));
+    dimensions.push_back(std::move(choices));
+  }
+  return dimensions;
+}
+
+/// What is swept: name → its values as text.
+using Sweeps = std::map<std::string, std::vector<std::string>>;
+
+Result<Sweeps> read_sweeps(const toml::table& table) {
+  Sweeps sweeps;
+  for (const auto& [key, node] : table) {
+    std::vector<std::string>& values = sweeps[std::string(key.str())];
+    GODWIT_CHECK_OK(for_each_value(node, [&values](const toml::node& value) -> Result<void> {
+      GODWIT_TRY(std::string text, toml_text(value));
+      if (text.find_first_of("{}") != std::string::npos) {
+        return fail(at_line(value, {ErrorCode::kBadInput, "a swept value has a brace in it",
+                                    "give the value alone"}));
+      }
+      values.push_back(std::move(text));
+      return {};
+    }));
+  }
+  return sweeps;
+}
+
+/// The names between braces: "set={set}" → {"set"}.
+std::set<std::string> placeholders(std::string_view text) {
+  std::set<std::string> names;
+  for (auto open = text.find('{'); open != std::string_view::npos;
+       open = text.find('{', open + 1)) {
+    const auto close = text.find('}', open);
+    if (close == std::string_view::npos) break;
+    names.emplace(text.substr(open + 1, close - open - 1));
+  }
+  return names;
+}
+
+std::string filled_in(std::string text, const std::map<std::string, std::string>& values) {
+  for (const auto& [key, value] : values) {
+    const std::string hole = "{" + key + "}";
+    for (auto at = text.find(hole); at != std::string::npos; at = text.find(hole)) {
+      text.replace(at, hole.size(), value);
+    }
+  }
+  return text;
+}
+
+/// One load with every value of what it names.
+Choices load_choices(const std::string& name, const std::string& text, const Sweeps& sweeps) {
+  std::vector<std::map<std::string, std::string>> fillings{{}};
+  for (const std::string& key : placeholders(text)) {
+    std::vector<std::map<std::string, std::string>> more;
+    for (const auto& filling : fillings) {
+      for (const std::string& value : sweeps.at(key)) {
+        more.push_back(filling);
+        more.back()[key] = value;
+      }
+    }
+    fillings = std::move(more);
+  }
+  Choices choices;
+  for (const auto& filling : fillings) {
+    choices.push_back([name, filling, spec = filled_in(text, filling)](Cell& cell) {
+      cell.load = name;
+      cell.spec = spec;
+      cell.sweep = filling;
+    });
+  }
+  return choices;
+}
+
+Result<Choices> read_loads(const toml::table& table, const Sweeps& sweeps) {
+  Choices choices;
+  for (const auto& [key, node] : table) {
+    GODWIT_TRY(const std::string text, toml_text(node));
+    for (const std::string& name : placeholders(text)) {
+      if (sweeps.contains(name)) continue;
+      return fail(
+          at_line(node, {ErrorCode::kBadInput,
+                         fmt::format("load {} needs {{{}}}, which is not swept", key.str(), name),
+                         fmt::format("give its values under [sweep]: {} = [...]", name)}));
+    }
+    for (Choice& choice : load_choices(std::string(key.str()), text, sweeps)) {
+      choices.push_back(std::move(choice));
+    }
+  }
+  return choices;
+}
+
+Result<void> check_sweeps_used(const toml::table& sweep, const toml::table& loads) {
+  for (const auto& [key, node] : sweep) {
+    const std::string hole = fmt::format("{{{}}}", key.str());
+    const bool used = std::any_of(loads.begin(), loads.end(), [&hole](const auto& load) {
+      const auto text = load.second.template value<std::string>();
+      return text && text->find(hole) != std::string::npos;
+    });
+    if (used) continue;
+    return fail(at_line(node, {ErrorCode::kBadInput,
+                               fmt::format("{} is swept, but no load names {}", key.str(), hole),
+                               "name it in a load, or leave it out"}));
+  }
+  return {};
+}
+
+/// Every combination. `repeats` counts toward the most that a suite may hold.
+Result<std::vector<Cell>> combine(const std::vector<Choices>& dimensions, int repeats) {
+  std::vector<Cell> cells{Cell{}};
+  for (const Choices& choices : dimensions) {
+    if (cells.size() * choices.size() * static_cast<std::size_t>(repeats) > kMostCells) {
+      return fail(ErrorCode::kBadInput,
+                  fmt::format("the suite has more than {} migrations", kMostCells),
+                  "sweep fewer values, or cut it into several suites");
+    }
+    std::vector<Cell> more;
+    more.reserve(cells.size() * choices.size());
+    for (const Cell& cell : cells) {
+      for (const Choice& choose : choices) {
+        more.push_back(cell);
+        choose(more.back());
+      }
+    }
+    cells = std::move(more);
+  }
+  return cells;
+}
+
+Result<void> check_keys(const toml::table& file) {
+  static const std::set<std::string_view> known{"name", "about", "repeats",
+                                                "cell", "loads", "sweep"};
+  for (const auto& [key, node] : file) {
+    if (!known.contains(key.str())) return fail(unknown_key(key));
+  }
+  return {};
+}
+
+Result<Suite> read_suite(const toml::table& file) {
+  GODWIT_CHECK_OK(check_keys(file));
+  Suite suite;
+  GODWIT_TRY(suite.name, required_text(file, "name"));
+  GODWIT_TRY(suite.about, required_text(file, "about"));
+  if (const toml::node* repeats = file.get("repeats")) {
+    GODWIT_TRY(const std::int64_t count, toml_integer(*repeats, 1, kMaxRepeats));
+    suite.repeats = static_cast<int>(count);
+  }
+  GODWIT_TRY(const toml::table* sweep, section(file, "sweep"));
+  GODWIT_TRY(const toml::table* loads, section(file, "loads"));
+  GODWIT_TRY(const toml::table* cell, section(file, "cell"));
+  GODWIT_TRY(const Sweeps sweeps, read_sweeps(*sweep));
+  GODWIT_TRY(Choices load_dimension, read_loads(*loads, sweeps));
+  if (load_dimension.empty()) {
+    return fail(ErrorCode::kBadInput, "the suite names no load",
+                "add a section [loads] with, for example: idle = \"idle\"");
+  }
+  GODWIT_CHECK_OK(check_sweeps_used(*sweep, *loads));
+  GODWIT_TRY(std::vector<Choices> dimensions, read_cell(*cell));
+  dimensions.push_back(std::move(load_dimension));
+  GODWIT_TRY(suite.cells, combine(dimensions, suite.repeats));
+  return suite;
+}
+
+}  // namespace
+
+Result<Suite> parse_suite(std::string_view text) {
+  GODWIT_TRY(const toml::table file, parse_toml(text));
+  GODWIT_TRY(Suite suite, read_suite(file));
+  suite.toml = text;
+  return suite;
+}
+
+std::vector<Cell> in_order(const Suite& suite, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<Cell> all;
+  all.reserve(suite.cells.size() * static_cast<std::size_t>(suite.repeats));
+  for (int repeat = 1; repeat <= suite.repeats; ++repeat) {
+    std::vector<Cell> pass = suite.cells;
+    for (std::size_t left = pass.size(); left > 1; --left) {  // Fisher and Yates
+      std::swap(pass[left - 1],
+                pass[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(left)))]);
+    }
+    for (Cell& cell : pass) {
+      cell.repeat = repeat;
+      all.push_back(std::move(cell));
+    }
+  }
+  return all;
+}
+
+}  // namespace godwit::bench

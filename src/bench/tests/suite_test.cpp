@@ -1,0 +1,140 @@
+#include "godwit/bench/suite.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+namespace godwit::bench {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+constexpr const char* kWhole = R"(
+name = "dirty-size"
+about = "How much a guest rewrites"
+repeats = 2
+
+[cell]
+technique = ["precopy", "postcopy"]
+link = "50MB/s"
+ram = "384MiB"
+downtime_limit = "100ms"
+max_time = "30s"
+observe = "1s"
+pings = false
+
+[loads]
+writer = "memory-write,set={set},rate=full"
+quiet = "idle"
+
+[sweep]
+set = ["4MiB", "8MiB"]
+)";
+
+Suite suite(std::string_view toml) {
+  auto read = parse_suite(toml);
+  EXPECT_TRUE(read) << read.error().message;
+  return read.value_or(Suite{});
+}
+
+std::string refusal(std::string_view toml) {
+  const auto read = parse_suite(toml);
+  if (read) return "accepted";
+  EXPECT_EQ(read.error().code, ErrorCode::kBadInput);
+  EXPECT_FALSE(read.error().what_to_do.empty());
+  return read.error().message;
+}
+
+std::string with(std::string_view more) {
+  return "name = \"n\"\nabout = \"a\"\n" + std::string(more);
+}
+
+TEST(Suite, CombinesTechniquesWithLoadsAndWhatTheySweep) {
+  const Suite read = suite(kWhole);
+  EXPECT_EQ(read.name, "dirty-size");
+  EXPECT_EQ(read.repeats, 2);
+  ASSERT_THAT(read.cells, SizeIs(2 * (2 + 1)));  // the quiet guest has nothing to sweep
+  std::map<std::string, int> specs;
+  for (const Cell& cell : read.cells) {
+    ++specs[cell.spec];
+    EXPECT_EQ(cell.link, BytesPerSecond(50e6));
+    EXPECT_EQ(cell.ram, 384_MiB);
+    EXPECT_EQ(cell.parameters.downtime_limit, Seconds(0.1));
+    EXPECT_EQ(cell.max_time, Seconds(30));
+    EXPECT_EQ(cell.observe, Seconds(1));
+    EXPECT_FALSE(cell.pings);
+  }
+  EXPECT_EQ(specs, (std::map<std::string, int>{{"memory-write,set=4MiB,rate=full", 2},
+                                               {"memory-write,set=8MiB,rate=full", 2},
+                                               {"idle", 2}}));
+}
+
+TEST(Suite, AScalarIsAListOfOne) {
+  const Suite read = suite(with("[cell]\ntechnique = \"xbzrle\"\n[loads]\nidle = \"idle\"\n"));
+  ASSERT_THAT(read.cells, SizeIs(1));
+  EXPECT_EQ(read.cells.front().technique, Technique::kXbzrle);
+  EXPECT_EQ(read.repeats, 1);
+}
+
+TEST(Suite, SaysWhatIsWrongAndWhere) {
+  EXPECT_THAT(refusal("name = "), HasSubstr("line 1"));
+  EXPECT_THAT(refusal("about = \"a\"\n[loads]\nidle = \"idle\""), HasSubstr("'name' is missing"));
+  EXPECT_THAT(refusal(with("")), HasSubstr("no load"));
+  EXPECT_THAT(refusal(with("repeat = 3\n")), HasSubstr("line 3: unknown key 'repeat'"));
+  EXPECT_THAT(refusal(with("repeats = 0\n")), HasSubstr("line 3"));
+  EXPECT_THAT(refusal(with("repeats = \"3\"\n")), HasSubstr("whole number"));
+  EXPECT_THAT(refusal(with("[cell]\nspeed = 1\n[loads]\ni = \"idle\"\n")), HasSubstr("'speed'"));
+  EXPECT_THAT(refusal(with("[cell]\nlink = 40\n[loads]\ni = \"idle\"\n")), HasSubstr("text"));
+  EXPECT_THAT(refusal(with("[cell]\nlink = \"40\"\n[loads]\ni = \"idle\"\n")), HasSubstr("line 4"));
+  EXPECT_THAT(refusal(with("[cell]\nlink = []\n[loads]\ni = \"idle\"\n")), HasSubstr("empty list"));
+  EXPECT_THAT(refusal(with("[cell]\nmax_time = \"0s\"\n[loads]\ni = \"idle\"\n")),
+              HasSubstr("zero"));
+  EXPECT_THAT(refusal(with("[cell]\ntechnique = \"teleport\"\n[loads]\ni = \"idle\"\n")),
+              HasSubstr("teleport"));
+  EXPECT_THAT(refusal(with("[cell]\nprecopy_share = 1.5\n[loads]\ni = \"idle\"\n")),
+              HasSubstr("from 0 to 1"));
+  EXPECT_THAT(refusal(with("loads = 3\n")), HasSubstr("must be a section"));
+}
+
+TEST(Suite, AnImpossibleSweepIsRefused) {
+  EXPECT_THAT(refusal(with("[loads]\nw = \"memory-write,set={set}\"\n")),
+              HasSubstr("{set}, which is not swept"));
+  EXPECT_THAT(refusal(with("[loads]\ni = \"idle\"\n[sweep]\nset = [\"4MiB\"]\n")),
+              HasSubstr("no load names {set}"));
+  EXPECT_THAT(refusal(with("[loads]\nw = \"x{set}\"\n[sweep]\nset = []\n")),
+              HasSubstr("empty list"));
+  EXPECT_THAT(refusal(with("[loads]\nw = \"x{set}\"\n[sweep]\nset = [\"{set}\"]\n")),
+              HasSubstr("brace"));
+}
+
+TEST(Suite, MoreThanAnybodyCanWaitForIsRefused) {
+  std::string many = with("repeats = 1000\n[loads]\nw = \"x{a}\"\n[sweep]\na = [");
+  for (int i = 0; i < 11; ++i) many += "\"" + std::to_string(i) + "\",";
+  EXPECT_THAT(refusal(many + "]\n"), HasSubstr("10000"));
+}
+
+RC_GTEST_PROP(Order, HasEveryCellInEveryRepeatOneRepeatAfterTheOther, (std::uint64_t seed)) {
+  const Suite read = suite(kWhole);
+  const auto order = in_order(read, seed);
+  RC_ASSERT(order.size() == read.cells.size() * 2);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    RC_ASSERT(order[i].repeat == (i < read.cells.size() ? 1 : 2));
+    Cell first = order[i];
+    first.repeat = 1;
+    RC_ASSERT(std::count(read.cells.begin(), read.cells.end(), first) == 1);
+  }
+  RC_ASSERT(order == in_order(read, seed));
+}
+
+TEST(Order, DependsOnTheSeed) {
+  const Suite read = suite(kWhole);
+  EXPECT_NE(in_order(read, 1), in_order(read, 2));
+}
+
+}  // namespace
+}  // namespace godwit::bench

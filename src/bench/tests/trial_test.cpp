@@ -1,0 +1,94 @@
+#include "godwit/bench/trial.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "testing/generators.h"
+
+namespace godwit::bench {
+namespace {
+
+using testing::HasSubstr;
+
+rc::Gen<Cell> cells() {
+  return rc::gen::map(
+      rc::gen::tuple(generate::text(), generate::text(), rc::gen::elementOf(kAllTechniques),
+                     generate::bytes(), rc::gen::arbitrary<bool>(), rc::gen::inRange(1, 1001)),
+      [](const auto& parts) {
+        Cell cell;
+        cell.load = std::get<0>(parts);
+        cell.spec = std::get<1>(parts);
+        cell.technique = std::get<2>(parts);
+        cell.ram = std::get<3>(parts);
+        cell.pings = std::get<4>(parts);
+        cell.repeat = std::get<5>(parts);
+        cell.parameters.downtime_limit = Seconds(0.25);
+        cell.sweep = {{"set", "4MiB"}, {cell.load, cell.spec}};
+        return cell;
+      });
+}
+
+Trial whole_trial() {
+  Trial trial;
+  trial.number = 7;
+  trial.wall_us = 1'795'250'000'000'000;
+  trial.cell.load = "writer";
+  trial.record = OutcomeRecord{};
+  trial.samples = {{Seconds(0.1), 4_MB, 200_MB, 10_MB_per_s, 20},
+                   {Seconds(0.2), 8_MB, std::nullopt, std::nullopt, std::nullopt}};
+  trial.pings = {{Seconds(-0.5), Seconds(0.0005)}, {Seconds(0.501), std::nullopt}};
+  trial.host_cpu = {Seconds(1.25), std::nullopt};
+  return trial;
+}
+
+RC_GTEST_PROP(CellCodec, GivesBackWhatItWrote, ()) {
+  const Cell cell = *cells();
+  const auto read = cell_from_json(to_json(cell));
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(*read == cell);
+}
+
+RC_GTEST_PROP(TrialCodec, GivesBackWhatItWrote, (const OutcomeRecord& record)) {
+  Trial trial = whole_trial();
+  trial.cell = *cells();
+  trial.record = record;
+  const auto read = trial_from_json(to_json(trial));
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(*read == trial);
+}
+
+TEST(TrialCodec, ABrokenTrialHasAReasonAndNoRecord) {
+  Trial trial = whole_trial();
+  trial.record.reset();
+  trial.broken = "the guest never got ready";
+  EXPECT_EQ(status_of(trial), "broken");
+  EXPECT_EQ(trial_from_json(to_json(trial)).value(), trial);
+}
+
+std::string refusal(void (*spoil)(Json&)) {
+  Json json = to_json(whole_trial());
+  spoil(json);
+  const auto read = trial_from_json(json);
+  if (read) return "accepted";
+  EXPECT_EQ(read.error().code, ErrorCode::kCorrupt);
+  return read.error().message;
+}
+
+TEST(TrialCodec, RefusesWhatNobodyWrote) {
+  EXPECT_THAT(refusal([](Json& j) { j.erase("number"); }), HasSubstr("number"));
+  EXPECT_THAT(refusal([](Json& j) { j["at"] = "yesterday"; }), HasSubstr("yesterday"));
+  EXPECT_THAT(refusal([](Json& j) { j["broken"] = "both"; }), HasSubstr("record"));
+  EXPECT_THAT(refusal([](Json& j) { j.erase("record"); }), HasSubstr("record"));
+  EXPECT_THAT(refusal([](Json& j) { j["samples"] = 3; }), HasSubstr("samples"));
+  EXPECT_THAT(refusal([](Json& j) { j["samples"]["t_s"].push_back(1); }), HasSubstr("length"));
+  EXPECT_THAT(refusal([](Json& j) { j["samples"]["t_s"][0] = "x"; }), HasSubstr("no number"));
+  EXPECT_THAT(refusal([](Json& j) { j["pings"].erase("answer_ms"); }), HasSubstr("answer_ms"));
+  EXPECT_THAT(refusal([](Json& j) { j["cell"]["technique"] = "walk"; }), HasSubstr("walk"));
+  EXPECT_THAT(refusal([](Json& j) { j["cell"]["repeat"] = 0; }), HasSubstr("repeat"));
+}
+
+}  // namespace
+}  // namespace godwit::bench

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "godwit/base/error.h"
+
+/// Private to bench: values of a TOML file, each error with its line.
+
+namespace godwit::bench {
+
+Result<toml::table> parse_toml(std::string_view text);
+
+/// The error with the line where the value stands.
+Error at_line(const toml::node& node, const Error& error);
+Error unknown_key(const toml::key& key);
+
+Result<std::string> toml_text(const toml::node& node);
+Result<bool> toml_boolean(const toml::node& node);
+/// Whole, and within the bounds.
+Result<std::int64_t> toml_integer(const toml::node& node, std::int64_t least, std::int64_t most);
+/// Whole or not, within the bounds.
+Result<double> toml_number(const toml::node& node, double least, double most);
+
+/// The text under a key that must be there.
+Result<std::string> required_text(const toml::table& table, std::string_view key);
+/// The table under a key; an empty one where there is none. (No copy: copies forget their lines.)
+Result<const toml::table*> section(const toml::table& file, std::string_view key);
+
+}  // namespace godwit::bench

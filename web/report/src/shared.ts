@@ -1,0 +1,75 @@
+// What the rooms have in common: the report, its techniques' looks, and how spread is shown.
+
+import type { Report, Row, Status } from "./data";
+import { completed, type Metric } from "./metrics";
+import { h } from "./dom";
+import { techniquesOf } from "./cells";
+import { sign } from "./theme";
+import { known, summary, type SpreadKind, type Summary } from "./stats";
+
+export interface Shared {
+  report: Report;
+  techniques: readonly string[];
+  spread: SpreadKind;
+  onSpread: (changed: () => void) => void;
+  setSpread: (kind: SpreadKind) => void;
+  /** Goes to the time line of this migration. */
+  open: (row: Row) => void;
+}
+
+export function share(report: Report): Shared {
+  const listeners: (() => void)[] = [];
+  return {
+    report, techniques: techniquesOf(report.rows), spread: "range",
+    onSpread: (changed) => { listeners.push(changed); },
+    setSpread(kind) { this.spread = kind; listeners.forEach((changed) => changed()); },
+    open: () => {},
+  };
+}
+
+export const SPREADS: readonly { value: SpreadKind; name: string; title: string }[] = [
+  { value: "range", name: "least to greatest", title: "from the least to the greatest of the repeats" },
+  { value: "middle-half", name: "middle half", title: "from the first to the third quartile of the repeats" },
+];
+
+export const spreadName = (shared: Shared): string => SPREADS.find((s) => s.value === shared.spread)!.name;
+
+/** Of completed migrations only: what did not converge has no total time that could be compared. */
+export const valuesOf = (rows: readonly Row[], metric: Metric): number[] => known(rows.filter(completed).map(metric.of));
+
+export const summaryOf = (rows: readonly Row[], metric: Metric, shared: Shared): Summary | null =>
+  summary(valuesOf(rows, metric), shared.spread);
+
+export const spreadText = (s: Summary, metric: Metric): string =>
+  s.n < 2 || s.low === s.high ? "" : between(metric.format(s.low), metric.format(s.high));
+
+/** "3.3 s", "3.4 s" → "3.3 – 3.4 s": the unit once where both have the same. */
+export function between(low: string, high: string): string {
+  const [number, ...unit] = low.split(" ");
+  return unit.length === 1 && high.endsWith(` ${unit[0]}`) && !high.includes("min") ? `${number} – ${high}` : `${low} – ${high}`;
+}
+
+export function summaryCell(s: Summary | null, metric: Metric): Node | string {
+  if (!s) return h("span", { class: "absent" }, "–");
+  return h("span", { class: "summary" }, h("b", {}, metric.format(s.median)), h("small", {}, spreadText(s, metric)));
+}
+
+export const STATUS_NAMES: Record<Status, string> = {
+  completed: "completed", did_not_converge: "did not converge", cancelled: "cancelled", failed: "failed", broken: "broken",
+};
+
+export const chip = (status: Status, text: string): HTMLElement => h("span", { class: `chip ${status}` }, text);
+
+export function techniqueName(shared: Shared, technique: string): HTMLElement {
+  return h("span", { class: "technique" }, sign(shared.techniques.indexOf(technique)), technique);
+}
+
+export function legend(shared: Shared, techniques: readonly string[]): HTMLElement {
+  return h("ul", { class: "legend" }, ...techniques.map((t) => h("li", {}, techniqueName(shared, t))));
+}
+
+export const metricOptions = (metrics: readonly Metric[]) => metrics.map((m) => ({ value: m.key, name: m.name, title: m.about }));
+export const metricOf = (metrics: readonly Metric[], key: string): Metric => metrics.find((m) => m.key === key) ?? metrics[0]!;
+
+/** The settings of a migration in a few words. */
+export const repeatName = (row: Row): string => (row.cell.repeat === null ? `migration ${row.id}` : `repeat ${row.cell.repeat}`);
