@@ -65,9 +65,11 @@ void end_killed_rehearsal(Hypervisor& vm, std::int64_t pid, Clock& clock) {
 }
 
 std::string rehearsal_text(const control::Rehearsal& rehearsal) {
-  std::string out = fmt::format(
-      "  rehearsed for {}, of it {} at full speed; the guest stood still for {} at most",
-      human(rehearsal.took), human(rehearsal.first_pass), human(rehearsal.longest_stop));
+  std::string out = fmt::format("  rehearsed for {}", human(rehearsal.took));
+  if (rehearsal.first_pass) {
+    out += fmt::format(", of it {} at full speed", human(*rehearsal.first_pass));
+  }
+  out += fmt::format("; the guest stood still for {} at most", human(rehearsal.longest_stop));
   if (rehearsal.ended_early) out += fmt::format("\n  ended early: {}", *rehearsal.ended_early);
   return out;
 }
@@ -75,7 +77,7 @@ std::string rehearsal_text(const control::Rehearsal& rehearsal) {
 Json rehearsal_json(const control::Rehearsal& rehearsal) {
   return Json{
       {"took_s", rehearsal.took.count()},
-      {"first_pass_s", rehearsal.first_pass.count()},
+      {"first_pass_s", rehearsal.first_pass ? Json(rehearsal.first_pass->count()) : Json(nullptr)},
       {"longest_stop_ms", Milliseconds(rehearsal.longest_stop).count()},
       {"ended_early", rehearsal.ended_early ? Json(*rehearsal.ended_early) : Json(nullptr)}};
 }

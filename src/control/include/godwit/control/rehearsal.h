@@ -33,8 +33,9 @@ struct RehearsalOptions {
 struct Rehearsal {
   std::vector<DirtyPoint> points;  ///< ascending windows, `unique` never falls; at least one
   Seconds took{};                  ///< from the start to the guest being as before
-  Seconds first_pass{};            ///< of it: all memory was read, at full speed
-  Seconds longest_stop{};          ///< the guest stood still; 0 where QEMU has switchover-ack
+  /// Of it: all memory was read, at full speed. Absent where QEMU synced on before it was asked.
+  std::optional<Seconds> first_pass;
+  Seconds longest_stop{};  ///< the guest stood still; 0 where QEMU has switchover-ack
   std::optional<std::string> ended_early;  ///< why not every window was measured
 };
 
