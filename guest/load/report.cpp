@@ -3,6 +3,28 @@
 #include <utility>
 
 namespace godwit::guest {
+namespace {
+
+// Only what a system error says comes here, but a quote in it must not break the line.
+std::string json_text(std::string_view text) {
+  std::string json = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') json += '\\';
+    json += c < ' ' ? ' ' : c;
+  }
+  return json + '"';
+}
+
+std::string format_load(const LoadReport& load) {
+  std::string text = R"({"load":)" + json_text(load.load);
+  text += R"(,"work":)" + std::to_string(load.work);
+  if (load.lost) text += R"(,"lost":)" + std::to_string(*load.lost);
+  if (load.out_of_order) text += R"(,"out_of_order":)" + std::to_string(*load.out_of_order);
+  if (!load.failed.empty()) text += R"(,"failed":)" + json_text(load.failed);
+  return text + "}";
+}
+
+}  // namespace
 
 std::string format_report(const Report& report) {
   std::string line = R"({"v":1,"state":")";
@@ -11,6 +33,11 @@ std::string format_report(const Report& report) {
   line += R"(,"clock_ms":)" + std::to_string(report.clock_ms);
   line += R"(,"work":)" + std::to_string(report.work);
   line += R"(,"longest_gap_ms":)" + std::to_string(report.longest_gap_ms);
+  line += R"(,"changes":)" + std::to_string(report.changes);
+  for (std::size_t i = 0; i < report.works.size(); ++i) {
+    line += (i == 0 ? R"(,"works":[)" : ",") + format_load(report.works[i]);
+  }
+  if (!report.works.empty()) line += "]";
   line += "}\n";
   return line;
 }

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "ticker.h"
 
@@ -21,6 +23,25 @@ void make_raw(int fd) {
   settings.c_cflag |= CLOCAL;
   cfsetspeed(&settings, B115200);
   tcsetattr(fd, TCSANOW, &settings);
+}
+
+// A load of its own line: where there are several, or where it has more to say than its work.
+std::vector<LoadReport> loads_of(const Telemetry& telemetry) {
+  std::vector<LoadReport> loads;
+  bool more = telemetry.loads > 1;
+  for (std::size_t i = 0; i < telemetry.loads; ++i) {
+    const Counters& slot = telemetry.slots.at(i);
+    LoadReport load;
+    load.load = name_of(slot.kind);
+    load.work = slot.work - slot.work_base;
+    if (slot.lost >= 0) load.lost = slot.lost;
+    if (slot.out_of_order >= 0) load.out_of_order = slot.out_of_order;
+    if (slot.failed != 0) load.failed = std::generic_category().message(slot.failed);
+    more = more || load.lost || !load.failed.empty();
+    loads.push_back(std::move(load));
+  }
+  if (!more) loads.clear();
+  return loads;
 }
 
 }  // namespace
@@ -37,10 +58,10 @@ Reporter::~Reporter() {
   if (fd_ != STDOUT_FILENO) close(fd_);
 }
 
-void Reporter::run(const std::stop_token& stop, Telemetry& telemetry) {
+void Reporter::run(const StopSignal& stop, Telemetry& telemetry) {
   prefer_this_thread();
   const Beat beat(kReportNs);
-  while (!stop.stop_requested()) {
+  while (!stop.asked()) {
     send(telemetry);
     beat.wait_next();
   }
@@ -53,9 +74,19 @@ void Reporter::send(Telemetry& telemetry) {
   report.state = telemetry.state.load(std::memory_order_relaxed);
   report.seq = seq_++;
   report.clock_ms = now_ns() / kNsPerMs;
-  report.work = telemetry.work.load(std::memory_order_relaxed);
+  report.work = telemetry.work();
   report.longest_gap_ms = telemetry.gaps.take_ms();
-  if (line_.offer(format_report(report))) flush();
+  report.changes = telemetry.changes;
+  report.works = loads_of(telemetry);
+  std::string line = format_report(report);
+  // Whoever reads it just now gets the one before: this thread waits for nobody.
+  if (const std::unique_lock lock(newest_mutex_, std::try_to_lock); lock) newest_ = line;
+  if (line_.offer(std::move(line))) flush();
+}
+
+std::string Reporter::newest() {
+  const std::lock_guard lock(newest_mutex_);
+  return newest_;
 }
 
 void Reporter::flush() {

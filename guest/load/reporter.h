@@ -1,10 +1,11 @@
 // The thread that sends a line every 100 ms.
 #pragma once
 
-#include <stop_token>
+#include <mutex>
 #include <string>
 
 #include "clock.h"
+#include "stop.h"
 #include "telemetry.h"
 
 namespace godwit::guest {
@@ -20,7 +21,9 @@ class Reporter {
   Reporter(const Reporter&) = delete;
   Reporter& operator=(const Reporter&) = delete;
 
-  void run(const std::stop_token& stop, Telemetry& telemetry);
+  void run(const StopSignal& stop, Telemetry& telemetry);
+  // The newest line, also where the device was too slow for it. From any thread.
+  [[nodiscard]] std::string newest();
 
  private:
   void send(Telemetry& telemetry);
@@ -30,6 +33,8 @@ class Reporter {
   bool failed_ = false;
   std::int64_t seq_ = 0;
   LineBuffer line_;
+  std::mutex newest_mutex_;
+  std::string newest_;
 };
 
 }  // namespace godwit::guest

@@ -5,12 +5,15 @@
 
 namespace godwit::guest {
 
-void run_ticker(const std::stop_token& stop, Telemetry& telemetry, bool count_as_work) {
+void run_ticker(const StopSignal& stop, Telemetry& telemetry) {
   prefer_this_thread();
   const Beat beat(kTickNs);
-  while (!stop.stop_requested()) {
+  while (!stop.asked()) {
     telemetry.gaps.tick(now_ns());
-    if (count_as_work) telemetry.work.fetch_add(1, std::memory_order_relaxed);
+    for (Counters& slot : telemetry.slots) {
+      // Not add(): the slot's next load may have begun since.
+      if (slot.ticking.load(std::memory_order_relaxed)) slot.work.fetch_add(1);
+    }
     beat.wait_next();
   }
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <stop_token>
 
 #include "clock.h"
+#include "stop.h"
 #include "telemetry.h"
 
 namespace godwit::guest {
@@ -12,8 +12,8 @@ namespace godwit::guest {
 // README says what this period costs, and why it is not shorter.
 inline constexpr std::int64_t kTickNs = 10 * kNsPerMs;
 
-// Ticks until told to stop; with `count_as_work`, every tick is one unit of work.
-void run_ticker(const std::stop_token& stop, Telemetry& telemetry, bool count_as_work);
+// Ticks until told to stop; every tick is one unit of work of each load that is `ticking`.
+void run_ticker(const StopSignal& stop, Telemetry& telemetry);
 
 // Puts the calling thread before ordinary ones, so that a busy writer on the only CPU is not taken
 // for a stalled guest. Without the privilege nothing happens.

@@ -95,6 +95,18 @@ Json row_json(const Trial& trial) {
   return row;
 }
 
+/// The machine, and the QEMU of the newest trial that knows it.
+Json host_json(const RunHeader& header, const std::vector<Trial>& trials) {
+  Json host = to_json(header)["host"];
+  for (const Trial& trial : trials) {
+    if (!trial.record || !trial.record->profile) continue;
+    const GuestProfile& profile = *trial.record->profile;
+    if (profile.qemu_version) host["qemu"] = *profile.qemu_version;
+    if (profile.accelerator) host["accelerator"] = *profile.accelerator;
+  }
+  return host;
+}
+
 // --- CSV ---
 
 /// Text in quotes where it needs them (RFC 4180).
@@ -208,7 +220,7 @@ Json report_json(const RunHeader& header, const std::vector<Trial>& trials,
               {"made", iso8601(made_wall_us)},
               {"godwit", header.godwit},
               {"suite", {{"name", header.name}, {"toml", header.toml}}},
-              {"host", to_json(header)["host"]},
+              {"host", host_json(header, trials)},
               {"rows", std::move(rows)}};
 }
 

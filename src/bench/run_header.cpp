@@ -11,16 +11,15 @@ namespace {
 
 constexpr std::int64_t kVersion = 1;
 
-HostFacts read_host(const Json& json) {
+Result<HostFacts> read_host(const Json& json) {
   JsonReader in(json, "host");
   HostFacts host;
   host.cpu = in.text("cpu");
   host.cores = static_cast<int>(in.integer("cores"));
   host.memory = in.bytes("memory_bytes");
   host.kernel = in.text("kernel");
-  host.qemu = in.text("qemu");
-  host.accelerator = in.text("accelerator");
-  return in.error() ? HostFacts{} : host;
+  if (in.error()) return fail(*in.error());
+  return host;
 }
 
 }  // namespace
@@ -35,9 +34,7 @@ Json to_json(const RunHeader& header) {
                {{"cpu", header.host.cpu},
                 {"cores", header.host.cores},
                 {"memory_bytes", header.host.memory.count()},
-                {"kernel", header.host.kernel},
-                {"qemu", header.host.qemu},
-                {"accelerator", header.host.accelerator}}}};
+                {"kernel", header.host.kernel}}}};
 }
 
 Result<RunHeader> header_from_json(const Json& json) {
@@ -58,7 +55,7 @@ Result<RunHeader> header_from_json(const Json& json) {
   const Json* host = in.require("host");
   if (in.error()) return fail(*in.error());
   header.seed = std::strtoull(seed.c_str(), nullptr, 10);
-  header.host = read_host(*host);
+  GODWIT_TRY(header.host, read_host(*host));
   return header;
 }
 

@@ -21,6 +21,7 @@ struct UpOptions {
   std::vector<std::string> hosts{"a", "b"};
   lab::GuestSpec guest;
   std::string ram = "256MiB";
+  std::string disk;
   bool no_guest = false;
 };
 
@@ -51,6 +52,7 @@ Json to_json(const lab::LabStatus& status) {
                       {"vcpus", guest.spec.vcpus},
                       {"load", guest.spec.load},
                       {"instances", std::move(instances)}});
+    if (guest.spec.disk) guests.back()["disk_bytes"] = guest.spec.disk->count();
   }
   return Json{{"name", status.spec.name},
               {"complete", status.complete},
@@ -70,8 +72,10 @@ std::string status_text(const lab::LabStatus& status) {
   }
   text += hosts.text();
   for (const auto& guest : status.guests) {
-    text += fmt::format("\nguest {} ({}, {}, load {})", guest.spec.name, human(guest.spec.ram),
-                        guest.address, guest.spec.load);
+    const std::string disk =
+        guest.spec.disk ? fmt::format(", a disk of {}", human(*guest.spec.disk)) : "";
+    text += fmt::format("\nguest {} ({}{}, {}, load {})", guest.spec.name, human(guest.spec.ram),
+                        disk, guest.address, guest.spec.load);
     for (const auto& one : guest.instances) {
       text += fmt::format("\n  on {}: {}, QMP {}", one.host,
                           one.pid == 0   ? "ended"
@@ -91,6 +95,9 @@ Result<lab::LabStatus> bring_up(const UpOptions& options, Context& context) {
   GODWIT_TRY(spec.migration_rate, parse_rate(options.rate));
   lab::GuestSpec guest = options.guest;
   GODWIT_TRY(guest.ram, parse_bytes(options.ram));
+  if (!options.disk.empty()) {
+    GODWIT_TRY(guest.disk, parse_bytes(options.disk));
+  }
   guest.host = spec.hosts.front();
   GODWIT_CHECK_OK(lab::validate(spec));
   GODWIT_CHECK_OK(lab::validate(guest));
@@ -143,13 +150,16 @@ void add_up(CLI::App& lab_command, Chosen& chosen) {
   up->add_option("--ram", options->ram, "memory of the guest")
       ->type_name("SIZE")
       ->capture_default_str();
+  up->add_option("--disk", options->disk, "a second drive for it to load (default: none)")
+      ->type_name("SIZE");
   up->add_option("--vcpus", options->guest.vcpus, "its vCPUs")->capture_default_str();
   up->add_option("--load", options->guest.load, "what it does (see guest/README.md)")
       ->type_name("LOAD")
       ->capture_default_str();
   up->add_flag("--no-guest", options->no_guest, "hosts and networks only");
   add_examples(*up, {"godwit lab up --rate 50MB/s",
-                     "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s"});
+                     "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s",
+                     "godwit lab up --disk 256MiB --load disk-write,set=64MiB,rate=5MB/s"});
   up->callback([&chosen, options] {
     chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) {

@@ -40,6 +40,25 @@ std::int64_t non_negative(JsonReader& in, std::string_view key) {
   return value;
 }
 
+/// A guest image of before it had these keys is as good.
+std::int64_t non_negative_or_zero(JsonReader& in, std::string_view key) {
+  return in.find(key) == nullptr ? 0 : non_negative(in, key);
+}
+
+LoadWork load_work(JsonReader& report, const Json& json) {
+  JsonReader in(json, "report.works");
+  LoadWork load;
+  load.load = in.text("load");
+  load.work = non_negative(in, "work");
+  for (const auto& [key, count] :
+       {std::pair{"lost", &load.lost}, std::pair{"out_of_order", &load.out_of_order}}) {
+    if (in.find(key) != nullptr) *count = non_negative(in, key);
+  }
+  load.failed = in.maybe_text("failed");
+  if (in.error()) report.adopt(*in.error());
+  return load;
+}
+
 }  // namespace
 
 Result<GuestReport> parse_report_line(std::string_view line) {
@@ -54,6 +73,13 @@ Result<GuestReport> parse_report_line(std::string_view line) {
   report.work = non_negative(in, "work");
   report.clock = in.seconds("clock_ms");
   report.longest_gap = in.seconds("longest_gap_ms");
+  report.changes = non_negative_or_zero(in, "changes");
+  if (in.find("works") != nullptr) {
+    const Json* const works = in.array("works");
+    if (works != nullptr) {
+      for (const Json& work : *works) report.works.push_back(load_work(in, work));
+    }
+  }
   if (in.error()) return fail(*in.error());
   return report;
 }

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "command.h"
+#include "disk.h"
 #include "godwit/lab/facts.h"
 #include "lock.h"
 #include "netns.h"
@@ -287,7 +288,10 @@ Result<GuestStatus> start_guest(const std::string& lab, const GuestSpec& spec) {
   GODWIT_TRY(guest.accelerator, choose_accelerator(lab));
   record.guests.push_back(guest);
   GODWIT_CHECK_OK(save_record(record));
-  if (auto started = start_instance(lock, guest, spec.host, false); !started) {
+  auto started = make_disk(lock, spec);
+  if (started) started = start_instance(lock, guest, spec.host, false);
+  if (!started) {
+    remove_disk(lock, spec);
     record.guests.pop_back();
     (void)save_record(record);
     return fail(std::move(started).error());
@@ -348,6 +352,7 @@ Result<void> stop_guest(const std::string& lab, const std::string& guest) {
   for (const std::string& host : found->hosts) {
     GODWIT_CHECK_OK(end_instance(lock, *found, host));
   }
+  remove_disk(lock, found->spec);
   record.guests.erase(record.guests.begin() + (found - record.guests.data()));
   return save_record(record);
 }

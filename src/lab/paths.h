@@ -32,4 +32,9 @@ inline std::string instance_file(std::string_view lab, std::string_view guest,
   return fmt::format("{}/{}.{}.{}", lab_folder(lab), guest, host, ending);
 }
 
+/// The same for all its instances; no instance's file is called like it, as those have two dots.
+inline std::string disk_file(std::string_view lab, std::string_view guest) {
+  return fmt::format("{}/{}.disk", lab_folder(lab), guest);
+}
+
 }  // namespace godwit::lab

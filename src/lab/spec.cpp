@@ -15,7 +15,9 @@ constexpr std::size_t kLongestName = 16;
 constexpr Bytes kLeastRam{96LL << 20};  // the guest's kernel and image need about 70 MiB
 constexpr Bytes kMiB{1LL << 20};
 constexpr int kMostVcpus = 16;
-constexpr std::size_t kLongestLoad = 256;
+// Linux takes 2048 bytes on x86 (COMMAND_LINE_SIZE), of which the image's own options need 250.
+constexpr std::size_t kLongestLoad = 1024;
+constexpr Bytes kMostDisk{1LL << 40};  // beyond that a typing error is likelier
 // The slowest at which a migration ends in a person's lifetime; the fastest that tbf keeps to here.
 constexpr BytesPerSecond kLeastRate{1e6};
 constexpr BytesPerSecond kMostRate{1e9};
@@ -27,10 +29,10 @@ bool is_name_character(char c) {
   return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
 }
 
-/// A load becomes one word of the guest's kernel command line.
+/// A load becomes one word of the guest's kernel command line: no space, quote or pattern.
 bool is_load_character(char c) {
   return is_name_character(c) || (c >= 'A' && c <= 'Z') ||
-         std::string_view("-=,./").find(c) != std::string_view::npos;
+         std::string_view("-=,./+;@:%").find(c) != std::string_view::npos;
 }
 
 Bytes memory_of_this_machine() {
@@ -50,6 +52,16 @@ Result<void> validate_ram(const GuestSpec& spec) {
                 "give it less memory");
   }
   return {};
+}
+
+Result<void> validate_disk(const GuestSpec& spec) {
+  if (!spec.disk) return {};
+  if (*spec.disk >= kMiB && *spec.disk <= kMostDisk && spec.disk->count() % kMiB.count() == 0) {
+    return {};
+  }
+  return fail(ErrorCode::kBadInput,
+              fmt::format("guest {} can't have a disk of {}", spec.name, human(*spec.disk)),
+              fmt::format("give whole MiB, {} at most", human(kMostDisk)));
 }
 
 }  // namespace
@@ -88,6 +100,7 @@ Result<void> validate(const GuestSpec& spec) {
   GODWIT_CHECK_OK(validate_name("guest", spec.name));
   GODWIT_CHECK_OK(validate_name("host", spec.host));
   GODWIT_CHECK_OK(validate_ram(spec));
+  GODWIT_CHECK_OK(validate_disk(spec));
   if (spec.vcpus < 1 || spec.vcpus > kMostVcpus) {
     return fail(ErrorCode::kBadInput, fmt::format("guest {} with {} vCPUs", spec.name, spec.vcpus),
                 fmt::format("give 1 to {}", kMostVcpus));

@@ -25,15 +25,17 @@ std::string record_path(const std::string& lab) {
 }
 
 Json to_json(const GuestRecord& guest) {
-  return Json{{"name", guest.spec.name},
-              {"host", guest.spec.host},
-              {"ram_bytes", guest.spec.ram.count()},
-              {"vcpus", guest.spec.vcpus},
-              {"load", guest.spec.load},
-              {"index", guest.index},
-              {"accelerator", guest.accelerator},
-              {"image", guest.image},
-              {"hosts", guest.hosts}};
+  Json json{{"name", guest.spec.name},
+            {"host", guest.spec.host},
+            {"ram_bytes", guest.spec.ram.count()},
+            {"vcpus", guest.spec.vcpus},
+            {"load", guest.spec.load},
+            {"index", guest.index},
+            {"accelerator", guest.accelerator},
+            {"image", guest.image},
+            {"hosts", guest.hosts}};
+  if (guest.spec.disk) json["disk_bytes"] = guest.spec.disk->count();
+  return json;
 }
 
 std::vector<std::string> texts(JsonReader& in, std::string_view key) {
@@ -60,8 +62,8 @@ int small(JsonReader& in, std::string_view key, int most) {
 Result<GuestRecord> guest_from(const Json& json, const LabSpec& lab) {
   JsonReader in(json, "lab.guests");
   GuestRecord guest;
-  guest.spec = {in.text("name"), in.text("host"), in.bytes("ram_bytes"), small(in, "vcpus", 64),
-                in.text("load")};
+  guest.spec = {in.text("name"),        in.text("host"), in.bytes("ram_bytes"),
+                small(in, "vcpus", 64), in.text("load"), in.maybe_bytes("disk_bytes")};
   guest.index = small(in, "index", kMostGuests - 1);
   guest.accelerator = in.text("accelerator");
   guest.image = in.text("image");

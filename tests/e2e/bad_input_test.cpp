@@ -54,6 +54,14 @@ void expect_one_line(const Finished& run, int status, const std::string& code) {
   EXPECT_EQ(json.at("error").at("message").get<std::string>().find('\n'), std::string::npos);
 }
 
+TEST(BadInput, ADiskThatCannotBeMeantIsRefusedBeforeAnythingIsBuilt) {
+  for (const char* size : {"64", "0MiB", "1kB", "2TiB", "much"}) {
+    expect_one_line(run_godwit({"lab", "up", "--lab", "nodisk", "--disk", size, "--json"}), 2,
+                    "bad_input");
+  }
+  expect_one_line(run_godwit({"lab", "status", "--lab", "nodisk", "--json"}), 2, "not_found");
+}
+
 TEST(BadInput, NoSuchSocket) {
   expect_one_line(run_godwit({"profile", "qmp:/nowhere/vm.qmp", "--json"}), 2, "not_found");
 }

@@ -6,8 +6,10 @@
 #include <csignal>
 
 #include "godwit/base/clock.h"
+#include "godwit/lab/lab.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 #include "godwit_program.h"
+#include "message_receiver.h"
 
 namespace godwit::e2e {
 namespace {
@@ -32,9 +34,12 @@ class Lab : public testing::Test {
   [[nodiscard]] Json status() const {
     return run_godwit({"lab", "status", "--lab", kLab, "--json"}).json().at("lab");
   }
-  void up(const std::string& load, const std::string& rate = "60MB/s") const {
-    const Finished run =
-        run_godwit({"lab", "up", "--lab", kLab, "--rate", rate, "--load", load, "--json"});
+  void up(const std::string& load, const std::string& rate = "60MB/s",
+          const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments{"lab", "up",     "--lab", kLab,    "--rate",
+                                       rate,  "--load", load,    "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished run = run_godwit(arguments);
     ASSERT_EQ(run.status, 0) << run.out << run.err;
   }
   /// Returns once the guest's source has sent that much.
@@ -90,6 +95,64 @@ TEST_F(Lab, AGuestMovesToAndFroByPrecopyAndPostcopy) {
   }
   const Json history = run_godwit({"history", "--json", "--store", store()}).json();
   EXPECT_EQ(history.at("history").size(), 3u);
+}
+
+/// Both QEMUs have the disk open, and the guest writes to it wherever it is.
+TEST_F(Lab, AGuestWithADiskUnderLoadMovesToAndFro) {
+  up("disk-write,set=16MiB,rate=4MB/s+disk-read,set=32MiB,rate=4MB/s", "60MB/s",
+     {"--disk", "64MiB"});
+  EXPECT_EQ(status().at("guests").at(0).at("disk_bytes"), 64 << 20);
+  for (const auto& [host, technique] : {std::pair{"b", "precopy"}, std::pair{"a", "postcopy"}}) {
+    SCOPED_TRACE(technique);
+    const Finished run =
+        run_godwit({"migrate", "lab:guest", std::string("lab:") + host, "--lab", kLab,
+                    "--technique", technique, "--for", "1s", "--json", "--store", store()});
+    ASSERT_EQ(run.status, 0) << run.out << run.err;
+    const Json outcome = run.json().at("outcome");
+    EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+    EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
+    // fills the disk anew before it is ready: a disk that can't be written now is an error
+    const auto changed =
+        lab::change_load(kLab, "guest", "disk-write,set=16MiB,rate=4MB/s", Seconds(30));
+    EXPECT_TRUE(changed) << changed.error().message;
+  }
+}
+
+TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
+  up("idle");
+  const MessageReceiver receiver(status().at("client_netns"), 9000);
+  const auto changed = lab::change_load(
+      kLab, "guest", "tcp-send,peer=10.77.0.1:9000,rate=200kB/s,size=500B", Seconds(30));
+  ASSERT_TRUE(changed) << changed.error().message;
+  const Finished run = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique",
+                                   "precopy", "--for", "1s", "--json", "--store", store()});
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const std::int64_t at_the_end = receiver.in_order();
+  EXPECT_GT(at_the_end, 0);
+  const TimePoint give_up = clock_.now() + Seconds(30);
+  while (receiver.in_order() < at_the_end + 400 && !receiver.broken() && clock_.now() < give_up) {
+    (void)clock_.wait_until(clock_.now() + Seconds(0.05), {});
+  }
+  EXPECT_GE(receiver.in_order(), at_the_end + 400) << "it goes on from where the guest is now";
+  EXPECT_FALSE(receiver.broken());
+}
+
+TEST_F(Lab, ALoadIsChangedInTheMiddleOfAMigration) {
+  up("idle,fill=60MiB", "15MB/s");
+  GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique", "precopy",
+                        "--for", "1s", "--json", "--store", store()});
+  await_sent(5'000'000);
+  const std::string load = "memory-write,set=4MiB,rate=1MB/s+cpu,duty=5%";
+  const auto changed = lab::change_load(kLab, "guest", load, Seconds(30));
+  EXPECT_TRUE(changed) << changed.error().message;
+  const Finished run = godwit.wait();
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json outcome = run.json().at("outcome");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
+  const Json guest = status().at("guests").at(0);
+  EXPECT_EQ(guest.at("load"), load);
+  EXPECT_EQ(guest.at("instances").at(0).at("host"), "b");
 }
 
 TEST_F(Lab, ACutLinkLeavesTheGuestAtTheSource) {

@@ -58,6 +58,32 @@ TEST(LoadSpec, RefusesABareNumberAndSaysWhy) {
   EXPECT_NE(refusal("memory-write,set=1MiB,rate=10MB").find("no rate"), std::string::npos);
 }
 
+TEST(LoadSpec, ReadsTheOtherKinds) {
+  EXPECT_FALSE(parsed("cpu").duty_percent);
+  EXPECT_FALSE(parsed("cpu,duty=full").duty_percent);
+  EXPECT_EQ(parsed("cpu,duty=30%").duty_percent, 30);
+  EXPECT_EQ(parsed("memory-read,set=1MiB,rate=full,pattern=sequential").pattern,
+            Pattern::kSequential);
+  const LoadSpec write = parsed("disk-write,set=8MiB,rate=1MB/s,block=4KiB,content=zero");
+  EXPECT_EQ(write.block_bytes, 4096);
+  EXPECT_EQ(write.content, Content::kZero);
+  EXPECT_TRUE(parsed("disk-read,set=8MiB,rate=1MB/s").page_cache);
+  EXPECT_FALSE(parsed("disk-read,set=8MiB,rate=1MB/s,cache=none").page_cache);
+  const LoadSpec send = parsed("tcp-send,peer=10.77.0.1:9000,rate=1MB/s,size=256B");
+  EXPECT_EQ(send.peer_ip, 0x0a4d0001U);
+  EXPECT_EQ(send.port, 9000);
+  EXPECT_EQ(send.message_bytes, 256);
+  EXPECT_EQ(parsed("udp-receive,port=9001").port, 9001);
+  EXPECT_EQ(parsed("http,port=80,page=16KiB").page_bytes, 16'384);
+}
+
+TEST(LoadSpec, EachKindTakesItsOwnKeysOnly) {
+  EXPECT_EQ(refusal("cpu,set=1MiB"), "character 5: cpu has no key 'set': duty or fill");
+  EXPECT_NE(refusal("disk-write,set=1MiB,rate=full,cache=none").find("'cache'"), std::string::npos);
+  EXPECT_NE(refusal("tcp-send,rate=1MB/s").find("needs peer"), std::string::npos);
+  EXPECT_NE(refusal("http").find("needs port"), std::string::npos);
+}
+
 TEST(LoadSpec, RefusesWhatItDoesNotKnow) {
   for (const char* text : {"",
                            "burn",
@@ -83,6 +109,24 @@ TEST(LoadSpec, RefusesWhatItDoesNotKnow) {
                            "memory-write,set=1MiB,rate=full,words=8B",
                            "memory-write,set=1MiB,rate=full,pattern=zipf",
                            "memory-write,set=1MiB,rate=full,content=text",
+                           "cpu,duty=0%",
+                           "cpu,duty=101%",
+                           "cpu,duty=50",
+                           "cpu,full",
+                           "disk-write,set=1MiB,rate=full,block=5kB",
+                           "disk-write,set=1MiB,rate=full,block=0B",
+                           "disk-write,set=1MiB,rate=full,block=2MiB",
+                           "disk-read,set=1MiB,rate=full,cache=some",
+                           "tcp-send,peer=10.77.0.1,rate=full",
+                           "tcp-send,peer=10.77.0:80,rate=full",
+                           "tcp-send,peer=10.77.0.256:80,rate=full",
+                           "tcp-send,peer=10.77.0.01:80,rate=full",
+                           "tcp-send,peer=host:80,rate=full",
+                           "tcp-send,peer=10.77.0.1:0,rate=full",
+                           "udp-send,peer=10.77.0.1:65536,rate=full",
+                           "udp-send,peer=10.77.0.1:80,rate=full,size=31B",
+                           "udp-send,peer=10.77.0.1:80,rate=full,size=65508B",
+                           "http,port=80,page=0B",
                            "memory-write, set=1MiB,rate=full"}) {
     EXPECT_FALSE(refusal(text).empty()) << text;
   }

@@ -8,10 +8,21 @@ namespace {
 constexpr std::int64_t kMs = 1'000'000;
 
 TEST(Report, IsOneJsonLine) {
-  EXPECT_EQ(format_report({State::kReady, 12, 4200, 123456, 3}),
+  EXPECT_EQ(format_report({State::kReady, 12, 4200, 123456, 3, 0, {}}),
             "{\"v\":1,\"state\":\"ready\",\"seq\":12,\"clock_ms\":4200,\"work\":123456,"
-            "\"longest_gap_ms\":3}\n");
+            "\"longest_gap_ms\":3,\"changes\":0}\n");
   EXPECT_NE(format_report({}).find("\"state\":\"filling\""), std::string::npos);
+}
+
+TEST(Report, TellsLoadsApart) {
+  Report report;
+  report.changes = 2;
+  report.works = {{"cpu", 5, {}, {}, {}}, {"udp-receive", 7, 1, 0, "no \"such\" device"}};
+  EXPECT_NE(format_report(report).find(
+                R"("changes":2,"works":[{"load":"cpu","work":5},{"load":"udp-receive",)"
+                R"("work":7,"lost":1,"out_of_order":0,"failed":"no \"such\" device"}]})"),
+            std::string::npos)
+      << format_report(report);
 }
 
 TEST(GapMeter, KeepsTheLongestUntilTaken) {

@@ -17,8 +17,30 @@ const std::string kLine =
 TEST(ReportLine, IsRead) {
   auto report = parse_report_line(kLine);
   ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ((GuestReport{true, 7, Seconds{1.5}, 42, Seconds{0.012}}), *report);
+  EXPECT_EQ((GuestReport{true, 7, Seconds{1.5}, 42, Seconds{0.012}, 0, {}}), *report);
   EXPECT_TRUE(parse_report_line(kLine + "\r"));
+}
+
+TEST(ReportLine, TellsLoadsApart) {
+  const std::string head = kLine.substr(0, kLine.size() - 1);
+  auto report = parse_report_line(
+      head + R"(,"changes":2,"works":[{"load":"cpu","work":30},{"load":"udp-receive","work":12,)" +
+      R"("lost":3,"out_of_order":0},{"load":"tcp-send","work":0,"failed":"Broken pipe"}]})");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(42, report->work);
+  EXPECT_EQ(2, report->changes);
+  EXPECT_EQ((std::vector<LoadWork>{{"cpu", 30, {}, {}, {}},
+                                   {"udp-receive", 12, 3, 0, {}},
+                                   {"tcp-send", 0, {}, {}, "Broken pipe"}}),
+            report->works);
+  for (const char* rest :
+       {R"(,"changes":-1})", R"(,"changes":"2"})", R"(,"works":{}})", R"(,"works":[1]})",
+        R"(,"works":[{"load":"cpu"}]})", R"(,"works":[{"load":"cpu","work":-1}]})",
+        R"(,"works":[{"load":"cpu","work":1,"lost":-1}]})"}) {
+    auto bad = parse_report_line(head + rest);
+    ASSERT_FALSE(bad) << rest;
+    EXPECT_EQ(ErrorCode::kCorrupt, bad.error().code);
+  }
 }
 
 TEST(ReportLine, OtherThingsAreCorrupt) {

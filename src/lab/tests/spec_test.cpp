@@ -77,13 +77,27 @@ TEST(GuestSpecs, MemoryIsWholeMebibytesThatTheMachineHas) {
 
 TEST(GuestSpecs, LoadIsOneWordOfAKernelCommandLine) {
   GuestSpec spec;
-  for (const char* load : {"", "idle quiet", "idle\n", "idle;reboot", "idle\"", "$(x)"}) {
+  for (const char* load :
+       {"", "idle quiet", "idle\n", "idle\"", "$(x)", "idle*", "idle&", "idle|x"}) {
     spec.load = load;
     EXPECT_FALSE(validate(spec)) << load;
   }
-  spec.load = std::string(257, 'a');
+  spec.load = std::string(1025, 'a');
   EXPECT_FALSE(validate(spec));
   spec.load = "memory-write,set=64MiB,rate=1.5MB/s,pattern=hot-cold";
+  EXPECT_TRUE(validate(spec));
+  spec.load = "cpu,duty=50%@2s;idle@500ms+tcp-send,peer=10.77.0.1:9000,rate=1MB/s";
+  EXPECT_TRUE(validate(spec));
+}
+
+TEST(GuestSpecs, DiskIsWholeMebibytes) {
+  GuestSpec spec;
+  for (const std::int64_t disk :
+       std::vector<std::int64_t>{0, -(1LL << 20), (1LL << 20) + 1, 1LL << 41}) {
+    spec.disk = Bytes(disk);
+    EXPECT_FALSE(validate(spec)) << disk;
+  }
+  spec.disk = Bytes(1LL << 20);
   EXPECT_TRUE(validate(spec));
 }
 

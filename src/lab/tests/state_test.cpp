@@ -21,6 +21,14 @@ TEST(LabRecord, ComesBackAsItWas) {
   EXPECT_EQ(sample(), *back);
 }
 
+TEST(LabRecord, KeepsADisk) {
+  LabRecord record = sample();
+  record.guests[0].spec.disk = Bytes(64LL << 20);
+  auto back = decode(encode(record));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(record, *back);
+}
+
 RC_GTEST_PROP(LabRecord, TornOrChangedTextGivesAnErrorOrAValidRecord, ()) {
   std::string text = encode(sample());
   const auto at = *rc::gen::inRange<std::size_t>(0, text.size());

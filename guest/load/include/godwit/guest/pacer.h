@@ -1,4 +1,4 @@
-// How many page writes an open-loop load owes at a given time.
+// How much work an open-loop load owes at a given time.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,19 @@ class Pacer {
  public:
   static constexpr std::int64_t kBacklogNs = 100'000'000;
 
-  // `bytes_per_s` > 0; pages are 4096 bytes.
-  Pacer(std::int64_t bytes_per_s, std::int64_t start_ns);
+  // Both > 0. A unit is what is done at once: the bytes of a page, of a disk block, of a message.
+  Pacer(std::int64_t bytes_per_s, std::int64_t unit_bytes, std::int64_t start_ns);
 
-  // Page writes owed at `now_ns`: due, not yet done and not dropped.
+  // Units owed at `now_ns`: due, not yet done and not dropped.
   [[nodiscard]] std::int64_t owed(std::int64_t now_ns);
-  void done(std::int64_t pages) { settled_ += pages; }
+  void done(std::int64_t units) { settled_ += units; }
   [[nodiscard]] std::int64_t dropped() const { return dropped_; }
 
  private:
   [[nodiscard]] std::int64_t due(std::int64_t elapsed_ns) const;
 
   std::int64_t bytes_per_s_;
+  std::int64_t unit_bytes_;
   std::int64_t start_ns_;
   std::int64_t settled_ = 0;  // done or dropped since start
   std::int64_t dropped_ = 0;

@@ -3,22 +3,35 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace godwit::guest {
 
 enum class State { kFilling, kReady };
 
+// One load of several, or one that counts more than its work.
+struct LoadReport {
+  std::string_view load{};  // its kind's name
+  std::int64_t work = 0;    // since this load began
+  std::optional<std::int64_t> lost{};
+  std::optional<std::int64_t> out_of_order{};
+  std::string failed{};  // why it does nothing any more; empty: it goes on
+};
+
 struct Report {
   State state = State::kFilling;
   std::int64_t seq = 0;
   std::int64_t clock_ms = 0;
-  std::int64_t work = 0;
+  std::int64_t work = 0;  // of all loads since the program began
   std::int64_t longest_gap_ms = 0;
+  std::int64_t changes = 0;         // how often the load was changed
+  std::vector<LoadReport> works{};  // left out when there is nothing to tell apart
 };
 
-// One JSON object and a newline; format version 1.
+// One JSON object and a newline; format version 1, to which keys may be added.
 [[nodiscard]] std::string format_report(const Report& report);
 
 // The longest time between two ticks. tick() from one thread, take() from another.

@@ -9,14 +9,12 @@
 
 namespace godwit::bench {
 
-/// The machine on which a run is measured.
+/// The machine on which a run is measured. (Which QEMU it was, each trial's profile says.)
 struct HostFacts {
   std::string cpu;
   int cores = 0;
   Bytes memory;
   std::string kernel;
-  std::string qemu;
-  std::string accelerator;
   friend bool operator==(const HostFacts&, const HostFacts&) = default;
 };
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
@@ -11,13 +12,25 @@
 
 namespace godwit::lab {
 
+/// One of several loads, or one that counts more than its work.
+struct LoadWork {
+  std::string load;       ///< its kind: "memory-write"
+  std::int64_t work = 0;  ///< since it began
+  std::optional<std::int64_t> lost{};
+  std::optional<std::int64_t> out_of_order{};
+  std::optional<std::string> failed{};  ///< why it does nothing any more
+  friend bool operator==(const LoadWork&, const LoadWork&) = default;
+};
+
 /// One line of the guest's report (format version 1, see guest/README.md).
 struct GuestReport {
   bool ready = false;  ///< its memory is filled and the load runs
   std::int64_t seq = 0;
-  Seconds clock{};        ///< the guest's monotonic clock
-  std::int64_t work = 0;  ///< pages written so far
-  Seconds longest_gap{};  ///< of the guest's clock, since the line before
+  Seconds clock{};                ///< the guest's monotonic clock
+  std::int64_t work = 0;          ///< of all loads since the guest booted; never less than before
+  Seconds longest_gap{};          ///< of the guest's clock, since the line before
+  std::int64_t changes = 0;       ///< how often its loads were begun anew
+  std::vector<LoadWork> works{};  ///< empty for a single load that counts nothing else
   friend bool operator==(const GuestReport&, const GuestReport&) = default;
 };
 

@@ -80,6 +80,15 @@ Result<GuestStatus> start_guest(const std::string& lab, const GuestSpec& spec);
 Result<void> wait_ready(const std::string& lab, const std::string& guest, Seconds patience,
                         std::stop_token stop = {});
 
+/// Has the guest do something else, without a reboot: returns once the new load runs, its memory
+/// and disk filled; `status` tells it from then on. Also right while the guest migrates. kBadInput
+/// when the guest refuses: a load that is mistyped leaves the one that runs alone, one that can't
+/// be made (no such disk, not so much memory) has it begun anew, or the guest idle, as the message
+/// says. kTimeout after `patience`; kPeerGone when the guest can't be reached, as before it is
+/// ready.
+Result<void> change_load(const std::string& lab, const std::string& guest, const std::string& load,
+                         Seconds patience, std::stop_token stop = {});
+
 /// The same QEMU on another host, waiting with `-incoming defer`. A dead destination of earlier is
 /// cleared away. kBusy while one lives, on whichever host: it may hold the guest, and only who
 /// speaks QMP with both sides can tell; when it surely doesn't, `retire` it first. kBadInput when

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ struct GuestSpec {
   int vcpus = 1;           ///< 1–16
   std::string load =
       "idle";  ///< as `guest-load --load` takes it, e.g. "memory-write,set=64MiB,rate=10MB/s"
+  /// A second drive, raw and empty, which all its QEMUs share: whole MiB.
+  std::optional<Bytes> disk{};
   friend bool operator==(const GuestSpec&, const GuestSpec&) = default;
 };
 

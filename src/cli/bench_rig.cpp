@@ -1,0 +1,213 @@
+#include "bench_rig.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "godwit/base/log.h"
+#include "godwit/lab/lab.h"
+#include "godwit/lab/user_lab.h"
+#include "godwit/probe/process_cpu.h"
+#include "parties.h"
+
+namespace godwit::cli {
+namespace {
+
+constexpr Seconds kReadyPatience{120};
+/// For loads that write or read a disk. Sparse: only what is written takes room.
+constexpr Bytes kDisk = 256_MiB;
+/// Away from the outage, every so many pings are enough to draw.
+constexpr std::size_t kEveryPing = 20;
+constexpr std::int64_t kCloseUs = 1'500'000;
+
+std::optional<Bytes> disk_for(const bench::Cell& cell) {
+  const bool needed = cell.spec.find("disk-") != std::string::npos;
+  return needed ? std::optional(kDisk) : std::nullopt;
+}
+
+/// Hands its report on and keeps a copy.
+class KeepingProbe final : public OutageProbe {
+ public:
+  KeepingProbe(std::unique_ptr<OutageProbe> probe, std::optional<ProbeReport>& kept)
+      : probe_(std::move(probe)), kept_(kept) {}
+
+  Result<void> start(Seconds patience) override { return probe_->start(patience); }
+  Result<ProbeReport> stop(Seconds linger) override {
+    auto report = probe_->stop(linger);
+    if (report) kept_ = *report;
+    return report;
+  }
+  [[nodiscard]] bool answered_since(std::int64_t since_wall_us) const override {
+    return probe_->answered_since(since_wall_us);
+  }
+
+ private:
+  std::unique_ptr<OutageProbe> probe_;
+  std::optional<ProbeReport>& kept_;
+};
+
+/// All pings around the longest gap, and a few of the rest.
+std::vector<bench::PingSample> thinned(const ProbeReport& report, std::int64_t start_us) {
+  std::vector<bench::PingSample> kept;
+  for (std::size_t i = 0; i < report.answers.size(); ++i) {
+    const ProbeAnswer& one = report.answers[i];
+    const std::int64_t gap_end = report.longest_gap_start_wall_us +
+                                 static_cast<std::int64_t>(report.longest_gap.count() * 1e6);
+    const bool close = one.asked_wall_us > report.longest_gap_start_wall_us - kCloseUs &&
+                       one.asked_wall_us < gap_end + kCloseUs;
+    if (!close && i % kEveryPing != 0) continue;
+    bench::PingSample ping;
+    ping.at = Seconds(static_cast<double>(one.asked_wall_us - start_us) * 1e-6);
+    if (one.answered_wall_us) {
+      ping.answer = Seconds(static_cast<double>(*one.answered_wall_us - one.asked_wall_us) * 1e-6);
+    }
+    kept.push_back(ping);
+  }
+  return kept;
+}
+
+/// Reads one QEMU's CPU time at the first and at the last look.
+class CpuMeter {
+ public:
+  explicit CpuMeter(std::int64_t pid) : pid_(pid) {}
+  void look() {
+    const auto now = probe::cpu_time_of(pid_);
+    if (!now) return;
+    if (!first_) first_ = *now;
+    last_ = *now;
+  }
+  [[nodiscard]] std::optional<Seconds> used() const {
+    return first_ ? std::optional(last_ - *first_) : std::nullopt;
+  }
+
+ private:
+  std::int64_t pid_;
+  std::optional<Seconds> first_;
+  Seconds last_{};
+};
+
+/// What is measured beside the outcome while a migration runs.
+class Recorder {
+ public:
+  explicit Recorder(Parties& parties)
+      : source_(parties.source.description.pid), destination_(parties.destination.description.pid) {
+    if (parties.probe) {
+      parties.probe = std::make_unique<KeepingProbe>(std::move(parties.probe), pings_);
+    }
+  }
+  void note(const control::Progress& progress) {
+    samples_.push_back({progress.elapsed, progress.transferred, progress.remaining,
+                        progress.dirty_rate, progress.throttle_percent});
+    source_.look();
+    destination_.look();
+  }
+  void fill(bench::Trial& trial) {
+    trial.samples = std::move(samples_);
+    trial.host_cpu = {source_.used(), destination_.used()};
+    if (pings_) trial.pings = thinned(*pings_, trial.record->outcome.started_wall_us);
+  }
+
+ private:
+  std::vector<bench::Sample> samples_;
+  std::optional<ProbeReport> pings_;
+  CpuMeter source_;
+  CpuMeter destination_;
+};
+
+Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
+  Wishes wishes;
+  wishes.technique = to_string(cell.technique);
+  wishes.parameters = cell.parameters;
+  wishes.intent.max_time = cell.max_time;
+  wishes.link = Link{cell.link, {}};
+  wishes.observe = cell.observe;
+  wishes.keep = false;
+  wishes.on_progress = [&recorder](const control::Progress& p) { recorder.note(p); };
+  return wishes;
+}
+
+}  // namespace
+
+LabRig::LabRig(std::string lab, Context& context) : lab_(std::move(lab)), context_(context) {}
+
+LabRig::~LabRig() {
+  const auto gone = reset();
+  for (const auto& step : {gone, lab::end_user_lab()}) {
+    if (!step) log::warning("{}; run: godwit lab down --lab {}", step.error().message, lab_);
+  }
+}
+
+Result<void> LabRig::reset() {
+  if (!built_) return {};
+  GODWIT_CHECK_OK(lab::down(lab_));
+  built_.reset();
+  return {};
+}
+
+Result<void> LabRig::build(const bench::Cell& cell) {
+  GODWIT_CHECK_OK(reset());
+  lab::LabSpec spec;
+  spec.name = lab_;
+  spec.migration_rate = cell.link;
+  GODWIT_CHECK_OK(lab::up(spec));
+  built_ = spec;
+  guest_ = lab::GuestSpec{};
+  guest_.host = spec.hosts.front();
+  guest_.ram = cell.ram;
+  guest_.load = cell.spec;
+  guest_.disk = disk_for(cell);
+  GODWIT_CHECK_OK(lab::start_guest(lab_, guest_));
+  return lab::wait_ready(lab_, guest_.name, kReadyPatience, context_.stop);
+}
+
+Result<void> LabRig::adapt(const bench::Cell& cell) {
+  if (built_->migration_rate != cell.link) {
+    GODWIT_CHECK_OK(lab::set_migration_rate(lab_, cell.link));
+    built_->migration_rate = cell.link;
+  }
+  if (guest_.load == cell.spec) return {};
+  GODWIT_CHECK_OK(lab::change_load(lab_, guest_.name, cell.spec, kReadyPatience, context_.stop));
+  guest_.load = cell.spec;
+  return {};
+}
+
+Result<void> LabRig::prepare(const bench::Cell& cell) {
+  const bool fits = built_ && guest_.ram == cell.ram && (guest_.disk || !disk_for(cell));
+  return fits ? adapt(cell) : build(cell);
+}
+
+/// Ends the QEMU that no longer has the guest; where that is not certain, the whole lab.
+Result<void> LabRig::forget_host(const OutcomeRecord& record, const std::string& here,
+                                 const std::string& there) {
+  const VmRunsOn runs_on = record.outcome.vm_runs_on;
+  const bool well = record.outcome.guest.alive != std::optional(false);
+  if (!well || (runs_on != VmRunsOn::kSource && runs_on != VmRunsOn::kDestination)) return reset();
+  return retire_loser(lab_, guest_.name, runs_on, here, there);
+}
+
+Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
+  GODWIT_CHECK_OK(prepare(cell));
+  GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab_, guest_.name));
+  const std::string here = status.instances.front().host;
+  const std::string there = here == built_->hosts[0] ? built_->hosts[1] : built_->hosts[0];
+  Output silent = Output::silent();
+  Context quiet{silent, context_.clock, context_.stop};
+  GODWIT_TRY(Parties parties, lab_parties(lab_, guest_.name, there, quiet));
+  if (!cell.pings) parties.probe.reset();
+  Recorder recorder(parties);
+  bench::Trial trial;
+  {
+    Journey journey(std::move(parties), wishes_of(cell, recorder), quiet);
+    auto done = journey.go();
+    if (!done) return fail(std::move(done).error());
+    trial.record = std::move(*done);
+  }
+  recorder.fill(trial);
+  if (const auto left = forget_host(*trial.record, here, there); !left) {
+    log::warning("{}", left.error().message);
+    GODWIT_CHECK_OK(reset());
+  }
+  return trial;
+}
+
+}  // namespace godwit::cli

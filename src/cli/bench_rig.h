@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "command.h"
+#include "godwit/bench/run.h"
+#include "godwit/lab/spec.h"
+#include "journey.h"
+
+namespace godwit::cli {
+
+/// Measures cells on a lab of two hosts. The guest is moved to and fro: it is booted anew only for
+/// another size or disk, and after something broke. The lab is taken down with the rig.
+class LabRig final : public bench::Rig {
+ public:
+  /// A lab of that name that is there already is not touched: `run` is then kBusy.
+  LabRig(std::string lab, Context& context);
+  ~LabRig() override;
+
+  Result<bench::Trial> run(const bench::Cell& cell, std::stop_token stop) override;
+  Result<void> reset() override;
+
+ private:
+  Result<void> prepare(const bench::Cell& cell);
+  Result<void> build(const bench::Cell& cell);
+  Result<void> adapt(const bench::Cell& cell);
+  Result<void> forget_host(const OutcomeRecord& record, const std::string& here,
+                           const std::string& there);
+
+  std::string lab_;
+  Context& context_;
+  std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
+  lab::GuestSpec guest_;
+};
+
+}  // namespace godwit::cli

@@ -1,0 +1,270 @@
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+
+#include "bench_folder.h"
+#include "bench_rig.h"
+#include "command.h"
+#include "godwit/base/quantity.h"
+#include "godwit/bench/campaign.h"
+#include "godwit/bench/report.h"
+#include "godwit/bench/suite.h"
+#include "options.h"
+#include "progress_bar.h"
+
+namespace godwit::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kBenchLab = "bench";
+
+/// What a suite's cells and a campaign's have in common.
+struct BenchOptions {
+  std::string suite;            ///< file, or name of one that comes with godwit
+  std::string store;            ///< folder; empty: the default one
+  std::string duration = "1h";  ///< of a campaign
+  std::string lab = kBenchLab;
+  std::optional<std::uint64_t> seed;
+};
+
+std::uint64_t seed_of(const BenchOptions& options) {
+  return options.seed ? *options.seed : std::random_device{}();
+}
+
+Result<std::string> read_text(const fs::path& path, const std::string& what_to_do) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file && text) return text.str();
+  return fail(ErrorCode::kNotFound, fmt::format("'{}' cannot be read", path.native()), what_to_do);
+}
+
+/// Files that come with godwit lie beside the program, or where a package puts them.
+fs::path beside_program(const fs::path& in_source_tree, const fs::path& installed) {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
+  const fs::path near = program / in_source_tree;
+  return fs::exists(near, none) ? near : fs::path("/usr/share/godwit") / installed;
+}
+
+/// A file's name, or a bare name of a suite that comes with godwit.
+Result<bench::Suite> load_suite(const std::string& name) {
+  fs::path path(name);
+  if (name.find_first_of("/.") == std::string::npos) {
+    path = beside_program("../suites", "suites") / (name + ".toml");
+  }
+  GODWIT_TRY(const std::string text,
+             read_text(path, "give a suite's file, or the name of one in the folder suites"));
+  auto suite = bench::parse_suite(text);
+  if (!suite) return fail(suite.error().while_doing(path.native()));
+  return suite;
+}
+
+Result<fs::path> folder_of(const BenchOptions& options, const std::string& name) {
+  if (!options.store.empty()) return fs::path(options.store);
+  return default_bench_folder(name);
+}
+
+/// Runs what is left of `work` in a folder, with a bar, and says how it went.
+Result<bench::Counts> run_in(BenchFolder& folder, bench::Work work, const BenchOptions& options,
+                             Context& context) {
+  work.done = folder.done();
+  LabRig rig(options.lab, context);
+  ProgressBar bar(context.clock, context.out.bar_stream());
+  const auto on_progress = [&](const bench::RunProgress& p) {
+    bar.draw(p.done, p.eta, "measuring", fmt::format("{} kept; {}", p.counts.done, p.now));
+    if (context.out.bar_stream() == nullptr) context.out.say(p.now);
+  };
+  return bench::run_work(context.clock, work, rig, folder, on_progress, context.stop);
+}
+
+int print_counts(const Result<bench::Counts>& counts, const fs::path& folder, Context& context) {
+  const std::string again = "run the same command again to go on";
+  if (!counts) {
+    Error error = counts.error();
+    error.what_to_do += error.what_to_do.empty() ? again : "; then " + again;
+    return context.out.error(error, Json{{"store", folder.native()}});
+  }
+  context.out.say(fmt::format(
+      "{} migrations kept in {}, {} cells broken{}", counts->done, folder.native(), counts->failed,
+      counts->left > 0 ? fmt::format(", {} left: {}", counts->left, again) : ""));
+  context.out.result(
+      Json{{"cells", {{"done", counts->done}, {"failed", counts->failed}, {"left", counts->left}}},
+           {"store", folder.native()}});
+  return counts->left > 0 && context.stop.stop_requested() ? kFailed : kDone;
+}
+
+Result<std::unique_ptr<BenchFolder>> open_folder(const fs::path& path, const std::string& name,
+                                                 const std::string& toml,
+                                                 const BenchOptions& options) {
+  bench::RunHeader header;
+  header.name = name;
+  header.toml = toml;
+  header.seed = seed_of(options);
+  header.godwit = GODWIT_VERSION;
+  header.host = host_facts();
+  return BenchFolder::open(path, header);
+}
+
+int run_suite(const BenchOptions& options, Context& context) {
+  const auto suite = load_suite(options.suite);
+  if (!suite) return context.out.error(suite.error());
+  const auto path = folder_of(options, suite->name);
+  if (!path) return context.out.error(path.error());
+  const auto folder = open_folder(*path, suite->name, suite->toml, options);
+  if (!folder) return context.out.error(folder.error());
+  const std::vector<bench::Cell> cells = bench::in_order(*suite, (*folder)->header().seed);
+  bench::Work work;
+  work.size = static_cast<std::int64_t>(cells.size());
+  work.cell = [&cells](std::int64_t number) -> std::optional<bench::Cell> {
+    if (number >= static_cast<std::int64_t>(cells.size())) return std::nullopt;
+    return cells[static_cast<std::size_t>(number)];
+  };
+  return print_counts(run_in(**folder, std::move(work), options, context), *path, context);
+}
+
+int collect(const BenchOptions& options, Context& context) {
+  const auto duration = parse_duration(options.duration);
+  if (!duration) return context.out.error(duration.error().while_doing("--for"));
+  const auto path = folder_of(options, "campaign");
+  if (!path) return context.out.error(path.error());
+  const auto folder = open_folder(*path, "campaign", "", options);
+  if (!folder) return context.out.error(folder.error());
+  bench::Work work;
+  work.until = context.clock.now() + *duration;
+  work.cell = [seed = (*folder)->header().seed](std::int64_t number) {
+    return std::optional(bench::campaign_cell(seed, number));
+  };
+  return print_counts(run_in(**folder, std::move(work), options, context), *path, context);
+}
+
+// --- report ---
+
+struct ReportOptions {
+  std::string folder;
+  std::string output = "report.html";
+};
+
+Result<void> write_text(const fs::path& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (file) return {};
+  return fail(ErrorCode::kEnvironment, fmt::format("'{}' could not be written", path.native()),
+              "choose a place that you may write to, with room left");
+}
+
+/// A run's folder, or the name of a suite that was run without --store.
+Result<fs::path> named_folder(const std::string& name) {
+  std::error_code none;
+  if (fs::is_directory(name, none)) return fs::path(name);
+  return default_bench_folder(name);
+}
+
+Result<std::int64_t> write_report(const ReportOptions& options, Context& context) {
+  GODWIT_TRY(const fs::path folder, named_folder(options.folder));
+  GODWIT_TRY(const bench::RunHeader header, read_header(folder));
+  std::vector<bench::Trial> trials;
+  GODWIT_CHECK_OK(read_trials(folder, [&trials](bench::Trial trial) -> Result<void> {
+    trials.push_back(std::move(trial));
+    return {};
+  }));
+  GODWIT_TRY(const std::string page,
+             read_text(beside_program("web/report.html", "report.html"), "build it: ./dev build"));
+  const Json data = bench::report_json(header, trials, context.clock.wall_us());
+  GODWIT_TRY(const std::string filled, bench::fill_page(page, data));
+  const fs::path html(options.output);
+  GODWIT_CHECK_OK(write_text(html, filled));
+  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".json"), data.dump() + "\n"));
+  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".csv"), bench::report_csv(trials)));
+  return static_cast<std::int64_t>(trials.size());
+}
+
+int report(const ReportOptions& options, Context& context) {
+  const auto trials = write_report(options, context);
+  if (!trials) return context.out.error(trials.error());
+  context.out.say(
+      fmt::format("{} trials in {}, with .json and .csv beside it", *trials, options.output));
+  context.out.result(Json{{"report", options.output}, {"trials", *trials}});
+  return kDone;
+}
+
+// --- the command line ---
+
+void add_shared(CLI::App& command, BenchOptions& options) {
+  command
+      .add_option("--store", options.store,
+                  "folder of the trials; a run that is there already goes on")
+      ->type_name("DIR");
+  command.add_option("--lab", options.lab, "the lab that is built for it")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_option("--seed", options.seed, "of the random order (default: chosen at random)")
+      ->type_name("NUMBER");
+}
+
+void add_run(CLI::App& parent, Chosen& chosen) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = parent.add_subcommand(
+      "run", "measure every migration of a suite; goes on where an earlier run ended");
+  command->add_option("SUITE", options->suite, "a TOML file, or the name of a suite of godwit's")
+      ->required();
+  add_shared(*command, *options);
+  add_examples(*command, {"godwit bench run hu-baseline", "godwit bench run my-suite.toml --json",
+                          "godwit bench report hu-baseline"});
+  command->callback([&chosen, options] {
+    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.action = [options](Context& context) { return run_suite(*options, context); };
+  });
+}
+
+void add_collect(CLI::App& parent, Chosen& chosen) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = parent.add_subcommand(
+      "collect", "measure random migrations for a while; goes on where an earlier one ended");
+  command->add_option("--for", options->duration, "how long")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  add_shared(*command, *options);
+  add_examples(*command, {"godwit bench collect --for 2h", "godwit bench report campaign"});
+  command->callback([&chosen, options] {
+    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.action = [options](Context& context) { return collect(*options, context); };
+  });
+}
+
+void add_report(CLI::App& parent, Chosen& chosen) {
+  auto options = std::make_shared<ReportOptions>();
+  CLI::App* command = parent.add_subcommand(
+      "report", "one HTML file that opens offline, with JSON and CSV beside it");
+  command->add_option("RUN", options->folder, "a suite's name, or a folder of trials")->required();
+  command->add_option("-o,--output", options->output, "the file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  add_examples(*command, {"godwit bench report hu-baseline -o hu-baseline.html"});
+  command->callback([&chosen, options] {
+    chosen.action = [options](Context& context) { return report(*options, context); };
+  });
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Chosen& chosen) {
+  CLI::App* bench =
+      app.add_subcommand("bench", "measure many migrations on a lab, and report on them");
+  bench->require_subcommand(1);
+  add_run(*bench, chosen);
+  add_collect(*bench, chosen);
+  add_report(*bench, chosen);
+  add_examples(*bench, {"godwit bench run hu-dirty-size", "godwit bench report hu-dirty-size",
+                        "godwit bench collect --for 2h"});
+}
+
+}  // namespace godwit::cli
