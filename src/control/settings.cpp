@@ -38,8 +38,8 @@ Settings settings_for(const MigrationPlan& plan) {
   settings.on = needed_by(plan.technique);
   for (const Capability other :
        {Capability::kAutoConverge, Capability::kXbzrle, Capability::kCompress, Capability::kMultifd,
-        Capability::kPostcopyRam, Capability::kPostcopyPreempt,
-        Capability::kPauseBeforeSwitchover}) {
+        Capability::kPostcopyRam, Capability::kPostcopyPreempt, Capability::kPauseBeforeSwitchover,
+        Capability::kSwitchoverAck}) {
     if (!settings.on.contains(other)) settings.off.insert(other);
   }
   settings.on.insert(Capability::kEvents);
