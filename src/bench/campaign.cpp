@@ -90,6 +90,7 @@ Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
   }
   cell.max_time = Seconds(20);
   cell.observe = Seconds(2);
+  cell.rehearse = true;
   return cell;
 }
 

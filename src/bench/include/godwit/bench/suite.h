@@ -24,6 +24,7 @@ namespace godwit::bench {
 ///     precopy_share = 0.5
 ///     max_time = "60s"
 ///     observe = "2s"
+///     rehearse = false
 ///     pings = true
 ///
 ///     [loads]                      # name = what the guest does; {key} is taken from [sweep]
