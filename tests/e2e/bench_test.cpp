@@ -105,6 +105,11 @@ TEST_F(Bench, ASuiteIsMeasuredOnceAndReportedOn) {
   EXPECT_THAT(contents(html), HasSubstr("\"title\":\"two\""));
   EXPECT_THAT(contents(folder_.file("report.csv")), HasSubstr("completed,postcopy"));
   EXPECT_EQ(Json::parse(contents(folder_.file("report.json"))).at("rows").size(), 2U);
+
+  const std::vector<std::string> data{"bench", "data", store(), "--into", folder_.file("data"),
+                                      "--json"};
+  EXPECT_EQ(run_godwit(data).json().at("added"), 2);
+  EXPECT_EQ(run_godwit(data).json().at("added"), 0) << "each trial once";
 }
 
 TEST_F(Bench, KilledOrStoppedItGoesOnWhereItWas) {
