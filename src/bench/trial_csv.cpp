@@ -94,6 +94,11 @@ const std::array kColumns{
     Column{"downtime_limit_ms",
            [](const Trial& t) { return milliseconds(t.cell.parameters.downtime_limit); }},
     Column{"precopy_share", [](const Trial& t) { return ratio(t.cell.parameters.precopy_share); }},
+    Column{"postcopy_preempt",
+           [](const Trial& t) {
+             const auto preempt = t.cell.parameters.postcopy_preempt;
+             return std::string(!preempt ? "" : *preempt ? "1" : "0");
+           }},
     Column{"max_time_s", [](const Trial& t) { return seconds(t.cell.max_time); }},
     Column{"pings", [](const Trial& t) { return std::string(t.cell.pings ? "1" : "0"); }},
     // the profile taken before

@@ -22,6 +22,7 @@ namespace godwit::bench {
 ///     ram = "256MiB"
 ///     downtime_limit = "300ms"
 ///     precopy_share = 0.5
+///     postcopy_preempt = false
 ///     max_time = "60s"
 ///     observe = "2s"
 ///     rehearse = false
