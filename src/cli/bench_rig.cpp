@@ -1,5 +1,6 @@
 #include "bench_rig.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -25,8 +26,14 @@ constexpr std::size_t kEveryPing = 20;
 constexpr std::int64_t kCloseUs = 1'500'000;
 
 std::optional<Bytes> disk_for(const bench::Cell& cell) {
-  const bool needed = cell.spec.find("disk-") != std::string::npos;
+  const bool needed = cell.storage || cell.spec.find("disk-") != std::string::npos;
   return needed ? std::optional(kDisk) : std::nullopt;
+}
+
+/// A disk of nothing would move in no time: a guest's own one is written full before its first
+/// migration. Its content moves with it from then on.
+std::string filling_load() {
+  return fmt::format("disk-write,set={}MiB,rate=1MB/s", kDisk.count() >> 20);
 }
 
 /// Hands its report on and keeps a copy.
@@ -136,7 +143,7 @@ Result<UniqueFd> take_turn() {
 
 Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
   Wishes wishes;
-  wishes.technique = to_string(cell.technique);
+  wishes.technique = full_name(cell.technique, cell.storage);
   wishes.parameters = cell.parameters;
   wishes.intent.max_time = cell.max_time;
   wishes.link = Link{cell.link, {}};
@@ -183,10 +190,12 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   guest_ = lab::GuestSpec{};
   guest_.host = spec.hosts.front();
   guest_.ram = cell.ram;
-  guest_.load = cell.spec;
+  guest_.load = cell.storage ? filling_load() : cell.spec;
   guest_.disk = disk_for(cell);
+  guest_.own_disks = cell.storage;
   GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
-  return lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop);
+  GODWIT_CHECK_OK(lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop));
+  return adapt(cell);
 }
 
 Result<void> LabRig::adapt(const bench::Cell& cell) {
@@ -201,7 +210,8 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
 }
 
 Result<void> LabRig::prepare(const bench::Cell& cell) {
-  const bool fits = built_ && guest_.ram == cell.ram && (guest_.disk || !disk_for(cell));
+  const bool right_disk = guest_.own_disks == cell.storage && (guest_.disk || !disk_for(cell));
+  const bool fits = built_ && guest_.ram == cell.ram && right_disk;
   return fits ? adapt(cell) : build(cell);
 }
 
