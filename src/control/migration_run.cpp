@@ -535,7 +535,9 @@ std::string MigrationRun::failure_reason() const {
   return status_.error.empty() ? "QEMU gave up without saying why" : status_.error;
 }
 
-/// A guest that somebody else paused meanwhile stays paused.
+/// A guest that somebody else paused meanwhile stays paused. (QEMU 7.2 leaves its guest in
+/// postmigrate when post-copy is cancelled in pre-switchover, and takes `cont`; 10.0 lets it run on
+/// by itself: measured.)
 bool stopped_by_migration(std::optional<RunState> state) {
   return state == RunState::kFinishMigrate || state == RunState::kPostmigrate;
 }

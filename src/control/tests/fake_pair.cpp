@@ -217,7 +217,8 @@ Result<void> FakePair::Fake::cancel() {
   status.phase = MigrationPhase::kCancelling;
   pair_.at(*this, now + 0.02, pair_.event(HypervisorEvent::Kind::kMigration, "MIGRATION"), [this] {
     status.phase = MigrationPhase::kCancelled;
-    state = RunState::kRunning;
+    const bool stays = world_.cancelled_stays_stopped && state == RunState::kFinishMigrate;
+    state = stays ? RunState::kPostmigrate : RunState::kRunning;
   });
   return {};
 }

@@ -31,6 +31,7 @@ class FakePair {
     std::optional<std::string> mirror_error;  ///< after the first second
     bool mirror_ends_badly = false;         ///< the last part cannot be written
     bool mirror_hangs = false;              ///< in its last part
+    bool cancelled_stays_stopped = false;   ///< as QEMU 7.2 does with post-copy before its switchover
     std::optional<std::string> refuse_serve;
     std::optional<std::string> refuse_mirror;
     std::optional<std::string> refuse_finish;

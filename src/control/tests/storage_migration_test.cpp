@@ -221,6 +221,15 @@ TEST(StorageMigration, ALastPartThatCannotBeWrittenKeepsTheGuestHere) {
   EXPECT_THAT(run.pair.source.log, Not(Contains("migrate-continue")));
 }
 
+TEST(StorageMigration, AGuestThatACancelLeavesStoppedIsLetRunOn) {
+  Scenario run(Technique::kPostcopy);
+  run.world.cancelled_stays_stopped = true;
+  run.world.mirror_ends_badly = true;
+  const auto outcome = run.go();
+  expect_untouched(run, outcome);
+  EXPECT_FALSE(run.pair.destination.alive) << "no second copy may start";
+}
+
 TEST(StorageMigration, ARefusalToFinishOrToGoOnKeepsTheGuestHere) {
   Scenario finish;
   finish.world.refuse_finish = "no such job";
