@@ -94,11 +94,10 @@ class Storage : public testing::Test {
     const TimePoint deadline = clock_.now() + Seconds(10);
     auto client =
         qmp::QmpClient::connect(guest().instances.front().observer_qmp, clock_, deadline).value();
+    const Json all =
+        client.execute("query-named-block-nodes", Json::object(), deadline).value();
     std::vector<std::string> names;
-    for (const Json& one :
-         client.execute("query-named-block-nodes", Json::object(), deadline).value()) {
-      names.push_back(one.at("node-name").get<std::string>());
-    }
+    for (const Json& one : all) names.push_back(one.at("node-name").get<std::string>());
     return names;
   }
 
