@@ -178,15 +178,16 @@ TEST_P(StopAt, LeavesTheGuestAtTheSource) {
   for (const Technique technique : {Technique::kPrecopy, Technique::kPostcopy}) {
     Scenario run(technique);
     run.world.mirror_hangs = true;  // else the place before the switchover is passed at once
-    bool seen = false;
+    std::optional<TimePoint> stopped;
     run.once(GetParam(), [&] {
-      seen = true;
+      stopped = run.world.clock.now();
       run.stop.request_stop();
     });
     const auto outcome = run.go();
-    ASSERT_TRUE(seen || technique == Technique::kPostcopy);
-    if (!seen) continue;  // it has one round only
+    ASSERT_TRUE(stopped || technique == Technique::kPostcopy);
+    if (!stopped) continue;  // it has one round only
     expect_untouched(run, outcome);
+    EXPECT_LT(run.world.clock.now() - *stopped, Seconds(1)) << "and not only when it stalls";
     EXPECT_EQ(outcome->status, OutcomeStatus::kCancelled) << outcome->reason;
     EXPECT_EQ(outcome->reason, "cancelled on request");
   }
