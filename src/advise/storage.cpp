@@ -24,11 +24,11 @@ void add_storage(TechniquePrediction& prediction, std::optional<Seconds> mirror_
     prediction.why += "; how long its disks take is not known";
     return;
   }
-  prediction.why += fmt::format(
-      "; its disks take {} before, more if it writes to them meanwhile", human(*mirror_time));
+  prediction.why += fmt::format("; its disks take {} before, more if it writes to them meanwhile",
+                                human(*mirror_time));
   if (!prediction.total_time) return;
-  for (Seconds* bound : {&prediction.total_time->p50, &prediction.total_time->p05,
-                         &prediction.total_time->p95}) {
+  for (Seconds* bound :
+       {&prediction.total_time->p50, &prediction.total_time->p05, &prediction.total_time->p95}) {
     *bound += *mirror_time;
   }
 }

@@ -262,8 +262,7 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
     bar.draw(share_done(p), p.eta, fmt::format("round {}", p.round), progress_note(p));
   };
   context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels{}, the VM stays)",
-                               full_name(plan.technique, plan.storage),
-                               parties_.destination_name,
+                               full_name(plan.technique, plan.storage), parties_.destination_name,
                                uses_postcopy(plan.technique) ? " until post-copy begins" : ""));
   GODWIT_TRY(record_.outcome,
              control::run_migration(context_.clock, parties, plan, options, context_.stop));

@@ -83,7 +83,7 @@ class Journey {
   std::unique_ptr<OutcomeStore> store_;
   advise::Question question_;
   advise::Advised advised_;
-  std::optional<Seconds> mirror_time_;  ///< of disks that move, where it is known
+  std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known
   std::optional<TechniquePrediction> expected_;  ///< of the plan that is run
   OutcomeRecord record_;
 };

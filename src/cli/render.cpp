@@ -117,8 +117,8 @@ std::string prediction_text(const Prediction& prediction) {
 namespace {
 
 std::string storage_text(const StorageOutcome& storage) {
-  std::string out = fmt::format("\n  disks: {}, {} mirrored", storage.disks,
-                                human(storage.mirrored));
+  std::string out =
+      fmt::format("\n  disks: {}, {} mirrored", storage.disks, human(storage.mirrored));
   if (storage.ready_after) out += fmt::format(", ready after {}", human(*storage.ready_after));
   if (storage.finish) {
     out += fmt::format(", whole {} after the guest's stop", human(*storage.finish));

@@ -99,8 +99,7 @@ bool is_shared(const PreflightFacts& facts, const Disk& here, const Disk& there)
   return known == facts.same_file.end() ? here.file == there.file : known->second;
 }
 
-Result<void> check_mirrored_disk(const PreflightFacts& facts, const Disk& here,
-                                 const Disk& there) {
+Result<void> check_mirrored_disk(const PreflightFacts& facts, const Disk& here, const Disk& there) {
   const auto known = facts.same_file.find(here.device);
   if (known != facts.same_file.end() && known->second) {
     return fail(ErrorCode::kBadInput,

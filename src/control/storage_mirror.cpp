@@ -65,8 +65,9 @@ void StorageMirror::hand_over() {
   if (failure_.empty() && status_.running == 0) release();
 }
 
-/// The disks are equal. In this order: a destination that still serves its disks would run the guest
-/// on them all the same, with only a line in its log ("Permission conflict", measured on QEMU 10.0).
+/// The disks are equal. In this order: a destination that still serves its disks would run the
+/// guest on them all the same, with only a line in its log ("Permission conflict", measured on
+/// QEMU 10.0).
 void StorageMirror::release() {
   if (!judge(source_.drop_storage(), "the mirrors could not be cleared away")) return;
   source_busy_ = false;
@@ -125,8 +126,8 @@ StorageOutcome StorageMirror::outcome(std::optional<std::int64_t> stopped_us) co
   outcome.disks = disks_;
   outcome.mirrored = status_.done;
   if (stopped_us && let_go_us_) {
-    outcome.finish = std::max(Seconds(static_cast<double>(*let_go_us_ - *stopped_us) * 1e-6),
-                              Seconds(0));
+    outcome.finish =
+        std::max(Seconds(static_cast<double>(*let_go_us_ - *stopped_us) * 1e-6), Seconds(0));
   }
   return outcome;
 }

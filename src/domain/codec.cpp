@@ -388,9 +388,10 @@ Json to_json(const TechniquePrediction& p) {
 Json to_json(const Prediction& prediction) {
   Json advice = nullptr;
   if (prediction.advice) {
-    advice = Json{{"technique", full_name(prediction.advice->technique, prediction.advice->storage)},
-                  {"parameters", to_json(prediction.advice->parameters)},
-                  {"why", prediction.advice->why}};
+    advice =
+        Json{{"technique", full_name(prediction.advice->technique, prediction.advice->storage)},
+             {"parameters", to_json(prediction.advice->parameters)},
+             {"why", prediction.advice->why}};
   }
   return Json{{"predictions", array_of(prediction.predictions)}, {"advice", std::move(advice)}};
 }

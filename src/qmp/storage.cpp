@@ -1,5 +1,5 @@
-// The part of QmpHypervisor that moves disks: an NBD server of QEMU's at the destination, and a block
-// job per disk at the source that mirrors into it.
+// The part of QmpHypervisor that moves disks: an NBD server of QEMU's at the destination, and a
+// block job per disk at the source that mirrors into it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -129,10 +129,10 @@ Result<void> QmpHypervisor::mirror_storage(const StorageOffer& offer,
   return {};
 }
 
-/// `discard: unmap` lets the mirror leave holes, where the destination's disk has discard=unmap, too;
-/// else what is empty here is allocated there (measured on QEMU 10.0). The ended
-/// job is kept (`auto-dismiss`) until it was seen how it ended. Errors of the other disk are
-/// reported, which ends the mirror: QEMU can also stop the guest for them, or try on for ever.
+/// `discard: unmap` lets the mirror leave holes, where the destination's disk has discard=unmap,
+/// too; else what is empty here is allocated there (measured on QEMU 10.0). The ended job is kept
+/// (`auto-dismiss`) until it was seen how it ended. Errors of the other disk are reported, which
+/// ends the mirror: QEMU can also stop the guest for them, or try on for ever.
 Result<void> QmpHypervisor::mirror_disk(const Disk& disk, const StorageOffer& offer,
                                         std::size_t number, std::optional<BytesPerSecond> most) {
   const std::string node = fmt::format("{}{}", kNode, number);
@@ -194,9 +194,9 @@ Result<void> QmpHypervisor::drop_storage() {
   return drop_mirrors();
 }
 
-/// A mirror with a dead link waits for TCP to give up, which takes a quarter of an hour, cancelled by
-/// force or not; `yank` (QEMU 6.0) cuts its connection, and it ends within 10 ms (measured on QEMU
-/// 7.2 and 10.0).
+/// A mirror with a dead link waits for TCP to give up, which takes a quarter of an hour, cancelled
+/// by force or not; `yank` (QEMU 6.0) cuts its connection, and it ends within 10 ms (measured on
+/// QEMU 7.2 and 10.0).
 Result<void> QmpHypervisor::drop_mirrors() {
   if (schema_.find("query-jobs") == nullptr) return {};
   GODWIT_TRY(const Json listed, ask("query-jobs"));

@@ -6,7 +6,6 @@
 #include <csignal>
 #include <fstream>
 #include <functional>
-#include <iterator>
 
 #include "godwit/base/clock.h"
 #include "godwit/lab/lab.h"
@@ -21,12 +20,17 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr const char* kLab = "e2e";
-constexpr const char* kWrites = "disk-write,set=32MiB,rate=4MB/s,fill=60MiB";
+constexpr const char* kWrites = "disk-write,set=32MiB,rate=4MB/s,fill=40MiB";
+
+constexpr std::streamsize kDisk = 64 << 20;
 
 std::string content_of(std::ifstream& file) {
+  std::string content(static_cast<std::size_t>(kDisk), '\0');
   file.clear();
   file.seekg(0);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  file.read(content.data(), kDisk);
+  EXPECT_EQ(file.gcount(), kDisk);
+  return content;
 }
 
 /// Every test begins and ends with nothing of this lab.
@@ -41,15 +45,18 @@ class Storage : public testing::Test {
     EXPECT_EQ(traces(), before_);
   }
   void up(const std::string& rate) const {
-    const Finished run =
-        run_godwit({"lab", "up", "--lab", kLab, "--rate", rate, "--disk", "64MiB", "--own-disks",
-                    "--load", kWrites, "--json"});
+    const Finished run = run_godwit({"lab", "up", "--lab", kLab, "--rate", rate, "--disk", "64MiB",
+                                     "--own-disks", "--load", kWrites, "--json"});
     ASSERT_EQ(run.status, 0) << run.out << run.err;
   }
   [[nodiscard]] std::vector<std::string> move(const std::string& host, const std::string& technique,
                                               const std::string& max_time = "60s") const {
-    return {"migrate",     "lab:guest", "lab:" + host, "--lab",      kLab,     "--technique",
-            technique,     "--for",     "1s",          "--max-time", max_time, "--json",
+    return {"migrate",     "lab:guest",
+            "lab:" + host, "--lab",
+            kLab,          "--technique",
+            technique,     "--for",
+            "1s",          "--max-time",
+            max_time,      "--json",
             "--store",     folder_.file("outcomes.db")};
   }
   [[nodiscard]] static lab::GuestStatus guest() { return lab::find_guest(kLab, "guest").value(); }
@@ -94,8 +101,7 @@ class Storage : public testing::Test {
     const TimePoint deadline = clock_.now() + Seconds(10);
     auto client =
         qmp::QmpClient::connect(guest().instances.front().observer_qmp, clock_, deadline).value();
-    const Json all =
-        client.execute("query-named-block-nodes", Json::object(), deadline).value();
+    const Json all = client.execute("query-named-block-nodes", Json::object(), deadline).value();
     std::vector<std::string> names;
     for (const Json& one : all) names.push_back(one.at("node-name").get<std::string>());
     return names;
@@ -107,7 +113,7 @@ class Storage : public testing::Test {
 };
 
 TEST_F(Storage, AGuestTakesItsDiskAlongToAndFro) {
-  up("30MB/s");
+  up("40MB/s");
   std::ifstream here(guest().instances.front().disk, std::ios::binary);
   const std::string at_first = content_of(here);
   GodwitProgram godwit(move("b", "precopy+storage"));

@@ -232,7 +232,8 @@ void FakePair::move_mirror() {
   const bool copying = mirror_ == Mirror::kRunning || mirror_ == Mirror::kFinishing;
   if (!copying) return;
   if (!destination.alive) mirror_error_ = "Input/output error";
-  if (world_.mirror_error && now - mirror_start_ >= Seconds(1)) mirror_error_ = *world_.mirror_error;
+  if (world_.mirror_error && now - mirror_start_ >= Seconds(1))
+    mirror_error_ = *world_.mirror_error;
   const bool last_part_over = mirror_ == Mirror::kFinishing && !world_.mirror_hangs &&
                               now - finish_start_ >= Seconds(kLastPart);
   if (last_part_over && world_.mirror_ends_badly) mirror_error_ = "No space left on device";

@@ -27,11 +27,12 @@ class FakePair {
     bool destination_waits = false;  ///< started with -S: takes the guest, does not run it
     bool destination_fails = false;  ///< gets all bytes and ends instead of running the guest
     bool link_stalls = false;        ///< nothing is sent any more after the first round
-    double mirror_seconds = 2;              ///< until the disk's mirror is ready
+    double mirror_seconds = 2;       ///< until the disk's mirror is ready
     std::optional<std::string> mirror_error;  ///< after the first second
-    bool mirror_ends_badly = false;         ///< the last part cannot be written
-    bool mirror_hangs = false;              ///< in its last part
-    bool cancelled_stays_stopped = false;   ///< as QEMU 7.2 does with post-copy before its switchover
+    bool mirror_ends_badly = false;           ///< the last part cannot be written
+    bool mirror_hangs = false;                ///< in its last part
+    bool cancelled_stays_stopped =
+        false;  ///< as QEMU 7.2 does with post-copy before its switchover
     std::optional<std::string> refuse_serve;
     std::optional<std::string> refuse_mirror;
     std::optional<std::string> refuse_finish;

@@ -171,8 +171,9 @@ TEST_P(Hypervisors, ARefusedSinkIsTakenBack) {
 // --- disks ---
 
 Json inet(int port) {
-  return Json{{"addr",
-               {{"type", "inet"}, {"data", {{"host", "10.0.0.2"}, {"port", std::to_string(port)}}}}}};
+  return Json{
+      {"addr",
+       {{"type", "inet"}, {"data", {{"host", "10.0.0.2"}, {"port", std::to_string(port)}}}}}};
 }
 Json job(const std::string& id, const std::string& status, std::int64_t done) {
   return Json{{"id", id},
@@ -247,7 +248,8 @@ TEST_P(Hypervisors, SumsItsMirrorsUpAndNobodyElsesJobs) {
                            job("godwit-mirror-1", "running", 400), job("backup", "running", 7)});
   fake.whenever("query-jobs", [&jobs](const Json&) -> Result<Json> { return jobs; });
   QmpHypervisor& vm = connect();
-  EXPECT_EQ(vm.storage_status().value(), (StorageStatus{2, 2, false, "", Bytes(1400), Bytes(2000)}));
+  EXPECT_EQ(vm.storage_status().value(),
+            (StorageStatus{2, 2, false, "", Bytes(1400), Bytes(2000)}));
   jobs[1]["status"] = "standby";
   EXPECT_TRUE(vm.storage_status().value().ready);
   jobs[1]["status"] = "concluded";
@@ -261,10 +263,10 @@ TEST_P(Hypervisors, SumsItsMirrorsUpAndNobodyElsesJobs) {
 }
 
 TEST_P(Hypervisors, EndsItsMirrorsInPeaceOrByForce) {
-  Json jobs = Json::array(
-      {job("godwit-mirror-0", "ready", 1000), job("godwit-mirror-1", "concluded", 1000),
-       job("backup", "ready", 7)});
-  const Json nodes = Json::array({Json{{"node-name", "disk0"}}, Json{{"node-name", "godwit-nbd-0"}}});
+  Json jobs = Json::array({job("godwit-mirror-0", "ready", 1000),
+                           job("godwit-mirror-1", "concluded", 1000), job("backup", "ready", 7)});
+  const Json nodes =
+      Json::array({Json{{"node-name", "disk0"}}, Json{{"node-name", "godwit-nbd-0"}}});
   fake.whenever("query-jobs", [&jobs](const Json&) -> Result<Json> { return jobs; });
   fake.whenever("query-named-block-nodes", nodes);
   fake.expect("block-job-cancel", {{"device", "godwit-mirror-0"}, {"force", false}}).reply();

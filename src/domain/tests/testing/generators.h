@@ -206,8 +206,9 @@ inline rc::Gen<TechniquePrediction> technique_prediction() {
 }
 
 inline rc::Gen<Advice> advice() {
-  return rc::gen::exec(
-      [] { return Advice{*technique(), *rc::gen::arbitrary<bool>(), *parameters(), *text()}; });
+  return rc::gen::exec([] {
+    return Advice{*technique(), *rc::gen::arbitrary<bool>(), *parameters(), *text()};
+  });
 }
 
 inline rc::Gen<Prediction> prediction() {

@@ -57,9 +57,10 @@ struct RunOptions {
 /// An Error means that nothing was started: the VM is as it was. Otherwise the outcome says how it
 /// ended and where the VM runs. A stop request or `plan.max_time` cancels while that is safe (not
 /// once post-copy has begun). Disks that move (`plan.storage`) are mirrored first, and the guest
-/// only leaves when they are whole: until then it can always stay. Capabilities and parameters of both sides are given back at the end.
-/// The source QEMU of a completed migration is left paused (postmigrate) for its owner to end.
-/// Blocks; call it from one thread, which must own both hypervisors.
+/// only leaves when they are whole: until then it can always stay. Capabilities and parameters of
+/// both sides are given back at the end. The source QEMU of a completed migration is left paused
+/// (postmigrate) for its owner to end. Blocks; call it from one thread, which must own both
+/// hypervisors.
 Result<MigrationOutcome> run_migration(Clock& clock, const Parties& parties,
                                        const MigrationPlan& plan, const RunOptions& options,
                                        std::stop_token stop);

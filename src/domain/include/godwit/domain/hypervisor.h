@@ -146,11 +146,11 @@ struct StorageOffer {
 
 /// The mirrors of a source's disks at one instant.
 struct StorageStatus {
-  int mirrors = 0;    ///< that exist, ended ones included
-  int running = 0;    ///< of them, not ended
-  bool ready = false; ///< every one has caught up with its disk, and keeps up
-  std::string error;  ///< why one failed; empty while none has
-  Bytes done;         ///< of `total`; both grow with what the guest writes
+  int mirrors = 0;     ///< that exist, ended ones included
+  int running = 0;     ///< of them, not ended
+  bool ready = false;  ///< every one has caught up with its disk, and keeps up
+  std::string error;   ///< why one failed; empty while none has
+  Bytes done;          ///< of `total`; both grow with what the guest writes
   Bytes total;
   friend bool operator==(const StorageStatus&, const StorageStatus&) = default;
 };
@@ -212,9 +212,9 @@ class Hypervisor {
     return no_storage();
   }
   virtual Result<StorageStatus> storage_status() { return no_storage(); }
-  /// Source, once all are ready: has the mirrors write what is left, and end. The guest stays on its
-  /// own disks. They have ended when the status counts none as running; without an error then, the
-  /// disks are equal as of the end.
+  /// Source, once all are ready: has the mirrors write what is left, and end. The guest stays on
+  /// its own disks. They have ended when the status counts none as running; without an error then,
+  /// the disks are equal as of the end.
   virtual Result<void> finish_storage() { return no_storage(); }
   /// Either side, at any time: ends serving, gives running mirrors up, forgets ended ones. To be
   /// called again until the status counts no mirrors; each call does what can be done by then.

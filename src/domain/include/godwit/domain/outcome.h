@@ -90,7 +90,7 @@ struct MigrationOutcome {
   std::vector<RoundRecord> rounds;
   GuestOutcome guest;
   std::optional<StorageOutcome> storage;  ///< absent: the disks stayed where they are
-  std::int64_t started_wall_us = 0;  ///< microseconds since 1970, UTC
+  std::int64_t started_wall_us = 0;       ///< microseconds since 1970, UTC
 
   friend bool operator==(const MigrationOutcome&, const MigrationOutcome&) = default;
 };
