@@ -8,6 +8,9 @@
 namespace godwit::probe {
 namespace {
 
+constexpr Seconds kBurst{0.001};
+constexpr std::size_t kMostGaps = 100'000;
+
 Seconds median(std::vector<Seconds> values) {
   if (values.empty()) return Seconds{0};
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -34,6 +37,29 @@ GapSummary summarize_gaps(std::span<const TimePoint> arrivals, TimePoint end) {
   }
   consider(arrivals.back(), end - arrivals.back());
   summary.usual = median(std::move(gaps));
+  return summary;
+}
+
+void GapMeter::arrive(TimePoint at) {
+  if (last_ && at < *last_) at = *last_;
+  if (last_ && at - *last_ > longest_) {
+    longest_ = at - *last_;
+    longest_start_ = *last_;
+  }
+  if (!last_) longest_start_ = at;
+  last_ = at;
+  if (burst_ && at - *burst_ < kBurst) return;
+  if (burst_ && between_bursts_.size() < kMostGaps) between_bursts_.push_back(at - *burst_);
+  burst_ = at;
+}
+
+std::optional<GapSummary> GapMeter::summary(TimePoint end) const {
+  if (!last_) return std::nullopt;
+  GapSummary summary{longest_, median(between_bursts_), longest_start_};
+  if (end - *last_ > longest_) {
+    summary.longest = end - *last_;
+    summary.longest_start = *last_;
+  }
   return summary;
 }
 
