@@ -89,6 +89,7 @@ Json row_json(const Trial& trial) {
            {"started", iso8601(trial.wall_us)}};
   if (trial.broken) row["reason"] = *trial.broken;
   if (trial.record) add_record(trial, row);
+  if (trial.network) row["network"] = std::move(whole["network"]);
   row["host_cpu_s"] = std::move(whole["host_cpu_s"]);
   row["samples"] = samples_json(trial.samples);
   row["pings"] = std::move(whole["pings"]);
@@ -136,6 +137,24 @@ template <class Get>
 std::string of_outcome(const Trial& trial, const Get& get) {
   return trial.record ? get(trial.record->outcome) : std::string();
 }
+
+/// A value of what a client saw; empty where there is none.
+std::string text_of(const std::optional<Seconds>& time) {
+  return milliseconds_of(time);
+}
+std::string text_of(const std::optional<std::int64_t>& count) {
+  return count ? std::to_string(*count) : std::string();
+}
+template <auto Network::*Member>
+std::string of_network(const Trial& trial) {
+  return trial.network ? text_of((*trial.network).*Member) : std::string();
+}
+template <auto Network::*Member, auto Phase>
+std::string of_phase(const Trial& trial) {
+  return trial.network ? text_of(((*trial.network).*Member).*Phase) : std::string();
+}
+using Latency = Phases<Seconds>;
+using Count = Phases<std::int64_t>;
 
 const std::array kColumns{
     Column{"number", [](const Trial& t) { return std::to_string(t.number); }},
@@ -205,6 +224,18 @@ const std::array kColumns{
              return t.host_cpu.destination ? number(t.host_cpu.destination->count())
                                            : std::string();
            }},
+    Column{"tcp_gap_ms", of_network<&Network::tcp_gap>},
+    Column{"udp_lost", of_network<&Network::udp_lost>},
+    Column{"udp_out_of_order", of_network<&Network::udp_out_of_order>},
+    Column{"http_p50_before_ms", of_phase<&Network::http_p50, &Latency::before>},
+    Column{"http_p50_during_ms", of_phase<&Network::http_p50, &Latency::during>},
+    Column{"http_p50_after_ms", of_phase<&Network::http_p50, &Latency::after>},
+    Column{"http_p99_before_ms", of_phase<&Network::http_p99, &Latency::before>},
+    Column{"http_p99_during_ms", of_phase<&Network::http_p99, &Latency::during>},
+    Column{"http_p99_after_ms", of_phase<&Network::http_p99, &Latency::after>},
+    Column{"http_failed_before", of_phase<&Network::http_failed, &Count::before>},
+    Column{"http_failed_during", of_phase<&Network::http_failed, &Count::during>},
+    Column{"http_failed_after", of_phase<&Network::http_failed, &Count::after>},
     Column{"reason", [](const Trial& t) {
              return csv_text(t.broken ? *t.broken : t.record->outcome.reason);
            }}};

@@ -138,6 +138,7 @@ LabRig::~LabRig() {
 }
 
 Result<void> LabRig::reset() {
+  clients_ = ClientProbes();
   if (!built_) return {};
   GODWIT_CHECK_OK(lab::down(lab_));
   built_.reset();
@@ -156,8 +157,34 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   guest_.ram = cell.ram;
   guest_.load = cell.spec;
   guest_.disk = disk_for(cell);
+  GODWIT_CHECK_OK(meet_clients());
   GODWIT_CHECK_OK(lab::start_guest(lab_, guest_));
   return lab::wait_ready(lab_, guest_.name, kReadyPatience, context_.stop);
+}
+
+/// Before the guest begins with its load.
+Result<void> LabRig::meet_clients() {
+  GODWIT_TRY(const lab::LabStatus status, lab::status(lab_));
+  GODWIT_TRY(clients_, ClientProbes::open(guest_.load, status.client_netns, context_));
+  return {};
+}
+
+Result<void> LabRig::watch_clients(const lab::GuestStatus& status) {
+  GODWIT_TRY(const lab::LabStatus whole, lab::status(lab_));
+  return clients_.start({whole.client_netns, status.address}, status.instances.front().report);
+}
+
+std::optional<bench::Network> LabRig::seen_by_clients(const MigrationOutcome& outcome,
+                                                      const lab::Instance& here,
+                                                      const std::string& there) {
+  std::string report = here.report;
+  if (outcome.vm_runs_on == VmRunsOn::kDestination) {
+    const auto status = lab::find_guest(lab_, guest_.name);
+    for (const lab::Instance& instance : status ? status->instances : std::vector{here}) {
+      if (instance.host == there) report = instance.report;
+    }
+  }
+  return clients_.stop(outcome, report);
 }
 
 Result<void> LabRig::adapt(const bench::Cell& cell) {
@@ -166,9 +193,10 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
     built_->migration_rate = cell.link;
   }
   if (guest_.load == cell.spec) return {};
-  GODWIT_CHECK_OK(lab::change_load(lab_, guest_.name, cell.spec, kReadyPatience, context_.stop));
+  clients_ = ClientProbes();  // the next load's may need the same ports
   guest_.load = cell.spec;
-  return {};
+  GODWIT_CHECK_OK(meet_clients());
+  return lab::change_load(lab_, guest_.name, cell.spec, kReadyPatience, context_.stop);
 }
 
 Result<void> LabRig::prepare(const bench::Cell& cell) {
@@ -189,6 +217,7 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
   GODWIT_CHECK_OK(prepare(cell));
   GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab_, guest_.name));
   const std::string here = status.instances.front().host;
+  GODWIT_CHECK_OK(watch_clients(status));
   const std::string there = here == built_->hosts[0] ? built_->hosts[1] : built_->hosts[0];
   Output silent = Output::silent();
   Context quiet{silent, context_.clock, context_.stop};
@@ -203,6 +232,7 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
     trial.record = std::move(*done);
   }
   recorder.fill(trial);
+  trial.network = seen_by_clients(trial.record->outcome, status.instances.front(), there);
   if (const auto left = forget_host(*trial.record, here, there); !left) {
     log::warning("{}", left.error().message);
     GODWIT_CHECK_OK(reset());

@@ -3,9 +3,10 @@
 #include <optional>
 #include <string>
 
+#include "bench_network.h"
 #include "command.h"
 #include "godwit/bench/run.h"
-#include "godwit/lab/spec.h"
+#include "godwit/lab/lab.h"
 #include "journey.h"
 
 namespace godwit::cli {
@@ -27,11 +28,17 @@ class LabRig final : public bench::Rig {
   Result<void> adapt(const bench::Cell& cell);
   Result<void> forget_host(const OutcomeRecord& record, const std::string& here,
                            const std::string& there);
+  Result<void> meet_clients();
+  Result<void> watch_clients(const lab::GuestStatus& status);
+  std::optional<bench::Network> seen_by_clients(const MigrationOutcome& outcome,
+                                                const lab::Instance& here,
+                                                const std::string& there);
 
   std::string lab_;
   Context& context_;
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;
+  ClientProbes clients_;  ///< of the load that the guest runs
 };
 
 }  // namespace godwit::cli

@@ -9,7 +9,7 @@ namespace godwit::probe {
 namespace {
 
 constexpr Seconds kBurst{0.001};
-constexpr std::size_t kMostGaps = 100'000;
+constexpr std::size_t kMostBursts = 100'000;
 
 Seconds median(std::vector<Seconds> values) {
   if (values.empty()) return Seconds{0};
@@ -41,25 +41,30 @@ GapSummary summarize_gaps(std::span<const TimePoint> arrivals, TimePoint end) {
 }
 
 void GapMeter::arrive(TimePoint at) {
-  if (last_ && at < *last_) at = *last_;
-  if (last_ && at - *last_ > longest_) {
-    longest_ = at - *last_;
-    longest_start_ = *last_;
+  if (any()) at = std::max(at, bursts_.back().last);
+  if (any() && at - bursts_.back().first < kBurst) {
+    bursts_.back().last = at;
+    return;
   }
-  if (!last_) longest_start_ = at;
-  last_ = at;
-  if (burst_ && at - *burst_ < kBurst) return;
-  if (burst_ && between_bursts_.size() < kMostGaps) between_bursts_.push_back(at - *burst_);
-  burst_ = at;
+  if (bursts_.size() == kMostBursts) bursts_.pop_front();
+  bursts_.push_back({at, at});
 }
 
-std::optional<GapSummary> GapMeter::summary(TimePoint end) const {
-  if (!last_) return std::nullopt;
-  GapSummary summary{longest_, median(between_bursts_), longest_start_};
-  if (end - *last_ > longest_) {
-    summary.longest = end - *last_;
-    summary.longest_start = *last_;
+std::optional<GapSummary> GapMeter::summary(TimePoint from, TimePoint end) const {
+  if (!any()) return std::nullopt;
+  GapSummary summary{Seconds{0}, Seconds{0}, bursts_.front().first};
+  const auto consider = [&summary, from](TimePoint start, TimePoint stop) {
+    if (stop <= from || stop - start <= summary.longest) return;
+    summary.longest = stop - start;
+    summary.longest_start = start;
+  };
+  std::vector<Seconds> usual;
+  for (std::size_t i = 1; i < bursts_.size(); ++i) {
+    usual.push_back(bursts_[i].first - bursts_[i - 1].first);
+    consider(bursts_[i - 1].last, bursts_[i].first);
   }
+  consider(bursts_.back().last, end);
+  summary.usual = median(std::move(usual));
   return summary;
 }
 

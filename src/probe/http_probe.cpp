@@ -50,11 +50,11 @@ class HttpProbe::Worker {
   Result<void> wait_for_first(Seconds patience) {
     std::unique_lock lock(mutex_);
     if (first_answer_.wait_for(lock, patience, [this] { return answered_any_; })) return {};
-    return fail(ErrorCode::kTimeout,
-                fmt::format("{}:{} served no page within {:.1f} s{}", options_.target,
-                            options_.port, patience.count(),
-                            trouble_.empty() ? "" : "; " + trouble_),
-                "check that the guest's load is http, on that port");
+    return fail(
+        ErrorCode::kTimeout,
+        fmt::format("{}:{} served no page within {:.1f} s{}", options_.target, options_.port,
+                    patience.count(), trouble_.empty() ? "" : "; " + trouble_),
+        "check that the guest's load is http, on that port");
   }
 
   void finish(Seconds linger) {
@@ -174,8 +174,7 @@ class HttpProbe::Worker {
 
   void reconnect() {
     reconnect_at_ = clock_.now() + kReconnect;
-    auto begun =
-        begin_connecting(Transport::kTcp, options_.target, options_.port, options_.netns);
+    auto begun = begin_connecting(Transport::kTcp, options_.target, options_.port, options_.netns);
     if (!begun) return note(begun.error().message);
     socket_ = std::move(*begun);
     link_ = Link::kConnecting;
@@ -238,8 +237,8 @@ Result<void> HttpProbe::start(Seconds patience) {
     return fail(ErrorCode::kBadInput, "a probe's interval and timeout must be above zero");
   }
   GODWIT_TRY(Waker waker, Waker::make());
-  GODWIT_TRY(UniqueFd connecting, begin_connecting(Transport::kTcp, options_.target, options_.port,
-                                                   options_.netns));
+  GODWIT_TRY(UniqueFd connecting,
+             begin_connecting(Transport::kTcp, options_.target, options_.port, options_.netns));
   worker_ = std::make_unique<Worker>(options_, std::move(connecting), std::move(waker));
   auto first = worker_->wait_for_first(patience);
   if (!first) worker_.reset();

@@ -20,12 +20,6 @@
 namespace godwit::probe {
 namespace {
 
-TimePoint monotonic(std::int64_t wall_ns, const Clock& clock) {
-  const TimePoint now = clock.now();
-  const auto age = Nanoseconds(clock.wall_us() * 1000 - wall_ns);
-  return std::min(now, TimePoint(now.time_since_epoch() - age));
-}
-
 std::string end_of(const Received& received) {
   return fmt::format("the connection ended{}{}", received.error != 0 ? ": " : "",
                      received.error != 0 ? std::strerror(received.error) : "");
@@ -65,12 +59,13 @@ class MessageProbe::Worker {
     return silence(fmt::format("within {:.1f} s", patience.count()));
   }
 
-  Result<MessageReport> stop(Seconds linger) {
+  Result<MessageReport> stop(Seconds linger, std::int64_t since_wall_us) {
     std::unique_lock lock(mutex_);
     if (!tally_.gaps.any()) return silence("while it was measured");
     const TimePoint asked = clock_.now();
     (void)arrived_.wait_for(lock, linger, [this, asked] { return newest_ > asked; });
-    const GapSummary gaps = *tally_.gaps.summary(clock_.now());
+    const GapSummary gaps =
+        *tally_.gaps.summary(monotonic(since_wall_us * 1000, clock_), clock_.now());
     MessageReport report;
     report.received = tally_.numbers.received();
     report.lost = tally_.numbers.lost();
@@ -172,8 +167,8 @@ int MessageProbe::port() const {
 Result<void> MessageProbe::start(Seconds patience) {
   return worker_->start(patience);
 }
-Result<MessageReport> MessageProbe::stop(Seconds linger) {
-  return worker_->stop(linger);
+Result<MessageReport> MessageProbe::stop(Seconds linger, std::int64_t since_wall_us) {
+  return worker_->stop(linger, since_wall_us);
 }
 
 }  // namespace godwit::probe

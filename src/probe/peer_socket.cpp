@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -122,6 +123,12 @@ Received receive(const UniqueFd& fd, std::span<char> buffer) {
     received.error = got == 0 ? 0 : errno;
   }
   return received;
+}
+
+TimePoint monotonic(std::int64_t wall_ns, const Clock& clock) {
+  const TimePoint now = clock.now();
+  const auto age = Nanoseconds(clock.wall_us() * 1000 - wall_ns);
+  return std::min(now, TimePoint(now.time_since_epoch() - age));
 }
 
 void await(std::span<Awaited> what, std::optional<TimePoint> deadline, const Clock& clock) {

@@ -37,6 +37,9 @@ struct Received {
 /// Reads what is there, up to the buffer's size, without waiting.
 Received receive(const UniqueFd& fd, std::span<char> buffer);
 
+/// The same moment on the clock's own time line; not later than now.
+TimePoint monotonic(std::int64_t wall_ns, const Clock& clock);
+
 /// A socket (or not: fd -1) and what is awaited of it.
 struct Awaited {
   int fd = -1;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,10 +25,11 @@ struct MessageReport {
   std::int64_t lost = 0;          ///< numbers missing before the newest that came
   std::int64_t out_of_order = 0;  ///< came after a newer one (not lost, then)
   Seconds longest_gap{};          ///< between two arrivals, or from the last one to the end
-  Seconds usual_gap{};            ///< median between bursts: gaps.h
+  Seconds usual_gap{};            ///< median: gaps.h tells of which
   /// What ended the sender's connection, or made it worthless; empty: nothing did.
   std::string trouble;
-  [[nodiscard]] Seconds outage() const { return longest_gap - usual_gap; }
+  /// The longest gap less the usual one; where none was longer than usual, there was none.
+  [[nodiscard]] Seconds outage() const { return std::max(Seconds{0}, longest_gap - usual_gap); }
 };
 
 /// Follows the numbers of messages (guest/README.md) and when they arrive, by the kernel's clock.
@@ -48,8 +50,9 @@ class MessageProbe {
   /// `patience`, with what came instead.
   Result<void> start(Seconds patience);
   /// Ends measuring, once another message has arrived or `linger` is over: an outage that goes on
-  /// is not cut short. kTimeout when none arrived at all.
-  Result<MessageReport> stop(Seconds linger);
+  /// is not cut short. Gaps count that ended after `since_wall_us`. kTimeout when no message
+  /// arrived since start().
+  Result<MessageReport> stop(Seconds linger, std::int64_t since_wall_us = 0);
 
  private:
   class Worker;
