@@ -66,7 +66,7 @@ std::pair<std::string, std::string> load(Rng& rng, Bytes ram) {
   if (kind < 0.75) return {"memory-read", "memory-read,set=32MiB,rate=50MB/s"};
   if (kind < 0.80) return {"disk-write", "disk-write,set=32MiB,rate=5MB/s"};
   if (kind < 0.85) return {"disk-read", "disk-read,set=48MiB,rate=10MB/s"};
-  if (kind < 0.90) return {"http", "http"};
+  if (kind < 0.90) return {"http", "http,port=80"};
   if (kind < 0.95) {
     return {"phases", writer(rng, ram) + "@2s;idle@1s"};
   }
@@ -88,8 +88,10 @@ Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
   if (cell.technique == Technique::kHybrid) {
     cell.parameters.precopy_share = Ratio(one_of(rng, std::array{0.25, 0.5, 0.75, 1.0}));
   }
+  if (uses_postcopy(cell.technique)) cell.parameters.postcopy_preempt = rng.uniform() < 0.33;
   cell.max_time = Seconds(20);
   cell.observe = Seconds(2);
+  cell.rehearse = true;
   return cell;
 }
 

@@ -1,7 +1,11 @@
 #include "bench_rig.h"
 
-#include <algorithm>
-#include <cstdlib>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include "godwit/base/log.h"
@@ -114,6 +118,22 @@ class Recorder {
   CpuMeter destination_;
 };
 
+/// A name in the kernel's abstract namespace for sockets: it is gone with the process that has it,
+/// however that ends.
+Result<UniqueFd> take_turn() {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return fail(errno_error("opening a socket", errno));
+  constexpr std::string_view kName{"\0godwit-bench", 13};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  kName.copy(address.sun_path, kName.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + kName.size());
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0) return fd;
+  if (errno != EADDRINUSE) return fail(errno_error("binding a socket", errno));
+  return fail(ErrorCode::kBusy, "another godwit measures on this machine",
+              "wait for it: each would spoil the other's figures");
+}
+
 Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
   Wishes wishes;
   wishes.technique = to_string(cell.technique);
@@ -121,6 +141,7 @@ Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
   wishes.intent.max_time = cell.max_time;
   wishes.link = Link{cell.link, {}};
   wishes.observe = cell.observe;
+  wishes.rehearse = cell.rehearse;
   wishes.keep = false;
   wishes.on_progress = [&recorder](const control::Progress& p) { recorder.note(p); };
   return wishes;
@@ -128,19 +149,27 @@ Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
 
 }  // namespace
 
-LabRig::LabRig(std::string lab, Context& context) : lab_(std::move(lab)), context_(context) {}
+Result<std::unique_ptr<LabRig>> LabRig::make(Context& context) {
+  GODWIT_TRY(UniqueFd only_one, take_turn());
+  // nobody measures: such a lab was left by one that was killed
+  GODWIT_CHECK_OK(lab::down(kLab));
+  return std::unique_ptr<LabRig>(new LabRig(std::move(only_one), context));
+}
+
+LabRig::LabRig(UniqueFd only_one, Context& context)
+    : only_one_(std::move(only_one)), context_(context) {}
 
 LabRig::~LabRig() {
   const auto gone = reset();
   for (const auto& step : {gone, lab::end_user_lab()}) {
-    if (!step) log::warning("{}; run: godwit lab down --lab {}", step.error().message, lab_);
+    if (!step) log::warning("{}; run: godwit lab down --lab {}", step.error().message, kLab);
   }
 }
 
 Result<void> LabRig::reset() {
   clients_ = ClientProbes();
   if (!built_) return {};
-  GODWIT_CHECK_OK(lab::down(lab_));
+  GODWIT_CHECK_OK(lab::down(kLab));
   built_.reset();
   return {};
 }
@@ -148,7 +177,7 @@ Result<void> LabRig::reset() {
 Result<void> LabRig::build(const bench::Cell& cell) {
   GODWIT_CHECK_OK(reset());
   lab::LabSpec spec;
-  spec.name = lab_;
+  spec.name = kLab;
   spec.migration_rate = cell.link;
   GODWIT_CHECK_OK(lab::up(spec));
   built_ = spec;
@@ -157,20 +186,21 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   guest_.ram = cell.ram;
   guest_.load = cell.spec;
   guest_.disk = disk_for(cell);
-  GODWIT_CHECK_OK(meet_clients());
-  GODWIT_CHECK_OK(lab::start_guest(lab_, guest_));
-  return lab::wait_ready(lab_, guest_.name, kReadyPatience, context_.stop);
+  GODWIT_CHECK_OK(meet_clients(cell));
+  GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
+  return lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop);
 }
 
-/// Before the guest begins with its load.
-Result<void> LabRig::meet_clients() {
-  GODWIT_TRY(const lab::LabStatus status, lab::status(lab_));
-  GODWIT_TRY(clients_, ClientProbes::open(guest_.load, status.client_netns, context_));
+/// Before the guest begins with the load: its senders connect but once.
+Result<void> LabRig::meet_clients(const bench::Cell& cell) {
+  clients_ = ClientProbes();  // the next ones may need the same ports
+  GODWIT_TRY(const lab::LabStatus status, lab::status(kLab));
+  GODWIT_TRY(clients_, ClientProbes::open(cell.spec, status.client_netns, context_));
   return {};
 }
 
 Result<void> LabRig::watch_clients(const lab::GuestStatus& status) {
-  GODWIT_TRY(const lab::LabStatus whole, lab::status(lab_));
+  GODWIT_TRY(const lab::LabStatus whole, lab::status(kLab));
   return clients_.start({whole.client_netns, status.address}, status.instances.front().report);
 }
 
@@ -179,7 +209,7 @@ std::optional<bench::Network> LabRig::seen_by_clients(const MigrationOutcome& ou
                                                       const std::string& there) {
   std::string report = here.report;
   if (outcome.vm_runs_on == VmRunsOn::kDestination) {
-    const auto status = lab::find_guest(lab_, guest_.name);
+    const auto status = lab::find_guest(kLab, guest_.name);
     for (const lab::Instance& instance : status ? status->instances : std::vector{here}) {
       if (instance.host == there) report = instance.report;
     }
@@ -189,14 +219,14 @@ std::optional<bench::Network> LabRig::seen_by_clients(const MigrationOutcome& ou
 
 Result<void> LabRig::adapt(const bench::Cell& cell) {
   if (built_->migration_rate != cell.link) {
-    GODWIT_CHECK_OK(lab::set_migration_rate(lab_, cell.link));
+    GODWIT_CHECK_OK(lab::set_migration_rate(kLab, cell.link));
     built_->migration_rate = cell.link;
   }
   if (guest_.load == cell.spec) return {};
-  clients_ = ClientProbes();  // the next load's may need the same ports
+  GODWIT_CHECK_OK(meet_clients(cell));
+  GODWIT_CHECK_OK(lab::change_load(kLab, guest_.name, cell.spec, kReadyPatience, context_.stop));
   guest_.load = cell.spec;
-  GODWIT_CHECK_OK(meet_clients());
-  return lab::change_load(lab_, guest_.name, cell.spec, kReadyPatience, context_.stop);
+  return {};
 }
 
 Result<void> LabRig::prepare(const bench::Cell& cell) {
@@ -210,18 +240,18 @@ Result<void> LabRig::forget_host(const OutcomeRecord& record, const std::string&
   const VmRunsOn runs_on = record.outcome.vm_runs_on;
   const bool well = record.outcome.guest.alive != std::optional(false);
   if (!well || (runs_on != VmRunsOn::kSource && runs_on != VmRunsOn::kDestination)) return reset();
-  return retire_loser(lab_, guest_.name, runs_on, here, there);
+  return retire_loser(kLab, guest_.name, runs_on, here, there);
 }
 
 Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
   GODWIT_CHECK_OK(prepare(cell));
-  GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab_, guest_.name));
+  GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(kLab, guest_.name));
   const std::string here = status.instances.front().host;
   GODWIT_CHECK_OK(watch_clients(status));
   const std::string there = here == built_->hosts[0] ? built_->hosts[1] : built_->hosts[0];
   Output silent = Output::silent();
   Context quiet{silent, context_.clock, context_.stop};
-  GODWIT_TRY(Parties parties, lab_parties(lab_, guest_.name, there, quiet));
+  GODWIT_TRY(Parties parties, lab_parties(kLab, guest_.name, there, quiet));
   if (!cell.pings) parties.probe.reset();
   Recorder recorder(parties);
   bench::Trial trial;
@@ -230,6 +260,9 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
     auto done = journey.go();
     if (!done) return fail(std::move(done).error());
     trial.record = std::move(*done);
+  }
+  if (context_.stop.stop_requested() && trial.record->outcome.status == OutcomeStatus::kCancelled) {
+    return fail(ErrorCode::kInterrupted, "stopped in the middle of a migration");
   }
   recorder.fill(trial);
   trial.network = seen_by_clients(trial.record->outcome, status.instances.front(), there);

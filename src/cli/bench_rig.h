@@ -1,10 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "bench_network.h"
 #include "command.h"
+#include "godwit/base/unique_fd.h"
 #include "godwit/bench/run.h"
 #include "godwit/lab/lab.h"
 #include "journey.h"
@@ -15,26 +17,32 @@ namespace godwit::cli {
 /// another size or disk, and after something broke. The lab is taken down with the rig.
 class LabRig final : public bench::Rig {
  public:
-  /// A lab of that name that is there already is not touched: `run` is then kBusy.
-  LabRig(std::string lab, Context& context);
+  /// The lab's name, which is kept for this.
+  static constexpr const char* kLab = "bench";
+
+  /// kBusy while another godwit measures on this machine: each would spoil the other's figures.
+  /// What one that was killed has left is removed.
+  static Result<std::unique_ptr<LabRig>> make(Context& context);
   ~LabRig() override;
 
   Result<bench::Trial> run(const bench::Cell& cell, std::stop_token stop) override;
   Result<void> reset() override;
 
  private:
+  LabRig(UniqueFd only_one, Context& context);
+
   Result<void> prepare(const bench::Cell& cell);
   Result<void> build(const bench::Cell& cell);
   Result<void> adapt(const bench::Cell& cell);
   Result<void> forget_host(const OutcomeRecord& record, const std::string& here,
                            const std::string& there);
-  Result<void> meet_clients();
+  Result<void> meet_clients(const bench::Cell& cell);
   Result<void> watch_clients(const lab::GuestStatus& status);
   std::optional<bench::Network> seen_by_clients(const MigrationOutcome& outcome,
                                                 const lab::Instance& here,
                                                 const std::string& there);
 
-  std::string lab_;
+  UniqueFd only_one_;  ///< held as long as we measure
   Context& context_;
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;

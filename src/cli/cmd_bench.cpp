@@ -15,6 +15,7 @@
 #include "godwit/bench/campaign.h"
 #include "godwit/bench/report.h"
 #include "godwit/bench/suite.h"
+#include "godwit/bench/trial_csv.h"
 #include "options.h"
 #include "progress_bar.h"
 
@@ -23,14 +24,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kBenchLab = "bench";
-
 /// What a suite's cells and a campaign's have in common.
 struct BenchOptions {
   std::string suite;            ///< file, or name of one that comes with godwit
   std::string store;            ///< folder; empty: the default one
   std::string duration = "1h";  ///< of a campaign
-  std::string lab = kBenchLab;
   std::optional<std::uint64_t> seed;
 };
 
@@ -73,16 +71,15 @@ Result<fs::path> folder_of(const BenchOptions& options, const std::string& name)
 }
 
 /// Runs what is left of `work` in a folder, with a bar, and says how it went.
-Result<bench::Counts> run_in(BenchFolder& folder, bench::Work work, const BenchOptions& options,
-                             Context& context) {
+Result<bench::Counts> run_in(BenchFolder& folder, bench::Work work, Context& context) {
   work.done = folder.done();
-  LabRig rig(options.lab, context);
+  GODWIT_TRY(const std::unique_ptr<LabRig> rig, LabRig::make(context));
   ProgressBar bar(context.clock, context.out.bar_stream());
   const auto on_progress = [&](const bench::RunProgress& p) {
     bar.draw(p.done, p.eta, "measuring", fmt::format("{} kept; {}", p.counts.done, p.now));
     if (context.out.bar_stream() == nullptr) context.out.say(p.now);
   };
-  return bench::run_work(context.clock, work, rig, folder, on_progress, context.stop);
+  return bench::run_work(context.clock, work, *rig, folder, on_progress, context.stop);
 }
 
 int print_counts(const Result<bench::Counts>& counts, const fs::path& folder, Context& context) {
@@ -127,7 +124,7 @@ int run_suite(const BenchOptions& options, Context& context) {
     if (number >= static_cast<std::int64_t>(cells.size())) return std::nullopt;
     return cells[static_cast<std::size_t>(number)];
   };
-  return print_counts(run_in(**folder, std::move(work), options, context), *path, context);
+  return print_counts(run_in(**folder, std::move(work), context), *path, context);
 }
 
 int collect(const BenchOptions& options, Context& context) {
@@ -142,7 +139,7 @@ int collect(const BenchOptions& options, Context& context) {
   work.cell = [seed = (*folder)->header().seed](std::int64_t number) {
     return std::optional(bench::campaign_cell(seed, number));
   };
-  return print_counts(run_in(**folder, std::move(work), options, context), *path, context);
+  return print_counts(run_in(**folder, std::move(work), context), *path, context);
 }
 
 // --- report ---
@@ -161,11 +158,10 @@ Result<void> write_text(const fs::path& path, const std::string& text) {
               "choose a place that you may write to, with room left");
 }
 
-/// A run's folder, or the name of a suite that was run without --store.
-Result<fs::path> named_folder(const std::string& name) {
-  std::error_code none;
-  if (fs::is_directory(name, none)) return fs::path(name);
-  return default_bench_folder(name);
+std::string csv_of(const bench::RunHeader& header, const std::vector<bench::Trial>& trials) {
+  std::string text = bench::csv_header() + "\n";
+  for (const bench::Trial& trial : trials) text += bench::csv_row(header, trial) + "\n";
+  return text;
 }
 
 Result<std::int64_t> write_report(const ReportOptions& options, Context& context) {
@@ -183,7 +179,7 @@ Result<std::int64_t> write_report(const ReportOptions& options, Context& context
   const fs::path html(options.output);
   GODWIT_CHECK_OK(write_text(html, filled));
   GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".json"), data.dump() + "\n"));
-  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".csv"), bench::report_csv(trials)));
+  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".csv"), csv_of(header, trials)));
   return static_cast<std::int64_t>(trials.size());
 }
 
@@ -203,9 +199,6 @@ void add_shared(CLI::App& command, BenchOptions& options) {
       .add_option("--store", options.store,
                   "folder of the trials; a run that is there already goes on")
       ->type_name("DIR");
-  command.add_option("--lab", options.lab, "the lab that is built for it")
-      ->type_name("NAME")
-      ->capture_default_str();
   command.add_option("--seed", options.seed, "of the random order (default: chosen at random)")
       ->type_name("NUMBER");
 }
@@ -220,7 +213,7 @@ void add_run(CLI::App& parent, Chosen& chosen) {
   add_examples(*command, {"godwit bench run hu-baseline", "godwit bench run my-suite.toml --json",
                           "godwit bench report hu-baseline"});
   command->callback([&chosen, options] {
-    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.lab = LabEntry{LabRig::kLab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) { return run_suite(*options, context); };
   });
 }
@@ -235,7 +228,7 @@ void add_collect(CLI::App& parent, Chosen& chosen) {
   add_shared(*command, *options);
   add_examples(*command, {"godwit bench collect --for 2h", "godwit bench report campaign"});
   command->callback([&chosen, options] {
-    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.lab = LabEntry{LabRig::kLab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) { return collect(*options, context); };
   });
 }
@@ -263,6 +256,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
   add_run(*bench, chosen);
   add_collect(*bench, chosen);
   add_report(*bench, chosen);
+  add_bench_data(*bench, chosen);
   add_examples(*bench, {"godwit bench run hu-dirty-size", "godwit bench report hu-dirty-size",
                         "godwit bench collect --for 2h"});
 }

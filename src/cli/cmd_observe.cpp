@@ -9,9 +9,10 @@
 #include "godwit/base/quantity.h"
 #include "journey.h"
 #include "options.h"
+#include "rehearse.h"
 #include "render.h"
 
-/// `profile` and `predict`: they look and change nothing.
+/// `profile` and `predict`: they look and change nothing, except with `--rehearse`.
 
 namespace godwit::cli {
 namespace {
@@ -20,7 +21,14 @@ struct ProfileOptions {
   std::string vm;
   std::string lab{lab::kDefaultLab};
   std::string file;
+  bool rehearse = false;
   ObserveOption observe;
+};
+
+/// A profile, and what the rehearsal for it cost where there was one.
+struct Profiled {
+  GuestProfile profile;
+  std::optional<control::Rehearsal> rehearsal;
 };
 
 Result<GuestProfile> observe_address(const std::string& address, const std::string& lab,
@@ -41,14 +49,47 @@ Result<void> write_file(const std::string& path, const std::string& text) {
               "choose a place that you may write to, with room left");
 }
 
-Result<GuestProfile> run_profile(const ProfileOptions& options, Context& context) {
+/// Observed first: a rehearsal disturbs the guest.
+Result<Profiled> observe_and_rehearse(const std::string& address, const std::string& lab,
+                                      Seconds duration, Context& context) {
+  GODWIT_TRY(const VmAddress vm, parse_vm(address));
+  GODWIT_TRY(const std::string socket, socket_of(vm, lab, Access::kDrive));
+  GODWIT_TRY(OpenVm opened, open_vm(socket, context.clock, Access::kDrive));
+  GODWIT_CHECK_OK(control::may_rehearse(*opened.hypervisor));  // before seconds are spent
+  context.out.say(fmt::format("observing {} for {}", address, human(duration)));
+  Profiled done;
+  GODWIT_TRY(done.profile, observe_vm(opened, address, duration, context));
+  context.out.say(fmt::format("rehearsing {} (Ctrl-C cancels, the VM stays)", address));
+  GODWIT_TRY(done.rehearsal, rehearse_vm(opened, address, context));
+  control::put_into(done.profile, *done.rehearsal);
+  return done;
+}
+
+Result<Profiled> run_profile(const ProfileOptions& options, Context& context) {
   GODWIT_TRY(const Seconds duration, options.observe.value());
-  GODWIT_TRY(GuestProfile profile, observe_address(options.vm, options.lab, duration, context));
+  Profiled done;
+  if (options.rehearse) {
+    GODWIT_TRY(done, observe_and_rehearse(options.vm, options.lab, duration, context));
+  } else {
+    GODWIT_TRY(done.profile, observe_address(options.vm, options.lab, duration, context));
+  }
   if (!options.file.empty()) {
     GODWIT_CHECK_OK(write_file(
-        options.file, to_json(profile).dump(2, ' ', false, Json::error_handler_t::replace)));
+        options.file, to_json(done.profile).dump(2, ' ', false, Json::error_handler_t::replace)));
   }
-  return profile;
+  return done;
+}
+
+int print_profiled(const Result<Profiled>& done, Context& context) {
+  if (!done) return context.out.error(done.error());
+  context.out.say(profile_text(done->profile));
+  Json object{{"profile", to_json(done->profile)}};
+  if (done->rehearsal) {
+    context.out.say(rehearsal_text(*done->rehearsal));
+    object["rehearsal"] = rehearsal_json(*done->rehearsal);
+  }
+  context.out.result(object);
+  return kDone;
 }
 
 /// A file that `profile -o` wrote, or the object that `profile --json` printed.
@@ -137,18 +178,18 @@ void add_profile(CLI::App& app, Chosen& chosen) {
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
   command->add_option("-o,--output", options->file, "write the profile to a file")
       ->type_name("FILE");
+  command->add_flag("--rehearse", options->rehearse,
+                    "then also migrate it into nowhere for some seconds and cancel: QEMU's own "
+                    "dirty bitmap sees what hashes miss, but the guest is slowed meanwhile");
   options->observe.add_to(*command);
   add_lab_name(*command, options->lab);
   add_examples(*command,
-               {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json"});
+               {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json",
+                "godwit profile qmp:/run/vm.qmp --rehearse"});
   command->callback([&chosen, options] {
     chosen.lab = lab_entry_of(options->vm, options->lab);
     chosen.action = [options](Context& context) {
-      const auto profile = run_profile(*options, context);
-      if (!profile) return context.out.error(profile.error());
-      context.out.say(profile_text(*profile));
-      context.out.result(Json{{"profile", to_json(*profile)}});
-      return kDone;
+      return print_profiled(run_profile(*options, context), context);
     };
   });
 }

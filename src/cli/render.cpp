@@ -86,6 +86,13 @@ std::string profile_text(const GuestProfile& profile) {
   if (!profile.blind_spot.empty()) {
     out += fmt::format("\n  source: {}; {}", to_string(profile.source), profile.blind_spot);
   }
+  for (const SourcedCurve& other : profile.other_curves) {
+    out += fmt::format("\n  by {} instead:", to_string(other.source));
+    for (const DirtyPoint& point : other.points) {
+      out += fmt::format(" {} in {};", human(point.unique), human(point.window));
+    }
+    out += " " + other.blind_spot;
+  }
   return out;
 }
 

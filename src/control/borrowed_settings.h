@@ -19,6 +19,8 @@ class BorrowedSettings {
   Result<void> apply(const Settings& settings);
   /// A side that is gone has nothing to be given back; other failures are logged.
   void give_back();
+  /// Nothing will be given back: somebody else has to.
+  void leave() { before_.reset(); }
 
  private:
   Hypervisor& side_;

@@ -163,6 +163,7 @@ DirtyPoint read_dirty_point(JsonReader& in) {
 
 Json to_json(const PredictedRound& round);
 Json to_json(const RoundRecord& round);
+Json to_json(const SourcedCurve& curve);
 
 template <class T>
 Json array_of(const std::vector<T>& values) {
@@ -172,17 +173,24 @@ Json array_of(const std::vector<T>& values) {
 }
 
 /// A curve must rise: windows strictly, unique bytes weakly, all within RAM.
-void check_curve(JsonReader& in, const GuestProfile& profile) {
+void check_curve(JsonReader& in, std::string_view key, const std::vector<DirtyPoint>& curve,
+                 Bytes ram) {
   const DirtyPoint* before = nullptr;
-  for (const DirtyPoint& point : profile.dirty_curve) {
-    if (point.window <= Seconds(0) || point.unique > profile.ram) {
-      in.reject("dirty_curve", "has a point outside the guest's RAM or with an empty window");
+  for (const DirtyPoint& point : curve) {
+    if (point.window <= Seconds(0) || point.unique > ram) {
+      in.reject(key, "has a point outside the guest's RAM or with an empty window");
     }
     if (before != nullptr && (point.window <= before->window || point.unique < before->unique)) {
-      in.reject("dirty_curve", "does not rise");
+      in.reject(key, "does not rise");
     }
     before = &point;
   }
+}
+
+Json to_json(const SourcedCurve& curve) {
+  return Json{{"source", to_string(curve.source)},
+              {"blind_spot", curve.blind_spot},
+              {"dirty_curve", array_of(curve.points)}};
 }
 
 }  // namespace
@@ -219,12 +227,24 @@ Json to_json(const GuestProfile& profile) {
               {"source", to_string(profile.source)},
               {"blind_spot", profile.blind_spot},
               {"dirty_curve", array_of(profile.dirty_curve)},
+              {"other_curves", array_of(profile.other_curves)},
               {"dirty_series", array_of(profile.dirty_series)},
               {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
               {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
               {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
               {"qemu_version", maybe(profile.qemu_version, [](auto& s) { return s; })}};
 }
+
+namespace {
+SourcedCurve read_sourced_curve(JsonReader& in, Bytes ram) {
+  SourcedCurve curve;
+  curve.source = read_name(in, "source", dirty_source_from_string);
+  curve.blind_spot = in.maybe_text("blind_spot").value_or("");
+  curve.points = read_array(in, "dirty_curve", read_dirty_point);
+  check_curve(in, "dirty_curve", curve.points, ram);
+  return curve;
+}
+}  // namespace
 
 Result<GuestProfile> profile_from_json(const Json& json) {
   JsonReader in(json, "profile");
@@ -243,6 +263,11 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   profile.source = read_name(in, "source", dirty_source_from_string);
   profile.blind_spot = in.maybe_text("blind_spot").value_or("");
   profile.dirty_curve = read_array(in, "dirty_curve", read_dirty_point);
+  if (in.find("other_curves") != nullptr) {  // since the rehearsal
+    profile.other_curves = read_array(in, "other_curves", [&profile](JsonReader& one) {
+      return read_sourced_curve(one, profile.ram);
+    });
+  }
   if (in.find("dirty_series") != nullptr) {
     profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
   }
@@ -251,7 +276,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");
   profile.accelerator = in.maybe_text("accelerator");
   profile.qemu_version = in.maybe_text("qemu_version");
-  check_curve(in, profile);
+  check_curve(in, "dirty_curve", profile.dirty_curve, profile.ram);
   return finish(in, std::move(profile));
 }
 
@@ -272,6 +297,7 @@ Json to_json(const MigrationParameters& p) {
   add("throttle_increment_percent", p.throttle_increment_percent, as_is);
   add("max_throttle_percent", p.max_throttle_percent, as_is);
   add("precopy_share", p.precopy_share, in_ratio);
+  add("postcopy_preempt", p.postcopy_preempt, as_is);
   return json;
 }
 
@@ -289,6 +315,7 @@ Result<MigrationParameters> parameters_from_json(const Json& json) {
   p.throttle_increment_percent = small_int(in, "throttle_increment_percent", 99);
   p.max_throttle_percent = small_int(in, "max_throttle_percent", 99);
   p.precopy_share = in.maybe_ratio("precopy_share");
+  p.postcopy_preempt = in.maybe_boolean("postcopy_preempt");
   return finish(in, std::move(p));
 }
 

@@ -64,7 +64,7 @@ constexpr detail::Names<MigrationPhase, 11> kPhases{
      {MigrationPhase::kCancelled, "cancelled"},
      {MigrationPhase::kFailed, "failed"}}};
 
-constexpr detail::Names<Capability, 9> kCapabilities{
+constexpr detail::Names<Capability, 10> kCapabilities{
     {{Capability::kEvents, "events"},
      {Capability::kReturnPath, "return-path"},
      {Capability::kAutoConverge, "auto-converge"},
@@ -73,7 +73,8 @@ constexpr detail::Names<Capability, 9> kCapabilities{
      {Capability::kMultifd, "multifd"},
      {Capability::kPostcopyRam, "postcopy-ram"},
      {Capability::kPostcopyPreempt, "postcopy-preempt"},
-     {Capability::kPauseBeforeSwitchover, "pause-before-switchover"}}};
+     {Capability::kPauseBeforeSwitchover, "pause-before-switchover"},
+     {Capability::kSwitchoverAck, "switchover-ack"}}};
 
 }  // namespace
 
@@ -128,6 +129,9 @@ bool is_final(MigrationPhase phase) {
 }
 std::string_view to_string(Capability capability) {
   return detail::name_of(kCapabilities, capability);
+}
+std::optional<Capability> capability_from_string(std::string_view name) {
+  return detail::value_of(kCapabilities, name);
 }
 
 }  // namespace godwit

@@ -88,13 +88,14 @@ void decode_ram(JsonReader& in, MigrationStatus& status) {
   status.normal_pages = pages(in, "normal");
   status.dirty_sync_count = in.maybe_integer("dirty-sync-count");
   status.postcopy_requests = in.maybe_integer("postcopy-requests");
-  const auto page = in.maybe_bytes("page-size");
+  status.page_size = in.maybe_bytes("page-size");
   const auto dirty = in.maybe_number("dirty-pages-rate");
   const auto megabits = in.maybe_number("mbps");
   // Both stay 0 until QEMU measured them first: no figure, rather than a wrong one.
   const bool synced_twice = status.dirty_sync_count.value_or(0) > 1;
   if (dirty && (*dirty > 0 || synced_twice)) {
-    status.dirty_rate = BytesPerSecond(*dirty * (page ? page->as_double() : kUsualPage));
+    status.dirty_rate =
+        BytesPerSecond(*dirty * (status.page_size ? status.page_size->as_double() : kUsualPage));
   }
   if (megabits && (*megabits > 0 || synced_twice)) {
     status.throughput = BytesPerSecond(*megabits * kBitsPerMegabit / 8);

@@ -7,11 +7,17 @@
 
 #include "decode.h"
 #include "godwit/domain/json_reader.h"
+#include "stream_sink.h"
 
 namespace godwit::qmp {
+namespace {
+constexpr std::string_view kSinkName = "godwit-sink";  // as QEMU knows our socket
+}
 
 QmpHypervisor::QmpHypervisor(QmpClient client, Schema schema, Clock& clock, Patience patience)
     : client_(std::move(client)), schema_(std::move(schema)), clock_(clock), patience_(patience) {}
+
+QmpHypervisor::~QmpHypervisor() = default;
 
 Result<std::unique_ptr<QmpHypervisor>> QmpHypervisor::connect(const std::string& path, Clock& clock,
                                                               Patience patience) {
@@ -92,6 +98,21 @@ Result<void> QmpHypervisor::listen(const std::string& uri) {
 }
 Result<void> QmpHypervisor::migrate(const std::string& uri) {
   return order("migrate", Json{{"uri", uri}});
+}
+Result<void> QmpHypervisor::migrate_to_sink() {
+  const Json name{{"fdname", kSinkName}};
+  GODWIT_TRY(auto sink, StreamSink::open());
+  const auto taken =
+      client_.execute_with_fd("getfd", name, sink->their_end(), clock_.now() + patience_.command);
+  if (!taken) return fail(taken.error().while_doing("handing QEMU a socket"));
+  sink->forget_their_end();
+  sink_ = std::move(sink);
+  auto started = migrate(fmt::format("fd:{}", kSinkName));
+  if (!started && started.error().code != ErrorCode::kTimeout) {
+    (void)order("closefd", name);  // QEMU has it still, unless it got as far as using it
+    sink_.reset();
+  }
+  return started;
 }
 Result<void> QmpHypervisor::start_postcopy() {
   return order("migrate-start-postcopy");

@@ -152,9 +152,10 @@ CapabilitySet Schema::capabilities() const {
 
 const std::vector<Capability>& known_capabilities() {
   static const std::vector<Capability> kKnown{
-      Capability::kEvents,      Capability::kReturnPath,      Capability::kAutoConverge,
-      Capability::kXbzrle,      Capability::kCompress,        Capability::kMultifd,
-      Capability::kPostcopyRam, Capability::kPostcopyPreempt, Capability::kPauseBeforeSwitchover};
+      Capability::kEvents,       Capability::kReturnPath,      Capability::kAutoConverge,
+      Capability::kXbzrle,       Capability::kCompress,        Capability::kMultifd,
+      Capability::kPostcopyRam,  Capability::kPostcopyPreempt, Capability::kPauseBeforeSwitchover,
+      Capability::kSwitchoverAck};
   return kKnown;
 }
 

@@ -26,10 +26,34 @@ constexpr std::string_view kDone = "done";
 
 // --- one line ---
 
+Json to_json(const MigrationSettings& settings) {
+  Json on = Json::array();
+  for (const Capability one : settings.on) on.push_back(to_string(one));
+  return Json{{"on", std::move(on)}, {"parameters", godwit::to_json(settings.parameters)}};
+}
+
+Result<MigrationSettings> settings_from(const Json& json) {
+  JsonReader in(json, "lent");
+  MigrationSettings settings;
+  if (const Json* on = in.array("on")) {
+    for (const Json& name : *on) {
+      const auto one = name.is_string() ? capability_from_string(name.get<std::string>())
+                                        : std::optional<Capability>();
+      if (!one) return fail(ErrorCode::kCorrupt, "lent.on names an unknown capability");
+      settings.on.insert(*one);
+    }
+  }
+  const Json* parameters = in.require("parameters");
+  if (in.error()) return fail(*in.error());
+  GODWIT_TRY(settings.parameters, parameters_from_json(*parameters));
+  return settings;
+}
+
 std::string to_line(const JournalEntry& entry) {
-  const Json json{{"at", iso8601(entry.wall_us)},     {"step", entry.step},
-                  {"source", entry.source},           {"source_pid", entry.source_pid},
-                  {"destination", entry.destination}, {"destination_pid", entry.destination_pid}};
+  Json json{{"at", iso8601(entry.wall_us)},     {"step", entry.step},
+            {"source", entry.source},           {"source_pid", entry.source_pid},
+            {"destination", entry.destination}, {"destination_pid", entry.destination_pid}};
+  if (entry.lent) json["lent"] = to_json(*entry.lent);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -45,6 +69,9 @@ Result<JournalEntry> from_line(std::string_view line) {
   entry.destination_pid = in.integer("destination_pid");
   if (in.error()) return fail(*in.error());
   GODWIT_TRY(entry.wall_us, parse_iso8601(at));
+  if (const Json* lent = in.find("lent")) {
+    GODWIT_TRY(entry.lent, settings_from(*lent));
+  }
   return entry;
 }
 

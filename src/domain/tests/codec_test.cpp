@@ -91,6 +91,7 @@ GuestProfile example_profile() {
   p.sampled_pages = 4096_pages;
   p.blind_spot = "misses writes that leave a page as it was";
   p.dirty_curve = {point(0.125, 4_MiB), point(8, 64_MiB)};
+  p.other_curves = {{DirtySource::kRehearsal, "the guest was slowed", {point(0.3, 5_MiB)}}};
   p.dirty_series = {point(1, 20_MiB)};
   p.vcpus = 2;
   p.vcpu_use = 1.25;
@@ -243,24 +244,26 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Absurd, HostileRecord,
-    ::testing::Values(Bad{"/id", 18446744073709551615U, "record.id"}, Bad{"/id", 1.5, "record.id"},
-                      Bad{"/profile/ram_bytes", std::int64_t{1} << 61, "profile.ram_bytes"},
-                      Bad{"/profile/ram_bytes", 1e300, "profile.ram_bytes"},
-                      Bad{"/profile/page_size_bytes", 0, "profile.page_size_bytes"},
-                      Bad{"/profile/page_size_bytes", 4097, "profile.page_size_bytes"},
-                      Bad{"/profile/page_size_bytes", std::int64_t{1} << 40, "page_size_bytes"},
-                      Bad{"/profile/vcpus", 70000, "profile.vcpus"},
-                      Bad{"/profile/observed_s", 1e18, "profile.observed_s"},
-                      Bad{"/profile/dirty_curve/0/unique_bytes", std::int64_t{1} << 60,
-                          "dirty_curve"},
-                      Bad{"/profile/dirty_curve/0/window_s", 9, "dirty_curve"},
-                      Bad{"/profile/dirty_curve/0/window_s", 0, "dirty_curve"},
-                      Bad{"/predicted/predictions/0/slowdown/p95", 1.01, "slowdown.p95"},
-                      Bad{"/outcome/parameters/throttle_initial_percent", 100, "throttle_initial"},
-                      Bad{"/outcome/parameters/precopy_share", 2, "precopy_share"},
-                      Bad{"/outcome/downtime_ms/probe", 1e300, "downtime_ms.probe"},
-                      Bad{"/outcome/rounds/0/number", 9e15, "rounds[0].number"},
-                      Bad{"/link/rate_bytes_per_s", 1e300, "link.rate_bytes_per_s"}));
+    ::testing::Values(
+        Bad{"/id", 18446744073709551615U, "record.id"}, Bad{"/id", 1.5, "record.id"},
+        Bad{"/profile/ram_bytes", std::int64_t{1} << 61, "profile.ram_bytes"},
+        Bad{"/profile/ram_bytes", 1e300, "profile.ram_bytes"},
+        Bad{"/profile/page_size_bytes", 0, "profile.page_size_bytes"},
+        Bad{"/profile/page_size_bytes", 4097, "profile.page_size_bytes"},
+        Bad{"/profile/page_size_bytes", std::int64_t{1} << 40, "page_size_bytes"},
+        Bad{"/profile/vcpus", 70000, "profile.vcpus"},
+        Bad{"/profile/observed_s", 1e18, "profile.observed_s"},
+        Bad{"/profile/dirty_curve/0/unique_bytes", std::int64_t{1} << 60, "dirty_curve"},
+        Bad{"/profile/dirty_curve/0/window_s", 9, "dirty_curve"},
+        Bad{"/profile/dirty_curve/0/window_s", 0, "dirty_curve"},
+        Bad{"/profile/other_curves/0/dirty_curve/0/window_s", 0, "other_curves[0].dirty_curve"},
+        Bad{"/profile/other_curves/0/source", "guess", "other_curves[0].source"},
+        Bad{"/predicted/predictions/0/slowdown/p95", 1.01, "slowdown.p95"},
+        Bad{"/outcome/parameters/throttle_initial_percent", 100, "throttle_initial"},
+        Bad{"/outcome/parameters/precopy_share", 2, "precopy_share"},
+        Bad{"/outcome/downtime_ms/probe", 1e300, "downtime_ms.probe"},
+        Bad{"/outcome/rounds/0/number", 9e15, "rounds[0].number"},
+        Bad{"/link/rate_bytes_per_s", 1e300, "link.rate_bytes_per_s"}));
 
 INSTANTIATE_TEST_SUITE_P(
     WrongType, HostileRecord,
@@ -324,6 +327,14 @@ TEST(Codec, IgnoresWhatItDoesNotKnow) {
   json["colour"] = "green";
   json["outcome"]["rounds"][0]["weather"] = Json::array({1, 2});
   EXPECT_EQ(record_from_json(json).value(), example_record());
+}
+
+TEST(Codec, ReadsProfilesFromBeforeThereWereSeveralCurves) {
+  Json json = to_json(example_profile());
+  json.erase("other_curves");
+  GuestProfile expected = example_profile();
+  expected.other_curves.clear();
+  EXPECT_EQ(profile_from_json(json).value(), expected);
 }
 
 TEST(Codec, TakesAnAbsentMeasurementForNoneAndNeverForZero) {

@@ -50,6 +50,33 @@ TEST(DirtyCurve, FollowsAUniformWriterBetweenAndBeyondItsWindows) {
   }
 }
 
+/// A rehearsal's windows are as long as its passes happened to be.
+GuestProfile rehearsed(const testing::CurveFunction& truth, std::initializer_list<double> windows) {
+  GuestProfile profile = guest(512_MiB, 300_MB, truth);
+  profile.source = DirtySource::kRehearsal;
+  profile.dirty_curve.clear();
+  for (const double t : windows) {
+    const Bytes unique = truth(Seconds(t));
+    profile.dirty_curve.push_back({Seconds(t), unique, unique, unique});
+  }
+  return profile;
+}
+
+TEST(DirtyCurve, FollowsAUniformWriterFromTheIrregularWindowsOfARehearsal) {
+  const auto truth = uniform(64_MiB, 20_MB_per_s);
+  const DirtyCurve curve = curve_of(rehearsed(truth, {0.044, 0.194, 0.31, 0.499, 0.901}));
+  for (const double t : {0.03, 0.1, 0.25, 0.4, 0.7})
+    EXPECT_LT(error_at(curve, truth, t), 0.02) << t;
+  // from a second to many: the cubic's small error at T/4 and T/2 grows with the distance
+  for (const double t : {1.5, 3.0, 8.0}) EXPECT_LT(error_at(curve, truth, t), 0.1) << t;
+}
+
+TEST(DirtyCurve, OnePassIsEnoughForACurveThatGoesOnStraight) {
+  const auto truth = sequential(4_GiB, 30_MB_per_s);
+  const DirtyCurve curve = curve_of(rehearsed(truth, {0.2}));
+  for (const double t : {0.1, 0.2, 2.0}) EXPECT_LT(error_at(curve, truth, t), 1e-6) << t;
+}
+
 TEST(DirtyCurve, FollowsASequentialWriterBeyondItsWindows) {
   const auto truth = sequential(4_GiB, 30_MB_per_s);
   const DirtyCurve curve = curve_of(guest(8_GiB, 6_GB, truth));

@@ -151,6 +151,23 @@ TEST_P(Hypervisors, VerbsOfAMigration) {
   EXPECT_THAT(fake.finish(), IsEmpty());
 }
 
+TEST_P(Hypervisors, MigratesIntoASinkOfItsOwn) {
+  fake.expect("getfd", {{"fdname", "godwit-sink"}}).reply();
+  fake.expect("migrate", {{"uri", "fd:godwit-sink"}}).reply();
+  EXPECT_TRUE(connect().migrate_to_sink());
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, ARefusedSinkIsTakenBack) {
+  fake.expect("getfd", {{"fdname", "godwit-sink"}}).reply();
+  fake.expect("migrate", {{"uri", "fd:godwit-sink"}}).refuse("There's a migration in progress");
+  fake.expect("closefd", {{"fdname", "godwit-sink"}}).reply();
+  const auto started = connect().migrate_to_sink();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kRefused);
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
 TEST_P(Hypervisors, AnswersOfTheWrongKindAreErrors) {
   for (const char* command : {"query-version", "query-cpus-fast", "query-block", "query-status",
                               "query-pci", "qom-list", "qom-get", "query-memory-size-summary"}) {

@@ -2,7 +2,7 @@
 // The three kinds of downtime are three metrics: they are never mixed.
 
 import type { Interval, Maybe, Row } from "./data";
-import { bytes, milliseconds, seconds, times } from "./units";
+import { bytes, milliseconds, percent, seconds } from "./units";
 
 export interface Metric {
   key: string; name: string; short: string; about: string;
@@ -38,7 +38,7 @@ export const WIRE: Metric = {
   of: (row) => row.transferred.wire, predicted: notPredicted,
 };
 export const SLOWDOWN: Metric = {
-  key: "slowdown", name: "Slowdown", short: "Slowdown", about: "the guest's time for its work against the same load undisturbed", format: times,
+  key: "slowdown", name: "Work lost", short: "Work lost", about: "share of the guest's work lost while it migrated, against its pace before", format: percent,
   of: (row) => row.guest.slowdown, predicted: notPredicted,
 };
 

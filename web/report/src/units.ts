@@ -25,8 +25,8 @@ const orNothing = (format: (value: number) => string) => (value: Formatted): str
 export const bytes = orNothing((v) => scaled(v, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]));
 export const rate = orNothing((v) => scaled(v, 1000, ["B/s", "kB/s", "MB/s", "GB/s"]));
 export const percent = orNothing((v) => `${plain(v * 100, Math.abs(v) >= 0.1 ? 3 : 2)} %`);
-export const times = orNothing((v) => `${plain(v, 3)} ×`);
 export const count = orNothing((v) => plain(v, 15));
+export const times = orNothing((v) => `${plain(v, 3)} ×`);
 
 export const seconds = orNothing((v) => {
   const magnitude = Math.abs(v);

@@ -114,7 +114,7 @@ function row(id: number, cell: Json, c: Course, withPings: boolean, rnd: () => n
     total_time_s: c.total,
     downtime_ms: done ? { qemu: Math.round(qemu), events: c.gapMs + 3 * rnd(), probe: withPings ? probe : null } : {},
     transferred_bytes: { qemu: Math.round(c.sent), wire: Math.round(c.sent * 1.035) },
-    guest: { slowdown: 1 + 0.08 * rnd() + (technique === "auto-converge" ? 0.4 : 0), longest_gap_ms: 5 + 10 * rnd() },
+    guest: { slowdown: 0.08 * rnd() + (technique === "auto-converge" ? 0.4 : 0), longest_gap_ms: 5 + 10 * rnd() },
     host_cpu_s: { source: c.total * 0.6, destination: c.total * 0.2 },
     network: withPings ? { tcp_gap_ms: probe + 20, udp_lost: Math.round(probe / 10), http_p50_ms: { before: 1.1, during: 1.6, after: 1.1 }, http_p99_ms: { before: 3, during: 40, after: 3.2 } } : null,
     ...(done ? { predicted: {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { between } from "../src/shared";
-import { bytes, milliseconds, percent, quantity, rate, seconds, times } from "../src/units";
+import { bytes, milliseconds, percent, quantity, rate, seconds } from "../src/units";
 import { compare } from "../src/table";
 import { nearest } from "../src/rooms/timeline";
 import { logTicks } from "../src/frame";
@@ -16,7 +16,6 @@ test("quantities have a unit, and nothing is a dash", () => {
   assert.equal(milliseconds(-12.5), "−12.5 ms");
   assert.equal(seconds(0.00042), "420 µs");
   assert.equal(seconds(125), "2 min 5 s");
-  assert.equal(times(1.4), "1.4 ×");
   assert.equal(percent(0.0123), "1.2 %");
   for (const format of [bytes, rate, seconds, milliseconds, percent]) assert.equal(format(null), "–");
 });

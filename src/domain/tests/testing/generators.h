@@ -115,6 +115,7 @@ inline rc::Gen<MigrationParameters> parameters() {
     p.throttle_increment_percent = *maybe(percent());
     p.max_throttle_percent = *maybe(percent());
     p.precopy_share = *maybe(ratio());
+    p.postcopy_preempt = *maybe(rc::gen::arbitrary<bool>());
     return p;
   });
 }
@@ -144,6 +145,15 @@ inline rc::Gen<DirtyPoint> dirty_point() {
   return rc::gen::exec([] { return DirtyPoint{*seconds(), *bytes(), *bytes(), *bytes()}; });
 }
 
+inline rc::Gen<DirtySource> dirty_source() {
+  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal,
+                          DirtySource::kDirtyBitmap, DirtySource::kDirtyRing);
+}
+
+inline rc::Gen<SourcedCurve> sourced_curve(Bytes ram) {
+  return rc::gen::exec([ram] { return SourcedCurve{*dirty_source(), *text(), *curve(ram)}; });
+}
+
 inline rc::Gen<GuestProfile> profile() {
   return rc::gen::exec([] {
     GuestProfile p;
@@ -153,10 +163,10 @@ inline rc::Gen<GuestProfile> profile() {
     p.zero_share = *ratio();
     p.observed = *seconds();
     p.sampled_pages = PageCount(*up_to(std::int64_t{1} << 50));
-    p.source = *rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal,
-                                 DirtySource::kDirtyBitmap, DirtySource::kDirtyRing);
+    p.source = *dirty_source();
     p.blind_spot = *text();
     p.dirty_curve = *curve(p.ram);
+    p.other_curves = *rc::gen::resize(3, some(sourced_curve(p.ram)));
     p.dirty_series = *some(dirty_point());
     p.vcpus = *maybe(rc::gen::inRange(0, 65537));
     p.vcpu_use = *maybe(number());
@@ -247,6 +257,14 @@ inline rc::Gen<OutcomeRecord> record() {
   });
 }
 
+inline rc::Gen<MigrationSettings> migration_settings() {
+  return rc::gen::exec([] {
+    const auto on = *some(rc::gen::element(Capability::kEvents, Capability::kXbzrle,
+                                           Capability::kMultifd, Capability::kSwitchoverAck));
+    return MigrationSettings{CapabilitySet(on.begin(), on.end()), *parameters()};
+  });
+}
+
 inline rc::Gen<JournalEntry> journal_entry() {
   return rc::gen::exec([] {
     return JournalEntry{*text(),
@@ -254,7 +272,8 @@ inline rc::Gen<JournalEntry> journal_entry() {
                         *rc::gen::arbitrary<std::int64_t>(),
                         *rc::gen::arbitrary<std::int64_t>(),
                         *rc::gen::element<std::string>("preparing", "migrating", "postcopy"),
-                        *wall_us()};
+                        *wall_us(),
+                        *maybe(migration_settings())};
   });
 }
 

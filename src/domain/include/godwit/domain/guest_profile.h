@@ -30,6 +30,15 @@ struct DirtyPoint {
   friend bool operator==(const DirtyPoint&, const DirtyPoint&) = default;
 };
 
+/// A dirty curve with where it comes from.
+struct SourcedCurve {
+  DirtySource source = DirtySource::kContentHash;
+  std::string blind_spot;
+  std::vector<DirtyPoint> points;  ///< as GuestProfile::dirty_curve
+
+  friend bool operator==(const SourcedCurve&, const SourcedCurve&) = default;
+};
+
 /// All that prediction knows of a VM, observed over a few seconds from outside.
 struct GuestProfile {
   std::string vm;  ///< the address it was taken from, e.g. "qmp:/run/vm.qmp"
@@ -38,10 +47,11 @@ struct GuestProfile {
   Ratio zero_share;         ///< pages that were all zero
   Seconds observed{};       ///< length of the observation
   PageCount sampled_pages;  ///< pages that were looked at, of ram / page_size
-  DirtySource source = DirtySource::kContentHash;
-  std::string blind_spot;                ///< what this source cannot see, in one sentence
-  std::vector<DirtyPoint> dirty_curve;   ///< ascending windows; `unique` never falls
-  std::vector<DirtyPoint> dirty_series;  ///< consecutive intervals in time order (for forecasts)
+  DirtySource source = DirtySource::kContentHash;  ///< of `dirty_curve`: the best that was taken
+  std::string blind_spot;                          ///< what this source cannot see, in one sentence
+  std::vector<DirtyPoint> dirty_curve;             ///< ascending windows; `unique` never falls
+  std::vector<SourcedCurve> other_curves;  ///< of further sources; prediction uses `dirty_curve`
+  std::vector<DirtyPoint> dirty_series;    ///< consecutive intervals in time order (for forecasts)
   std::optional<int> vcpus;
   std::optional<double> vcpu_use;           ///< CPUs' worth of vCPU time used, 0…vcpus
   std::optional<std::string> accelerator;   ///< "tcg", "kvm"

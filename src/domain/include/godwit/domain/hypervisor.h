@@ -54,9 +54,18 @@ enum class Capability {
   kPostcopyRam,
   kPostcopyPreempt,
   kPauseBeforeSwitchover,
+  kSwitchoverAck,  ///< no switchover before the destination says that it is ready for it
 };
 [[nodiscard]] std::string_view to_string(Capability capability);
+[[nodiscard]] std::optional<Capability> capability_from_string(std::string_view name);
 using CapabilitySet = std::set<Capability>;
+
+/// Migration settings as one side has them.
+struct MigrationSettings {
+  CapabilitySet on;
+  MigrationParameters parameters;
+  friend bool operator==(const MigrationSettings&, const MigrationSettings&) = default;
+};
 
 struct Disk {
   std::string device;  ///< e.g. "virtio0"
@@ -111,6 +120,7 @@ struct MigrationStatus {
   std::optional<Bytes> total;
   std::optional<PageCount> zero_pages;
   std::optional<PageCount> normal_pages;
+  std::optional<Bytes> page_size;  ///< of the pages counted here
   std::optional<std::int64_t> dirty_sync_count;
   std::optional<BytesPerSecond> dirty_rate;
   std::optional<BytesPerSecond> throughput;
@@ -152,6 +162,13 @@ class Hypervisor {
   virtual Result<void> listen(const std::string& uri) = 0;
   /// Source: starts to migrate (`migrate`).
   virtual Result<void> migrate(const std::string& uri) = 0;
+  /// Source: starts to migrate into a sink of the adapter's own, which throws the stream away and
+  /// never answers. The sink ends with this object, and with its process however that dies: the
+  /// hypervisor then ends the migration by itself and the guest runs on. kUnsupported where the
+  /// adapter has none.
+  virtual Result<void> migrate_to_sink() {
+    return fail(ErrorCode::kUnsupported, "there is no local sink to migrate into");
+  }
   virtual Result<void> start_postcopy() = 0;
   virtual Result<void> cancel() = 0;
   virtual Result<void> pause() = 0;   ///< `stop`

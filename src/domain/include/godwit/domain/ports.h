@@ -130,6 +130,8 @@ struct JournalEntry {
   std::int64_t destination_pid = 0;
   std::string step;  ///< "preflight", "migrating", "postcopy", "done", …
   std::int64_t wall_us = 0;
+  /// What the source had before its settings were borrowed, for a successor to give back.
+  std::optional<MigrationSettings> lent{};
   friend bool operator==(const JournalEntry&, const JournalEntry&) = default;
 };
 class Journal {

@@ -20,11 +20,14 @@ struct Patience {
   Seconds command{10};
 };
 
+class StreamSink;
+
 /// A VM on QEMU ≥ 2.11 through its QMP monitor. Nothing but the setters and verbs of `Hypervisor`
 /// changes anything on the VM: who only connects and asks is an observer. What QEMU can do is
 /// decided by its schema.
 class QmpHypervisor final : public Hypervisor {
  public:
+  ~QmpHypervisor() override;
   /// Errors as QmpClient::connect.
   static Result<std::unique_ptr<QmpHypervisor>> connect(const std::string& path, Clock& clock,
                                                         Patience patience = {});
@@ -50,6 +53,9 @@ class QmpHypervisor final : public Hypervisor {
 
   Result<void> listen(const std::string& uri) override;
   Result<void> migrate(const std::string& uri) override;
+  /// Hands QEMU one end of a socket pair (`getfd`). Nothing is executed in its place: QEMU before
+  /// 9.0 under `-sandbox spawn=deny`, as libvirt starts it, is killed by `exec:`.
+  Result<void> migrate_to_sink() override;
   Result<void> start_postcopy() override;
   Result<void> cancel() override;
   Result<void> pause() override;
@@ -76,6 +82,7 @@ class QmpHypervisor final : public Hypervisor {
   Schema schema_;
   Clock& clock_;
   Patience patience_;
+  std::unique_ptr<StreamSink> sink_;
 };
 
 }  // namespace godwit::qmp

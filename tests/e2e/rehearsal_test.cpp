@@ -1,0 +1,169 @@
+// The rehearsal on a real QEMU whose guest dirties memory at a known rate.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <csignal>
+#include <fstream>
+
+#include "foreign_pair.h"
+
+namespace godwit::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+/// A load that writes pages of its set at random.
+struct Writer {
+  double set = 0;   ///< bytes
+  double rate = 0;  ///< bytes of pages a second
+
+  [[nodiscard]] std::string load(const std::string& content) const {
+    return "memory-write,set=" + std::to_string(std::lround(set)) +
+           "B,rate=" + std::to_string(std::lround(rate)) +
+           "B/s,pattern=uniform,fill=40MiB,content=" + content;
+  }
+  /// S (1 - exp(-r t / S))
+  [[nodiscard]] double must_dirty(double seconds) const {
+    return set * -std::expm1(-rate * seconds / set);
+  }
+};
+constexpr Writer kWriter{64 << 20, 20e6};
+constexpr Writer kSmallWriter{16 << 20, 40e6};
+
+std::vector<std::string> rehearse(const ForeignPair& pair, std::vector<std::string> more = {}) {
+  std::vector<std::string> words{"profile", pair.source(), "--rehearse", "--for", "1s", "--json"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// The guest's kernel and its reports dirty some memory too; a busy host lets the load lag.
+void expect_close_to_the_truth(const Json& curve, const Writer& writer) {
+  ASSERT_GE(curve.size(), 2u) << curve;
+  for (const Json& point : curve) {
+    const double truth = writer.must_dirty(point.at("window_s"));
+    EXPECT_GT(point.at("unique_bytes"), 0.75 * truth) << curve;
+    EXPECT_LT(point.at("unique_bytes"), 1.1 * truth + 2e6) << curve;
+  }
+}
+
+struct Settings {
+  explicit Settings(ForeignPair& pair) {
+    const auto source = pair.observe_source();
+    on = source->capabilities().value();
+    parameters = source->parameters().value();
+    phase = source->migration_status().value().phase;
+    state = source->run_state().value();
+  }
+  CapabilitySet on;
+  MigrationParameters parameters;
+  MigrationPhase phase = MigrationPhase::kNone;
+  RunState state = RunState::kOther;
+};
+
+void expect_as_before(ForeignPair& pair, const Settings& before, std::int64_t work) {
+  const Settings after(pair);
+  EXPECT_EQ(after.on, before.on);
+  EXPECT_EQ(after.parameters, before.parameters);
+  EXPECT_EQ(after.state, RunState::kRunning);
+  EXPECT_TRUE(is_final(after.phase)) << to_string(after.phase);
+  EXPECT_TRUE(pair.works_beyond(Side::kSource, work));
+}
+
+/// Returns once a rehearsal is under way.
+void await_active(ForeignPair& pair) {
+  pair.await_sent(1'000'000);
+}
+
+TEST(Rehearsal, CountsWhatTheLoadMustDirtyAndLeavesTheVmAsItWas) {
+  ForeignPair pair(kWriter.load("random"));
+  const Settings before(pair);
+  const TemporaryFolder folder;
+  const Finished run = run_godwit(rehearse(pair, {"-o", folder.file("vm.json")}));
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json json = run.json();
+  const Json& profile = json.at("profile");
+  EXPECT_EQ(profile.at("source"), "rehearsal");
+  expect_close_to_the_truth(profile.at("dirty_curve"), kWriter);
+  EXPECT_GT(profile.at("dirty_curve").back().at("window_s"), 0.5);
+  ASSERT_EQ(profile.at("other_curves").size(), 1u);
+  EXPECT_EQ(profile.at("other_curves").at(0).at("source"), "content-hash");
+  EXPECT_THAT(profile.at("blind_spot").get<std::string>(), HasSubstr("slower"));
+  EXPECT_LT(json.at("rehearsal").at("longest_stop_ms"), 100.0);
+  expect_as_before(pair, before, pair.work(Side::kSource));
+
+  const Finished predicted =
+      run_godwit({"predict", "--profile", folder.file("vm.json"), "--link", "60MB/s", "--json"});
+  ASSERT_EQ(predicted.status, 0) << predicted.out;
+  EXPECT_TRUE(predicted.json().at("predictions").at(0).at("converges"));
+}
+
+TEST(Rehearsal, SeesSilentStoresWhichHashesMiss) {
+  ForeignPair pair(kSmallWriter.load("zero"));
+  // ten times as many writes as there are pages: by now all of them hold zeros
+  ASSERT_TRUE(pair.works_beyond(Side::kSource, 40'960));
+  const Finished run = run_godwit(rehearse(pair));
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json profile = run.json().at("profile");
+  expect_close_to_the_truth(profile.at("dirty_curve"), kSmallWriter);
+  const Json& hashed = profile.at("other_curves").at(0).at("dirty_curve").back();
+  EXPECT_LT(hashed.at("unique_bytes"), 0.3 * kSmallWriter.must_dirty(hashed.at("window_s")));
+}
+
+TEST(Rehearsal, AnIdleGuestIsRehearsedToo) {
+  ForeignPair pair("idle");
+  const Settings before(pair);
+  const Finished run = run_godwit(rehearse(pair));
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_LT(run.json().at("profile").at("dirty_curve").back().at("unique_bytes"), 5e6);
+  EXPECT_LT(run.json().at("rehearsal").at("longest_stop_ms"), 100.0);
+  expect_as_before(pair, before, pair.work(Side::kSource));
+}
+
+TEST(Rehearsal, CtrlCCancelsItAndTheGuestGoesOn) {
+  ForeignPair pair(kWriter.load("random"));
+  const Settings before(pair);
+  GodwitProgram godwit(rehearse(pair));
+  await_active(pair);
+  godwit.signal(SIGINT);
+  const Finished run = godwit.wait();
+  EXPECT_EQ(run.json().at("error").at("code"), "interrupted") << run.out << run.err;
+  expect_as_before(pair, before, pair.work(Side::kSource));
+}
+
+TEST(Rehearsal, KilledInTheMiddleItLeavesARunningGuestAndTheNextRunGivesTheSettingsBack) {
+  ForeignPair pair(kWriter.load("random"));
+  const Settings before(pair);
+  GodwitProgram godwit(rehearse(pair));
+  await_active(pair);
+  godwit.signal(SIGKILL);
+  (void)godwit.wait();
+  const std::int64_t work = pair.work(Side::kSource);
+  EXPECT_TRUE(pair.works_beyond(Side::kSource, work));
+  EXPECT_NE(Settings(pair).on, before.on) << "what is left";
+  const Finished next = run_godwit(rehearse(pair));
+  ASSERT_EQ(next.status, 0) << next.out << next.err;
+  EXPECT_THAT(next.err, testing::Not(HasSubstr("could not")));
+  expect_as_before(pair, before, pair.work(Side::kSource));
+}
+
+TEST(Rehearsal, AVmThatMigratesAlreadyIsLeftAlone) {
+  ForeignPair pair(kWriter.load("random"));
+  {
+    const auto source = pair.observe_source();
+    const auto destination = pair.observe_destination();
+    MigrationParameters slow;
+    slow.max_bandwidth = BytesPerSecond(5e6);
+    ASSERT_TRUE(source->set_parameters(slow));
+    ASSERT_TRUE(destination->listen(pair.stream()));
+    ASSERT_TRUE(source->migrate(pair.stream()));
+  }
+  const Finished run = run_godwit(rehearse(pair));
+  EXPECT_EQ(run.status, 2) << run.out << run.err;
+  EXPECT_EQ(run.json().at("error").at("code"), "busy");
+  EXPECT_EQ(Settings(pair).phase, MigrationPhase::kActive) << "theirs goes on";
+}
+
+}  // namespace
+}  // namespace godwit::e2e
