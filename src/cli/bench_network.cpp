@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "godwit/base/log.h"
@@ -22,10 +23,12 @@ constexpr const char* kClientAddress = "10.77.0.1";  // as lab.h has it
 constexpr Seconds kPatience{15};
 /// A guest that has moved is heard again within a TCP timer's doublings of an outage.
 constexpr Seconds kLinger{5};
-/// So long pages are asked for before the migration (besides the profile) and after it.
+/// So long pages are asked for after the migration; before it, while the guest is profiled.
 constexpr Seconds kAfter{1.5};
-/// Two lines of the guest's report, and some: what it counts is known by then.
-constexpr Seconds kReports{0.25};
+/// Whoever waits for a line of the guest's report looks so often; ten come in a second.
+constexpr Seconds kLook{0.05};
+/// The newest line may have been written before what was asked: the second one after it was not.
+constexpr std::int64_t kLinesUntilSettled = 2;
 
 std::optional<std::uint32_t> ip_of(const std::string& text) {
   in_addr address{};
@@ -69,6 +72,31 @@ void add_trouble(bench::Network& network, const std::string& what) {
   network.trouble = network.trouble ? *network.trouble + "; " + what : what;
 }
 
+/// Counters only rise, but those of a load that was begun anew begin at zero.
+std::int64_t missed_since(std::int64_t before, std::int64_t after) {
+  return after < before ? after : after - before;
+}
+
+/// Requests by when they were due: before the migration, until its end at the source, after that.
+void add_latencies(const probe::HttpReport& seen, const MigrationOutcome& outcome,
+                   bench::Network& network) {
+  const std::int64_t began = outcome.started_wall_us;
+  const std::int64_t ended =
+      outcome.total_time ? began + static_cast<std::int64_t>(outcome.total_time->count() * 1e6)
+                         : probe::kLastMoment;
+  const auto between = [&seen](std::int64_t from, std::int64_t until) {
+    return probe::summarize_latencies(seen.samples, from, until);
+  };
+  const std::array phases{between(probe::kFirstMoment, began), between(began, ended),
+                          between(ended, probe::kLastMoment)};
+  const auto failed = [](const probe::LatencySummary& of) {
+    return of.requests > 0 ? std::optional(of.failed) : std::nullopt;
+  };
+  network.http_p50 = {phases[0].p50, phases[1].p50, phases[2].p50};
+  network.http_p99 = {phases[0].p99, phases[1].p99, phases[2].p99};
+  network.http_failed = {failed(phases[0]), failed(phases[1]), failed(phases[2])};
+}
+
 /// Takes what the guest sends.
 class Taker final : public ClientProbe {
  public:
@@ -99,8 +127,8 @@ class Taker final : public ClientProbe {
 /// Sends to the guest, whose report counts what is missing.
 class Giver final : public ClientProbe {
  public:
-  Giver(ClientTask task, Transport transport, Clock& clock)
-      : task_(std::move(task)), transport_(transport), clock_(clock) {}
+  Giver(ClientTask task, Transport transport, Context& context)
+      : task_(std::move(task)), transport_(transport), context_(context) {}
 
   Result<void> start(const ClientPlace& place, const std::string& report) override {
     GODWIT_TRY(before_, counted(report));
@@ -111,7 +139,7 @@ class Giver final : public ClientProbe {
     options.netns = place.netns;
     sender_.emplace(options);
     GODWIT_CHECK_OK(sender_->start(kPatience));
-    return await_first(report);
+    return await(report, [this](const Counted& now) { return now.work > before_.work; });
   }
 
   Result<void> stop(const MigrationOutcome& outcome, const std::string& report,
@@ -122,15 +150,18 @@ class Giver final : public ClientProbe {
       if (sent.outage()) keep_longest(network.tcp_gap, *sent.outage());
       return {};
     }
-    (void)clock_.wait_until(clock_.now() + kReports, {});
+    GODWIT_TRY(const Counted newest, counted(report));
+    const std::int64_t settled = newest.line + kLinesUntilSettled;
+    GODWIT_CHECK_OK(await(report, [settled](const Counted& now) { return now.line >= settled; }));
     GODWIT_TRY(const Counted after, counted(report));
-    add(network.udp_lost, after.lost - before_.lost);
-    add(network.udp_out_of_order, after.out_of_order - before_.out_of_order);
+    add(network.udp_lost, missed_since(before_.lost, after.lost));
+    add(network.udp_out_of_order, missed_since(before_.out_of_order, after.out_of_order));
     return {};
   }
 
  private:
   struct Counted {
+    std::int64_t line = 0;  ///< of the report
     std::int64_t work = 0;
     std::int64_t lost = 0;
     std::int64_t out_of_order = 0;
@@ -140,6 +171,7 @@ class Giver final : public ClientProbe {
   [[nodiscard]] Result<Counted> counted(const std::string& report) const {
     GODWIT_TRY(const lab::GuestReport newest, lab::newest_report(report));
     Counted sum;
+    sum.line = newest.seq;
     for (const lab::LoadWork& one : newest.works) {
       if (one.load != task_.load) continue;
       sum.work += one.work;
@@ -149,21 +181,25 @@ class Giver final : public ClientProbe {
     return sum;
   }
 
-  Result<void> await_first(const std::string& report) {
-    const TimePoint give_up = clock_.now() + kPatience;
-    while (clock_.now() < give_up) {
+  template <class Condition>
+  Result<void> await(const std::string& report, const Condition& holds) const {
+    Clock& clock = context_.clock;
+    const TimePoint give_up = clock.now() + kPatience;
+    while (clock.now() < give_up && clock.wait_until(clock.now() + kLook, context_.stop)) {
       GODWIT_TRY(const Counted now, counted(report));
-      if (now.work > before_.work) return {};
-      if (!clock_.wait_until(clock_.now() + Seconds{0.05}, {})) break;
+      if (holds(now)) return {};
+    }
+    if (context_.stop.stop_requested()) {
+      return fail(ErrorCode::kInterrupted, "stopped while the guest's report was awaited");
     }
     return fail(ErrorCode::kTimeout,
-                fmt::format("the guest's {} received nothing that was sent to port {}", task_.load,
-                            task_.port));
+                fmt::format("the guest did not report that its {} receives what is sent to port {}",
+                            task_.load, task_.port));
   }
 
   ClientTask task_;
   Transport transport_;
-  Clock& clock_;
+  Context& context_;
   Counted before_;
   std::optional<probe::MessageSender> sender_;
 };
@@ -171,7 +207,7 @@ class Giver final : public ClientProbe {
 /// Asks for the guest's page.
 class Asker final : public ClientProbe {
  public:
-  Asker(ClientTask task, Clock& clock) : task_(std::move(task)), clock_(clock) {}
+  Asker(ClientTask task, Context& context) : task_(std::move(task)), context_(context) {}
 
   Result<void> start(const ClientPlace& place, const std::string&) override {
     probe::HttpProbeOptions options;
@@ -184,32 +220,17 @@ class Asker final : public ClientProbe {
 
   Result<void> stop(const MigrationOutcome& outcome, const std::string&,
                     bench::Network& network) override {
-    (void)clock_.wait_until(clock_.now() + kAfter, {});
+    Clock& clock = context_.clock;
+    (void)clock.wait_until(clock.now() + kAfter, context_.stop);
     GODWIT_TRY(const probe::HttpReport seen, probe_->stop(kLinger));
-    const std::int64_t began = outcome.started_wall_us;
-    const std::int64_t ended =
-        outcome.total_time ? began + static_cast<std::int64_t>(outcome.total_time->count() * 1e6)
-                           : probe::kLastMoment;
-    const auto fill = [&](std::int64_t from, std::int64_t until, auto phase) {
-      const auto summary = probe::summarize_latencies(seen.samples, from, until);
-      if (summary.requests == 0) return;
-      phase(network.http_p50) = summary.p50;
-      phase(network.http_p99) = summary.p99;
-      phase(network.http_failed) = summary.failed;
-    };
-    fill(
-        probe::kFirstMoment, began, [](auto& of) -> auto& { return of.before; });
-    fill(
-        began, ended, [](auto& of) -> auto& { return of.during; });
-    fill(
-        ended, probe::kLastMoment, [](auto& of) -> auto& { return of.after; });
+    add_latencies(seen, outcome, network);
     add_trouble(network, seen.trouble);
     return {};
   }
 
  private:
   ClientTask task_;
-  Clock& clock_;
+  Context& context_;
   std::optional<probe::HttpProbe> probe_;
 };
 
@@ -220,7 +241,7 @@ Result<std::unique_ptr<ClientProbe>> listen_for(const ClientTask& task, Transpor
 }
 
 Result<std::unique_ptr<ClientProbe>> probe_for(const ClientTask& task, const std::string& netns,
-                                               Clock& clock) {
+                                               Context& context) {
   using Kind = ClientTask::Kind;
   std::unique_ptr<ClientProbe> probe;
   switch (task.kind) {
@@ -229,13 +250,13 @@ Result<std::unique_ptr<ClientProbe>> probe_for(const ClientTask& task, const std
     case Kind::kTakeUdp:
       return listen_for(task, Transport::kUdp, netns);
     case Kind::kSendTcp:
-      probe = std::make_unique<Giver>(task, Transport::kTcp, clock);
+      probe = std::make_unique<Giver>(task, Transport::kTcp, context);
       break;
     case Kind::kSendUdp:
-      probe = std::make_unique<Giver>(task, Transport::kUdp, clock);
+      probe = std::make_unique<Giver>(task, Transport::kUdp, context);
       break;
     case Kind::kAskHttp:
-      probe = std::make_unique<Asker>(task, clock);
+      probe = std::make_unique<Asker>(task, context);
       break;
   }
   return probe;
@@ -263,7 +284,7 @@ Result<ClientProbes> ClientProbes::open(const std::string& spec, const std::stri
                                         Context& context) {
   ClientProbes all;
   for (const ClientTask& task : client_tasks(spec, kClientAddress)) {
-    GODWIT_TRY(auto probe, probe_for(task, client_netns, context.clock));
+    GODWIT_TRY(auto probe, probe_for(task, client_netns, context));
     all.probes_.push_back(std::move(probe));
   }
   return all;

@@ -50,14 +50,16 @@ class ClientProbe {
 /// connects but once, and kept as long as it runs it. One thread.
 class ClientProbes {
  public:
-  /// Listens where the load will send to. `client_netns`: the lab's.
+  /// Listens where the load will send to. `client_netns`: the lab's. `context` outlives them.
+  /// kBusy when another socket of the client has that port.
   static Result<ClientProbes> open(const std::string& spec, const std::string& client_netns,
                                    Context& context);
 
-  /// An error means that the guest doesn't do what its load says: nothing can be measured.
+  /// An error means that the guest doesn't do what its load says (kTimeout, kPeerGone), and nothing
+  /// can be measured; or kInterrupted.
   Result<void> start(const ClientPlace& place, const std::string& report);
   /// What was seen; absent when the load has no client. A probe that failed leaves its figures
-  /// away, and the reason in `trouble`.
+  /// away, and the reason in `trouble`. Takes as long as an outage goes on, 5 s at most for each.
   std::optional<bench::Network> stop(const MigrationOutcome& outcome, const std::string& report);
 
  private:

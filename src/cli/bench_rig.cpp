@@ -208,9 +208,9 @@ std::optional<bench::Network> LabRig::seen_by_clients(const MigrationOutcome& ou
                                                       const lab::Instance& here,
                                                       const std::string& there) {
   std::string report = here.report;
-  if (outcome.vm_runs_on == VmRunsOn::kDestination) {
-    const auto status = lab::find_guest(kLab, guest_.name);
-    for (const lab::Instance& instance : status ? status->instances : std::vector{here}) {
+  const auto status = lab::find_guest(kLab, guest_.name);
+  if (status && outcome.vm_runs_on == VmRunsOn::kDestination) {
+    for (const lab::Instance& instance : status->instances) {
       if (instance.host == there) report = instance.report;
     }
   }

@@ -144,7 +144,7 @@ class HttpProbe::Worker {
       case HttpAnswer::State::kUnfinished:
         return;
       case HttpAnswer::State::kDone:
-        answered(got.wall_ns / 1000);
+        answered(monotonic(got.wall_ns, clock_));
         link_ = Link::kIdle;
         if (!answer_.keeps_alive()) disconnect();
         return;
@@ -188,10 +188,8 @@ class HttpProbe::Worker {
   [[nodiscard]] std::int64_t due_wall_us() const {
     return us_of(due() - TimePoint{}) + wall_minus_monotonic_us_;
   }
-  void answered(std::int64_t wall_us) {
-    const std::int64_t asked = due_wall_us();
-    const auto latency = std::chrono::microseconds(std::max<std::int64_t>(0, wall_us - asked));
-    samples_.push_back({asked, Seconds(latency)});
+  void answered(TimePoint at) {
+    samples_.push_back({due_wall_us(), std::max(Seconds{0}, at - due())});
     const std::lock_guard lock(mutex_);
     answered_any_ = true;
     first_answer_.notify_all();

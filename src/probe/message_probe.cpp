@@ -20,6 +20,9 @@
 namespace godwit::probe {
 namespace {
 
+/// After a connection that could not be taken: the reason (no file to be had) lasts.
+constexpr Seconds kRest{0.05};
+
 std::string end_of(const Received& received) {
   return fmt::format("the connection ended{}{}", received.error != 0 ? ": " : "",
                      received.error != 0 ? std::strerror(received.error) : "");
@@ -92,12 +95,19 @@ class MessageProbe::Worker {
       await(what, std::nullopt, clock_);
       if (!what[1].ready) continue;
       if (accepting) {
-        peer_ = UniqueFd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        stream_ = MessageStream();
+        take_connection();
       } else {
         take(receive(from, buffer_));
       }
     }
+  }
+
+  void take_connection() {
+    peer_ = UniqueFd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    stream_ = MessageStream();
+    if (peer_.valid()) return;
+    std::array<Awaited, 1> woken{Awaited{waker_.fd(), POLLIN}};
+    await(woken, clock_.now() + kRest, clock_);
   }
 
   /// One read, then stopping is looked for again: a peer that never stops sending is no reason not

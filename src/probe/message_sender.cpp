@@ -82,8 +82,8 @@ class MessageSender::Worker {
       tick = std::max(tick, clock_.now());
       paid = std::max(paid, tick + kCatchUp * -1.0);
     }
-    end_ = clock_.now();
     hand_over();
+    end_ = clock_.now();
   }
 
   /// False when it can't leave just now. Of a TCP message the rest goes first, the next time.
@@ -125,11 +125,13 @@ class MessageSender::Worker {
     done_ = std::max(done_, done);
   }
 
+  /// An outage that goes on is not cut short: its gap ends with an acknowledgement.
   void hand_over() {
-    const TimePoint give_up = end_ + Seconds(1e-3 * static_cast<double>(linger_ms_));
+    const TimePoint give_up = clock_.now() + Seconds(1e-3 * static_cast<double>(linger_ms_));
     while (options_.transport == Transport::kTcp && trouble_.empty() && held() > 0 &&
            clock_.now() < give_up) {
       await({}, clock_.now() + kSlice, clock_);
+      look_for_acknowledgement();
     }
   }
 

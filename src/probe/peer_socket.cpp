@@ -57,6 +57,7 @@ Result<UniqueFd> listen_on(Transport transport, int port, const std::optional<st
   if (transport == Transport::kTcp) {
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);  // former connections may linger
   } else {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBytes);  // without CAP_NET_ADMIN: less of it
     set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBytes);
   }
   const sockaddr address = generic(any_address(port));

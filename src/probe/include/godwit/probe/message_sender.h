@@ -47,8 +47,8 @@ class MessageSender {
 
   /// Returns once it sends; kTimeout or kPeerGone when TCP can't connect. A sender is started once.
   Result<void> start(Seconds patience);
-  /// Ends sending. What TCP still has to hand over is awaited for up to `linger`. Gaps count that
-  /// ended after `since_wall_us`.
+  /// Ends sending. What TCP still has to hand over is awaited for up to `linger`, so that an outage
+  /// that goes on is not cut short. Gaps count that ended after `since_wall_us`.
   Result<SenderReport> stop(Seconds linger, std::int64_t since_wall_us = 0);
 
  private:
