@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"

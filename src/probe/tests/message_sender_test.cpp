@@ -53,6 +53,28 @@ TEST(MessageSender, AReceiverThatReadsNothingEndsInAGap) {
   EXPECT_GE(*sent->longest_gap, Seconds{0.2});
 }
 
+TEST(MessageSender, AnOutageThatGoesOnAtTheEndIsNotCutShort) {
+  const UniqueFd listener = std::move(*listen_on(Transport::kTcp, 0, std::nullopt));
+  MessageSenderOptions options = to(Transport::kTcp, port_of(listener).value());
+  options.rate = BytesPerSecond(50e6);
+  MessageSender sender(options);
+  ASSERT_TRUE(sender.start(Seconds{5}));
+  pollfd ready{listener.get(), POLLIN, 0};
+  ASSERT_EQ(1, ::poll(&ready, 1, 10'000));
+  const UniqueFd peer(::accept(listener.get(), nullptr, nullptr));
+  wait_for(Seconds{0.1});  // what the kernel takes for the peer is full by then
+  const std::jthread reader([&peer] {
+    wait_for(Seconds{0.3});  // the length that is to be measured
+    std::string buffer(1 << 16, '\0');
+    while (::recv(peer.get(), buffer.data(), buffer.size(), 0) > 0) {
+    }
+  });
+  const auto sent = sender.stop(Seconds{10});
+  ::shutdown(peer.get(), SHUT_RDWR);  // ends the reader
+  ASSERT_TRUE(sent);
+  EXPECT_GE(sent->longest_gap, Seconds{0.3}) << "until it is read on, not until the stop";
+}
+
 TEST(MessageSender, AReceiverThatHangsUpIsTold) {
   const UniqueFd listener = std::move(*listen_on(Transport::kTcp, 0, std::nullopt));
   MessageSender sender(to(Transport::kTcp, port_of(listener).value()));

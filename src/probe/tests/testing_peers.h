@@ -28,6 +28,15 @@ inline void wait_for(Seconds time) {
   clock.wait_until(clock.now() + time, {});
 }
 
+/// True as soon as it holds; false when it doesn't within 20 s.
+template <class Condition>
+bool comes_true(const Condition& holds) {
+  RealClock clock;
+  const TimePoint give_up = clock.now() + Seconds{20};
+  while (!holds() && clock.now() < give_up) wait_for(Seconds{0.002});
+  return holds();
+}
+
 inline std::string message(std::uint64_t sequence, std::size_t bytes = 64,
                            std::uint64_t stream = 1) {
   std::string text(bytes, 'x');
