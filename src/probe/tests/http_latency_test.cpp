@@ -58,7 +58,7 @@ RC_GTEST_PROP(Percentile, RisesWithTheShareAndWithFailures, ()) {
   const auto values = *some_milliseconds();
   const int low = *rc::gen::inRange(1, 101);
   const int high = *rc::gen::inRange(low, 101);
-  RC_ASSERT(percentile(of(values), low / 100.0) <= percentile(of(values), high / 100.0));
+  RC_ASSERT((percentile(of(values), low / 100.0) <= percentile(of(values), high / 100.0)));
   const auto worse = percentile(of(values, *rc::gen::inRange(0, 50)), low / 100.0);
   RC_ASSERT(!worse || *worse >= *percentile(of(values), low / 100.0));
 }
@@ -67,7 +67,7 @@ RC_GTEST_PROP(Percentile, OrderDoesNotMatter, ()) {
   auto values = *some_milliseconds();
   const auto one = percentile(of(values), 0.99);
   std::reverse(values.begin(), values.end());
-  RC_ASSERT(one == percentile(of(values), 0.99));
+  RC_ASSERT((one == percentile(of(values), 0.99)));
 }
 
 TEST(SummarizeLatencies, TakesWhatWasDueWithin) {

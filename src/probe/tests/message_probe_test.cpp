@@ -139,7 +139,7 @@ TEST(MessageProbe, CountsDatagramsThatAreMissingOrLateAndNothingElse) {
   const auto probe = listening(Transport::kUdp);
   const UniqueFd peer = connected(Transport::kUdp, "127.0.0.1", probe->port());
   start_with_message_0(*probe, peer);
-  for (const std::uint64_t number : {1, 4, 3}) send_all(peer, message(number));
+  for (const std::uint64_t number : {1U, 4U, 3U}) send_all(peer, message(number));
   send_all(peer, "no message");
   send_all(peer, message(5).substr(0, 31));
   (void)::send(peer.get(), "", 0, 0);
