@@ -128,8 +128,9 @@ class MessageSender::Worker {
   /// An outage that goes on is not cut short: its gap ends with an acknowledgement.
   void hand_over() {
     const TimePoint give_up = clock_.now() + Seconds(1e-3 * static_cast<double>(linger_ms_));
-    while (options_.transport == Transport::kTcp && trouble_.empty() && held() > 0 &&
-           clock_.now() < give_up) {
+    const bool tcp = options_.transport == Transport::kTcp;
+    look_for_acknowledgement();
+    while (tcp && trouble_.empty() && held() > 0 && clock_.now() < give_up) {
       await({}, clock_.now() + kSlice, clock_);
       look_for_acknowledgement();
     }

@@ -216,6 +216,7 @@ TEST_F(MessageCable, ATcpConnectionOutlivesACut) {
   const auto probe = listening(Transport::kTcp, near());
   Talker talker(Transport::kTcp, "10.79.0.1", probe->port(), far());
   ASSERT_TRUE(probe->start(Seconds{10}));
+  wait_for(Seconds{0.1});  // of what is usual
   run("ip -n " + near_ + " link set dev cable0 down");
   wait_for(Seconds{0.3});
   run("ip -n " + near_ + " link set dev cable0 up");
