@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "godwit/base/log.h"
+#include "godwit/domain/technique.h"
 #include "godwit/guest/load_plan.h"
 #include "godwit/lab/guest_report.h"
 #include "godwit/probe/http_probe.h"
@@ -73,7 +74,7 @@ void add_trouble(bench::Network& network, const std::string& what) {
 }
 
 /// Counters only rise, but those of a load that was begun anew begin at zero.
-std::int64_t missed_since(std::int64_t before, std::int64_t after) {
+std::int64_t counted_since(std::int64_t before, std::int64_t after) {
   return after < before ? after : after - before;
 }
 
@@ -150,12 +151,13 @@ class Giver final : public ClientProbe {
       if (sent.outage()) keep_longest(network.tcp_gap, *sent.outage());
       return {};
     }
+    if (is_cold(outcome.technique)) return {};  // who was switched off forgets what it counted
     GODWIT_TRY(const Counted newest, counted(report));
     const std::int64_t settled = newest.line + kLinesUntilSettled;
     GODWIT_CHECK_OK(await(report, [settled](const Counted& now) { return now.line >= settled; }));
     GODWIT_TRY(const Counted after, counted(report));
-    add(network.udp_lost, missed_since(before_.lost, after.lost));
-    add(network.udp_out_of_order, missed_since(before_.out_of_order, after.out_of_order));
+    add(network.udp_lost, counted_since(before_.lost, after.lost));
+    add(network.udp_out_of_order, counted_since(before_.out_of_order, after.out_of_order));
     return {};
   }
 

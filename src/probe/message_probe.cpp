@@ -89,25 +89,31 @@ class MessageProbe::Worker {
 
   void run() {
     while (!stopping_) {
-      const bool accepting = transport_ == Transport::kTcp && !peer_.valid();
-      const UniqueFd& from = transport_ == Transport::kUdp || accepting ? socket_ : peer_;
-      std::array<Awaited, 2> what{Awaited{waker_.fd(), POLLIN}, Awaited{from.get(), POLLIN}};
+      std::array<Awaited, 3> what{Awaited{waker_.fd(), POLLIN}, Awaited{socket_.get(), POLLIN},
+                                  Awaited{peer_.get(), POLLIN}};
       await(what, std::nullopt, clock_);
-      if (!what[1].ready) continue;
-      if (accepting) {
+      if (what[2].ready) {
+        take(receive(peer_, buffer_));
+      } else if (what[1].ready && transport_ == Transport::kUdp) {
+        take(receive(socket_, buffer_));
+      } else if (what[1].ready) {
         take_connection();
-      } else {
-        take(receive(from, buffer_));
       }
     }
   }
 
+  /// In place of one that may never end: a guest that was switched off says no more.
   void take_connection() {
-    peer_ = UniqueFd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    UniqueFd next(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!next.valid()) {
+      std::array<Awaited, 1> woken{Awaited{waker_.fd(), POLLIN}};
+      await(woken, clock_.now() + kRest, clock_);
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    if (peer_.valid()) hang_up("the guest connected anew");
+    peer_ = std::move(next);
     stream_ = MessageStream();
-    if (peer_.valid()) return;
-    std::array<Awaited, 1> woken{Awaited{waker_.fd(), POLLIN}};
-    await(woken, clock_.now() + kRest, clock_);
   }
 
   /// One read, then stopping is looked for again: a peer that never stops sending is no reason not

@@ -178,6 +178,18 @@ TEST(MessageProbe, AConnectionThatEndsInAMessageIsTold) {
   EXPECT_THAT(report->trouble, HasSubstr("the connection ended"));
 }
 
+TEST(MessageProbe, ANewConnectionTakesThePlaceOfOneThatNeverEnds) {
+  const auto probe = listening(Transport::kTcp);
+  const UniqueFd silent = connected(Transport::kTcp, "127.0.0.1", probe->port());
+  start_with_message_0(*probe, silent);
+  const Talker talker(Transport::kTcp, "127.0.0.1", probe->port());
+  const auto report = probe->stop(Seconds{20});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_GE(report->received, 2);
+  EXPECT_EQ(0, report->lost);
+  EXPECT_THAT(report->trouble, HasSubstr("anew"));
+}
+
 TEST(MessageProbe, EndlessDataNeitherHangsNorGrowsIt) {
   const auto probe = listening(Transport::kTcp);
   const UniqueFd peer = connected(Transport::kTcp, "127.0.0.1", probe->port());

@@ -34,9 +34,9 @@ struct MessageReport {
 
 /// Follows the numbers of messages (guest/README.md) and when they arrive, by the kernel's clock.
 /// Listens as long as it lives, as `tcp-send` connects but once; measures between start() and
-/// stop(), as often as wanted. One connection at a time: when it ends, or brings what is no
-/// message, the next one is taken. One thread of its own; start() and stop() are called from one
-/// other. Memory does not grow with what is sent.
+/// stop(), as often as wanted. One connection at a time, the newest: it takes the place of one that
+/// is still there. One that brings what is no message is ended. One thread of its own; start() and
+/// stop() are called from one other. Memory does not grow with what is sent.
 class MessageProbe {
  public:
   /// Listens when this returns. kBusy: the port is taken; kPermission, kNotFound: the namespace.
