@@ -119,7 +119,7 @@ about = "each load that has a client"
 technique = "precopy"
 link = "200MB/s"
 ram = "160MiB"
-observe = "500ms"
+observe = "1s"
 pings = false
 [loads]
 tcp-send = "tcp-send,peer=10.77.0.1:7102,rate=500kB/s"
