@@ -122,8 +122,7 @@ ram = "160MiB"
 observe = "1s"
 pings = false
 [loads]
-tcp-send = "tcp-send,peer=10.77.0.1:7102,rate=500kB/s"
-udp-send = "udp-send,peer=10.77.0.1:7103,rate=500kB/s"
+send = "tcp-send,peer=10.77.0.1:7102,rate=500kB/s+udp-send,peer=10.77.0.1:7103,rate=500kB/s"
 receive = "tcp-receive,port=7100+udp-receive,port=7101"
 http = "http,port=80"
 )";
@@ -132,15 +131,16 @@ http = "http,port=80"
 void expect_plausible(const std::string& load, const Json& network, double events_ms) {
   SCOPED_TRACE(load + ": " + network.dump());
   EXPECT_FALSE(network.contains("trouble"));
-  const bool tcp = load == "tcp-send" || load == "receive";
-  const bool udp = load == "udp-send" || load == "receive";
-  EXPECT_EQ(network.contains("tcp_gap_ms"), tcp);
-  EXPECT_EQ(network.contains("udp_lost"), udp);
+  EXPECT_EQ(network.contains("tcp_gap_ms"), load != "http");
+  EXPECT_EQ(network.contains("udp_lost"), load != "http");
   EXPECT_EQ(network.contains("http_p50_ms"), load == "http");
-  // messages leave every 10 ms, so that a stop may seem shorter by a few of these
-  EXPECT_GT(network.value("tcp_gap_ms", events_ms), events_ms / 2);
-  EXPECT_EQ(network.value("udp_out_of_order", 0), 0);
-  if (load != "http") return;
+  if (load != "http") {
+    // messages leave every 10 ms, so that a stop may seem shorter by a few of these
+    EXPECT_GT(network.at("tcp_gap_ms"), events_ms / 2);
+    EXPECT_GE(network.at("udp_lost"), 0);
+    EXPECT_EQ(network.at("udp_out_of_order"), 0);
+    return;
+  }
   for (const char* phase : {"before", "during", "after"}) {
     EXPECT_EQ(network.at("http_failed").at(phase), 0) << phase;
     EXPECT_GT(network.at("http_p50_ms").at(phase), 0.0) << phase;
@@ -152,7 +152,7 @@ void expect_plausible(const std::string& load, const Json& network, double event
 TEST_F(Bench, WhatAClientOfTheGuestSeesIsMeasured) {
   const Finished run = run_godwit(run_words(kClients));
   ASSERT_EQ(run.status, 0) << run.out << run.err;
-  ASSERT_EQ(trials().size(), 4U);
+  ASSERT_EQ(trials().size(), 3U);
   for (const Json& trial : trials()) {
     ASSERT_FALSE(trial.contains("broken")) << trial.at("broken");
     const Json& outcome = trial.at("record").at("outcome");
