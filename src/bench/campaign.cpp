@@ -88,8 +88,10 @@ Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
   if (cell.technique == Technique::kHybrid) {
     cell.parameters.precopy_share = Ratio(one_of(rng, std::array{0.25, 0.5, 0.75, 1.0}));
   }
+  if (uses_postcopy(cell.technique)) cell.parameters.postcopy_preempt = rng.uniform() < 0.33;
   cell.max_time = Seconds(20);
   cell.observe = Seconds(2);
+  cell.rehearse = true;
   return cell;
 }
 

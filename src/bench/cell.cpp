@@ -50,6 +50,7 @@ Json to_json(const Cell& cell) {
               {"ram_bytes", cell.ram.count()},
               {"max_time_s", cell.max_time.count()},
               {"observe_s", cell.observe.count()},
+              {"rehearse", cell.rehearse},
               {"pings", cell.pings},
               {"sweep", std::move(sweep)},
               {"repeat", cell.repeat}};
@@ -70,6 +71,7 @@ Result<Cell> cell_from_json(const Json& json) {
   cell.ram = in.bytes("ram_bytes");
   cell.max_time = in.seconds("max_time_s");
   cell.observe = in.seconds("observe_s");
+  cell.rehearse = in.boolean("rehearse");
   cell.pings = in.boolean("pings");
   cell.sweep = read_sweep(in);
   const std::int64_t repeat = in.integer("repeat");

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -114,108 +112,6 @@ Json suite_json(const RunHeader& header) {
   return json;
 }
 
-// --- CSV ---
-
-/// Text in quotes where it needs them (RFC 4180).
-std::string csv_text(std::string_view text) {
-  if (text.find_first_of(",\"\n\r") == std::string_view::npos) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
-
-struct Column {
-  std::string_view name;
-  std::string (*value)(const Trial& trial);
-};
-
-std::string number(std::optional<double> value) {
-  return value ? fmt::format("{:.6g}", *value) : std::string();
-}
-std::string milliseconds_of(const std::optional<Seconds>& time) {
-  return time ? fmt::format("{:.3f}", milliseconds(*time)) : std::string();
-}
-/// A value of the outcome; empty where there is none.
-template <class Get>
-std::string of_outcome(const Trial& trial, const Get& get) {
-  return trial.record ? get(trial.record->outcome) : std::string();
-}
-
-const std::array kColumns{
-    Column{"number", [](const Trial& t) { return std::to_string(t.number); }},
-    Column{"at", [](const Trial& t) { return iso8601(t.wall_us); }},
-    Column{"status", [](const Trial& t) { return status_of(t); }},
-    Column{"technique", [](const Trial& t) { return std::string(to_string(t.cell.technique)); }},
-    Column{"load", [](const Trial& t) { return csv_text(t.cell.load); }},
-    Column{"spec", [](const Trial& t) { return csv_text(t.cell.spec); }},
-    Column{"repeat", [](const Trial& t) { return std::to_string(t.cell.repeat); }},
-    Column{"link_bytes_per_s", [](const Trial& t) { return number(t.cell.link.value()); }},
-    Column{"ram_bytes", [](const Trial& t) { return std::to_string(t.cell.ram.count()); }},
-    Column{"downtime_limit_ms",
-           [](const Trial& t) { return milliseconds_of(t.cell.parameters.downtime_limit); }},
-    Column{"pings", [](const Trial& t) { return std::string(t.cell.pings ? "1" : "0"); }},
-    Column{"total_time_s",
-           [](const Trial& t) {
-             return of_outcome(t, [](const MigrationOutcome& o) {
-               return o.total_time ? number(o.total_time->count()) : std::string();
-             });
-           }},
-    Column{"downtime_qemu_ms",
-           [](const Trial& t) {
-             return of_outcome(
-                 t, [](const MigrationOutcome& o) { return milliseconds_of(o.downtime.qemu); });
-           }},
-    Column{"downtime_events_ms",
-           [](const Trial& t) {
-             return of_outcome(
-                 t, [](const MigrationOutcome& o) { return milliseconds_of(o.downtime.events); });
-           }},
-    Column{"downtime_probe_ms",
-           [](const Trial& t) {
-             return of_outcome(
-                 t, [](const MigrationOutcome& o) { return milliseconds_of(o.downtime.probe); });
-           }},
-    Column{"transferred_qemu_bytes",
-           [](const Trial& t) {
-             return of_outcome(t, [](const MigrationOutcome& o) {
-               return o.transferred.qemu ? std::to_string(o.transferred.qemu->count())
-                                         : std::string();
-             });
-           }},
-    Column{"transferred_wire_bytes",
-           [](const Trial& t) {
-             return of_outcome(t, [](const MigrationOutcome& o) {
-               return o.transferred.wire ? std::to_string(o.transferred.wire->count())
-                                         : std::string();
-             });
-           }},
-    Column{"rounds",
-           [](const Trial& t) {
-             return of_outcome(
-                 t, [](const MigrationOutcome& o) { return std::to_string(o.rounds.size()); });
-           }},
-    Column{"slowdown",
-           [](const Trial& t) {
-             return of_outcome(t, [](const MigrationOutcome& o) {
-               return o.guest.slowdown ? number(o.guest.slowdown->value()) : std::string();
-             });
-           }},
-    Column{"source_cpu_s",
-           [](const Trial& t) {
-             return t.host_cpu.source ? number(t.host_cpu.source->count()) : std::string();
-           }},
-    Column{"destination_cpu_s",
-           [](const Trial& t) {
-             return t.host_cpu.destination ? number(t.host_cpu.destination->count())
-                                           : std::string();
-           }},
-    Column{"reason", [](const Trial& t) {
-             return csv_text(t.broken ? *t.broken : t.record->outcome.reason);
-           }}};
-
 }  // namespace
 
 Json report_json(const RunHeader& header, const std::vector<Trial>& trials,
@@ -229,23 +125,6 @@ Json report_json(const RunHeader& header, const std::vector<Trial>& trials,
               {"suite", suite_json(header)},
               {"host", host_json(header, trials)},
               {"rows", std::move(rows)}};
-}
-
-std::string report_csv(const std::vector<Trial>& trials) {
-  std::string text;
-  for (const Column& column : kColumns) {
-    text += fmt::format("{}{}", text.empty() ? "" : ",", column.name);
-  }
-  text += '\n';
-  for (const Trial& trial : trials) {
-    std::string line;
-    for (const Column& column : kColumns) {
-      if (&column != kColumns.data()) line += ',';
-      line += column.value(trial);
-    }
-    text += line + '\n';
-  }
-  return text;
 }
 
 Result<std::string> fill_page(std::string_view page, const Json& data) {

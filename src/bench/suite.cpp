@@ -100,6 +100,16 @@ const std::array kCellKeys{
               GODWIT_TRY(const double share, toml_number(node, 0, 1));
               return Choice([share](Cell& cell) { cell.parameters.precopy_share = Ratio(share); });
             }},
+    CellKey{"postcopy_preempt",
+            [](const toml::node& node) -> Result<Choice> {
+              GODWIT_TRY(const bool preempt, toml_boolean(node));
+              return Choice([preempt](Cell& cell) { cell.parameters.postcopy_preempt = preempt; });
+            }},
+    CellKey{"rehearse",
+            [](const toml::node& node) -> Result<Choice> {
+              GODWIT_TRY(const bool rehearse, toml_boolean(node));
+              return Choice([rehearse](Cell& cell) { cell.rehearse = rehearse; });
+            }},
     CellKey{"pings", [](const toml::node& node) -> Result<Choice> {
               GODWIT_TRY(const bool pings, toml_boolean(node));
               return Choice([pings](Cell& cell) { cell.pings = pings; });

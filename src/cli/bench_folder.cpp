@@ -104,6 +104,12 @@ Result<fs::path> default_bench_folder(const std::string& name) {
   return outcomes.parent_path() / "bench" / name;
 }
 
+Result<fs::path> named_folder(const std::string& name) {
+  std::error_code none;
+  if (fs::is_directory(name, none)) return fs::path(name);
+  return default_bench_folder(name);
+}
+
 bench::HostFacts host_facts() {
   bench::HostFacts host;
   host.cpu = line_of("/proc/cpuinfo", "model name");

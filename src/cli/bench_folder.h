@@ -48,6 +48,9 @@ Result<void> read_trials(const std::filesystem::path& folder,
 /// `$XDG_DATA_HOME/godwit/bench/NAME`: where a run goes that is given no place.
 Result<std::filesystem::path> default_bench_folder(const std::string& name);
 
+/// A folder of trials by its path, or by the name of a run that was given no place.
+Result<std::filesystem::path> named_folder(const std::string& name);
+
 /// This machine, as the header of a run states it.
 bench::HostFacts host_facts();
 

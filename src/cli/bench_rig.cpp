@@ -141,6 +141,7 @@ Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
   wishes.intent.max_time = cell.max_time;
   wishes.link = Link{cell.link, {}};
   wishes.observe = cell.observe;
+  wishes.rehearse = cell.rehearse;
   wishes.keep = false;
   wishes.on_progress = [&recorder](const control::Progress& p) { recorder.note(p); };
   return wishes;

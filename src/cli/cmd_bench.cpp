@@ -14,6 +14,7 @@
 #include "godwit/bench/campaign.h"
 #include "godwit/bench/report.h"
 #include "godwit/bench/suite.h"
+#include "godwit/bench/trial_csv.h"
 #include "options.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
@@ -138,11 +139,10 @@ Result<void> write_text(const fs::path& path, const std::string& text) {
               "choose a place that you may write to, with room left");
 }
 
-/// A run's folder, or the name of a suite that was run without --store.
-Result<fs::path> named_folder(const std::string& name) {
-  std::error_code none;
-  if (fs::is_directory(name, none)) return fs::path(name);
-  return default_bench_folder(name);
+std::string csv_of(const bench::RunHeader& header, const std::vector<bench::Trial>& trials) {
+  std::string text = bench::csv_header() + "\n";
+  for (const bench::Trial& trial : trials) text += bench::csv_row(header, trial) + "\n";
+  return text;
 }
 
 Result<std::int64_t> write_report(const ReportOptions& options, Context& context) {
@@ -160,7 +160,7 @@ Result<std::int64_t> write_report(const ReportOptions& options, Context& context
   const fs::path html(options.output);
   GODWIT_CHECK_OK(write_text(html, filled));
   GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".json"), data.dump() + "\n"));
-  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".csv"), bench::report_csv(trials)));
+  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".csv"), csv_of(header, trials)));
   return static_cast<std::int64_t>(trials.size());
 }
 
@@ -237,6 +237,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
   add_run(*bench, chosen);
   add_collect(*bench, chosen);
   add_report(*bench, chosen);
+  add_bench_data(*bench, chosen);
   add_bench_command(*bench, chosen);
   add_examples(*bench, {"godwit bench run hu-dirty-size", "godwit bench report hu-dirty-size",
                         "godwit bench collect --for 2h"});

@@ -17,6 +17,7 @@
 #include "link_estimate.h"
 #include "options.h"
 #include "progress_bar.h"
+#include "rehearse.h"
 #include "render.h"
 
 namespace godwit::cli {
@@ -139,6 +140,7 @@ Result<void> Journey::predict() {
       fmt::format("observing {} for {}", parties_.source_name, human(wishes_.observe)));
   GODWIT_TRY(record_.profile,
              observe_vm(parties_.source, parties_.source_name, wishes_.observe, context_));
+  if (wishes_.rehearse) GODWIT_CHECK_OK(rehearse());
   context_.out.say(profile_text(*record_.profile));
   question_.profile = *record_.profile;
   question_.link = *record_.link;
@@ -147,6 +149,17 @@ Result<void> Journey::predict() {
   record_.predicted = advised_.prediction;
   context_.out.say(fmt::format("\npredicted over {}", human(record_.link->rate)));
   context_.out.say(prediction_text(advised_.prediction));
+  return {};
+}
+
+Result<void> Journey::rehearse() {
+  const auto rehearsal = rehearse_vm(parties_.source, parties_.source_name, context_);
+  if (rehearsal) {
+    control::put_into(*record_.profile, *rehearsal);
+    return {};
+  }
+  if (rehearsal.error().code == ErrorCode::kInterrupted) return fail(rehearsal.error());
+  log::warning("profiled without a rehearsal: {}", rehearsal.error().message);
   return {};
 }
 

@@ -38,6 +38,7 @@ struct Wishes {
   std::string law = "none";
   std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
   Seconds observe{8};
+  bool rehearse = false;           ///< besides; where it fails the profile does without
   MigrationParameters parameters;  ///< fixed, whatever would be advised
   bool keep = true;                ///< in the store of outcomes
   std::string store;               ///< its place; empty: the default one
@@ -65,6 +66,7 @@ class Journey {
   Result<void> look_before();
   Result<void> check_both_sides(const MigrationPlan& plan);
   Result<void> predict();
+  Result<void> rehearse();
   Result<MigrationPlan> choose();
   Result<std::optional<TechniquePrediction>> expect(Technique technique) const;
   Result<void> migrate(const MigrationPlan& plan);

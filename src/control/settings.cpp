@@ -36,6 +36,9 @@ CapabilitySet needed_by(Technique technique) {
 Settings settings_for(const MigrationPlan& plan) {
   Settings settings;
   settings.on = needed_by(plan.technique);
+  if (uses_postcopy(plan.technique) && plan.parameters.postcopy_preempt.value_or(false)) {
+    settings.on.insert(Capability::kPostcopyPreempt);
+  }
   for (const Capability other :
        {Capability::kAutoConverge, Capability::kXbzrle, Capability::kCompress, Capability::kMultifd,
         Capability::kPostcopyRam, Capability::kPostcopyPreempt, Capability::kPauseBeforeSwitchover,

@@ -297,6 +297,7 @@ Json to_json(const MigrationParameters& p) {
   add("throttle_increment_percent", p.throttle_increment_percent, as_is);
   add("max_throttle_percent", p.max_throttle_percent, as_is);
   add("precopy_share", p.precopy_share, in_ratio);
+  add("postcopy_preempt", p.postcopy_preempt, as_is);
   return json;
 }
 
@@ -314,6 +315,7 @@ Result<MigrationParameters> parameters_from_json(const Json& json) {
   p.throttle_increment_percent = small_int(in, "throttle_increment_percent", 99);
   p.max_throttle_percent = small_int(in, "max_throttle_percent", 99);
   p.precopy_share = in.maybe_ratio("precopy_share");
+  p.postcopy_preempt = in.maybe_boolean("postcopy_preempt");
   return finish(in, std::move(p));
 }
 

@@ -37,7 +37,8 @@ struct QomChild {
 Result<std::vector<QomChild>> decode_children(const Json& json);
 HypervisorEvent decode_event(const QmpEvent& event);
 
-/// Arguments of `migrate-set-parameters`: only what is set; `precopy_share` is none of QEMU's.
+/// Arguments of `migrate-set-parameters`: only what is set; `precopy_share` and
+/// `postcopy_preempt` are none of QEMU's parameters.
 Json encode_parameters(const MigrationParameters& parameters);
 
 }  // namespace godwit::qmp

@@ -23,6 +23,7 @@ technique = ["precopy", "postcopy"]
 link = "80MB/s"
 ram = "192MiB"
 observe = "1s"
+rehearse = true
 [loads]
 memory-write = "memory-write,set=8MiB,rate=10MB/s"
 )";
@@ -85,7 +86,9 @@ TEST_F(Bench, ASuiteIsMeasuredOnceAndReportedOn) {
     EXPECT_GE(trial.at("samples").at("t_s").size(), 5U);
     EXPECT_GE(trial.at("pings").at("t_s").size(), 100U);
     EXPECT_GT(trial.at("host_cpu_s").at("source"), 0.0);
-    EXPECT_TRUE(trial.at("record").at("profile").is_object());
+    const Json& profile = trial.at("record").at("profile");
+    EXPECT_EQ(profile.at("source"), "rehearsal");
+    EXPECT_EQ(profile.at("other_curves").at(0).at("source"), "content-hash");
   }
   // the second cell moved the same guest back
   EXPECT_EQ(trials()[0].at("record").at("destination"), "lab:b");
@@ -102,6 +105,11 @@ TEST_F(Bench, ASuiteIsMeasuredOnceAndReportedOn) {
   EXPECT_THAT(contents(html), HasSubstr("\"title\":\"two\""));
   EXPECT_THAT(contents(folder_.file("report.csv")), HasSubstr("completed,postcopy"));
   EXPECT_EQ(Json::parse(contents(folder_.file("report.json"))).at("rows").size(), 2U);
+
+  const std::vector<std::string> data{"bench", "data", store(), "--into", folder_.file("data"),
+                                      "--json"};
+  EXPECT_EQ(run_godwit(data).json().at("added"), 2);
+  EXPECT_EQ(run_godwit(data).json().at("added"), 0) << "each trial once";
 }
 
 TEST_F(Bench, KilledOrStoppedItGoesOnWhereItWas) {

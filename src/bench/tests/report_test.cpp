@@ -71,24 +71,6 @@ TEST(Report, RatesAreWhatWasSentBetweenTwoSamples) {
   EXPECT_EQ(samples["dirtied_bytes_per_s"], Json::array({nullptr, 3e6}));
 }
 
-TEST(Report, CsvHasOneLinePerTrialAndQuotesWhatNeedsIt) {
-  const std::string csv = report_csv({completed(), broken()});
-  EXPECT_THAT(csv, StartsWith("number,at,status,technique,load,spec"));
-  EXPECT_THAT(csv, HasSubstr("\"memory-write,set=8MiB,rate=20MB/s\""));
-  EXPECT_THAT(csv, HasSubstr("\"the guest said: \"\"no\"\", and\nended\""));
-  const auto commas = [](std::string_view line) {
-    bool inside = false;
-    return std::count_if(line.begin(), line.end(), [&inside](char c) {
-      if (c == '"') inside = !inside;
-      return c == ',' && !inside;
-    });
-  };
-  const auto first_end = csv.find('\n');
-  const auto second_end = csv.find('\n', first_end + 1);
-  EXPECT_EQ(commas(csv.substr(0, first_end)),
-            commas(csv.substr(first_end + 1, second_end - first_end - 1)));
-}
-
 TEST(Report, NoTextEndsTheDataEarly) {
   const auto page = fill_page("<script>__GODWIT_DATA__</script>", Json{{"load", "</script><b>"}});
   ASSERT_TRUE(page);
@@ -109,7 +91,6 @@ RC_GTEST_PROP(Report, AnyRecordCanBeReported, (const OutcomeRecord& record)) {
   const Json json = report_json(header(), {trial}, 0);
   RC_ASSERT(json["rows"].size() == 1U);
   RC_ASSERT(fill_page("__GODWIT_DATA__", json).has_value());
-  RC_ASSERT(!report_csv({trial}).empty());
 }
 
 TEST(RunHeader, IsReadBackAsItWasWritten) {

@@ -27,6 +27,7 @@ downtime_limit = "100ms"
 max_time = "30s"
 observe = "1s"
 pings = false
+rehearse = true
 
 [loads]
 writer = "memory-write,set={set},rate=full"
@@ -68,6 +69,7 @@ TEST(Suite, CombinesTechniquesWithLoadsAndWhatTheySweep) {
     EXPECT_EQ(cell.max_time, Seconds(30));
     EXPECT_EQ(cell.observe, Seconds(1));
     EXPECT_FALSE(cell.pings);
+    EXPECT_TRUE(cell.rehearse);
   }
   EXPECT_EQ(specs, (std::map<std::string, int>{{"memory-write,set=4MiB,rate=full", 2},
                                                {"memory-write,set=8MiB,rate=full", 2},

@@ -25,6 +25,7 @@ rc::Gen<Cell> cells() {
         cell.ram = std::get<3>(parts);
         cell.pings = std::get<4>(parts);
         cell.repeat = std::get<5>(parts);
+        cell.rehearse = !cell.pings;
         cell.parameters.downtime_limit = Seconds(0.25);
         cell.sweep = {{"set", "4MiB"}, {cell.load, cell.spec}};
         return cell;

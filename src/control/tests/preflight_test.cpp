@@ -105,7 +105,10 @@ TEST(Settings, AreExactlyTheTechnique) {
                                       Capability::kPostcopyRam}));
   EXPECT_TRUE(hybrid.off.contains(Capability::kXbzrle));
   EXPECT_EQ(hybrid.parameters.max_postcopy_bandwidth, 40_MB_per_s);
+  plan.parameters.postcopy_preempt = true;
+  EXPECT_TRUE(settings_for(plan).on.contains(Capability::kPostcopyPreempt));
   plan.technique = Technique::kMultifdZstd;
+  EXPECT_TRUE(settings_for(plan).off.contains(Capability::kPostcopyPreempt));
   EXPECT_EQ(settings_for(plan).parameters.multifd_compression, "zstd");
 }
 

@@ -26,6 +26,7 @@ export const bytes = orNothing((v) => scaled(v, 1024, ["B", "KiB", "MiB", "GiB",
 export const rate = orNothing((v) => scaled(v, 1000, ["B/s", "kB/s", "MB/s", "GB/s"]));
 export const percent = orNothing((v) => `${plain(v * 100, Math.abs(v) >= 0.1 ? 3 : 2)} %`);
 export const count = orNothing((v) => plain(v, 15));
+export const times = orNothing((v) => `${plain(v, 3)} ×`);
 
 export const seconds = orNothing((v) => {
   const magnitude = Math.abs(v);

@@ -115,6 +115,7 @@ inline rc::Gen<MigrationParameters> parameters() {
     p.throttle_increment_percent = *maybe(percent());
     p.max_throttle_percent = *maybe(percent());
     p.precopy_share = *maybe(ratio());
+    p.postcopy_preempt = *maybe(rc::gen::arbitrary<bool>());
     return p;
   });
 }

@@ -20,9 +20,10 @@ struct Cell {
   MigrationParameters parameters;  ///< what is fixed beyond the technique, e.g. the downtime limit
   BytesPerSecond link{40e6};       ///< of the migration network; QEMU is held to it, too
   Bytes ram{256LL << 20};
-  Seconds max_time{60};  ///< cancelled (did not converge) when it takes longer
-  Seconds observe{2};    ///< length of the profile that is taken before
-  bool pings = true;     ///< does a client ask the guest meanwhile?
+  Seconds max_time{60};   ///< cancelled (did not converge) when it takes longer
+  Seconds observe{2};     ///< length of the profile that is taken before
+  bool rehearse = false;  ///< is a rehearsal part of the profile?
+  bool pings = true;      ///< does a client ask the guest meanwhile?
   /// What the suite sweeps, as it stands there: {"set": "64MiB"}.
   std::map<std::string, std::string> sweep;
   int repeat = 1;  ///< 1…repeats
@@ -31,7 +32,7 @@ struct Cell {
 };
 
 /// `{"load", "spec", "technique", "parameters", "link_bytes_per_s", "ram_bytes", "max_time_s",
-/// "observe_s", "pings", "sweep", "repeat"}`. kCorrupt for anything else.
+/// "observe_s", "rehearse", "pings", "sweep", "repeat"}`. kCorrupt for anything else.
 Json to_json(const Cell& cell);
 Result<Cell> cell_from_json(const Json& json);
 

@@ -15,9 +15,6 @@ namespace godwit::bench {
 Json report_json(const RunHeader& header, const std::vector<Trial>& trials,
                  std::int64_t made_wall_us);
 
-/// One line per trial, with a header; columns carry their units, an absent value is empty.
-std::string report_csv(const std::vector<Trial>& trials);
-
 /// The page's template with the data in place. kCorrupt when the template has no place for it.
 Result<std::string> fill_page(std::string_view page, const Json& data);
 

@@ -22,8 +22,10 @@ namespace godwit::bench {
 ///     ram = "256MiB"
 ///     downtime_limit = "300ms"
 ///     precopy_share = 0.5
+///     postcopy_preempt = false
 ///     max_time = "60s"
 ///     observe = "2s"
+///     rehearse = false
 ///     pings = true
 ///
 ///     [loads]                      # name = what the guest does; {key} is taken from [sweep]

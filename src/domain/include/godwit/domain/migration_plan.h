@@ -24,6 +24,9 @@ struct MigrationParameters {
   /// Hybrid and post-copy: share of RAM sent by pre-copy before the switch to post-copy (Zhang's
   /// M).
   std::optional<Ratio> precopy_share;
+  /// Hybrid and post-copy: pages that the guest waits for go over a connection of their own
+  /// (postcopy-preempt, QEMU 7.1).
+  std::optional<bool> postcopy_preempt;
 
   friend bool operator==(const MigrationParameters&, const MigrationParameters&) = default;
 };

@@ -1,0 +1,175 @@
+#include "godwit/bench/trial_csv.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "godwit/domain/technique.h"
+
+namespace godwit::bench {
+namespace {
+
+// --- one value as text; an absent one is empty ---
+
+/// In quotes where it needs them (RFC 4180).
+std::string csv_text(std::string_view text) {
+  if (text.find_first_of(",\"\n\r") == std::string_view::npos) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+std::string number(std::optional<double> value) {
+  return value ? fmt::format("{:.6g}", *value) : std::string();
+}
+std::string seconds(std::optional<Seconds> time) {
+  return time ? fmt::format("{:.6g}", time->count()) : std::string();
+}
+std::string milliseconds(std::optional<Seconds> time) {
+  return time ? fmt::format("{:.6g}", time->count() * 1e3) : std::string();
+}
+std::string bytes(std::optional<Bytes> size) {
+  return size ? std::to_string(size->count()) : std::string();
+}
+std::string ratio(std::optional<Ratio> share) {
+  return share ? number(share->value()) : std::string();
+}
+
+// --- where values come from ---
+
+/// A value of the outcome.
+template <class Get>
+std::string of_outcome(const Trial& trial, const Get& get) {
+  return trial.record ? get(trial.record->outcome) : std::string();
+}
+/// A value of the profile.
+template <class Get>
+std::string of_profile(const Trial& trial, const Get& get) {
+  return trial.record && trial.record->profile ? get(*trial.record->profile) : std::string();
+}
+
+/// What the guest changed within a window, by a source; nothing where that was not measured.
+std::string dirtied_within(const Trial& trial, DirtySource source, Seconds window) {
+  return of_profile(trial, [&](const GuestProfile& profile) {
+    const std::vector<DirtyPoint>* curve =
+        profile.source == source ? &profile.dirty_curve : nullptr;
+    for (const SourcedCurve& other : profile.other_curves) {
+      if (other.source == source) curve = &other.points;
+    }
+    if (curve == nullptr) return std::string();
+    for (const DirtyPoint& point : *curve) {
+      if (std::abs(point.window / window - 1) < 0.1) return bytes(point.unique);
+    }
+    return std::string();
+  });
+}
+std::string hashed_within(const Trial& trial, Seconds window) {
+  return dirtied_within(trial, DirtySource::kContentHash, window);
+}
+
+using Outcome = const MigrationOutcome&;
+using Profile = const GuestProfile&;
+
+struct Column {
+  std::string_view name;
+  std::string (*value)(const Trial& trial);
+};
+
+const std::array kColumns{
+    Column{"number", [](const Trial& t) { return std::to_string(t.number); }},
+    Column{"at", [](const Trial& t) { return iso8601(t.wall_us); }},
+    Column{"status", [](const Trial& t) { return status_of(t); }},
+    // chosen beforehand
+    Column{"technique", [](const Trial& t) { return std::string(to_string(t.cell.technique)); }},
+    Column{"load", [](const Trial& t) { return csv_text(t.cell.load); }},
+    Column{"spec", [](const Trial& t) { return csv_text(t.cell.spec); }},
+    Column{"repeat", [](const Trial& t) { return std::to_string(t.cell.repeat); }},
+    Column{"link_bytes_per_s", [](const Trial& t) { return number(t.cell.link.value()); }},
+    Column{"ram_bytes", [](const Trial& t) { return bytes(t.cell.ram); }},
+    Column{"downtime_limit_ms",
+           [](const Trial& t) { return milliseconds(t.cell.parameters.downtime_limit); }},
+    Column{"precopy_share", [](const Trial& t) { return ratio(t.cell.parameters.precopy_share); }},
+    Column{"postcopy_preempt",
+           [](const Trial& t) {
+             const auto preempt = t.cell.parameters.postcopy_preempt;
+             return std::string(!preempt ? "" : *preempt ? "1" : "0");
+           }},
+    Column{"max_time_s", [](const Trial& t) { return seconds(t.cell.max_time); }},
+    Column{"pings", [](const Trial& t) { return std::string(t.cell.pings ? "1" : "0"); }},
+    // the profile taken before
+    Column{"zero_share",
+           [](const Trial& t) {
+             return of_profile(t, [](Profile p) { return ratio(p.zero_share); });
+           }},
+    Column{
+        "vcpu_use",
+        [](const Trial& t) { return of_profile(t, [](Profile p) { return number(p.vcpu_use); }); }},
+    Column{"hashed_125ms_bytes", [](const Trial& t) { return hashed_within(t, Seconds(0.125)); }},
+    Column{"hashed_250ms_bytes", [](const Trial& t) { return hashed_within(t, Seconds(0.25)); }},
+    Column{"hashed_500ms_bytes", [](const Trial& t) { return hashed_within(t, Seconds(0.5)); }},
+    Column{"hashed_1s_bytes", [](const Trial& t) { return hashed_within(t, Seconds(1)); }},
+    Column{"hashed_2s_bytes", [](const Trial& t) { return hashed_within(t, Seconds(2)); }},
+    // what came of it
+    Column{"vm_runs_on",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return std::string(to_string(o.vm_runs_on)); });
+           }},
+    Column{"total_time_s",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return seconds(o.total_time); });
+           }},
+    Column{"downtime_qemu_ms",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return milliseconds(o.downtime.qemu); });
+           }},
+    Column{"downtime_events_ms",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return milliseconds(o.downtime.events); });
+           }},
+    Column{"downtime_probe_ms",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return milliseconds(o.downtime.probe); });
+           }},
+    Column{"transferred_qemu_bytes",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return bytes(o.transferred.qemu); });
+           }},
+    Column{"transferred_wire_bytes",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return bytes(o.transferred.wire); });
+           }},
+    Column{"rounds",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return std::to_string(o.rounds.size()); });
+           }},
+    Column{"work_lost",
+           [](const Trial& t) {
+             return of_outcome(t, [](Outcome o) { return ratio(o.guest.slowdown); });
+           }},
+    Column{"source_cpu_s", [](const Trial& t) { return seconds(t.host_cpu.source); }},
+    Column{"destination_cpu_s", [](const Trial& t) { return seconds(t.host_cpu.destination); }},
+    Column{"reason", [](const Trial& t) {
+             return t.broken ? csv_text(*t.broken)
+                             : of_outcome(t, [](Outcome o) { return csv_text(o.reason); });
+           }}};
+
+}  // namespace
+
+std::string csv_header() {
+  std::string text = "run";
+  for (const Column& column : kColumns) text += fmt::format(",{}", column.name);
+  return text;
+}
+
+std::string csv_row(const RunHeader& header, const Trial& trial) {
+  std::string text = std::to_string(header.seed);
+  for (const Column& column : kColumns) text += "," + column.value(trial);
+  return text;
+}
+
+}  // namespace godwit::bench

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "bench_folder.h"
+#include "command.h"
+#include "godwit/bench/trial_csv.h"
+#include "godwit/store/gzip.h"
+
+/// `bench data`: trials become rows of the data set (docs/data.md).
+
+namespace godwit::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The data set's two files, as text.
+struct DataSet {
+  std::string rows;
+  std::string profiles;
+  std::set<std::string> known;  ///< "run,number" of each row
+  std::int64_t added = 0;
+};
+
+/// "run,number" at the beginning of a row.
+std::string name_of(std::string_view row) {
+  return std::string(row.substr(0, row.find(',', row.find(',') + 1)));
+}
+
+Result<std::string> text_if_there(const fs::path& path) {
+  auto text = store::read_gzip(path);
+  if (!text && text.error().code == ErrorCode::kNotFound) return std::string();
+  return text;
+}
+
+/// A row may hold line ends inside of quotes.
+Result<void> note_rows(DataSet& set, const fs::path& path) {
+  const std::string header = bench::csv_header() + "\n";
+  if (set.rows.empty()) set.rows = header;
+  if (!set.rows.starts_with(header)) {
+    return fail(ErrorCode::kCorrupt, fmt::format("{} has other columns", path.native()),
+                "make it anew from its trials with this godwit, or name another folder");
+  }
+  bool quoted = false;
+  std::size_t begin = header.size();
+  for (std::size_t at = begin; at < set.rows.size(); ++at) {
+    if (set.rows[at] == '"') quoted = !quoted;
+    if (set.rows[at] != '\n' || quoted) continue;
+    set.known.insert(name_of(std::string_view(set.rows).substr(begin, at - begin)));
+    begin = at + 1;
+  }
+  return {};
+}
+
+Result<void> add_run(DataSet& set, const fs::path& folder) {
+  GODWIT_TRY(const bench::RunHeader header, read_header(folder));
+  return read_trials(folder, [&](const bench::Trial& trial) -> Result<void> {
+    const std::string row = bench::csv_row(header, trial);
+    if (!set.known.insert(name_of(row)).second) return {};
+    set.rows += row + "\n";
+    ++set.added;
+    if (!trial.record || !trial.record->profile) return {};
+    const Json profile{{"run", std::to_string(header.seed)},
+                       {"number", trial.number},
+                       {"profile", to_json(*trial.record->profile)}};
+    set.profiles += profile.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return {};
+  });
+}
+
+struct DataOptions {
+  std::vector<std::string> runs;
+  std::string folder = "data";
+};
+
+/// Profiles first: a row without its profile would never get one.
+Result<DataSet> add_to_data(const DataOptions& options) {
+  const fs::path rows = fs::path(options.folder) / "migrations.csv.gz";
+  const fs::path profiles = fs::path(options.folder) / "profiles.jsonl.gz";
+  DataSet set;
+  GODWIT_TRY(set.rows, text_if_there(rows));
+  GODWIT_TRY(set.profiles, text_if_there(profiles));
+  GODWIT_CHECK_OK(note_rows(set, rows));
+  for (const std::string& run : options.runs) {
+    GODWIT_TRY(const fs::path folder, named_folder(run));
+    GODWIT_CHECK_OK(add_run(set, folder));
+  }
+  GODWIT_CHECK_OK(store::write_gzip(profiles, set.profiles));
+  GODWIT_CHECK_OK(store::write_gzip(rows, set.rows));
+  return set;
+}
+
+}  // namespace
+
+void add_bench_data(CLI::App& bench, Chosen& chosen) {
+  auto options = std::make_shared<DataOptions>();
+  CLI::App* command = bench.add_subcommand(
+      "data", "add trials to a data set, each once: migrations.csv.gz and profiles.jsonl.gz");
+  command->add_option("RUN", options->runs, "suites' names, campaign, or folders of trials")
+      ->required();
+  command->add_option("--into", options->folder, "the data set's folder")
+      ->type_name("DIR")
+      ->capture_default_str();
+  add_examples(*command, {"godwit bench collect --for 2h && godwit bench data campaign"});
+  command->callback([&chosen, options] {
+    chosen.action = [options](Context& context) {
+      const auto set = add_to_data(*options);
+      if (!set) return context.out.error(set.error());
+      context.out.say(fmt::format("{} rows in {}, {} of them new", set->known.size(),
+                                  options->folder, set->added));
+      context.out.result(
+          Json{{"data", options->folder}, {"rows", set->known.size()}, {"added", set->added}});
+      return kDone;
+    };
+  });
+}
+
+}  // namespace godwit::cli
