@@ -116,7 +116,9 @@ Result<Process> Process::start(const ProcessSpec& spec) {
   GODWIT_TRY(Pipe out, make_pipe());
   GODWIT_TRY(Pipe err, make_pipe());
   GODWIT_TRY(const pid_t pid, spawn(spec, out.write_end.get(), err.write_end.get()));
-  return Process(pid, std::move(out.read_end), std::move(err.read_end), spec.most_kept);
+  Process process(pid, std::move(out.read_end), std::move(err.read_end), spec.most_kept);
+  if (!process.pidfd_.valid()) return fail(errno_error("watching " + spec.program, errno));
+  return process;
 }
 
 Process::Process(pid_t pid, UniqueFd out, UniqueFd err, std::size_t most_kept)

@@ -145,9 +145,7 @@ Result<CommandDriver::Look> CommandDriver::look(Side side, const Patience& patie
 Result<void> CommandDriver::run(const Arguments& command, Side side, const Patience& patience) {
   const Arguments arguments = filled(command, side);
   GODWIT_TRY(const Ran ran, run_to_end(*clock_, arguments, patience.most, patience.stop));
-  if (ran.seen == Process::Seen::kStopped) {
-    return fail(ErrorCode::kInterrupted, "stopped on request", "see where the VM is");
-  }
+  if (ran.seen == Process::Seen::kStopped) return fail(stopped_on_request());
   if (ran.seen == Process::Seen::kDeadline) {
     return fail(
         ErrorCode::kTimeout,
@@ -170,8 +168,8 @@ VmRunsOn CommandDriver::vm_by(const Look& source, const Look& destination) {
   return both(Seen::kPaused, Seen::kPaused) ? VmRunsOn::kBothPaused : VmRunsOn::kUnknown;
 }
 
-Result<Whereabouts> CommandDriver::where() {
-  return await(std::nullopt, {Seconds(0)});
+Result<Whereabouts> CommandDriver::where(const std::stop_token& stop) {
+  return await(std::nullopt, {Seconds(0), stop});
 }
 
 Result<Whereabouts> CommandDriver::await(std::optional<VmRunsOn> wanted, const Patience& patience) {
@@ -182,10 +180,11 @@ Result<Whereabouts> CommandDriver::await(std::optional<VmRunsOn> wanted, const P
                look(Side::kDestination, {profile_.patience, patience.stop}));
     Whereabouts now{vm_by(source, destination), {}};
     now.said = fmt::format("source: {}, destination: {}", source.said, destination.said);
+    if (patience.stop.stop_requested()) return fail(stopped_on_request());
     const bool answered = wanted ? now.vm == *wanted : now.vm != VmRunsOn::kUnknown;
     if (answered || clock_->now() >= give_up) return now;
     const TimePoint next = std::min(give_up, clock_->now() + profile_.poll);
-    if (!clock_->wait_until(next, patience.stop)) return now;
+    if (!clock_->wait_until(next, patience.stop)) return fail(stopped_on_request());
   }
 }
 
@@ -199,9 +198,9 @@ Result<void> CommandDriver::start(const std::stop_token& stop) {
               "see what the hypervisor says of it");
 }
 
-Result<void> CommandDriver::stop_vm() {
+Result<void> CommandDriver::stop_vm(const std::stop_token& stop) {
   if (profile_.stop.empty()) return no_command(profile_, "stop");
-  GODWIT_TRY(const Whereabouts now, where());
+  GODWIT_TRY(const Whereabouts now, where(stop));
   if (now.vm != VmRunsOn::kSource && now.vm != VmRunsOn::kDestination) {
     return fail(
         ErrorCode::kRefused,
@@ -209,7 +208,7 @@ Result<void> CommandDriver::stop_vm() {
         "find it by the hypervisor's own means");
   }
   const Side side = now.vm == VmRunsOn::kSource ? Side::kSource : Side::kDestination;
-  return run(profile_.stop, side, {profile_.patience, {}});
+  return run(profile_.stop, side, {profile_.patience, stop});
 }
 
 Result<MigrationOutcome> CommandDriver::migrate(const Instruments& instruments, Seconds max_time,

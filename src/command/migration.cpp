@@ -58,8 +58,7 @@ Result<MigrationOutcome> Migration::run() {
 }
 
 Result<void> Migration::check_before() {
-  if (stop_.stop_requested()) return fail(ErrorCode::kInterrupted, "stopped on request", "");
-  GODWIT_TRY(const Whereabouts now, driver_.where());
+  GODWIT_TRY(const Whereabouts now, driver_.where(stop_));
   if (now.vm == VmRunsOn::kSource) return {};
   return fail(
       ErrorCode::kRefused,
@@ -67,8 +66,9 @@ Result<void> Migration::check_before() {
       "start it there, correct what --set says, or the profile's [status]");
 }
 
-/// An error only when the command could not be started.
+/// An error only when the command was not started.
 Result<void> Migration::order() {
+  if (stop_.stop_requested()) return fail(stopped_on_request());
   outcome_.started_wall_us = clock_.wall_us();
   began_ = clock_.now();
   deadline_ = began_ + max_time_;
@@ -98,8 +98,9 @@ void Migration::note_end(const Process& process) {
   const ProcessEnd end = *process.end();
   if (!end.signalled) ended_ = clock_.now();
   well_ = end.well();
-  if (!well_)
+  if (!well_) {
     say(refusal(driver_.filled(profile_.migrate, Side::kSource), end, process.err()).message);
+  }
 }
 
 /// Is it time to give up?
@@ -188,7 +189,9 @@ void Migration::settle() {
 
 void Migration::conclude(const Whereabouts& now) {
   const bool arrived = now.vm == VmRunsOn::kDestination;
-  const bool completed = arrived && well_;
+  // nothing but the status tells that a polled one is done, also when a cancel came too late for it
+  const bool polled_late = !profile_.waits && how_ != Ended::kByItself;
+  const bool completed = arrived && (well_ || polled_late);
   outcome_.vm_runs_on = now.vm;
   outcome_.status = completed                 ? OutcomeStatus::kCompleted
                     : how_ == Ended::kLate    ? OutcomeStatus::kDidNotConverge

@@ -53,6 +53,10 @@ Result<Ran> run_to_end(const Clock& clock, const Arguments& command, Seconds pat
   return ran;
 }
 
+Error stopped_on_request() {
+  return {ErrorCode::kInterrupted, "stopped on request", "see where the VM is"};
+}
+
 Error refusal(const Arguments& command, const ProcessEnd& end, const std::string& err) {
   const std::string how = end.signalled
                               ? fmt::format("was ended by signal {}", end.number)

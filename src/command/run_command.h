@@ -30,6 +30,9 @@ Result<Ran> run_to_end(const Clock& clock, const Arguments& command, Seconds pat
 /// "'virsh domstate vm' failed (1): what it said last": kRefused.
 Error refusal(const Arguments& command, const ProcessEnd& end, const std::string& err);
 
+/// kInterrupted.
+Error stopped_on_request();
+
 /// What a program said last, fit for one line of ours.
 std::string last_words(const std::string& text);
 

@@ -202,7 +202,7 @@ TEST_F(Driver, ToAndFroStartedBeforeAndStoppedAfterwards) {
     EXPECT_EQ(migrate(made).status, OutcomeStatus::kCompleted);
     made.turn_round();
   }
-  ASSERT_TRUE(made.stop_vm());
+  ASSERT_TRUE(made.stop_vm({}));
   EXPECT_EQ(stand_ins_.read("stopped"), "b vm 1\n");
 }
 

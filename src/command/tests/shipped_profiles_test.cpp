@@ -46,8 +46,8 @@ const Shipped kXe{"xe",
                    {"source_uuid", "4f8a8e1c-9b7e-4d0b-8a86-0a7d5d6b1a11"},
                    {"destination_uuid", "b1e5c1a2-33cd-4a4e-9d6b-5d2f0c7e2b22"}},
                   "xe",
-                  R"sh([ "$1 $3 $5" = "-s -u -pwf" ] || exit 9
-shift 6
+                  R"sh([ "$1 $3" = "-s -pwf" ] || exit 9
+shift 4
 case $1 in
 vm-start) echo "${3#on=}" > $dir/at ;;
 vm-migrate) [ "$4" = live=true ] || exit 1; echo "${3#host=}" > $dir/at ;;
@@ -144,9 +144,9 @@ TEST_P(ShippedProfile, MovesAVmToAndFro) {
     EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);
     driver->turn_round();
   }
-  const auto stopped = driver->stop_vm();
+  const auto stopped = driver->stop_vm({});
   EXPECT_TRUE(stopped) << stopped.error().message;
-  EXPECT_EQ(driver->where()->vm, VmRunsOn::kUnknown) << "it is off";
+  EXPECT_EQ(driver->where({})->vm, VmRunsOn::kUnknown) << "it is off";
 }
 INSTANTIATE_TEST_SUITE_P(All, ShippedProfile, testing::Values(kVirsh, kXe, kGovc, kHyperV),
                          [](const auto& one) {

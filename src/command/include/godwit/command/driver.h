@@ -30,7 +30,8 @@ struct Whereabouts {
 /// One VM on any hypervisor that has a command line. Commands are run without a shell, in a process
 /// group of their own; what they write is bounded; one that hangs is ended with its group. Not
 /// thread-safe. Errors: kEnvironment when a program is not installed, kRefused when a command ended
-/// with another status than 0 (quoting the last line of its stderr), kTimeout when it hung.
+/// with another status than 0 (quoting the last line of its stderr), kTimeout when it hung,
+/// kInterrupted after a stop.
 class CommandDriver {
  public:
   /// kBadInput for variables that are missing, unknown or hold what no command should be given;
@@ -42,9 +43,9 @@ class CommandDriver {
   /// command.
   Result<void> start(const std::stop_token& stop);
   /// Stops the VM where it runs. kUnsupported without such a command.
-  Result<void> stop_vm();
+  Result<void> stop_vm(const std::stop_token& stop);
   /// Asks both sides. A status command that fails or hangs is no error: it cannot tell.
-  Result<Whereabouts> where();
+  Result<Whereabouts> where(const std::stop_token& stop);
 
   /// One migration, from the source to the destination. An Error means that nothing was started.
   /// What was started ends in an outcome: total time by the clock (where status is polled: to when
@@ -82,7 +83,7 @@ class CommandDriver {
   Result<Look> look(Side side, const Patience& patience);
   Result<void> run(const Arguments& command, Side side, const Patience& patience);
   /// Asks both sides again and again until the VM is where it is `wanted`, or is anywhere for
-  /// certain when nothing is, or the patience ends. The last answer.
+  /// certain when nothing is, or the patience ends. The last answer; kInterrupted after a stop.
   Result<Whereabouts> await(std::optional<VmRunsOn> wanted, const Patience& patience);
 
   Clock* clock_;
