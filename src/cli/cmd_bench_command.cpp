@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <vector>
 
 #include "command.h"
 #include "godwit/base/quantity.h"
@@ -87,6 +88,9 @@ Result<Job> understand(const CommandOptions& options, Context& context) {
   GODWIT_CHECK_OK(check_wishes(options, profile));
   const auto max_time = parse_duration(options.max_time);
   if (!max_time) return fail(max_time.error().while_doing("--max-time"));
+  if (*max_time <= Seconds(0)) {
+    return fail(ErrorCode::kBadInput, "--max-time is zero", "give more than none");
+  }
   std::unique_ptr<WireCounter> wire;
   if (!options.interface.empty()) {
     wire = std::make_unique<probe::InterfaceCounter>(options.interface, std::nullopt);

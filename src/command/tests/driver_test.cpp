@@ -44,6 +44,8 @@ start) echo "$host" > $dir/at ;;
 stop) echo "$host $vm" > $dir/stopped; rm $dir/at ;;
 status)
   echo x >> $dir/asked
+  [ -e $dir/hangs ] && { echo > $dir/begun; exec sleep 1000; }
+  [ -e $dir/twice ] && { echo "$vm running"; exit 0; }
   [ -e $dir/garbled ] && { head -c 300000 /dev/urandom; exit 0; }
   [ -e $dir/failed ] && echo "migration failed"
   [ "$(cat $dir/at)" = "$host" ] && { echo "$vm running"; exit 0; }
@@ -261,6 +263,29 @@ TEST_F(Driver, ACommandThatEndsWellButMovesNothingHasFailed) {
   EXPECT_THAT(outcome.reason, HasSubstr("not seen on the destination"));
 }
 
+TEST_F(Driver, AVmThatRunsOnBothSidesIsSaid) {
+  use("echo > $dir/twice");
+  CommandProfile hasty = profile();
+  hasty.patience = Seconds(0.3);
+  CommandDriver made = driver(hasty);
+  const MigrationOutcome outcome = migrate(made);
+  EXPECT_EQ(outcome.status, OutcomeStatus::kFailed);
+  EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kUnknown);
+  EXPECT_THAT(outcome.reason, HasSubstr("source: runs, destination: runs"));
+}
+
+TEST_F(Driver, AVmThatRunsOnNoSideIsSaid) {
+  use("rm $dir/at; echo 'error: out of memory' >&2; exit 1");
+  CommandProfile hasty = profile();
+  hasty.patience = Seconds(0.3);
+  CommandDriver made = driver(hasty);
+  const MigrationOutcome outcome = migrate(made);
+  EXPECT_EQ(outcome.status, OutcomeStatus::kFailed);
+  EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kUnknown);
+  EXPECT_THAT(outcome.reason, HasSubstr("out of memory"));
+  EXPECT_THAT(outcome.reason, HasSubstr("source: not there, destination: not there"));
+}
+
 TEST_F(Driver, WithoutACancelCommandItMayGoOnAndNobodyClaimsToKnow) {
   use(kHangs);
   const MigrationOutcome outcome = migrate(Seconds(0.1));
@@ -285,6 +310,27 @@ TEST_F(Driver, CtrlCCancels) {
   const MigrationOutcome outcome = migrate();
   EXPECT_EQ(outcome.status, OutcomeStatus::kCancelled);
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kSource);
+}
+
+TEST_F(Driver, CtrlCWhileTheStatusHangsStartsNothing) {
+  use("echo > $dir/ordered");
+  stand_ins_.write("hangs", "");
+  CommandDriver made = driver(profile());
+  const std::jthread stopper = stop_once_begun();
+  const auto outcome = made.migrate({}, Seconds(60), stop_.get_token());
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, ErrorCode::kInterrupted);
+  EXPECT_FALSE(stand_ins_.has("ordered"));
+}
+
+TEST_F(Driver, ACancelTooLateForAPolledMigrationLeavesACompletedOne) {
+  use("exit 0", "echo b > $dir/at");
+  CommandProfile polled = profile();
+  polled.waits = false;
+  CommandDriver made = driver(polled);
+  const MigrationOutcome outcome = migrate(made, Seconds(0.1));
+  EXPECT_EQ(outcome.status, OutcomeStatus::kCompleted) << outcome.reason;
+  EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kDestination);
 }
 
 TEST_F(Driver, ACancelThatComesTooLateLeavesACompletedMigration) {

@@ -40,6 +40,7 @@ class StandIns {
     std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     return text;
   }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_ / name; }
   [[nodiscard]] bool has(const std::string& name) const {
     return std::filesystem::exists(folder_ / name);
   }
