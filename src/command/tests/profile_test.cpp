@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "pattern.h"
 #include "placeholders.h"
 
@@ -63,6 +67,20 @@ TEST(Profile, IsReadAsItIsWritten) {
   EXPECT_THAT(profile->migrate, ElementsAre("hv", "move", "{vm}", "{destination}"));
   EXPECT_TRUE(profile->cancel.empty());
   EXPECT_THAT(profile->running, ElementsAre("on", "at {here}$"));
+  EXPECT_TRUE(profile->both_ways);
+}
+
+TEST(Profile, TheOneInTheManualIsRead) {
+  std::ifstream file(std::filesystem::path(GODWIT_HYPERVISORS) / "../docs/command-driver.md");
+  const std::string manual((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+  const std::string fence = "```toml\n";
+  const auto start = manual.find(fence);
+  ASSERT_NE(start, std::string::npos);
+  const auto end = manual.find("```", start + fence.size());
+  const auto profile =
+      parse_profile(manual.substr(start + fence.size(), end - start - fence.size()));
+  ASSERT_TRUE(profile) << profile.error().message;
   EXPECT_TRUE(profile->both_ways);
 }
 
