@@ -110,7 +110,7 @@ class Waiting {
     std::FILE* const stream = context.out.bar_stream();
     if (stream == nullptr) return;
     Clock& clock = context.clock;
-    drawer_ = std::jthread([&clock, stream, what = std::move(what), most](std::stop_token over) {
+    drawer_ = std::jthread([&clock, stream, what = std::move(what), most](const std::stop_token& over) {
       ProgressBar bar(clock, stream);
       const TimePoint began = clock.now();
       do {

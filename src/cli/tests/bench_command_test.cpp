@@ -11,24 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kProfile = R"(name = "hv"
-about = "a stand-in"
-tested = "stand-in"
-patience = "5s"
-poll = "10ms"
-[commands]
-start = ["hv", "start", "{source}", "{vm}"]
-migrate = ["hv", "migrate", "{destination}", "{vm}"]
-status = ["hv", "status", "{here}", "{vm}"]
-stop = ["hv", "stop", "{here}", "{vm}"]
-[status]
-running = "^{vm} running$"
-absent = "no such vm"
-[variables]
-source = "a host"
-destination = "another"
-)";
-
 /// The file `at` names the host where the VM runs.
 constexpr const char* kHypervisor = R"sh(case $1 in
 start) echo "$2" > $dir/at ;;
@@ -49,7 +31,7 @@ class BenchCommand : public testing::Test {
  protected:
   BenchCommand() {
     stand_ins_.command("hv", kHypervisor);
-    stand_ins_.write("hv.toml", kProfile);
+    stand_ins_.write("hv.toml", command::kStandInProfile);
     stand_ins_.write("at", "a");
   }
 

@@ -14,27 +14,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kProfile = R"sh(
-name = "hv"
-about = "a stand-in"
-tested = "stand-in"
-patience = "5s"
-poll = "10ms"
-[commands]
-start = ["hv", "start", "{source}", "{vm}"]
-migrate = ["hv", "migrate", "{destination}", "{vm}"]
-status = ["hv", "status", "{here}", "{vm}"]
-stop = ["hv", "stop", "{here}", "{vm}"]
-[status]
-running = "^{vm} running$"
-paused = "^{vm} paused$"
-absent = "no such vm"
-failed = "migration failed"
-[variables]
-source = "a host"
-destination = "another"
-)sh";
-
 /// The file `at` names the host where the VM runs; `migrate` and `cancel` are the test's.
 std::string hypervisor(const std::string& migrate, const std::string& cancel = "exit 1") {
   return R"sh(
@@ -101,7 +80,7 @@ class Driver : public testing::Test {
     with_cancel_ = true;
   }
   [[nodiscard]] CommandProfile profile() const {
-    auto profile = parse_profile(kProfile);
+    auto profile = parse_profile(kStandInProfile);
     EXPECT_TRUE(profile) << profile.error().message;
     if (with_cancel_) profile->cancel = {"hv", "cancel", "{source}"};
     return *profile;
@@ -119,6 +98,20 @@ class Driver : public testing::Test {
   }
   MigrationOutcome migrate(Seconds max_time = Seconds(60)) {
     CommandDriver made = driver(profile());
+    return migrate(made, max_time);
+  }
+  /// With little patience for a status that will not come.
+  MigrationOutcome migrate_hastily() {
+    CommandProfile hasty = profile();
+    hasty.patience = Seconds(0.3);
+    CommandDriver made = driver(hasty);
+    return migrate(made);
+  }
+  /// By a migrate command that returns at once.
+  MigrationOutcome migrate_polled(Seconds max_time = Seconds(60)) {
+    CommandProfile polled = profile();
+    polled.waits = false;
+    CommandDriver made = driver(polled);
     return migrate(made, max_time);
   }
   /// As Ctrl-C in the middle of a migration.
@@ -212,20 +205,14 @@ TEST_F(Driver, AMigrationThatReturnsAtOnceIsPolled) {
   // the fourth look at the destination sees it there
   use("(while [ $(wc -l < $dir/asked) -lt 8 ]; do sleep 0.005; done; echo $host > $dir/at) "
       ">/dev/null 2>&1 &");
-  CommandProfile polled = profile();
-  polled.waits = false;
-  CommandDriver made = driver(polled);
-  const MigrationOutcome outcome = migrate(made);
+  const MigrationOutcome outcome = migrate_polled();
   EXPECT_EQ(outcome.status, OutcomeStatus::kCompleted) << outcome.reason;
   EXPECT_TRUE(outcome.total_time);
 }
 
 TEST_F(Driver, APolledMigrationThatFailsIsTold) {
   use("echo > $dir/failed");
-  CommandProfile polled = profile();
-  polled.waits = false;
-  CommandDriver made = driver(polled);
-  const MigrationOutcome outcome = migrate(made);
+  const MigrationOutcome outcome = migrate_polled();
   EXPECT_EQ(outcome.status, OutcomeStatus::kFailed);
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kSource);
   EXPECT_THAT(outcome.reason, HasSubstr("status says that the migration failed"));
@@ -233,10 +220,7 @@ TEST_F(Driver, APolledMigrationThatFailsIsTold) {
 
 TEST_F(Driver, APolledMigrationIsGivenUpInTime) {
   use("exit 0", kCancels);
-  CommandProfile polled = profile();
-  polled.waits = false;
-  CommandDriver made = driver(polled);
-  const MigrationOutcome outcome = migrate(made, Seconds(0.1));
+  const MigrationOutcome outcome = migrate_polled(Seconds(0.1));
   EXPECT_EQ(outcome.status, OutcomeStatus::kDidNotConverge);
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kSource);
   EXPECT_TRUE(stand_ins_.has("cancelled"));
@@ -254,10 +238,7 @@ TEST_F(Driver, ARefusalIsQuotedAndTheVmIsWhereItWas) {
 
 TEST_F(Driver, ACommandThatEndsWellButMovesNothingHasFailed) {
   use("exit 0");
-  CommandProfile hasty = profile();
-  hasty.patience = Seconds(0.3);
-  CommandDriver made = driver(hasty);
-  const MigrationOutcome outcome = migrate(made);
+  const MigrationOutcome outcome = migrate_hastily();
   EXPECT_EQ(outcome.status, OutcomeStatus::kFailed);
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kSource);
   EXPECT_THAT(outcome.reason, HasSubstr("not seen on the destination"));
@@ -265,10 +246,7 @@ TEST_F(Driver, ACommandThatEndsWellButMovesNothingHasFailed) {
 
 TEST_F(Driver, AVmThatRunsOnBothSidesIsSaid) {
   use("echo > $dir/twice");
-  CommandProfile hasty = profile();
-  hasty.patience = Seconds(0.3);
-  CommandDriver made = driver(hasty);
-  const MigrationOutcome outcome = migrate(made);
+  const MigrationOutcome outcome = migrate_hastily();
   EXPECT_EQ(outcome.status, OutcomeStatus::kFailed);
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kUnknown);
   EXPECT_THAT(outcome.reason, HasSubstr("source: runs, destination: runs"));
@@ -276,10 +254,7 @@ TEST_F(Driver, AVmThatRunsOnBothSidesIsSaid) {
 
 TEST_F(Driver, AVmThatRunsOnNoSideIsSaid) {
   use("rm $dir/at; echo 'error: out of memory' >&2; exit 1");
-  CommandProfile hasty = profile();
-  hasty.patience = Seconds(0.3);
-  CommandDriver made = driver(hasty);
-  const MigrationOutcome outcome = migrate(made);
+  const MigrationOutcome outcome = migrate_hastily();
   EXPECT_EQ(outcome.status, OutcomeStatus::kFailed);
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kUnknown);
   EXPECT_THAT(outcome.reason, HasSubstr("out of memory"));
@@ -325,10 +300,7 @@ TEST_F(Driver, CtrlCWhileTheStatusHangsStartsNothing) {
 
 TEST_F(Driver, ACancelTooLateForAPolledMigrationLeavesACompletedOne) {
   use("exit 0", "echo b > $dir/at");
-  CommandProfile polled = profile();
-  polled.waits = false;
-  CommandDriver made = driver(polled);
-  const MigrationOutcome outcome = migrate(made, Seconds(0.1));
+  const MigrationOutcome outcome = migrate_polled(Seconds(0.1));
   EXPECT_EQ(outcome.status, OutcomeStatus::kCompleted) << outcome.reason;
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kDestination);
 }
@@ -364,10 +336,7 @@ TEST_F(Driver, GarbageFromTheMigrateCommandIsNoHarm) {
 
 TEST_F(Driver, GarbageFromTheStatusMeansThatNobodyKnows) {
   use("echo > $dir/garbled");
-  CommandProfile hasty = profile();
-  hasty.patience = Seconds(0.3);
-  CommandDriver made = driver(hasty);
-  const MigrationOutcome outcome = migrate(made);
+  const MigrationOutcome outcome = migrate_hastily();
   EXPECT_EQ(outcome.status, OutcomeStatus::kFailed);
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kUnknown);
   EXPECT_EQ(outcome.reason.find('\n'), std::string::npos);

@@ -10,6 +10,27 @@
 
 namespace godwit::command {
 
+/// Of a hypervisor whose one command is hv.
+inline constexpr const char* kStandInProfile = R"(name = "hv"
+about = "a stand-in"
+tested = "stand-in"
+patience = "5s"
+poll = "10ms"
+[commands]
+start = ["hv", "start", "{source}", "{vm}"]
+migrate = ["hv", "migrate", "{destination}", "{vm}"]
+status = ["hv", "status", "{here}", "{vm}"]
+stop = ["hv", "stop", "{here}", "{vm}"]
+[status]
+running = "^{vm} running$"
+paused = "^{vm} paused$"
+absent = "no such vm"
+failed = "migration failed"
+[variables]
+source = "a host"
+destination = "another"
+)";
+
 class StandIns {
  public:
   StandIns() : path_(std::getenv("PATH")) {
