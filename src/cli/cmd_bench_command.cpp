@@ -110,15 +110,16 @@ class Waiting {
     std::FILE* const stream = context.out.bar_stream();
     if (stream == nullptr) return;
     Clock& clock = context.clock;
-    drawer_ = std::jthread([&clock, stream, what = std::move(what), most](const std::stop_token& over) {
-      ProgressBar bar(clock, stream);
-      const TimePoint began = clock.now();
-      do {
-        const Seconds waited = clock.now() - began;
-        bar.draw(waited / most, std::nullopt, "waiting",
-                 fmt::format("{}: {} of at most {}", what, human(waited), human(most)));
-      } while (clock.wait_until(clock.now() + kRedraw, over));
-    });
+    drawer_ =
+        std::jthread([&clock, stream, what = std::move(what), most](const std::stop_token& over) {
+          ProgressBar bar(clock, stream);
+          const TimePoint began = clock.now();
+          do {
+            const Seconds waited = clock.now() - began;
+            bar.draw(waited / most, std::nullopt, "waiting",
+                     fmt::format("{}: {} of at most {}", what, human(waited), human(most)));
+          } while (clock.wait_until(clock.now() + kRedraw, over));
+        });
   }
 
  private:
@@ -197,10 +198,10 @@ std::string text(const std::optional<T>& value) {
 std::string to_text(const command::CommandProfile& profile,
                     const std::vector<MigrationOutcome>& outcomes) {
   Table table({"started", "status", "VM on", "total", "client's outage", "on the wire"});
-  std::string notes = fmt::format("\nprofile {}: tested {}", profile.name,
-                                  profile.tested_for_real
-                                      ? "on the hypervisor itself"
-                                      : "against stand-in commands only, never for real");
+  std::string notes =
+      fmt::format("\nprofile {}: tested {}", profile.name,
+                  profile.tested_for_real ? "on the hypervisor itself"
+                                          : "against stand-in commands only, never for real");
   for (const MigrationOutcome& o : outcomes) {
     table.add({iso8601(o.started_wall_us).substr(0, 19), std::string(to_string(o.status)),
                std::string(to_string(o.vm_runs_on)), text(o.total_time), text(o.downtime.probe),

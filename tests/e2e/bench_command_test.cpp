@@ -57,11 +57,26 @@ class BenchCommandOnALab : public testing::Test {
 };
 
 TEST_F(BenchCommandOnALab, AGuestIsStartedMovedToAndFroMeasuredFromOutsideAndStopped) {
-  const Finished run = run_godwit(
-      {"bench", "command", folder_.file("godwit.toml"), "--vm", "guest", "--set",
-       std::string("lab=") + kLab, "--set", "source=a", "--set", "destination=b", "--ping",
-       "10.77.0.100", "--ping-netns", "/run/netns/godwit-e2e-client", "--repeats", "2", "--start",
-       "--stop", "--json"});
+  const Finished run = run_godwit({"bench",
+                                   "command",
+                                   folder_.file("godwit.toml"),
+                                   "--vm",
+                                   "guest",
+                                   "--set",
+                                   std::string("lab=") + kLab,
+                                   "--set",
+                                   "source=a",
+                                   "--set",
+                                   "destination=b",
+                                   "--ping",
+                                   "10.77.0.100",
+                                   "--ping-netns",
+                                   "/run/netns/godwit-e2e-client",
+                                   "--repeats",
+                                   "2",
+                                   "--start",
+                                   "--stop",
+                                   "--json"});
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_EQ(traces(), before_) << "the stop command has taken the lab down";
   const Json seen_within =

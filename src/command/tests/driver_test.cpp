@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
 #include <thread>
 
 #include "testing/stand_ins.h"
@@ -40,6 +42,7 @@ esac
 )sh";
 }
 
+const std::map<std::string, std::string> kHosts{{"source", "a"}, {"destination", "b"}};
 constexpr const char* kMoves = "echo $host > $dir/at";
 constexpr const char* kHangs = "sleep 1000 & wait";
 constexpr const char* kUntilCancelled =
@@ -68,6 +71,21 @@ class FakeWire final : public WireCounter {
   std::int64_t calls_ = 0;
 };
 
+/// A second of the machine's is a thousand of its own.
+class QuickClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override {
+    return TimePoint(clock_.now().time_since_epoch() * 1000);
+  }
+  [[nodiscard]] std::int64_t wall_us() const override { return clock_.wall_us(); }
+  bool wait_until(TimePoint deadline, std::stop_token stop) override {
+    return clock_.wait_until(TimePoint(deadline.time_since_epoch() / 1000), std::move(stop));
+  }
+
+ private:
+  RealClock clock_;
+};
+
 class Driver : public testing::Test {
  protected:
   void use(const std::string& script) {
@@ -86,8 +104,7 @@ class Driver : public testing::Test {
     return *profile;
   }
   CommandDriver driver(CommandProfile profile) {
-    auto made = CommandDriver::make(clock_, std::move(profile), "vm 1",
-                                    {{"source", "a"}, {"destination", "b"}});
+    auto made = CommandDriver::make(clock_, std::move(profile), "vm 1", kHosts);
     EXPECT_TRUE(made) << made.error().message;
     return std::move(*made);
   }
@@ -100,12 +117,14 @@ class Driver : public testing::Test {
     CommandDriver made = driver(profile());
     return migrate(made, max_time);
   }
-  /// With little patience for a status that will not come.
+  /// Not waiting long for a status that will not come, and yet for slow commands.
   MigrationOutcome migrate_hastily() {
-    CommandProfile hasty = profile();
-    hasty.patience = Seconds(0.3);
-    CommandDriver made = driver(hasty);
-    return migrate(made);
+    QuickClock quick;
+    CommandProfile patient = profile();
+    patient.patience = Seconds(60'000);
+    auto made = CommandDriver::make(quick, patient, "vm 1", kHosts);
+    EXPECT_TRUE(made) << made.error().message;
+    return migrate(*made, Seconds(1e6));
   }
   /// By a migrate command that returns at once.
   MigrationOutcome migrate_polled(Seconds max_time = Seconds(60)) {
@@ -161,32 +180,11 @@ TEST_F(Driver, WhatWasNotMeasuredIsAbsentAndNeverZero) {
   EXPECT_FALSE(outcome.guest.alive);
 }
 
-/// A second of the machine's is a thousand of its own.
-class QuickClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint now() const override {
-    return TimePoint(clock_.now().time_since_epoch() * 1000);
-  }
-  [[nodiscard]] std::int64_t wall_us() const override { return clock_.wall_us(); }
-  bool wait_until(TimePoint deadline, std::stop_token stop) override {
-    return clock_.wait_until(TimePoint(deadline.time_since_epoch() / 1000), std::move(stop));
-  }
-
- private:
-  RealClock clock_;
-};
-
 TEST_F(Driver, TheTotalTimeIsTheGivenClocks) {
   use("sleep 0.02; echo $host > $dir/at");
-  QuickClock quick;
-  CommandProfile patient = profile();
-  patient.patience = Seconds(3600);
-  auto made = CommandDriver::make(quick, patient, "vm", {{"source", "a"}, {"destination", "b"}});
-  ASSERT_TRUE(made);
-  const auto outcome = made->migrate({}, Seconds(1e6), {});
-  ASSERT_TRUE(outcome) << outcome.error().message;
-  ASSERT_TRUE(outcome->total_time);
-  EXPECT_GE(*outcome->total_time, Seconds(20));
+  const MigrationOutcome outcome = migrate_hastily();
+  ASSERT_TRUE(outcome.total_time);
+  EXPECT_GE(*outcome.total_time, Seconds(20));
 }
 
 TEST_F(Driver, ToAndFroStartedBeforeAndStoppedAfterwards) {
@@ -378,8 +376,7 @@ TEST_F(Driver, AProgramThatIsMissingIsNamedBeforeAnythingRuns) {
   CommandProfile missing = profile();
   missing.migrate = {"godwit-no-such-program"};
   use(kMoves);
-  const auto made =
-      CommandDriver::make(clock_, missing, "vm", {{"source", "a"}, {"destination", "b"}});
+  const auto made = CommandDriver::make(clock_, missing, "vm", kHosts);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, ErrorCode::kEnvironment);
   EXPECT_THAT(made.error().message, HasSubstr("godwit-no-such-program"));
@@ -392,17 +389,16 @@ TEST_F(Driver, ValuesThatNoCommandShouldBeGivenAreRefused) {
     const auto made = CommandDriver::make(clock_, profile, vm, values);
     return !made && made.error().code == ErrorCode::kBadInput && !made.error().what_to_do.empty();
   };
-  const std::map<std::string, std::string> fine{{"source", "a"}, {"destination", "b"}};
   EXPECT_TRUE(refused(profile(), "vm", {{"source", "a"}}));
   EXPECT_TRUE(refused(profile(), "vm", {{"source", "a"}, {"destination", "b"}, {"x", "y"}}));
-  for (const char* vm : {"", "--all", "a\nb"}) EXPECT_TRUE(refused(profile(), vm, fine)) << vm;
-  EXPECT_FALSE(refused(profile(), "it's (1)", fine)) << "no shell reads it";
+  for (const char* vm : {"", "--all", "a\nb"}) EXPECT_TRUE(refused(profile(), vm, kHosts)) << vm;
+  EXPECT_FALSE(refused(profile(), "it's (1)", kHosts)) << "no shell reads it";
   CommandProfile plain = profile();
   plain.plain_values = true;
   for (const char* vm : {"it's", "a b", "a;b", "$x", "a&b", "%PATH%"}) {
-    EXPECT_TRUE(refused(plain, vm, fine)) << vm;
+    EXPECT_TRUE(refused(plain, vm, kHosts)) << vm;
   }
-  EXPECT_FALSE(refused(plain, "vm-1.example", fine));
+  EXPECT_FALSE(refused(plain, "vm-1.example", kHosts));
 }
 
 }  // namespace
