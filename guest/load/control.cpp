@@ -19,8 +19,9 @@ ControlCommand parse_control_line(std::string_view line) {
     return bad("byte " + std::to_string(odd - line.begin() + 1) + " is no printable ASCII");
   }
   if (line == "status") return {ControlCommand::Kind::kStatus, {}, {}};
+  if (line == "poweroff") return {ControlCommand::Kind::kPowerOff, {}, {}};
   constexpr std::string_view kLoad = "load ";
-  if (!line.starts_with(kLoad)) return bad("unknown command: say load SPEC, or status");
+  if (!line.starts_with(kLoad)) return bad("unknown command: say load SPEC, status or poweroff");
   ParsedPlan parsed = parse_load_plan(line.substr(kLoad.size()));
   if (!parsed.plan) return bad(std::move(parsed.error));
   return {ControlCommand::Kind::kLoad, std::move(*parsed.plan), {}};

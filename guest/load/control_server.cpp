@@ -1,5 +1,8 @@
 #include "control_server.h"
 
+#include <unistd.h>
+
+#include <csignal>
 #include <string>
 
 #include "godwit/guest/control.h"
@@ -24,6 +27,10 @@ class ControlSession final : public Session {
       case ControlCommand::Kind::kLoad:
         output += answer(engine_.change(command.plan));
         break;
+      case ControlCommand::Kind::kPowerOff:
+        output += answer({});
+        kill(getpid(), SIGTERM);  // an orderly end, which init takes for the wish to power off
+        return false;
       case ControlCommand::Kind::kBad:
         output += answer(command.error);
         break;

@@ -10,7 +10,7 @@
 
 namespace godwit::guest {
 
-// Lines of printable ASCII (README): "load SPEC" and "status".
+// Lines of printable ASCII (README): "load SPEC", "status" and "poweroff".
 class ControlServer {
  public:
   // Opens the port; throws std::system_error.

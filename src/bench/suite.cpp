@@ -59,6 +59,7 @@ Result<Technique> parse_technique(std::string_view text) {
   std::string names;
   for (const Technique technique : kAllTechniques)
     names += fmt::format(" {}", to_string(technique));
+  names += fmt::format(" {} {}", to_string(Technique::kCold), to_string(Technique::kColdZstd));
   return fail(ErrorCode::kBadInput, fmt::format("unknown technique '{}'", text),
               "choose one of:" + names);
 }

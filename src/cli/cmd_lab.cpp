@@ -52,7 +52,10 @@ Json to_json(const lab::LabStatus& status) {
                       {"vcpus", guest.spec.vcpus},
                       {"load", guest.spec.load},
                       {"instances", std::move(instances)}});
-    if (guest.spec.disk) guests.back()["disk_bytes"] = guest.spec.disk->count();
+    if (guest.spec.disk) {
+      guests.back()["disk_bytes"] = guest.spec.disk->count();
+      guests.back()["own_disks"] = guest.spec.own_disks;
+    }
   }
   return Json{{"name", status.spec.name},
               {"complete", status.complete},
@@ -72,8 +75,9 @@ std::string status_text(const lab::LabStatus& status) {
   }
   text += hosts.text();
   for (const auto& guest : status.guests) {
+    const char* whose = guest.spec.own_disks ? "on each host a disk" : "a disk";
     const std::string disk =
-        guest.spec.disk ? fmt::format(", a disk of {}", human(*guest.spec.disk)) : "";
+        guest.spec.disk ? fmt::format(", {} of {}", whose, human(*guest.spec.disk)) : "";
     text += fmt::format("\nguest {} ({}{}, {}, load {})", guest.spec.name, human(guest.spec.ram),
                         disk, guest.address, guest.spec.load);
     for (const auto& one : guest.instances) {
@@ -152,6 +156,8 @@ void add_up(CLI::App& lab_command, Chosen& chosen) {
       ->capture_default_str();
   up->add_option("--disk", options->disk, "a second drive for it to load (default: none)")
       ->type_name("SIZE");
+  up->add_flag("--own-disks", options->guest.own_disks,
+               "each host has a drive of its own for it, to be migrated with +storage");
   up->add_option("--vcpus", options->guest.vcpus, "its vCPUs")->capture_default_str();
   up->add_option("--load", options->guest.load, "what it does (see guest/README.md)")
       ->type_name("LOAD")

@@ -122,12 +122,14 @@ void add_lab_name(CLI::App& command, std::string& name) {
 }
 
 Result<Technique> parse_technique(const std::string& name) {
-  if (const auto technique = technique_from_string(name)) return *technique;
+  const auto technique = technique_from_string(name);
+  if (technique && !is_cold(*technique)) return *technique;
   std::string known;
   for (const Technique one : kAllTechniques) {
     known += fmt::format("{}{}", known.empty() ? "" : ", ", to_string(one));
   }
-  return fail(ErrorCode::kBadInput, fmt::format("unknown technique '{}'", name),
+  const char* what = technique ? "no technique for a running guest:" : "unknown technique";
+  return fail(ErrorCode::kBadInput, fmt::format("{} '{}'", what, name),
               fmt::format("choose one of {}", known));
 }
 

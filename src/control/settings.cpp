@@ -26,6 +26,8 @@ CapabilitySet needed_by(Technique technique) {
       return {Capability::kPostcopyRam};
     case Technique::kPrecopy:
     case Technique::kStopAndCopy:
+    case Technique::kCold:
+    case Technique::kColdZstd:
       return {};
   }
   return {};

@@ -9,7 +9,7 @@
 namespace godwit {
 namespace {
 
-constexpr detail::Names<Technique, 10> kTechniques{{{Technique::kPrecopy, "precopy"},
+constexpr detail::Names<Technique, 12> kTechniques{{{Technique::kPrecopy, "precopy"},
                                                     {Technique::kAutoConverge, "auto-converge"},
                                                     {Technique::kXbzrle, "xbzrle"},
                                                     {Technique::kCompress, "compress"},
@@ -18,7 +18,9 @@ constexpr detail::Names<Technique, 10> kTechniques{{{Technique::kPrecopy, "preco
                                                     {Technique::kMultifdZstd, "multifd-zstd"},
                                                     {Technique::kPostcopy, "postcopy"},
                                                     {Technique::kHybrid, "hybrid"},
-                                                    {Technique::kStopAndCopy, "stop-and-copy"}}};
+                                                    {Technique::kStopAndCopy, "stop-and-copy"},
+                                                    {Technique::kCold, "cold"},
+                                                    {Technique::kColdZstd, "cold-zstd"}}};
 
 constexpr detail::Names<DirtySource, 4> kSources{{{DirtySource::kContentHash, "content-hash"},
                                                   {DirtySource::kRehearsal, "rehearsal"},
@@ -83,6 +85,10 @@ std::string_view to_string(Technique technique) {
 }
 std::optional<Technique> technique_from_string(std::string_view name) {
   return detail::value_of(kTechniques, name);
+}
+
+bool is_cold(Technique technique) {
+  return technique == Technique::kCold || technique == Technique::kColdZstd;
 }
 
 bool uses_postcopy(Technique technique) {

@@ -30,17 +30,27 @@ Result<void> require_space(const std::string& folder, const GuestSpec& guest) {
 
 }  // namespace
 
-Result<void> make_disk(const LabLock& lock, const GuestSpec& guest) {
+std::string disk_file_of(const std::string& lab, const GuestSpec& guest, const std::string& host) {
+  if (!guest.disk) return {};
+  return guest.own_disks ? instance_file(lab, guest.name, host, "disk")
+                         : disk_file(lab, guest.name);
+}
+
+Result<void> make_disk(const LabLock& lock, const GuestSpec& guest, const std::string& host) {
   if (!guest.disk) return {};
   GODWIT_CHECK_OK(require_space(lab_folder(lock.lab()), guest));
-  const std::string path = disk_file(lock.lab(), guest.name);
+  const std::string path = disk_file_of(lock.lab(), guest, host);
   const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (file.valid() && ftruncate(file.get(), guest.disk->count()) == 0) return {};
   return fail(errno_error(fmt::format("making {}", path), errno));
 }
 
-void remove_disk(const LabLock& lock, const GuestSpec& guest) {
-  unlink(disk_file(lock.lab(), guest.name).c_str());
+void remove_disk(const LabLock& lock, const GuestSpec& guest, const std::string& host) {
+  if (guest.disk) unlink(disk_file_of(lock.lab(), guest, host).c_str());
+}
+
+void remove_own_disk(const LabLock& lock, const GuestSpec& guest, const std::string& host) {
+  if (guest.own_disks) remove_disk(lock, guest, host);
 }
 
 }  // namespace godwit::lab

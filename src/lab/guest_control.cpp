@@ -3,18 +3,17 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <string_view>
 
 #include "godwit/base/clock.h"
 #include "godwit/base/unique_fd.h"
 #include "netns.h"
+#include "wait_on.h"
 
 namespace godwit::lab {
 namespace {
@@ -75,27 +74,22 @@ class Talk {
 
  private:
   [[nodiscard]] tl::unexpected<Error> gone(std::string_view why) const {
-    return fail(ErrorCode::kPeerGone, fmt::format("{} can't be told its load: {}", who_, why),
+    return fail(ErrorCode::kPeerGone, fmt::format("{} can't be told what to do: {}", who_, why),
                 "see whether it runs and is ready: godwit lab status");
   }
 
   Result<void> wait(short events) const {
-    for (;;) {
-      const RealClock clock;
-      const double left_ms = std::ceil(Milliseconds(deadline_ - clock.now()).count());
-      if (left_ms <= 0) {
-        return fail(ErrorCode::kTimeout, who_ + " did not take up its load in time",
+    switch (wait_on(fd_.get(), events, deadline_, stopped_)) {
+      case Woken::kReady:
+        return {};
+      case Woken::kLate:
+        return fail(ErrorCode::kTimeout, who_ + " did not do in time what it was told",
                     "give it more time: it fills its memory or disk first");
-      }
-      std::array<pollfd, 2> fds{pollfd{fd_.get(), events, 0}, pollfd{stopped_, POLLIN, 0}};
-      const int most_ms = 3'600'000;
-      poll(fds.data(), fds.size(), left_ms < most_ms ? static_cast<int>(left_ms) : most_ms);
-      if (fds[1].revents != 0) {
+      case Woken::kStopped:
         return fail(ErrorCode::kInterrupted, "waiting for " + who_ + " was stopped",
                     "it may have taken up its new load: see godwit lab status");
-      }
-      if (fds[0].revents != 0) return {};
     }
+    return {};
   }
 
   UniqueFd fd_;
@@ -104,26 +98,39 @@ class Talk {
   int stopped_;
 };
 
+constexpr std::string_view kError = "error ";
+
+/// One line to the guest, and its answer: "ok" or an error's.
+Result<std::string> ask(const GuestControl& guest, const std::string& line, Seconds patience,
+                        const std::stop_token& stop) {
+  const RealClock clock;
+  const StopFd stopped(stop);
+  GODWIT_TRY(UniqueFd fd, in_netns(guest.netns, [&guest] { return begin_connecting(guest); }));
+  Talk talk(std::move(fd), "the guest at " + guest.address, clock.now() + patience, stopped.get());
+  GODWIT_CHECK_OK(talk.send(line + "\n"));
+  GODWIT_TRY(std::string answer, talk.receive_line());
+  if (answer == "ok" || answer.starts_with(kError)) return answer;
+  return fail(ErrorCode::kProtocol, fmt::format("the guest answered '{}'", answer),
+              "build the guest's image anew: ./dev build");
+}
+
 }  // namespace
 
 Result<void> tell_load(const GuestControl& guest, const std::string& load, Seconds patience,
                        const std::stop_token& stop) {
-  const RealClock clock;
-  const UniqueFd stopped(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const std::stop_callback on_stop(stop, [&stopped] { (void)eventfd_write(stopped.get(), 1); });
-  GODWIT_TRY(UniqueFd fd, in_netns(guest.netns, [&guest] { return begin_connecting(guest); }));
-  Talk talk(std::move(fd), "the guest at " + guest.address, clock.now() + patience, stopped.get());
-  GODWIT_CHECK_OK(talk.send("load " + load + "\n"));
-  GODWIT_TRY(const std::string answer, talk.receive_line());
+  GODWIT_TRY(const std::string answer, ask(guest, "load " + load, patience, stop));
   if (answer == "ok") return {};
-  constexpr std::string_view kError = "error ";
-  if (answer.starts_with(kError)) {
-    return fail(
-        ErrorCode::kBadInput,
-        fmt::format("the guest refused the load: {}", answer.substr(kError.size())),
-        "guest/README.md says what it takes; its former load is not ended by a mistyped one");
-  }
-  return fail(ErrorCode::kProtocol, fmt::format("the guest answered '{}'", answer),
+  return fail(ErrorCode::kBadInput,
+              fmt::format("the guest refused the load: {}", answer.substr(kError.size())),
+              "guest/README.md says what it takes; its former load is not ended by a mistyped one");
+}
+
+Result<void> tell_power_off(const GuestControl& guest, Seconds patience,
+                            const std::stop_token& stop) {
+  GODWIT_TRY(const std::string answer, ask(guest, "poweroff", patience, stop));
+  if (answer == "ok") return {};
+  return fail(ErrorCode::kRefused,
+              fmt::format("the guest won't power off: {}", answer.substr(kError.size())),
               "build the guest's image anew: ./dev build");
 }
 

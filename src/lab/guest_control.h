@@ -24,4 +24,8 @@ struct GuestControl {
 Result<void> tell_load(const GuestControl& guest, const std::string& load, Seconds patience,
                        const std::stop_token& stop);
 
+/// Tells the guest to switch itself off; returns once it has begun to. Errors as above.
+Result<void> tell_power_off(const GuestControl& guest, Seconds patience,
+                            const std::stop_token& stop);
+
 }  // namespace godwit::lab

@@ -82,8 +82,7 @@ Result<LabRecord> load_whole(const std::string& lab) {
               "build it with: godwit lab up");
 }
 
-Instance instance_of(const LabSpec& lab, const GuestRecord& guest, std::size_t position) {
-  const std::string& host = guest.hosts[position];
+Instance instance_of(const LabSpec& lab, const GuestRecord& guest, const std::string& host) {
   const auto at = std::find(lab.hosts.begin(), lab.hosts.end(), host);
   const auto host_index = static_cast<std::size_t>(at - lab.hosts.begin());
   const auto file = [&](std::string_view ending) {
@@ -92,11 +91,12 @@ Instance instance_of(const LabSpec& lab, const GuestRecord& guest, std::size_t p
   Instance instance;
   instance.host = host;
   instance.pid = instance_pid(lab.name, guest.spec.name, host);
-  instance.incoming = position > 0;
+  instance.incoming = host != guest.hosts.front();
   instance.qmp = file("qmp");
   instance.observer_qmp = file("observer");
   instance.console = file("console");
   instance.report = file("report");
+  instance.disk = disk_file_of(lab.name, guest.spec, host);
   instance.stream =
       fmt::format("tcp:{}:{}", migration_address(host_index), migration_port(guest.index));
   return instance;
@@ -104,8 +104,8 @@ Instance instance_of(const LabSpec& lab, const GuestRecord& guest, std::size_t p
 
 GuestStatus status_of(const LabSpec& lab, const GuestRecord& guest) {
   GuestStatus status{guest.spec, guest_address(guest.index), {}};
-  for (std::size_t i = 0; i < guest.hosts.size(); ++i) {
-    status.instances.push_back(instance_of(lab, guest, i));
+  for (const std::string& host : guest.hosts) {
+    status.instances.push_back(instance_of(lab, guest, host));
   }
   return status;
 }
@@ -155,7 +155,10 @@ Result<int> free_index(const LabRecord& record) {
 Result<void> end_dead_destination(const LabLock& lock, const GuestRecord& guest) {
   const std::string& name = guest.spec.name;
   const std::string& there = guest.hosts.back();
-  if (instance_pid(lock.lab(), name, there) == 0) return end_instance(lock, guest, there);
+  if (instance_pid(lock.lab(), name, there) == 0) {
+    remove_own_disk(lock, guest.spec, there);
+    return end_instance(lock, guest, there);
+  }
   return fail(ErrorCode::kBusy,
               fmt::format("guest {} has a QEMU on {} already, which may hold it", name, there),
               fmt::format("look at both: godwit lab status --lab {0}; or end both: godwit lab down "
@@ -263,6 +266,15 @@ Result<GuestStatus> find_guest(const std::string& lab, const std::string& guest)
   return status_of(record.spec, *found);
 }
 
+Result<Instance> find_instance(const std::string& lab, const std::string& guest,
+                               const std::string& host) {
+  GODWIT_CHECK_OK(validate_name("lab", lab));
+  GODWIT_TRY(LabRecord record, load_whole(lab));
+  GODWIT_CHECK_OK(require_host(record.spec, host));
+  GODWIT_TRY(const GuestRecord* const found, require_guest(record, guest));
+  return instance_of(record.spec, *found, host);
+}
+
 Result<HostStatus> find_host(const std::string& lab, const std::string& host) {
   GODWIT_CHECK_OK(validate_name("lab", lab));
   GODWIT_TRY(const LabRecord record, load_whole(lab));
@@ -288,10 +300,10 @@ Result<GuestStatus> start_guest(const std::string& lab, const GuestSpec& spec) {
   GODWIT_TRY(guest.accelerator, choose_accelerator(lab));
   record.guests.push_back(guest);
   GODWIT_CHECK_OK(save_record(record));
-  auto started = make_disk(lock, spec);
+  auto started = make_disk(lock, spec, spec.host);
   if (started) started = start_instance(lock, guest, spec.host, false);
   if (!started) {
-    remove_disk(lock, spec);
+    remove_disk(lock, spec, spec.host);
     record.guests.pop_back();
     (void)save_record(record);
     return fail(std::move(started).error());
@@ -314,12 +326,15 @@ Result<Instance> prepare_destination(const std::string& lab, const std::string& 
   found->hosts.resize(1);
   found->hosts.push_back(host);
   GODWIT_CHECK_OK(save_record(record));
-  if (auto started = start_instance(lock, *found, host, true); !started) {
+  auto started = found->spec.own_disks ? make_disk(lock, found->spec, host) : Result<void>();
+  if (started) started = start_instance(lock, *found, host, true);
+  if (!started) {
+    remove_own_disk(lock, found->spec, host);
     found->hosts.pop_back();
     (void)save_record(record);
     return fail(std::move(started).error());
   }
-  return instance_of(record.spec, *found, 1);
+  return instance_of(record.spec, *found, host);
 }
 
 Result<void> retire(const std::string& lab, const std::string& guest, const std::string& host) {
@@ -340,6 +355,7 @@ Result<void> retire(const std::string& lab, const std::string& guest, const std:
                 fmt::format("to end the guest too: godwit lab down --lab {}", lab));
   }
   GODWIT_CHECK_OK(end_instance(lock, *found, host));
+  remove_own_disk(lock, found->spec, host);
   found->hosts.erase(at);
   return save_record(record);
 }
@@ -351,8 +367,8 @@ Result<void> stop_guest(const std::string& lab, const std::string& guest) {
   GODWIT_TRY(const GuestRecord* const found, require_guest(record, guest));
   for (const std::string& host : found->hosts) {
     GODWIT_CHECK_OK(end_instance(lock, *found, host));
+    remove_disk(lock, found->spec, host);
   }
-  remove_disk(lock, found->spec);
   record.guests.erase(record.guests.begin() + (found - record.guests.data()));
   return save_record(record);
 }

@@ -26,13 +26,14 @@ inline std::string netns_name(std::string_view lab, std::string_view host) {
 inline std::string netns_path(std::string_view netns) {
   return fmt::format("{}/{}", kNetnsRoot, netns);
 }
-/// `ending`: qmp, observer, console, report or pid.
+/// `ending`: qmp, observer, console, report, pid or disk.
 inline std::string instance_file(std::string_view lab, std::string_view guest,
                                  std::string_view host, std::string_view ending) {
   return fmt::format("{}/{}.{}.{}", lab_folder(lab), guest, host, ending);
 }
 
-/// The same for all its instances; no instance's file is called like it, as those have two dots.
+/// The disk that all its instances share; no instance's file is called like it, as those have two
+/// dots. A host's own disk is an instance_file: "disk".
 inline std::string disk_file(std::string_view lab, std::string_view guest) {
   return fmt::format("{}/{}.disk", lab_folder(lab), guest);
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "command.h"
+#include "disk.h"
 #include "network.h"
 #include "paths.h"
 #include "processes.h"
@@ -44,15 +45,15 @@ std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecor
       "-qmp", fmt::format("unix:{},server=on,wait=off", file("qmp")), "-qmp",
       fmt::format("unix:{},server=on,wait=off", file("observer"))};
   if (guest.spec.disk) {
-    // Both QEMUs have the file open. The incoming one keeps its hands (and QEMU's file locks) off
-    // it until the source has flushed it and let go, at the switchover; in QEMU that is so since
-    // 2.10. The host's page cache is used, as all the lab's hosts have the same one, and a user's
-    // own lab lies on tmpfs, which can't do without. A host without space is an error for the guest
-    // instead of QEMU's own way, which would stop it.
+    // Both QEMUs may have the same file open. The incoming one keeps its hands (and QEMU's file
+    // locks) off it until the source has flushed it and let go, at the switchover; in QEMU that is
+    // so since 2.10. The host's page cache is used, as all the lab's hosts have the same one, and a
+    // user's own lab lies on tmpfs, which can't do without. A host without space is an error for
+    // the guest instead of QEMU's own way, which would stop it.
     arguments.insert(arguments.end(),
                      {"-blockdev",
                       fmt::format("driver=raw,node-name=disk0,file.driver=file,file.filename={}",
-                                  disk_file(lab, guest.spec.name)),
+                                  disk_file_of(lab, guest.spec, host)),
                       "-device", "virtio-blk-pci,drive=disk0,werror=report,rerror=report"});
   }
   if (incoming) arguments.insert(arguments.end(), {"-incoming", "defer"});

@@ -55,6 +55,11 @@ Result<void> validate_ram(const GuestSpec& spec) {
 }
 
 Result<void> validate_disk(const GuestSpec& spec) {
+  if (!spec.disk && spec.own_disks) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("guest {} has no disk that could be each host's own", spec.name),
+                "give it a disk");
+  }
   if (!spec.disk) return {};
   if (*spec.disk >= kMiB && *spec.disk <= kMostDisk && spec.disk->count() % kMiB.count() == 0) {
     return {};

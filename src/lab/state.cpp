@@ -35,6 +35,7 @@ Json to_json(const GuestRecord& guest) {
             {"image", guest.image},
             {"hosts", guest.hosts}};
   if (guest.spec.disk) json["disk_bytes"] = guest.spec.disk->count();
+  if (guest.spec.own_disks) json["own_disks"] = true;
   return json;
 }
 
@@ -62,8 +63,13 @@ int small(JsonReader& in, std::string_view key, int most) {
 Result<GuestRecord> guest_from(const Json& json, const LabSpec& lab) {
   JsonReader in(json, "lab.guests");
   GuestRecord guest;
-  guest.spec = {in.text("name"),        in.text("host"), in.bytes("ram_bytes"),
-                small(in, "vcpus", 64), in.text("load"), in.maybe_bytes("disk_bytes")};
+  guest.spec = {in.text("name"),
+                in.text("host"),
+                in.bytes("ram_bytes"),
+                small(in, "vcpus", 64),
+                in.text("load"),
+                in.maybe_bytes("disk_bytes"),
+                in.maybe_boolean("own_disks").value_or(false)};
   guest.index = small(in, "index", kMostGuests - 1);
   guest.accelerator = in.text("accelerator");
   guest.image = in.text("image");

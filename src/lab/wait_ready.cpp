@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 #include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"
 #include "processes.h"
+#include "wait_on.h"
 
 namespace godwit::lab {
 namespace {
@@ -99,7 +99,7 @@ void drain(const UniqueFd& fd) {
 }
 
 Result<void> await(BootWatch& boot, const std::string& guest, const UniqueFd& files,
-                   const UniqueFd& process, const UniqueFd& stopped, Seconds patience) {
+                   const UniqueFd& process, const StopFd& stopped, Seconds patience) {
   const RealClock clock;
   const TimePoint deadline = clock.now() + patience;
   for (;;) {
@@ -138,8 +138,7 @@ Result<void> wait_ready(const std::string& lab, const std::string& guest, Second
     return fail(ErrorCode::kPeerGone, fmt::format("the QEMU of guest {} is gone", guest),
                 "build the lab anew: godwit lab down, godwit lab up");
   }
-  const UniqueFd stopped(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const std::stop_callback on_stop(stop, [&stopped] { (void)eventfd_write(stopped.get(), 1); });
+  const StopFd stopped(stop);
   GODWIT_TRY(const UniqueFd files, watch_files(instance));
   BootWatch boot(guest, instance);
   return await(boot, guest, files, process, stopped, patience);

@@ -28,6 +28,7 @@ std::vector<Kind> kinds_of(const std::vector<std::string>& pieces) {
 TEST(Control, ReadsCommands) {
   EXPECT_EQ(parse_control_line("status").kind, Kind::kStatus);
   EXPECT_EQ(parse_control_line("status\r").kind, Kind::kStatus);
+  EXPECT_EQ(parse_control_line("poweroff").kind, Kind::kPowerOff);
   const ControlCommand command = parse_control_line("load idle+cpu,duty=5%");
   EXPECT_EQ(command.kind, Kind::kLoad);
   EXPECT_EQ(command.plan.tracks.size(), 2U);
@@ -35,9 +36,9 @@ TEST(Control, ReadsCommands) {
 
 TEST(Control, RefusesTheRestInOnePrintableLine) {
   const std::string binary("load \0\x01\xff idle", 13);
-  for (const std::string& line :
-       std::vector<std::string>{"", "load", "load ", "stop", "status now", "load burn", "\x1b[2J",
-                                "load idle\ttab", binary, "load idl\xc3\xa9"}) {
+  for (const std::string& line : std::vector<std::string>{
+           "", "load", "load ", "stop", "status now", "poweroff now", "load burn", "\x1b[2J",
+           "load idle\ttab", binary, "load idl\xc3\xa9"}) {
     const ControlCommand command = parse_control_line(line);
     EXPECT_EQ(command.kind, Kind::kBad) << line;
     EXPECT_FALSE(command.error.empty());

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "fake_dirty_vm.h"
+#include "memory_journal.h"
 #include "passes.h"
 
 namespace godwit::control {
@@ -19,15 +20,6 @@ std::function<Bytes(Seconds)> uniform(Bytes set, BytesPerSecond rate) {
     return set * Ratio(-std::expm1(-rate.value() * t.count() / set.as_double()));
   };
 }
-
-class MemoryJournal : public Journal {
- public:
-  Result<void> record(const JournalEntry& entry) override {
-    entries.push_back(entry);
-    return {};
-  }
-  std::vector<JournalEntry> entries;
-};
 
 class Rehearse : public testing::Test {
  protected:

@@ -101,6 +101,14 @@ TEST(GuestSpecs, DiskIsWholeMebibytes) {
   EXPECT_TRUE(validate(spec));
 }
 
+TEST(GuestSpecs, OwnDisksNeedADisk) {
+  GuestSpec spec;
+  spec.own_disks = true;
+  EXPECT_FALSE(validate(spec));
+  spec.disk = Bytes(1LL << 20);
+  EXPECT_TRUE(validate(spec));
+}
+
 TEST(GuestSpecs, AtLeastOneVcpu) {
   GuestSpec spec;
   for (const int vcpus : {0, -1, 17}) {

@@ -24,6 +24,7 @@ TEST(LabRecord, ComesBackAsItWas) {
 TEST(LabRecord, KeepsADisk) {
   LabRecord record = sample();
   record.guests[0].spec.disk = Bytes(64LL << 20);
+  record.guests[0].spec.own_disks = true;
   auto back = decode(encode(record));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(record, *back);

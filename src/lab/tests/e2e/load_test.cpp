@@ -117,6 +117,29 @@ TEST_F(LabLoad, DiskIsSparseSharedByBothQemusAndGoesWithTheGuest) {
   EXPECT_NE(0, stat(disk_file(prefix_, "guest").c_str(), &status));
 }
 
+TEST_F(LabLoad, AHostsOwnDiskComesAndGoesWithTheQemuThere) {
+  GuestSpec with_disk = guest();
+  with_disk.disk = Bytes(64LL << 20);
+  with_disk.own_disks = true;
+  with_disk.load = "disk-write,set=8MiB,rate=4MB/s";
+  boot(with_disk);
+  EXPECT_TRUE(await_report([](const GuestReport& report) { return report.work > 500; }));
+  const std::string here = find_guest(prefix_, "guest")->instances[0].disk;
+  auto incoming = prepare_destination(prefix_, "guest", "b");
+  ASSERT_TRUE(good(incoming));
+  ASSERT_NE(here, incoming->disk);
+  struct stat status {};
+  ASSERT_EQ(0, stat(incoming->disk.c_str(), &status));
+  EXPECT_EQ(64LL << 20, status.st_size);
+  EXPECT_EQ(0, status.st_blocks) << "it begins empty";
+  ASSERT_TRUE(good(retire(prefix_, "guest", "b")));
+  EXPECT_NE(0, stat(incoming->disk.c_str(), &status));
+  ASSERT_EQ(0, stat(here.c_str(), &status));
+  EXPECT_GT(status.st_blocks, 0);
+  ASSERT_TRUE(good(stop_guest(prefix_, "guest")));
+  EXPECT_NE(0, stat(here.c_str(), &status));
+}
+
 TEST_F(LabLoad, DiskWithoutSpaceIsRefusedAndNothingIsLeft) {
   ASSERT_TRUE(good(up(spec())));
   struct statvfs space {};

@@ -13,7 +13,7 @@ namespace godwit::guest {
 inline constexpr std::size_t kMostControlBytes = 4096;
 
 struct ControlCommand {
-  enum class Kind { kNone, kStatus, kLoad, kBad };
+  enum class Kind { kNone, kStatus, kLoad, kPowerOff, kBad };
   Kind kind = Kind::kNone;
   LoadPlan plan{};      // of kLoad
   std::string error{};  // of kBad, one line of printable text

@@ -19,8 +19,11 @@ enum class Technique {
   kHybrid,        ///< pre-copy a share of memory, then post-copy the rest
   kStopAndCopy,  ///< QEMU's pre-copy that switches over at its first estimate: nearly all is copied
                  ///< paused
+  kCold,         ///< shut down, its disks copied, booted at the destination: nothing of its memory
+  kColdZstd,     ///< the same; the disks travel compressed
 };
 
+/// What a running guest can be moved by: all but the cold ones.
 inline constexpr std::array kAllTechniques{
     Technique::kPrecopy, Technique::kAutoConverge, Technique::kXbzrle,      Technique::kCompress,
     Technique::kMultifd, Technique::kMultifdZlib,  Technique::kMultifdZstd, Technique::kPostcopy,
@@ -28,6 +31,9 @@ inline constexpr std::array kAllTechniques{
 
 [[nodiscard]] std::string_view to_string(Technique technique);
 [[nodiscard]] std::optional<Technique> technique_from_string(std::string_view name);
+
+/// The guest is shut down and booted again, so a hypervisor alone can't do it.
+[[nodiscard]] bool is_cold(Technique technique);
 
 /// Post-copy splits the guest over two hosts for a while: losing either then loses the VM.
 [[nodiscard]] bool uses_postcopy(Technique technique);

@@ -29,6 +29,7 @@ struct Instance {
   std::string console;       ///< file: what the guest's kernel said
   std::string report;        ///< file: what the guest's load says (guest_report.h)
   std::string stream;        ///< where it may listen for a migration: "tcp:10.78.0.12:4400"
+  std::string disk;          ///< file: its drive's; empty without one
 };
 
 struct GuestStatus {
@@ -70,6 +71,9 @@ Result<LabStatus> status(const std::string& lab);
 Result<std::vector<std::string>> list();
 /// One guest of a lab; kNotFound names those that exist.
 Result<GuestStatus> find_guest(const std::string& lab, const std::string& guest);
+/// The QEMU that a guest has on a host, or (pid 0) would have there.
+Result<Instance> find_instance(const std::string& lab, const std::string& guest,
+                               const std::string& host);
 Result<HostStatus> find_host(const std::string& lab, const std::string& host);
 
 /// Starts QEMU; returns when its QMP sockets answer. The guest still boots: `wait_ready`.

@@ -33,8 +33,10 @@ struct GuestSpec {
   int vcpus = 1;           ///< 1–16
   std::string load =
       "idle";  ///< as `guest-load --load` takes it, e.g. "memory-write,set=64MiB,rate=10MB/s"
-  /// A second drive, raw and empty, which all its QEMUs share: whole MiB.
+  /// A second drive, raw and empty: whole MiB. All its QEMUs share it, unless each host has one of
+  /// its own, which begins empty: then a migration must take the disk's content along.
   std::optional<Bytes> disk{};
+  bool own_disks = false;
   friend bool operator==(const GuestSpec&, const GuestSpec&) = default;
 };
 

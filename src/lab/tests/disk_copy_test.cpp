@@ -1,0 +1,143 @@
+#include "disk_copy.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "godwit/base/unique_fd.h"
+
+namespace godwit::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kDisk = 8 << 20;
+
+/// Two disks of one size in a folder of their own.
+class Disks {
+ public:
+  Disks() {
+    std::string name = fs::temp_directory_path() / "godwit-disks.XXXXXX";
+    folder_ = mkdtemp(name.data());
+    for (const std::string& path : {from(), to()}) {
+      std::ofstream(path).close();
+      fs::resize_file(path, kDisk);
+    }
+  }
+  ~Disks() { fs::remove_all(folder_); }
+  Disks(const Disks&) = delete;
+  Disks& operator=(const Disks&) = delete;
+
+  [[nodiscard]] std::string from() const { return folder_ / "from"; }
+  [[nodiscard]] std::string to() const { return folder_ / "to"; }
+  [[nodiscard]] DiskCopy copy() const { return {from(), to(), {}, {}, "127.0.0.1"}; }
+
+  void write(std::int64_t at, const std::string& content) const {
+    const UniqueFd file(open(from().c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(static_cast<ssize_t>(content.size()),
+              pwrite(file.get(), content.data(), content.size(), at));
+  }
+  [[nodiscard]] bool same() const { return read(from()) == read(to()); }
+
+ private:
+  static std::string read(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+  }
+  fs::path folder_;
+};
+
+std::int64_t blocks(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? status.st_blocks : -1;
+}
+
+TEST(DiskCopy, ArrivesWithItsHoles) {
+  const Disks disks;
+  disks.write(3 << 20, std::string(600'000, 'x'));
+  const auto copied = copy_disk_file(disks.copy(), {}, {});
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_TRUE(disks.same());
+  EXPECT_GE(copied->content.count(), 600'000);
+  EXPECT_LT(copied->content.count(), 700'000);
+  EXPECT_GT(copied->sent, copied->content);
+  EXPECT_LE(blocks(disks.to()), blocks(disks.from()));
+}
+
+TEST(DiskCopy, CompressedItTravelsInLess) {
+  const Disks disks;
+  disks.write(0, std::string(2'000'000, 'x'));
+  const auto copied = copy_disk_file(disks.copy(), {.zstd = true}, {});
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_TRUE(disks.same());
+  EXPECT_LT(copied->sent.count() * 20, copied->content.count());
+}
+
+TEST(DiskCopy, AnEmptyDiskIsCopiedToo) {
+  const Disks disks;
+  const auto copied = copy_disk_file(disks.copy(), {}, {});
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_EQ(Bytes(0), copied->content);
+  EXPECT_TRUE(disks.same());
+}
+
+RC_GTEST_PROP(DiskCopy, IsTheSameWhateverIsWritten, (bool zstd)) {
+  const Disks disks;
+  const int writes = *rc::gen::inRange(0, 6);
+  for (int i = 0; i < writes; ++i) {
+    const auto size = *rc::gen::inRange(1, 700'000);
+    const auto at = *rc::gen::inRange<std::int64_t>(0, kDisk - size);
+    const auto seed = *rc::gen::arbitrary<char>();
+    std::string content(static_cast<std::size_t>(size), seed);
+    for (std::size_t k = 0; k < content.size(); k += 7) content[k] = static_cast<char>(k * k >> 3);
+    disks.write(at, content);
+  }
+  RC_ASSERT(copy_disk_file(disks.copy(), {.zstd = zstd}, {}).has_value());
+  RC_ASSERT(disks.same());
+}
+
+TEST(DiskCopy, WithoutSpaceItIsSaidAndEnds) {
+  const Disks disks;
+  disks.write(0, std::string(4 << 20, 'x'));
+  DiskCopy copy = disks.copy();
+  copy.to = "/dev/full";
+  const auto copied = copy_disk_file(copy, {}, {});
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(ErrorCode::kEnvironment, copied.error().code);
+  EXPECT_THAT(copied.error().message, testing::HasSubstr("No space"));
+}
+
+TEST(DiskCopy, StopsWhenAsked) {
+  const Disks disks;
+  disks.write(0, std::string(4 << 20, 'x'));
+  std::stop_source stop;
+  CopyOptions options;
+  options.on_progress = [&stop](Bytes, Bytes) { stop.request_stop(); };
+  const auto copied = copy_disk_file(disks.copy(), options, stop.get_token());
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(ErrorCode::kInterrupted, copied.error().code);
+}
+
+TEST(DiskCopy, IsGivenUpAtItsDeadline) {
+  const Disks disks;
+  disks.write(0, "x");
+  const auto copied = copy_disk_file(disks.copy(), {.patience = Seconds(0)}, {});
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(ErrorCode::kTimeout, copied.error().code);
+}
+
+TEST(DiskCopy, WithoutAFileNothingIsBegun) {
+  DiskCopy copy = Disks().copy();
+  EXPECT_EQ(ErrorCode::kNotFound, copy_disk_file(copy, {}, {}).error().code);
+}
+
+}  // namespace
+}  // namespace godwit::lab
