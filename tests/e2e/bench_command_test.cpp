@@ -57,26 +57,16 @@ class BenchCommandOnALab : public testing::Test {
 };
 
 TEST_F(BenchCommandOnALab, AGuestIsStartedMovedToAndFroMeasuredFromOutsideAndStopped) {
-  const Finished run = run_godwit({"bench",
-                                   "command",
-                                   folder_.file("godwit.toml"),
-                                   "--vm",
-                                   "guest",
-                                   "--set",
-                                   std::string("lab=") + kLab,
-                                   "--set",
-                                   "source=a",
-                                   "--set",
-                                   "destination=b",
-                                   "--ping",
-                                   "10.77.0.100",
-                                   "--ping-netns",
-                                   "/run/netns/godwit-e2e-client",
-                                   "--repeats",
-                                   "2",
-                                   "--start",
-                                   "--stop",
-                                   "--json"});
+  const std::vector<std::string> measured_from_outside{"--ping", "10.77.0.100", "--ping-netns",
+                                                       "/run/netns/godwit-e2e-client"};
+  std::vector<std::string> words{"bench",   "command",       folder_.file("godwit.toml"),
+                                 "--vm",    "guest",         "--set",
+                                 "lab=e2e", "--set",         "source=a",
+                                 "--set",   "destination=b", "--repeats",
+                                 "2",       "--start",       "--stop",
+                                 "--json"};
+  words.insert(words.end(), measured_from_outside.begin(), measured_from_outside.end());
+  const Finished run = run_godwit(words);
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_EQ(traces(), before_) << "the stop command has taken the lab down";
   const Json seen_within =

@@ -73,8 +73,9 @@ class BenchCommand : public testing::Test {
 TEST_F(BenchCommand, StartsMovesToAndFroAndStops) {
   stand_ins_.write("at", "");
   ASSERT_EQ(run(std::string(kHosts) + " --start --repeats 3 --stop --interface lo"), 0) << printed_;
-  ASSERT_EQ(json().at("outcomes").size(), 3U);
-  for (const Json& outcome : json().at("outcomes")) {
+  const Json outcomes = json().at("outcomes");
+  ASSERT_EQ(outcomes.size(), 3U);
+  for (const Json& outcome : outcomes) {
     EXPECT_EQ(outcome.at("status"), "completed");
     EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
     EXPECT_TRUE(outcome.at("total_time_s").is_number());
@@ -101,7 +102,7 @@ TEST_F(BenchCommand, AMigrationThatIsRefusedEndsTheRunAndIsNoSuccess) {
   stand_ins_.write("refuses", "");
   EXPECT_EQ(run(std::string(kHosts) + " --repeats 3 --stop"), 1);
   ASSERT_EQ(json().at("outcomes").size(), 1U);
-  const Json& outcome = json().at("outcomes").at(0);
+  const Json outcome = json().at("outcomes").at(0);
   EXPECT_EQ(outcome.at("status"), "failed");
   EXPECT_EQ(outcome.at("vm_runs_on"), "source");
   EXPECT_THAT(outcome.at("reason").get<std::string>(), HasSubstr("failed (4): error: no room"));
