@@ -12,6 +12,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/lab/user_lab.h"
 #include "godwit/probe/process_cpu.h"
+#include "lab_mover.h"
 #include "parties.h"
 
 namespace godwit::cli {
@@ -24,9 +25,19 @@ constexpr Bytes kDisk = 256_MiB;
 constexpr std::size_t kEveryPing = 20;
 constexpr std::int64_t kCloseUs = 1'500'000;
 
-std::optional<Bytes> disk_for(const bench::Cell& cell) {
-  const bool needed = cell.spec.find("disk-") != std::string::npos;
-  return needed ? std::optional(kDisk) : std::nullopt;
+/// What must be so before a guest boots; its load may change later.
+lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
+  lab::GuestSpec guest;
+  guest.host = host;
+  guest.ram = cell.ram;
+  guest.load = cell.spec;
+  guest.own_disks = is_cold(cell.technique);
+  if (guest.own_disks || cell.spec.find("disk-") != std::string::npos) guest.disk = kDisk;
+  return guest;
+}
+
+bool fits(const lab::GuestSpec& has, const lab::GuestSpec& wanted) {
+  return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk);
 }
 
 /// Hands its report on and keeps a copy.
@@ -180,11 +191,7 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   spec.migration_rate = cell.link;
   GODWIT_CHECK_OK(lab::up(spec));
   built_ = spec;
-  guest_ = lab::GuestSpec{};
-  guest_.host = spec.hosts.front();
-  guest_.ram = cell.ram;
-  guest_.load = cell.spec;
-  guest_.disk = disk_for(cell);
+  guest_ = guest_for(cell, spec.hosts.front());
   GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
   return lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop);
 }
@@ -201,8 +208,7 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
 }
 
 Result<void> LabRig::prepare(const bench::Cell& cell) {
-  const bool fits = built_ && guest_.ram == cell.ram && (guest_.disk || !disk_for(cell));
-  return fits ? adapt(cell) : build(cell);
+  return built_ && fits(guest_, guest_for(cell, guest_.host)) ? adapt(cell) : build(cell);
 }
 
 /// Ends the QEMU that no longer has the guest; where that is not certain, the whole lab.
@@ -211,6 +217,7 @@ Result<void> LabRig::forget_host(const OutcomeRecord& record, const std::string&
   const VmRunsOn runs_on = record.outcome.vm_runs_on;
   const bool well = record.outcome.guest.alive != std::optional(false);
   if (!well || (runs_on != VmRunsOn::kSource && runs_on != VmRunsOn::kDestination)) return reset();
+  if (is_cold(record.outcome.technique)) return {};  // there never were two
   return retire_loser(kLab, guest_.name, runs_on, here, there);
 }
 
@@ -219,6 +226,19 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
   GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(kLab, guest_.name));
   const std::string here = status.instances.front().host;
   const std::string there = here == built_->hosts[0] ? built_->hosts[1] : built_->hosts[0];
+  GODWIT_TRY(bench::Trial trial,
+             is_cold(cell.technique) ? run_cold(cell, here, there) : run_live(cell, there));
+  if (context_.stop.stop_requested() && trial.record->outcome.status == OutcomeStatus::kCancelled) {
+    return fail(ErrorCode::kInterrupted, "stopped in the middle of a migration");
+  }
+  if (const auto left = forget_host(*trial.record, here, there); !left) {
+    log::warning("{}", left.error().message);
+    GODWIT_CHECK_OK(reset());
+  }
+  return trial;
+}
+
+Result<bench::Trial> LabRig::run_live(const bench::Cell& cell, const std::string& there) {
   Output silent = Output::silent();
   Context quiet{silent, context_.clock, context_.stop};
   GODWIT_TRY(Parties parties, lab_parties(kLab, guest_.name, there, quiet));
@@ -231,14 +251,30 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
     if (!done) return fail(std::move(done).error());
     trial.record = std::move(*done);
   }
-  if (context_.stop.stop_requested() && trial.record->outcome.status == OutcomeStatus::kCancelled) {
-    return fail(ErrorCode::kInterrupted, "stopped in the middle of a migration");
-  }
   recorder.fill(trial);
-  if (const auto left = forget_host(*trial.record, here, there); !left) {
-    log::warning("{}", left.error().message);
-    GODWIT_CHECK_OK(reset());
-  }
+  return trial;
+}
+
+Result<bench::Trial> LabRig::run_cold(const bench::Cell& cell, const std::string& here,
+                                      const std::string& there) {
+  GODWIT_TRY(Instruments instruments, lab_instruments(kLab, guest_.name, here, there));
+  std::optional<ProbeReport> pings;
+  KeepingProbe probe(std::move(instruments.probe), pings);
+  LabMover mover(kLab, guest_.name, here, there, cell.technique == Technique::kColdZstd);
+  control::ColdParties parties{mover};
+  if (cell.pings) parties.probe = &probe;
+  parties.check = instruments.check.get();
+  parties.wire = instruments.wire.get();
+  const MigrationPlan plan{cell.technique, cell.parameters, cell.max_time, "none"};
+  bench::Trial trial;
+  OutcomeRecord record;
+  record.source = "lab:" + guest_.name;
+  record.destination = "lab:" + there;
+  record.link = Link{cell.link, {}};
+  GODWIT_TRY(record.outcome,
+             control::run_cold_migration(context_.clock, parties, plan, {}, context_.stop));
+  if (pings) trial.pings = thinned(*pings, record.outcome.started_wall_us);
+  trial.record = std::move(record);
   return trial;
 }
 

@@ -33,6 +33,9 @@ class LabRig final : public bench::Rig {
   Result<void> prepare(const bench::Cell& cell);
   Result<void> build(const bench::Cell& cell);
   Result<void> adapt(const bench::Cell& cell);
+  Result<bench::Trial> run_live(const bench::Cell& cell, const std::string& there);
+  Result<bench::Trial> run_cold(const bench::Cell& cell, const std::string& here,
+                                const std::string& there);
   Result<void> forget_host(const OutcomeRecord& record, const std::string& here,
                            const std::string& there);
 

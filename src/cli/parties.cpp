@@ -83,14 +83,30 @@ Result<OpenVm> open_lab_destination(const std::string& lab, const std::string& g
 
 }  // namespace
 
+Result<Instruments> lab_instruments(const std::string& lab, const std::string& guest,
+                                    const std::string& here, const std::string& there) {
+  GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab, guest));
+  GODWIT_TRY(const lab::LabStatus whole, lab::status(lab));
+  GODWIT_TRY(const lab::HostStatus host, lab::find_host(lab, here));
+  GODWIT_TRY(const lab::Instance source, lab::find_instance(lab, guest, here));
+  GODWIT_TRY(const lab::Instance destination, lab::find_instance(lab, guest, there));
+  using Files = lab::LabGuestCheck::Files;
+  Instruments instruments;
+  instruments.probe =
+      std::make_unique<probe::PingProbe>(probe::PingOptions{status.address, whole.client_netns});
+  instruments.check = std::make_unique<lab::LabGuestCheck>(
+      Files{source.console, source.report}, Files{destination.console, destination.report});
+  instruments.wire =
+      std::make_unique<probe::InterfaceCounter>(host.migration_interface, host.netns);
+  return instruments;
+}
+
 Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
                             const std::string& host, Context& context) {
   Parties parties;
   GODWIT_TRY(parties.source, open_lab_source(lab, guest, context.clock));
   // only now: as long as we drive it, no other godwit moves it
   GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab, guest));
-  GODWIT_TRY(const lab::HostStatus source_host, lab::find_host(lab, status.instances.front().host));
-  GODWIT_TRY(const lab::LabStatus whole, lab::status(lab));
   GODWIT_CHECK_OK(end_leftover(lab, status, context.clock));
   GODWIT_TRY(const lab::Instance there, lab::prepare_destination(lab, guest, host));
   GODWIT_TRY(parties.destination, open_lab_destination(lab, guest, there, context.clock));
@@ -99,14 +115,11 @@ Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
   parties.destination_name = "lab:" + host;
   parties.stream = there.stream;
   parties.can_postcopy = lab::facts().postcopy;
-  const lab::Instance& here = status.instances.front();
-  parties.probe =
-      std::make_unique<probe::PingProbe>(probe::PingOptions{status.address, whole.client_netns});
-  parties.check =
-      std::make_unique<lab::LabGuestCheck>(lab::LabGuestCheck::Files{here.console, here.report},
-                                           lab::LabGuestCheck::Files{there.console, there.report});
-  parties.wire =
-      std::make_unique<probe::InterfaceCounter>(source_host.migration_interface, source_host.netns);
+  GODWIT_TRY(Instruments instruments,
+             lab_instruments(lab, guest, status.instances.front().host, host));
+  parties.probe = std::move(instruments.probe);
+  parties.check = std::move(instruments.check);
+  parties.wire = std::move(instruments.wire);
   return parties;
 }
 

@@ -6,6 +6,15 @@
 
 namespace godwit::cli {
 
+/// What looks at a lab guest from outside, at both hosts.
+struct Instruments {
+  std::unique_ptr<OutageProbe> probe;  ///< pings from the lab's client
+  std::unique_ptr<GuestCheck> check;   ///< the guest's own reports
+  std::unique_ptr<WireCounter> wire;   ///< what the source's host sends on the migration network
+};
+Result<Instruments> lab_instruments(const std::string& lab, const std::string& guest,
+                                    const std::string& here, const std::string& there);
+
 /// Opens a lab guest and a fresh destination for it on `host`, with pings from the lab's client,
 /// the guest's own reports and the migration network's counters. An earlier destination is ended
 /// only when it waits still and the guest runs at its source; else kBusy. On error no new one is
