@@ -54,6 +54,14 @@ Result<Seconds> parse_limit(std::string_view text) {
   return fail(ErrorCode::kBadInput, "a time of zero", "give one above zero, such as 300ms");
 }
 
+/// As long as a profile may take.
+Result<Seconds> parse_observation(std::string_view text) {
+  GODWIT_TRY(const Seconds value, parse_duration(text));
+  if (value >= Seconds(1) && value <= Seconds(600)) return value;
+  return fail(ErrorCode::kBadInput, fmt::format("a guest can't be observed for {}", human(value)),
+              "give 1s to 10m");
+}
+
 Result<Technique> parse_technique(std::string_view text) {
   if (const auto technique = technique_from_string(text)) return *technique;
   std::string names;
@@ -93,7 +101,7 @@ const std::array kCellKeys{
             }},
     CellKey{"observe",
             [](const toml::node& node) {
-              return quantity<Seconds>(node, parse_limit,
+              return quantity<Seconds>(node, parse_observation,
                                        [](Cell& cell, Seconds time) { cell.observe = time; });
             }},
     CellKey{"precopy_share",
