@@ -125,6 +125,8 @@ TEST(Suite, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(refusal(with("[cell]\nlink = 40\n[loads]\ni = \"idle\"\n")), HasSubstr("text"));
   EXPECT_THAT(refusal(with("[cell]\nlink = \"40\"\n[loads]\ni = \"idle\"\n")), HasSubstr("line 4"));
   EXPECT_THAT(refusal(with("[cell]\nlink = []\n[loads]\ni = \"idle\"\n")), HasSubstr("empty list"));
+  EXPECT_THAT(refusal(with("[cell]\nobserve = \"500ms\"\n[loads]\ni = \"idle\"\n")),
+              HasSubstr("observed for 500 ms"));
   EXPECT_THAT(refusal(with("[cell]\nmax_time = \"0s\"\n[loads]\ni = \"idle\"\n")),
               HasSubstr("zero"));
   EXPECT_THAT(refusal(with("[cell]\ntechnique = \"teleport\"\n[loads]\ni = \"idle\"\n")),
