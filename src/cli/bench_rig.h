@@ -51,7 +51,7 @@ class LabRig final : public bench::Rig {
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;
   bool disk_is_full_ = false;  ///< written to its end once
-  ClientProbes clients_;  ///< of the load that the guest runs
+  ClientProbes clients_;       ///< of the load that the guest runs
 };
 
 }  // namespace godwit::cli
