@@ -62,12 +62,20 @@ Result<Seconds> parse_observation(std::string_view text) {
               "give 1s to 10m");
 }
 
-Result<Technique> parse_technique(std::string_view text) {
-  if (const auto technique = technique_from_string(text)) return *technique;
+struct NamedTechnique {
+  Technique technique = Technique::kPrecopy;
+  bool storage = false;
+};
+
+Result<NamedTechnique> parse_technique(std::string_view text) {
+  const TechniqueName parts = split_storage(text);
+  const auto known = technique_from_string(parts.memory);
+  if (known && !(parts.storage && is_cold(*known))) return NamedTechnique{*known, parts.storage};
   std::string names;
   for (const Technique technique : kAllTechniques)
     names += fmt::format(" {}", to_string(technique));
-  names += fmt::format(" {} {}", to_string(Technique::kCold), to_string(Technique::kColdZstd));
+  names += fmt::format(", each maybe with {}; {} {}", kStorageSuffix, to_string(Technique::kCold),
+                       to_string(Technique::kColdZstd));
   return fail(ErrorCode::kBadInput, fmt::format("unknown technique '{}'", text),
               "choose one of:" + names);
 }
@@ -75,8 +83,11 @@ Result<Technique> parse_technique(std::string_view text) {
 const std::array kCellKeys{
     CellKey{"technique",
             [](const toml::node& node) {
-              return quantity<Technique>(node, parse_technique,
-                                         [](Cell& cell, Technique t) { cell.technique = t; });
+              return quantity<NamedTechnique>(node, parse_technique,
+                                              [](Cell& cell, NamedTechnique named) {
+                                                cell.technique = named.technique;
+                                                cell.storage = named.storage;
+                                              });
             }},
     CellKey{"link",
             [](const toml::node& node) {
