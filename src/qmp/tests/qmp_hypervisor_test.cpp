@@ -224,7 +224,8 @@ TEST_P(Hypervisors, MirrorsADiskIntoTheOneThatIsOffered) {
                {"node-name", "godwit-nbd-0"},
                {"server", {{"type", "inet"}, {"host", "10.0.0.2"}, {"port", "4445"}}},
                {"export", "disk"},
-               {"discard", "unmap"}})
+               {"discard", "unmap"},
+               {"open-timeout", 2}})
       .reply();
   fake.expect("blockdev-mirror", {{"job-id", "godwit-mirror-0"},
                                   {"device", node},
