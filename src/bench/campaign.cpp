@@ -40,6 +40,13 @@ constexpr std::array kTechniques{
     Technique::kMultifd, Technique::kMultifdZlib, Technique::kMultifdZstd,  Technique::kPostcopy,
     Technique::kHybrid,  Technique::kStopAndCopy};
 
+// Of a guest with a disk of its own on each host.
+constexpr std::array kDiskTechniques{
+    Technique::kPrecopy,     Technique::kPrecopy,  Technique::kAutoConverge,
+    Technique::kMultifd,     Technique::kPostcopy, Technique::kHybrid,
+    Technique::kStopAndCopy, Technique::kCold,     Technique::kColdZstd};
+constexpr double kShareWithOwnDisk = 0.125;
+
 std::string writer(Rng& rng, Bytes ram) {
   const double most = ram.as_double() / 2.5;
   const auto pages = static_cast<std::int64_t>(log_uniform(rng, 1 << 20, most)) / 4096;
@@ -65,9 +72,13 @@ std::pair<std::string, std::string> load(Rng& rng, Bytes ram) {
   if (kind < 0.70) return {"cpu", fmt::format("cpu,duty={}", rng.uniform() < 0.5 ? "50%" : "full")};
   if (kind < 0.75) return {"memory-read", "memory-read,set=32MiB,rate=50MB/s"};
   if (kind < 0.80) return {"disk-write", "disk-write,set=32MiB,rate=5MB/s"};
-  if (kind < 0.85) return {"disk-read", "disk-read,set=48MiB,rate=10MB/s"};
-  if (kind < 0.90) return {"http", "http,port=80"};
-  if (kind < 0.95) {
+  if (kind < 0.84) return {"disk-read", "disk-read,set=48MiB,rate=10MB/s"};
+  if (kind < 0.87) return {"http", "http,port=80"};
+  if (kind < 0.89) return {"tcp-send", "tcp-send,peer=10.77.0.1:7200,rate=2MB/s"};
+  if (kind < 0.91) return {"udp-send", "udp-send,peer=10.77.0.1:7201,rate=2MB/s"};
+  if (kind < 0.93) return {"tcp-receive", "tcp-receive,port=7100"};
+  if (kind < 0.95) return {"udp-receive", "udp-receive,port=7101"};
+  if (kind < 0.98) {
     return {"phases", writer(rng, ram) + "@2s;idle@1s"};
   }
   return {"mixed", "cpu,duty=30%+" + writer(rng, ram)};
@@ -82,7 +93,9 @@ Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
   Cell cell;
   cell.ram = one_of(of_guest, kRam);
   std::tie(cell.load, cell.spec) = load(rng, cell.ram);
-  cell.technique = one_of(rng, kTechniques);
+  const bool own_disk = of_guest.uniform() < kShareWithOwnDisk;
+  cell.technique = own_disk ? one_of(rng, kDiskTechniques) : one_of(rng, kTechniques);
+  cell.storage = own_disk && !is_cold(cell.technique);
   cell.link = BytesPerSecond(std::round(log_uniform(rng, 20e6, 120e6) / 1e5) * 1e5);
   cell.parameters.downtime_limit = one_of(rng, kDowntimeLimits);
   if (cell.technique == Technique::kHybrid) {
@@ -91,7 +104,7 @@ Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
   if (uses_postcopy(cell.technique)) cell.parameters.postcopy_preempt = rng.uniform() < 0.33;
   cell.max_time = Seconds(20);
   cell.observe = Seconds(2);
-  cell.rehearse = true;
+  cell.rehearse = !is_cold(cell.technique);
   return cell;
 }
 

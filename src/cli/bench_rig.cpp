@@ -26,14 +26,17 @@ constexpr Bytes kDisk = 256_MiB;
 constexpr std::size_t kEveryPing = 20;
 constexpr std::int64_t kCloseUs = 1'500'000;
 
-/// What must be so before a guest boots; its load may change later.
+bool uses_disk(const bench::Cell& cell) {
+  return cell.spec.find("disk-") != std::string::npos;
+}
+
+/// What must be so when a guest boots; it begins idle, and is given its load then.
 lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
   lab::GuestSpec guest;
   guest.host = host;
   guest.ram = cell.ram;
-  guest.load = cell.spec;
   guest.own_disks = cell.storage || is_cold(cell.technique);
-  if (guest.own_disks || cell.spec.find("disk-") != std::string::npos) guest.disk = kDisk;
+  if (guest.own_disks || uses_disk(cell)) guest.disk = kDisk;
   return guest;
 }
 
@@ -41,10 +44,18 @@ bool fits(const lab::GuestSpec& has, const lab::GuestSpec& wanted) {
   return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk);
 }
 
-/// A disk of nothing would move in no time: a guest's own one is written full before its first
-/// migration. Its content moves with it from then on.
-std::string filling_load() {
-  return fmt::format("disk-write,set={}MiB,rate=1MB/s", kDisk.count() >> 20);
+/// What a guest's own disk is full of: as compressible as what its load writes there.
+std::string disk_content_for(const bench::Cell& cell) {
+  if (!uses_disk(cell)) return "random";
+  for (const char* content : {"compressible", "zero"}) {
+    if (cell.spec.find(fmt::format("content={}", content)) != std::string::npos) return content;
+  }
+  return "random";
+}
+
+/// A disk of nothing would move in no time: a guest's own one is written full before it moves.
+std::string filling_load(const std::string& content) {
+  return fmt::format("disk-write,set={}MiB,rate=1MB/s,content={}", kDisk.count() >> 20, content);
 }
 
 /// Hands its report on and keeps a copy.
@@ -200,12 +211,7 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   GODWIT_CHECK_OK(lab::up(spec));
   built_ = spec;
   guest_ = guest_for(cell, spec.hosts.front());
-  disk_is_full_ = cell.storage;
-  if (cell.storage) {
-    guest_.load = filling_load();
-  } else {
-    GODWIT_CHECK_OK(meet_clients(cell));
-  }
+  disk_content_.clear();
   GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
   GODWIT_CHECK_OK(lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop));
   return adapt(cell);
@@ -242,9 +248,9 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
     GODWIT_CHECK_OK(lab::set_migration_rate(kLab, cell.link));
     built_->migration_rate = cell.link;
   }
-  if (cell.storage && !disk_is_full_) {
-    GODWIT_CHECK_OK(change_load(filling_load()));
-    disk_is_full_ = true;
+  if (guest_.own_disks && disk_content_ != disk_content_for(cell)) {
+    disk_content_ = disk_content_for(cell);
+    GODWIT_CHECK_OK(change_load(filling_load(disk_content_)));
   }
   if (guest_.load == cell.spec) return {};
   GODWIT_CHECK_OK(meet_clients(cell));

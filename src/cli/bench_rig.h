@@ -50,8 +50,8 @@ class LabRig final : public bench::Rig {
   Context& context_;
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;
-  bool disk_is_full_ = false;  ///< written to its end once
-  ClientProbes clients_;       ///< of the load that the guest runs
+  std::string disk_content_;  ///< what its own disk was filled with; empty: with nothing yet
+  ClientProbes clients_;      ///< of the load that the guest runs
 };
 
 }  // namespace godwit::cli

@@ -28,9 +28,12 @@ TEST(Campaign, HasEveryTechniqueAndEveryLoad) {
   std::set<Technique> techniques;
   std::set<std::string> loads;
   std::set<std::int64_t> sizes;
-  for (std::int64_t number = 0; number < 500; ++number) {
+  std::int64_t with_storage = 0;
+  for (std::int64_t number = 0; number < 1000; ++number) {
     const Cell cell = campaign_cell(42, number);
     techniques.insert(cell.technique);
+    with_storage += cell.storage ? 1 : 0;
+    EXPECT_FALSE(cell.storage && is_cold(cell.technique));
     loads.insert(cell.load);
     sizes.insert(cell.ram.count());
     EXPECT_GE(cell.link, BytesPerSecond(20e6));
@@ -38,9 +41,13 @@ TEST(Campaign, HasEveryTechniqueAndEveryLoad) {
   }
   std::set<Technique> all(kAllTechniques.begin(), kAllTechniques.end());
   all.erase(Technique::kCompress);  // QEMU 10 has none
+  all.insert({Technique::kCold, Technique::kColdZstd});
   EXPECT_EQ(techniques, all);
-  EXPECT_THAT(loads, testing::ElementsAre("cpu", "disk-read", "disk-write", "http", "idle",
-                                          "memory-read", "memory-write", "mixed", "phases"));
+  EXPECT_THAT(loads,
+              testing::UnorderedElementsAre("cpu", "disk-read", "disk-write", "http", "idle",
+                                            "memory-read", "memory-write", "mixed", "phases",
+                                            "tcp-receive", "tcp-send", "udp-receive", "udp-send"));
+  EXPECT_GT(with_storage, 50);
   EXPECT_GE(sizes.size(), 3U);
 }
 
