@@ -1,0 +1,14 @@
+# PostgreSQL under its own benchmark, which is like TPC-B. A unit of work is a transaction.
+. /tmp/together.sh
+PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
+as_postgres() { su postgres -c "$*"; } # it refuses to run as root
+as_postgres initdb -D /tmp/data --no-locale --no-sync --auth=trust >/dev/null 2>/tmp/log || fail
+as_postgres postgres -D /tmp/data -k /tmp -c listen_addresses= -c shared_buffers=32MB -c max_connections=80 2>/tmp/log &
+export PGHOST=/tmp PGUSER=postgres PGDATABASE=postgres
+until psql -qc select >/dev/null 2>&1; do sleep 0.2; done
+pgbench -qi >/dev/null 2>/tmp/log || fail
+pgbench -n -c "$1" -T 1000000 >/dev/null &
+# the number of the next transaction, which nobody takes by asking
+printf '%s\n' 'select pg_snapshot_xmax(pg_current_snapshot())' '\watch 0.2' >/tmp/watch
+psql -Atqf /tmp/watch | work_by '/^[0-9]/ { if (!first) first = $1; work($1 - first) }' &
+until_one_ends
