@@ -2,8 +2,10 @@
 . /tmp/together.sh
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
 as_postgres() { su postgres -c "$*"; } # it refuses to run as root
-as_postgres initdb -D /tmp/data --no-locale --no-sync --auth=trust >/dev/null 2>/tmp/log || fail
-as_postgres postgres -D /tmp/data -k /tmp -c listen_addresses= -c shared_buffers=32MB -c max_connections=80 2>/tmp/log &
+as_postgres initdb -D /tmp/data --no-locale --no-sync --auth=trust --wal-segsize=1 >/dev/null 2>/tmp/log || fail
+# few buffers and a short log: all of it is memory
+as_postgres postgres -D /tmp/data -k /tmp -c listen_addresses= -c shared_buffers=32MB \
+  -c max_wal_size=32MB -c min_wal_size=8MB -c max_connections=80 2>/tmp/log &
 export PGHOST=/tmp PGUSER=postgres PGDATABASE=postgres
 until psql -qc select >/dev/null 2>&1; do sleep 0.2; done
 pgbench -qi >/dev/null 2>/tmp/log || fail

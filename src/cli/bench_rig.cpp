@@ -31,13 +31,15 @@ lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
   guest.host = host;
   guest.ram = cell.ram;
   guest.load = cell.spec;
+  guest.programs = lab::runs_programs(cell.spec);
   guest.own_disks = is_cold(cell.technique);
   if (guest.own_disks || cell.spec.find("disk-") != std::string::npos) guest.disk = kDisk;
   return guest;
 }
 
 bool fits(const lab::GuestSpec& has, const lab::GuestSpec& wanted) {
-  return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk);
+  return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk) &&
+         (has.programs || !wanted.programs);
 }
 
 /// Hands its report on and keeps a copy.
