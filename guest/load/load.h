@@ -24,8 +24,8 @@ class Load {
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
 
-  // Works until then; once for each phase. Throws std::system_error, or std::runtime_error with what
-  // to report, when it can't go on for good.
+  // Works until then; once for each phase. Throws std::system_error, or std::runtime_error with
+  // what to report, when it can't go on for good.
   virtual void run(const Until& until) = 0;
 };
 

@@ -83,7 +83,8 @@ ProcessGroup::ProcessGroup(const std::vector<std::string>& command)
 }
 
 ProcessGroup::~ProcessGroup() {
-  // The first process is not waited for before: until then nobody else's group can have this number.
+  // The first process is not waited for before: until then nobody else's group can have this
+  // number.
   kill(-pid_, SIGKILL);
   while (waitpid(-pid_, nullptr, 0) > 0 || errno == EINTR) {
   }

@@ -10,7 +10,8 @@
 
 namespace godwit::guest {
 
-// In a process group of its own. When this ends, so does the whole group: nothing of it is left then.
+// In a process group of its own. When this ends, so does the whole group: nothing of it is left
+// then.
 class ProcessGroup {
  public:
   // Throws std::system_error.

@@ -70,9 +70,8 @@ class ProgramLoad final : public Load {
                               pollfd{errors_open_ ? group_.errors() : -1, POLLIN, 0},
                               pollfd{group_.ended(), POLLIN, 0}, pollfd{}};
     if (!until.wait(fds)) return;
-    output_open_ = output_open_ && output_.read_from(group_.output(), [this](auto line) {
-      take_work(line);
-    });
+    output_open_ =
+        output_open_ && output_.read_from(group_.output(), [this](auto line) { take_work(line); });
     errors_open_ = errors_open_ && errors_.read_from(group_.errors(), [this](auto line) {
       if (!line.empty()) last_error_ = line;
     });

@@ -26,7 +26,7 @@ struct Counters {
   std::atomic<std::int64_t> lost{-1};      // below zero: this load does not count it
   std::atomic<std::int64_t> out_of_order{-1};
   std::atomic<const std::string*> failed{nullptr};  // what ended it
-  std::atomic<bool> ticking{false};  // each tick is one unit of its work
+  std::atomic<bool> ticking{false};                 // each tick is one unit of its work
 
   // For a new load, before its thread begins.
   void begin(LoadKind of) {

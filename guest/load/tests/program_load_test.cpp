@@ -98,12 +98,14 @@ TEST_F(ProgramLoadTest, RestsOutsideItsPhase) {
   EXPECT_EQ("", engine_->change(plan_of("program,name=redis@20ms;idle@10ms")));
   EXPECT_TRUE(await(stopped));
   const std::int64_t before = telemetry_.slots[0].work;
-  EXPECT_TRUE(await([&] { return telemetry_.slots[0].work > before; })) << "and goes on in the next";
+  EXPECT_TRUE(await([&] { return telemetry_.slots[0].work > before; }))
+      << "and goes on in the next";
 }
 
 TEST_F(ProgramLoadTest, AnEndIsReportedWithTheLastWords) {
   ASSERT_EQ(0, mkfifo(file("fifo").c_str(), 0600));
-  runner_does("echo work 1; read -r go <fifo; echo first >&2; printf 'out of \\200luck\\n\\n' >&2; exit 3");
+  runner_does(
+      "echo work 1; read -r go <fifo; echo first >&2; printf 'out of \\200luck\\n\\n' >&2; exit 3");
   engine_->start(plan_of("program,name=postgres+cpu"));
   EXPECT_EQ("", failure());
   std::ofstream(file("fifo")) << "go\n";
