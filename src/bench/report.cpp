@@ -88,6 +88,7 @@ Json row_json(const Trial& trial) {
            {"started", iso8601(trial.wall_us)}};
   if (trial.broken) row["reason"] = *trial.broken;
   if (trial.record) add_record(trial, row);
+  if (trial.network) row["network"] = std::move(whole["network"]);
   row["host_cpu_s"] = std::move(whole["host_cpu_s"]);
   row["samples"] = samples_json(trial.samples);
   row["pings"] = std::move(whole["pings"]);

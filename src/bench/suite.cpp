@@ -11,13 +11,23 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/base/rng.h"
+#include "godwit/config/toml.h"
 #include "godwit/domain/technique.h"
-#include "toml.h"
 
 namespace godwit::bench {
 namespace {
 
+using config::at_line;
+using config::required_text;
+using config::section;
+using config::toml_boolean;
+using config::toml_integer;
+using config::toml_number;
+using config::toml_text;
+using config::unknown_key;
+
 constexpr std::size_t kMostCells = 10'000;
+constexpr const char* kKnownKeys = "see godwit bench run --help for those that there are";
 
 /// One way to fill a cell in; a list in the file gives several of them.
 using Choice = std::function<void(Cell&)>;
@@ -124,7 +134,7 @@ Result<std::vector<Choices>> read_cell(const toml::table& table) {
   for (const auto& [key, node] : table) {
     const auto known = std::find_if(kCellKeys.begin(), kCellKeys.end(),
                                     [&key = key](const CellKey& k) { return k.name == key.str(); });
-    if (known == kCellKeys.end()) return fail(unknown_key(key));
+    if (known == kCellKeys.end()) return fail(unknown_key(key, kKnownKeys));
     Choices choices;
     GODWIT_CHECK_OK(for_each_value(node, [&](const toml::node& value) -> Result<void> {
       GODWIT_TRY(Choice choice, known->read(value));
@@ -261,7 +271,7 @@ Result<void> check_keys(const toml::table& file) {
   static const std::set<std::string_view> known{"name", "about", "repeats",
                                                 "cell", "loads", "sweep"};
   for (const auto& [key, node] : file) {
-    if (!known.contains(key.str())) return fail(unknown_key(key));
+    if (!known.contains(key.str())) return fail(unknown_key(key, kKnownKeys));
   }
   return {};
 }
@@ -294,7 +304,7 @@ Result<Suite> read_suite(const toml::table& file) {
 }  // namespace
 
 Result<Suite> parse_suite(std::string_view text) {
-  GODWIT_TRY(const toml::table file, parse_toml(text));
+  GODWIT_TRY(const toml::table file, config::parse_toml(text));
   GODWIT_TRY(Suite suite, read_suite(file));
   suite.toml = text;
   return suite;

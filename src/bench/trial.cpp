@@ -131,6 +131,64 @@ std::vector<PingSample> read_pings(JsonReader& in) {
   return pings;
 }
 
+template <class T, class Get>
+void put_phases(Json& into, const char* key, const Phases<T>& phases, const Get& get) {
+  Json object = Json::object();
+  if (phases.before) object["before"] = get(*phases.before);
+  if (phases.during) object["during"] = get(*phases.during);
+  if (phases.after) object["after"] = get(*phases.after);
+  if (!object.empty()) into[key] = std::move(object);
+}
+
+Json network_json(const Network& network) {
+  const auto ms = [](Seconds time) { return *rounded(time.count() * 1e3); };
+  Json json = Json::object();
+  if (network.tcp_gap) json["tcp_gap_ms"] = ms(*network.tcp_gap);
+  if (network.udp_lost) json["udp_lost"] = *network.udp_lost;
+  if (network.udp_out_of_order) json["udp_out_of_order"] = *network.udp_out_of_order;
+  put_phases(json, "http_p50_ms", network.http_p50, ms);
+  put_phases(json, "http_p99_ms", network.http_p99, ms);
+  put_phases(json, "http_failed", network.http_failed, [](std::int64_t count) { return count; });
+  if (network.trouble) json["trouble"] = *network.trouble;
+  return json;
+}
+
+/// `read(inner, key)` gives one phase's value.
+template <class T, class Read>
+Phases<T> read_phases(JsonReader& in, std::string_view key, const Read& read) {
+  const Json* object = in.find(key);
+  if (object == nullptr) return {};
+  JsonReader inner(*object, in.path_of(key));
+  Phases<T> phases{read(inner, "before"), read(inner, "during"), read(inner, "after")};
+  if (inner.error()) in.adopt(*inner.error());
+  return phases;
+}
+
+std::optional<std::int64_t> read_count(JsonReader& in, std::string_view key) {
+  const auto count = in.maybe_integer(key);
+  if (count && *count < 0) in.reject(key, "is below zero");
+  return count;
+}
+
+std::optional<Network> read_network(JsonReader& outer) {
+  const Json* object = outer.find("network");
+  if (object == nullptr) return std::nullopt;
+  JsonReader in(*object, outer.path_of("network"));
+  const auto ms = [](JsonReader& from, std::string_view key) {
+    return from.maybe_milliseconds(key);
+  };
+  Network network;
+  network.tcp_gap = in.maybe_milliseconds("tcp_gap_ms");
+  network.udp_lost = read_count(in, "udp_lost");
+  network.udp_out_of_order = read_count(in, "udp_out_of_order");
+  network.http_p50 = read_phases<Seconds>(in, "http_p50_ms", ms);
+  network.http_p99 = read_phases<Seconds>(in, "http_p99_ms", ms);
+  network.http_failed = read_phases<std::int64_t>(in, "http_failed", read_count);
+  network.trouble = in.maybe_text("trouble");
+  if (in.error()) outer.adopt(*in.error());
+  return network;
+}
+
 HostCpu read_host_cpu(JsonReader& in) {
   const Json* object = in.require("host_cpu_s");
   if (object == nullptr) return {};
@@ -162,6 +220,7 @@ Json to_json(const Trial& trial) {
   if (trial.host_cpu.destination) {
     json["host_cpu_s"]["destination"] = trial.host_cpu.destination->count();
   }
+  if (trial.network) json["network"] = network_json(*trial.network);
   return json;
 }
 
@@ -176,6 +235,7 @@ Result<Trial> trial_from_json(const Json& json) {
   trial.samples = read_samples(in);
   trial.pings = read_pings(in);
   trial.host_cpu = read_host_cpu(in);
+  trial.network = read_network(in);
   if (!in.error() && trial.broken.has_value() == (record != nullptr)) {
     in.reject("record", "must be there exactly when the trial is not broken");
   }

@@ -36,6 +36,9 @@ std::string milliseconds(std::optional<Seconds> time) {
 std::string bytes(std::optional<Bytes> size) {
   return size ? std::to_string(size->count()) : std::string();
 }
+std::string count(std::optional<std::int64_t> number) {
+  return number ? std::to_string(*number) : std::string();
+}
 std::string ratio(std::optional<Ratio> share) {
   return share ? number(share->value()) : std::string();
 }
@@ -70,6 +73,26 @@ std::string dirtied_within(const Trial& trial, DirtySource source, Seconds windo
 }
 std::string hashed_within(const Trial& trial, Seconds window) {
   return dirtied_within(trial, DirtySource::kContentHash, window);
+}
+
+/// What a client saw. Members of Network, and of its phases.
+template <auto Network::*Member>
+std::string network_time(const Trial& trial) {
+  return trial.network ? milliseconds((*trial.network).*Member) : std::string();
+}
+template <auto Network::*Member>
+std::string network_count(const Trial& trial) {
+  return trial.network ? count((*trial.network).*Member) : std::string();
+}
+using Times = Phases<Seconds>;
+template <Times Network::*Member, auto Phase>
+std::string http_time(const Trial& trial) {
+  return trial.network ? milliseconds((*trial.network).*Member.*Phase) : std::string();
+}
+using Counts = Phases<std::int64_t>;
+template <auto Phase>
+std::string http_failed(const Trial& trial) {
+  return trial.network ? count(trial.network->http_failed.*Phase) : std::string();
 }
 
 using Outcome = const MigrationOutcome&;
@@ -153,6 +176,19 @@ const std::array kColumns{
            }},
     Column{"source_cpu_s", [](const Trial& t) { return seconds(t.host_cpu.source); }},
     Column{"destination_cpu_s", [](const Trial& t) { return seconds(t.host_cpu.destination); }},
+    // what a client of its load saw
+    Column{"tcp_gap_ms", network_time<&Network::tcp_gap>},
+    Column{"udp_lost", network_count<&Network::udp_lost>},
+    Column{"udp_out_of_order", network_count<&Network::udp_out_of_order>},
+    Column{"http_p50_before_ms", http_time<&Network::http_p50, &Times::before>},
+    Column{"http_p50_during_ms", http_time<&Network::http_p50, &Times::during>},
+    Column{"http_p50_after_ms", http_time<&Network::http_p50, &Times::after>},
+    Column{"http_p99_before_ms", http_time<&Network::http_p99, &Times::before>},
+    Column{"http_p99_during_ms", http_time<&Network::http_p99, &Times::during>},
+    Column{"http_p99_after_ms", http_time<&Network::http_p99, &Times::after>},
+    Column{"http_failed_before", http_failed<&Counts::before>},
+    Column{"http_failed_during", http_failed<&Counts::during>},
+    Column{"http_failed_after", http_failed<&Counts::after>},
     Column{"reason", [](const Trial& t) {
              return t.broken ? csv_text(*t.broken)
                              : of_outcome(t, [](Outcome o) { return csv_text(o.reason); });

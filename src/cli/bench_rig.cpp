@@ -180,6 +180,7 @@ LabRig::~LabRig() {
 }
 
 Result<void> LabRig::reset() {
+  clients_ = ClientProbes();
   if (!built_) return {};
   GODWIT_CHECK_OK(lab::down(kLab));
   built_.reset();
@@ -194,8 +195,35 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   GODWIT_CHECK_OK(lab::up(spec));
   built_ = spec;
   guest_ = guest_for(cell, spec.hosts.front());
+  GODWIT_CHECK_OK(meet_clients(cell));
   GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
   return lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop);
+}
+
+/// Before the guest begins with the load: its senders connect but once.
+Result<void> LabRig::meet_clients(const bench::Cell& cell) {
+  clients_ = ClientProbes();  // the next ones may need the same ports
+  GODWIT_TRY(const lab::LabStatus status, lab::status(kLab));
+  GODWIT_TRY(clients_, ClientProbes::open(cell.spec, status.client_netns, context_));
+  return {};
+}
+
+Result<void> LabRig::watch_clients(const lab::GuestStatus& status) {
+  GODWIT_TRY(const lab::LabStatus whole, lab::status(kLab));
+  return clients_.start({whole.client_netns, status.address}, status.instances.front().report);
+}
+
+std::optional<bench::Network> LabRig::seen_by_clients(const MigrationOutcome& outcome,
+                                                      const lab::Instance& here,
+                                                      const std::string& there) {
+  std::string report = here.report;
+  const auto status = lab::find_guest(kLab, guest_.name);
+  if (status && outcome.vm_runs_on == VmRunsOn::kDestination) {
+    for (const lab::Instance& instance : status->instances) {
+      if (instance.host == there) report = instance.report;
+    }
+  }
+  return clients_.stop(outcome, report);
 }
 
 Result<void> LabRig::adapt(const bench::Cell& cell) {
@@ -204,6 +232,7 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
     built_->migration_rate = cell.link;
   }
   if (guest_.load == cell.spec) return {};
+  GODWIT_CHECK_OK(meet_clients(cell));
   GODWIT_CHECK_OK(lab::change_load(kLab, guest_.name, cell.spec, kReadyPatience, context_.stop));
   guest_.load = cell.spec;
   return {};
@@ -227,12 +256,14 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
   GODWIT_CHECK_OK(prepare(cell));
   GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(kLab, guest_.name));
   const std::string here = status.instances.front().host;
+  GODWIT_CHECK_OK(watch_clients(status));
   const std::string there = here == built_->hosts[0] ? built_->hosts[1] : built_->hosts[0];
   GODWIT_TRY(bench::Trial trial,
              is_cold(cell.technique) ? run_cold(cell, here, there) : run_live(cell, there));
   if (context_.stop.stop_requested() && trial.record->outcome.status == OutcomeStatus::kCancelled) {
     return fail(ErrorCode::kInterrupted, "stopped in the middle of a migration");
   }
+  trial.network = seen_by_clients(trial.record->outcome, status.instances.front(), there);
   if (const auto left = forget_host(*trial.record, here, there); !left) {
     log::warning("{}", left.error().message);
     GODWIT_CHECK_OK(reset());

@@ -4,10 +4,11 @@
 #include <optional>
 #include <string>
 
+#include "bench_network.h"
 #include "command.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/bench/run.h"
-#include "godwit/lab/spec.h"
+#include "godwit/lab/lab.h"
 #include "journey.h"
 
 namespace godwit::cli {
@@ -38,11 +39,17 @@ class LabRig final : public bench::Rig {
                                 const std::string& there);
   Result<void> forget_host(const OutcomeRecord& record, const std::string& here,
                            const std::string& there);
+  Result<void> meet_clients(const bench::Cell& cell);
+  Result<void> watch_clients(const lab::GuestStatus& status);
+  std::optional<bench::Network> seen_by_clients(const MigrationOutcome& outcome,
+                                                const lab::Instance& here,
+                                                const std::string& there);
 
   UniqueFd only_one_;  ///< held as long as we measure
   Context& context_;
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;
+  ClientProbes clients_;  ///< of the load that the guest runs
 };
 
 }  // namespace godwit::cli

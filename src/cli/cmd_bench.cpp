@@ -6,7 +6,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <sstream>
 
 #include "bench_folder.h"
 #include "bench_rig.h"
@@ -18,6 +17,7 @@
 #include "godwit/bench/trial_csv.h"
 #include "options.h"
 #include "progress_bar.h"
+#include "shipped_files.h"
 
 namespace godwit::cli {
 namespace {
@@ -36,28 +36,9 @@ std::uint64_t seed_of(const BenchOptions& options) {
   return options.seed ? *options.seed : std::random_device{}();
 }
 
-Result<std::string> read_text(const fs::path& path, const std::string& what_to_do) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file && text) return text.str();
-  return fail(ErrorCode::kNotFound, fmt::format("'{}' cannot be read", path.native()), what_to_do);
-}
-
-/// Files that come with godwit lie beside the program, or where a package puts them.
-fs::path beside_program(const fs::path& in_source_tree, const fs::path& installed) {
-  std::error_code none;
-  const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
-  const fs::path near = program / in_source_tree;
-  return fs::exists(near, none) ? near : fs::path("/usr/share/godwit") / installed;
-}
-
 /// A file's name, or a bare name of a suite that comes with godwit.
 Result<bench::Suite> load_suite(const std::string& name) {
-  fs::path path(name);
-  if (name.find_first_of("/.") == std::string::npos) {
-    path = beside_program("../suites", "suites") / (name + ".toml");
-  }
+  const fs::path path = named_toml("suites", name);
   GODWIT_TRY(const std::string text,
              read_text(path, "give a suite's file, or the name of one in the folder suites"));
   auto suite = bench::parse_suite(text);
@@ -257,6 +238,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
   add_collect(*bench, chosen);
   add_report(*bench, chosen);
   add_bench_data(*bench, chosen);
+  add_bench_command(*bench, chosen);
   add_examples(*bench, {"godwit bench run hu-dirty-size", "godwit bench report hu-dirty-size",
                         "godwit bench collect --for 2h"});
 }

@@ -92,6 +92,26 @@ std::optional<std::string> kernel_complaint(std::string_view console_line) {
   return std::nullopt;
 }
 
+Result<GuestReport> newest_report(const std::string& path) {
+  constexpr off_t kTail = 65536;  // many lines, and the one that may be torn
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail(errno_error(fmt::format("opening {}", path), errno));
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0) {
+    return fail(errno_error(fmt::format("reading {}", path), errno));
+  }
+  std::string tail(static_cast<std::size_t>(std::min(kTail, status.st_size)), '\0');
+  const ssize_t got =
+      pread(fd.get(), tail.data(), tail.size(), status.st_size - static_cast<off_t>(tail.size()));
+  tail.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  std::optional<GuestReport> newest;
+  LineFollower().feed(tail, [&newest](std::string_view line) {
+    if (auto report = parse_report_line(line)) newest = std::move(*report);
+  });
+  if (newest) return std::move(*newest);
+  return fail(ErrorCode::kNotFound, fmt::format("{} holds no report of a guest", path));
+}
+
 LabGuestCheck::Watched LabGuestCheck::watch(Files files) {
   const auto followed = [](std::string path) {
     struct stat status {};

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "arrival.h"
 #include "in_netns.h"
 
 namespace godwit::probe {
@@ -59,8 +60,7 @@ Result<Opened> open_socket() {
 
 /// Best effort: without these options the probe is only less exact.
 void tune(const Opened& socket) {
-  const int on = 1;
-  setsockopt(socket.fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+  stamp_arrivals(socket.fd.get());
   // After an outage a thousand answers may arrive at once (the length of a tap's queue).
   const int receive_buffer = 4 << 20;
   if (setsockopt(socket.fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer,
@@ -71,22 +71,6 @@ void tune(const Opened& socket) {
     const icmp_filter only_answers{~(1U << ICMP_ECHOREPLY)};
     setsockopt(socket.fd.get(), SOL_RAW, ICMP_FILTER, &only_answers, sizeof only_answers);
   }
-}
-
-std::int64_t wall_ns(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
-/// The kernel's arrival time out of a message's control data, else now.
-std::int64_t arrival_of(msghdr& message) {
-  timespec time{};
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
-    std::memcpy(&time, CMSG_DATA(c), sizeof time);
-    return wall_ns(time);
-  }
-  clock_gettime(CLOCK_REALTIME, &time);
-  return wall_ns(time);
 }
 
 /// The ICMP message in a packet; raw sockets deliver the IP header before it.
@@ -157,7 +141,7 @@ void EchoSocket::collect(const std::function<void(const EchoAnswer&)>& on_answer
     }
     const auto echo = echo_in(packet.data(), static_cast<std::size_t>(got), raw_);
     if (!echo || echo->header.type != ICMP_ECHOREPLY || echo->payload.cookie != cookie_) continue;
-    on_answer({echo->payload.number, echo->payload.asked_wall_us, arrival_of(message)});
+    on_answer({echo->payload.number, echo->payload.asked_wall_us, arrival_wall_ns(message)});
   }
 }
 

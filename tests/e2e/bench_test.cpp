@@ -112,6 +112,56 @@ TEST_F(Bench, ASuiteIsMeasuredOnceAndReportedOn) {
   EXPECT_EQ(run_godwit(data).json().at("added"), 0) << "each trial once";
 }
 
+constexpr const char* kClients = R"(
+name = "clients"
+about = "each load that has a client"
+[cell]
+technique = "precopy"
+link = "200MB/s"
+ram = "160MiB"
+observe = "1s"
+pings = false
+[loads]
+send = "tcp-send,peer=10.77.0.1:7102,rate=500kB/s+udp-send,peer=10.77.0.1:7103,rate=500kB/s"
+receive = "tcp-receive,port=7100+udp-receive,port=7101"
+http = "http,port=80"
+)";
+
+/// What must be so of any migration of that load; `events_ms`: how long the guest stood.
+void expect_plausible(const std::string& load, const Json& network, double events_ms) {
+  SCOPED_TRACE(load + ": " + network.dump());
+  EXPECT_FALSE(network.contains("trouble"));
+  EXPECT_EQ(network.contains("tcp_gap_ms"), load != "http");
+  EXPECT_EQ(network.contains("udp_lost"), load != "http");
+  EXPECT_EQ(network.contains("http_p50_ms"), load == "http");
+  if (load != "http") {
+    // messages leave every 10 ms, so that a stop may seem shorter by a few of these
+    EXPECT_GT(network.at("tcp_gap_ms"), events_ms / 2);
+    EXPECT_GE(network.at("udp_lost"), 0);
+    EXPECT_EQ(network.at("udp_out_of_order"), 0);
+    return;
+  }
+  for (const char* phase : {"before", "during", "after"}) {
+    EXPECT_EQ(network.at("http_failed").at(phase), 0) << phase;
+    EXPECT_GT(network.at("http_p50_ms").at(phase), 0.0) << phase;
+    EXPECT_GE(network.at("http_p99_ms").at(phase), network.at("http_p50_ms").at(phase)) << phase;
+  }
+  EXPECT_GT(network.at("http_p99_ms").at("during"), events_ms / 2);
+}
+
+TEST_F(Bench, WhatAClientOfTheGuestSeesIsMeasured) {
+  const Finished run = run_godwit(run_words(kClients));
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  ASSERT_EQ(trials().size(), 3U);
+  for (const Json& trial : trials()) {
+    ASSERT_FALSE(trial.contains("broken")) << trial.at("broken");
+    const Json& outcome = trial.at("record").at("outcome");
+    EXPECT_EQ(outcome.at("status"), "completed");
+    expect_plausible(trial.at("cell").at("load"), trial.at("network"),
+                     outcome.at("downtime_ms").at("events"));
+  }
+}
+
 TEST_F(Bench, KilledOrStoppedItGoesOnWhereItWas) {
   {
     GodwitProgram first(run_words(kTwoCells));

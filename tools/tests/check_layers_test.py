@@ -13,6 +13,9 @@ model = { floor = 2, pure = true,  may_use = ["base"] }
 advise = { floor = 2, pure = true,  may_use = ["base", "model"] }
 qmp   = { floor = 3, pure = false, may_use = ["base"] }
 probe = { floor = 3, pure = false, may_use = ["base"] }
+
+[beside]
+guest = { library = "guest_core", used_by = ["qmp"] }
 """
 GOOD = {
     "layers.toml": LAYERS,
@@ -55,6 +58,11 @@ class CheckLayers(unittest.TestCase):
 
     def test_a_good_tree_passes(self):
         self.assertEqual(run({}), (0, ""))
+
+    def test_what_lies_beside_is_for_those_who_are_named(self):
+        include = '#include "godwit/guest/g.h"\n'
+        self.assertEqual(run({"src/qmp/local.h": include}), (0, ""))
+        self.assert_finding({"src/probe/p.h": include}, "src/probe/p.h:1: includes guest")
 
     def test_include_without_uses(self):
         self.assert_finding(

@@ -5,7 +5,10 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <sstream>
 
 namespace godwit::bench {
 namespace {
@@ -74,6 +77,19 @@ TEST(Suite, CombinesTechniquesWithLoadsAndWhatTheySweep) {
   EXPECT_EQ(specs, (std::map<std::string, int>{{"memory-write,set=4MiB,rate=full", 2},
                                                {"memory-write,set=8MiB,rate=full", 2},
                                                {"idle", 2}}));
+}
+
+TEST(Suite, ThoseThatComeWithGodwitAreUnderstood) {
+  int suites = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(GODWIT_SUITES)) {
+    std::ostringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    const auto read = parse_suite(text.str());
+    ASSERT_TRUE(read) << entry.path() << ": " << read.error().message;
+    EXPECT_EQ(read->name, entry.path().stem().native());
+    ++suites;
+  }
+  EXPECT_GE(suites, 5);
 }
 
 TEST(Suite, AScalarIsAListOfOne) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <map>
+
 #include "testing/generators.h"
 
 namespace godwit::bench {
@@ -64,6 +66,24 @@ TEST(TrialCsv, TheHashCurveIsFoundUnderARehearsal) {
   profile.other_curves = {{DirtySource::kContentHash, "", {{Seconds(1.01), 5_MB, 4_MB, 6_MB}}}};
   EXPECT_EQ(field(trial, "hashed_1s_bytes"), "5000000");
   EXPECT_EQ(field(trial, "hashed_2s_bytes"), "");
+}
+
+TEST(TrialCsv, WhatAClientSawStandsUnderItsOwnName) {
+  Trial trial;
+  EXPECT_EQ(field(trial, "tcp_gap_ms"), "");
+  Network& network = trial.network.emplace();
+  network.tcp_gap = Seconds(0.375);
+  network.udp_lost = 12;
+  network.udp_out_of_order = 0;
+  network.http_p50 = {Seconds(0.001), Seconds(0.002), std::nullopt};
+  network.http_p99 = {Seconds(0.003), std::nullopt, Seconds(0.004)};
+  network.http_failed = {0, 3, 1};
+  const std::map<std::string, std::string> wanted{
+      {"tcp_gap_ms", "375"},       {"udp_lost", "12"},          {"udp_out_of_order", "0"},
+      {"http_p50_before_ms", "1"}, {"http_p50_during_ms", "2"}, {"http_p50_after_ms", ""},
+      {"http_p99_before_ms", "3"}, {"http_p99_during_ms", ""},  {"http_p99_after_ms", "4"},
+      {"http_failed_before", "0"}, {"http_failed_during", "3"}, {"http_failed_after", "1"}};
+  for (const auto& [name, value] : wanted) EXPECT_EQ(field(trial, name), value) << name;
 }
 
 RC_GTEST_PROP(TrialCsv, HasAValueOrNothingForEveryColumn, (const OutcomeRecord& record)) {

@@ -42,6 +42,11 @@ Trial whole_trial() {
                    {Seconds(0.2), 8_MB, std::nullopt, std::nullopt, std::nullopt}};
   trial.pings = {{Seconds(-0.5), Seconds(0.0005)}, {Seconds(0.501), std::nullopt}};
   trial.host_cpu = {Seconds(1.25), std::nullopt};
+  trial.network = Network{};
+  trial.network->tcp_gap = Seconds(0.375);
+  trial.network->udp_lost = 12;
+  trial.network->http_p99 = {Seconds(0.003), Seconds(0.25), std::nullopt};
+  trial.network->http_failed = {0, 3, 0};
   return trial;
 }
 
@@ -69,6 +74,57 @@ TEST(TrialCodec, ABrokenTrialHasAReasonAndNoRecord) {
   EXPECT_EQ(trial_from_json(to_json(trial)).value(), trial);
 }
 
+Phases<Seconds> any_times() {
+  const auto time = [] {
+    return *generate::maybe(
+        rc::gen::map(rc::gen::inRange(0, 100'000), [](int ms) { return Seconds(ms / 1e3); }));
+  };
+  return {time(), time(), time()};
+}
+Phases<std::int64_t> any_counts() {
+  const auto count = [] { return *generate::maybe(generate::up_to(1'000'000)); };
+  return {count(), count(), count()};
+}
+Network any_network() {
+  Network network;
+  network.tcp_gap = any_times().before;
+  network.udp_lost = any_counts().before;
+  network.udp_out_of_order = any_counts().before;
+  network.http_p50 = any_times();
+  network.http_p99 = any_times();
+  network.http_failed = any_counts();
+  network.trouble = *generate::maybe(generate::text());
+  return network;
+}
+
+RC_GTEST_PROP(TrialCodec, KeepsWhatAClientSaw, ()) {
+  Trial trial = whole_trial();
+  trial.network = any_network();
+  const auto read = trial_from_json(to_json(trial));
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(read->network.has_value());
+  const Network& network = *read->network;
+  // times go through milliseconds: equal to a nanosecond
+  const auto near = [](std::optional<Seconds> a, std::optional<Seconds> b) {
+    return a.has_value() == b.has_value() && (!a || std::abs((*a - *b).count()) < 1e-9);
+  };
+  RC_ASSERT(near(network.tcp_gap, trial.network->tcp_gap));
+  RC_ASSERT(near(network.http_p50.before, trial.network->http_p50.before));
+  RC_ASSERT(near(network.http_p50.after, trial.network->http_p50.after));
+  RC_ASSERT(near(network.http_p99.during, trial.network->http_p99.during));
+  RC_ASSERT(network.udp_lost == trial.network->udp_lost);
+  RC_ASSERT(network.udp_out_of_order == trial.network->udp_out_of_order);
+  RC_ASSERT(network.http_failed == trial.network->http_failed);
+  RC_ASSERT(network.trouble == trial.network->trouble);
+}
+
+TEST(TrialCodec, WithoutAClientThereIsNoNetwork) {
+  Trial trial = whole_trial();
+  trial.network.reset();
+  EXPECT_FALSE(to_json(trial).contains("network"));
+  EXPECT_EQ(trial_from_json(to_json(trial)).value(), trial);
+}
+
 std::string refusal(void (*spoil)(Json&)) {
   Json json = to_json(whole_trial());
   spoil(json);
@@ -87,6 +143,9 @@ TEST(TrialCodec, RefusesWhatNobodyWrote) {
   EXPECT_THAT(refusal([](Json& j) { j["samples"]["t_s"].push_back(1); }), HasSubstr("length"));
   EXPECT_THAT(refusal([](Json& j) { j["samples"]["t_s"][0] = "x"; }), HasSubstr("no number"));
   EXPECT_THAT(refusal([](Json& j) { j["pings"].erase("answer_ms"); }), HasSubstr("answer_ms"));
+  EXPECT_THAT(refusal([](Json& j) { j["network"] = 3; }), HasSubstr("network"));
+  EXPECT_THAT(refusal([](Json& j) { j["network"]["udp_lost"] = -1; }), HasSubstr("udp_lost"));
+  EXPECT_THAT(refusal([](Json& j) { j["network"]["http_p99_ms"] = "x"; }), HasSubstr("http_p99"));
   EXPECT_THAT(refusal([](Json& j) { j["cell"]["technique"] = "walk"; }), HasSubstr("walk"));
   EXPECT_THAT(refusal([](Json& j) { j["cell"]["repeat"] = 0; }), HasSubstr("repeat"));
 }

@@ -22,6 +22,7 @@ class Commands : public testing::Test {
     add_profile(app_, chosen_);
     add_predict(app_, chosen_);
     add_migrate(app_, chosen_);
+    add_bench(app_, chosen_);
     add_history(app_, chosen_);
     add_manual(app_, chosen_);
   }

@@ -157,5 +157,22 @@ TEST_F(GuestCheckTest, FileBegunAnewIsReadFromItsStart) {
   EXPECT_EQ(3, check.look(Side::kDestination)->work);
 }
 
+using NewestReport = GuestCheckTest;
+
+TEST_F(NewestReport, IsTheLastWholeLineOfAFileOfAnyLength) {
+  append("a.report", "tail of a torn one}\n");
+  for (int work = 0; work < 2000; ++work) append("a.report", line(work, 1));
+  append("a.report", line(2000, 1).substr(0, 30));
+  const auto newest = newest_report(path("a.report"));
+  ASSERT_TRUE(newest) << newest.error().message;
+  EXPECT_EQ(1999, newest->work);
+}
+
+TEST_F(NewestReport, IsNotFoundWhereThereIsNone) {
+  append("a.report", line(1, 1).substr(0, 30));
+  EXPECT_EQ(ErrorCode::kNotFound, newest_report(path("a.report")).error().code);
+  EXPECT_EQ(ErrorCode::kNotFound, newest_report(path("b.report")).error().code);
+}
+
 }  // namespace
 }  // namespace godwit::lab

@@ -77,5 +77,46 @@ RC_GTEST_PROP(Gaps, ShiftingAllTimesChangesNothing, ()) {
   RC_ASSERT(one.usual == two.usual);
 }
 
+GapMeter metered(const std::vector<std::int64_t>& times) {
+  GapMeter meter;
+  for (const TimePoint time : at_ms(times)) meter.arrive(time);
+  return meter;
+}
+
+TEST(GapMeter, BurstsCountAsOneArrival) {
+  const auto gaps = metered({0, 0, 0, 10, 10, 20, 20, 320, 320, 330}).summary(at_ms(0), at_ms(331));
+  ASSERT_TRUE(gaps);
+  EXPECT_NEAR(0.010, gaps->usual.count(), 1e-12);
+  EXPECT_NEAR(0.300, gaps->longest.count(), 1e-12);
+  EXPECT_EQ(at_ms(20), gaps->longest_start);
+}
+
+TEST(GapMeter, OnlyGapsThatEndedAfterTheBeginningCount) {
+  const GapMeter meter = metered({0, 500, 510, 610, 620});
+  EXPECT_NEAR(0.1, meter.summary(at_ms(500), at_ms(620))->longest.count(), 1e-12);
+  EXPECT_NEAR(0.5, meter.summary(at_ms(499), at_ms(620))->longest.count(), 1e-12);
+  EXPECT_NEAR(0.7, meter.summary(at_ms(500), at_ms(1320))->longest.count(), 1e-12);
+}
+
+TEST(GapMeter, OfNothingIsAbsent) {
+  EXPECT_FALSE(GapMeter().summary(at_ms(0), at_ms(1000)));
+}
+
+RC_GTEST_PROP(GapMeter, AgreesWithTheSummaryOfSingleArrivals, ()) {
+  std::vector<std::int64_t> times{0};
+  for (const auto step :
+       *rc::gen::container<std::vector<std::int64_t>>(rc::gen::inRange<std::int64_t>(1, 1000))) {
+    times.push_back(times.back() + step);
+  }
+  const auto arrivals = at_ms(times);
+  const TimePoint end = at_ms(times.back() + 5);
+  const GapSummary all = summarize_gaps(arrivals, end);
+  const auto metered_gaps = metered(times).summary(TimePoint{} + Seconds{-1}, end);
+  RC_ASSERT(metered_gaps.has_value());
+  RC_ASSERT(all.longest == metered_gaps->longest);
+  RC_ASSERT(all.usual == metered_gaps->usual);
+  RC_ASSERT(all.longest_start == metered_gaps->longest_start);
+}
+
 }  // namespace
 }  // namespace godwit::probe

@@ -14,14 +14,10 @@
 #include "godwit/base/clock.h"
 #include "godwit/probe/interface_counter.h"
 #include "in_netns.h"
+#include "testing_peers.h"
 
 namespace godwit::probe {
 namespace {
-
-void wait_for(Seconds time) {
-  RealClock clock;
-  clock.wait_until(clock.now() + time, {});
-}
 
 /// Waits until a question asked from now on is answered.
 testing::AssertionResult hears_anew(const PingProbe& probe) {
@@ -50,7 +46,7 @@ TEST(PingProbe, StopWithoutStartIsRefused) {
   EXPECT_FALSE(probe.answered_since(0));
 }
 
-/// Those below need CAP_NET_RAW, and the last ones network namespaces.
+/// Those below need CAP_NET_RAW.
 class RootProbe : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -104,44 +100,24 @@ TEST_F(RootProbe, MissingRightIsNamed) {
   EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
-/// Two namespaces with a cable between them: 10.79.0.1 here, 10.79.0.2 there.
-class Cable : public RootProbe {
+class Cable : public CableTest {
  protected:
-  void SetUp() override {
-    RootProbe::SetUp();
-    if (IsSkipped()) return;
-    run("ip netns add " + near_);
-    run("ip netns add " + far_);
-    run("ip -n " + near_ + " link add name cable0 type veth peer name cable0 netns " + far_);
-    run("ip -n " + near_ + " address add 10.79.0.1/24 dev cable0");
-    run("ip -n " + far_ + " address add 10.79.0.2/24 dev cable0");
-    run("ip -n " + near_ + " link set dev cable0 up");
-    run("ip -n " + far_ + " link set dev cable0 up");
-    ASSERT_FALSE(HasFailure());
-  }
-  void TearDown() override {
-    (void)!std::system(("ip netns delete " + near_ + " 2>/dev/null").c_str());
-    (void)!std::system(("ip netns delete " + far_ + " 2>/dev/null").c_str());
-  }
-  static void run(const std::string& line) { EXPECT_EQ(0, std::system(line.c_str())) << line; }
-  [[nodiscard]] PingOptions options() const { return {"10.79.0.2", "/run/netns/" + near_}; }
-  std::string near_ = "godwit-probe-near-" + std::to_string(getpid());
-  std::string far_ = "godwit-probe-far-" + std::to_string(getpid());
+  [[nodiscard]] PingOptions options() const { return {"10.79.0.2", near()}; }
 };
 
 TEST_F(Cable, CutIsSeenAtLeastAsLongAsItWas) {
   PingProbe probe(options());
   ASSERT_TRUE(probe.start(Seconds{10}));
   RealClock clock;
-  run("ip -n " + far_ + " link set dev cable0 down");
-  const TimePoint cut = clock.now();
+  cut();
+  const TimePoint began = clock.now();
   wait_for(Seconds{0.3});  // the length that is to be measured
   const TimePoint mended = clock.now();
-  run("ip -n " + far_ + " link set dev cable0 up");
+  mend();
   ASSERT_TRUE(hears_anew(probe));
   auto report = probe.stop(Seconds{5});
   ASSERT_TRUE(report) << report.error().message;
-  EXPECT_GE(report->longest_gap, mended - cut);
+  EXPECT_GE(report->longest_gap, mended - began);
   EXPECT_LT(report->answered, report->sent);
   EXPECT_EQ(std::count_if(report->answers.begin(), report->answers.end(),
                           [](const ProbeAnswer& a) { return !a.answered_wall_us; }),
@@ -152,7 +128,7 @@ TEST_F(Cable, CutIsSeenAtLeastAsLongAsItWas) {
 TEST_F(Cable, SilenceAtTheEndIsAGap) {
   PingProbe probe(options());
   ASSERT_TRUE(probe.start(Seconds{10}));
-  run("ip -n " + far_ + " link set dev cable0 down");
+  cut();
   wait_for(Seconds{0.2});
   auto report = probe.stop(Seconds{0});
   ASSERT_TRUE(report);
@@ -160,7 +136,7 @@ TEST_F(Cable, SilenceAtTheEndIsAGap) {
 }
 
 TEST_F(Cable, NobodyThereIsATimeout) {
-  run("ip -n " + far_ + " link set dev cable0 down");
+  cut();
   PingProbe probe(options());
   auto started = probe.start(Seconds{0.2});
   ASSERT_FALSE(started);
@@ -169,7 +145,7 @@ TEST_F(Cable, NobodyThereIsATimeout) {
 }
 
 TEST_F(Cable, CounterSeesWhatTheProbeSends) {
-  InterfaceCounter counter("cable0", "/run/netns/" + near_);
+  InterfaceCounter counter("cable0", near());
   auto before = counter.sent();
   ASSERT_TRUE(before) << before.error().message;
   PingProbe probe(options());

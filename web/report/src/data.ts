@@ -29,7 +29,10 @@ export interface Row {
   transferred: { qemu: Maybe<number>; wire: Maybe<number> };
   guest: { slowdown: Maybe<number>; longestGapMs: Maybe<number> };
   hostCpuS: { source: Maybe<number>; destination: Maybe<number> };
-  network: { tcpGapMs: Maybe<number>; udpLost: Maybe<number>; httpP50Ms: Phases; httpP99Ms: Phases };
+  network: {
+    tcpGapMs: Maybe<number>; udpLost: Maybe<number>; udpOutOfOrder: Maybe<number>;
+    httpP50Ms: Phases; httpP99Ms: Phases; httpFailed: Phases; trouble: string;
+  };
   predicted: Maybe<{
     totalTimeS: Maybe<Interval>;
     downtimeMs: { qemu: Maybe<Interval>; events: Maybe<Interval>; probe: Maybe<Interval> };
@@ -127,8 +130,10 @@ function row(value: Loose, position: number): Row {
     guest: { slowdown: number(guest["slowdown"]), longestGapMs: number(guest["longest_gap_ms"]) },
     hostCpuS: { source: number(cpu["source"]), destination: number(cpu["destination"]) },
     network: {
-      tcpGapMs: number(network["tcp_gap_ms"]), udpLost: number(network["udp_lost"]),
+      tcpGapMs: number(network["tcp_gap_ms"]),
+      udpLost: number(network["udp_lost"]), udpOutOfOrder: number(network["udp_out_of_order"]),
       httpP50Ms: phases(network["http_p50_ms"]), httpP99Ms: phases(network["http_p99_ms"]),
+      httpFailed: phases(network["http_failed"]), trouble: text(network["trouble"]),
     },
     predicted: predicted && {
       totalTimeS: interval(predicted["total_time_s"]),

@@ -116,7 +116,7 @@ function row(id: number, cell: Json, c: Course, withPings: boolean, rnd: () => n
     transferred_bytes: { qemu: Math.round(c.sent), wire: Math.round(c.sent * 1.035) },
     guest: { slowdown: 0.08 * rnd() + (technique === "auto-converge" ? 0.4 : 0), longest_gap_ms: 5 + 10 * rnd() },
     host_cpu_s: { source: c.total * 0.6, destination: c.total * 0.2 },
-    network: withPings ? { tcp_gap_ms: probe + 20, udp_lost: Math.round(probe / 10), http_p50_ms: { before: 1.1, during: 1.6, after: 1.1 }, http_p99_ms: { before: 3, during: 40, after: 3.2 } } : null,
+    network: withPings ? { tcp_gap_ms: probe + 20, udp_lost: Math.round(probe / 10), udp_out_of_order: 0, http_failed: { before: 0, during: 2, after: 0 }, http_p50_ms: { before: 1.1, during: 1.6, after: 1.1 }, http_p99_ms: { before: 3, during: 40, after: 3.2 } } : null,
     ...(done ? { predicted: {
       total_time_s: around(c.total, 0.08, rnd),
       downtime_ms: { qemu: around(qemu, 0.2, rnd), events: around(c.gapMs, 0.2, rnd), probe: around(probe, 0.3, rnd) },

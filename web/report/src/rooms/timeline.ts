@@ -1,7 +1,7 @@
 // The time line of one migration: panels over one clock, read out together.
 
 import uPlot from "uplot";
-import type { Row } from "../data";
+import type { Maybe, Row } from "../data";
 import { h, note, room } from "../dom";
 import { BINARY_STEPS, FONT, axis, draw, logTicks, showAll, zoomKeys } from "../frame";
 import { switchover, type Gap } from "../gap";
@@ -273,11 +273,17 @@ function facts(row: Row): HTMLElement {
   };
   const measured: [string, string, Node | string][] = [TOTAL, ...DOWNTIMES, BYTES, WIRE, SLOWDOWN].map((m) => [m.name, m.format(m.of(row)), predictedOf(m)]);
   const { network: n, hostCpuS: cpu } = row;
-  const phases = (p: Row["network"]["httpP50Ms"]) => [p.before, p.during, p.after].some((v) => v !== null) ? `${milliseconds(p.before)} → ${milliseconds(p.during)} → ${milliseconds(p.after)}` : "–";
+  const phases = ({ before, during, after }: Row["network"]["httpP50Ms"], format: (v: Maybe<number>) => string) => {
+    const all = [before, during, after];
+    return all.some((v) => v !== null) ? all.map(format).join(" → ") : "–";
+  };
   const others: [string, string, string][] = [
     ["Guest's longest gap", milliseconds(row.guest.longestGapMs), ""],
-    ["Longest TCP gap", milliseconds(n.tcpGapMs), ""], ["UDP packets lost", count(n.udpLost), ""],
-    ["HTTP median", phases(n.httpP50Ms), " before, during, after"], ["HTTP 99th percentile", phases(n.httpP99Ms), " before, during, after"],
+    ["Longest TCP gap", milliseconds(n.tcpGapMs), ""], ["UDP messages lost", count(n.udpLost), ""],
+    ["UDP messages out of order", count(n.udpOutOfOrder), ""],
+    ["HTTP median", phases(n.httpP50Ms, milliseconds), " before, during, after"], ["HTTP 99th percentile", phases(n.httpP99Ms, milliseconds), " before, during, after"],
+    ["HTTP requests failed", phases(n.httpFailed, count), " before, during, after"],
+    ["Client's trouble", n.trouble || "–", ""],
     ["Host's processor", cpu.source === null && cpu.destination === null ? "–" : `${seconds(cpu.source)} + ${seconds(cpu.destination)}`, " source, destination"],
     ["Rounds", row.rounds.length ? count(row.rounds.length) : "–", ""],
   ];

@@ -37,6 +37,31 @@ struct HostCpu {
   friend bool operator==(const HostCpu&, const HostCpu&) = default;
 };
 
+/// One figure before the migration, during it and after it; absent: not measured.
+template <class T>
+struct Phases {
+  std::optional<T> before;
+  std::optional<T> during;
+  std::optional<T> after;
+  friend bool operator==(const Phases&, const Phases&) = default;
+};
+
+/// What a client of the guest's service saw, as far as the load has any.
+struct Network {
+  /// Longest silence of a TCP connection less its usual one: between the messages that the guest
+  /// sends, or between its acknowledgements of what it is sent.
+  std::optional<Seconds> tcp_gap;
+  std::optional<std::int64_t> udp_lost;          ///< messages that never came
+  std::optional<std::int64_t> udp_out_of_order;  ///< messages that came after a newer one
+  /// Latency of requests for a page, from when they were due. Absent also where so many failed
+  /// that it has no end.
+  Phases<Seconds> http_p50;
+  Phases<Seconds> http_p99;
+  Phases<std::int64_t> http_failed;    ///< requests without an answer, or with a wrong one
+  std::optional<std::string> trouble;  ///< what went wrong meanwhile: "the connection ended"
+  friend bool operator==(const Network&, const Network&) = default;
+};
+
 /// One cell, done: all that was measured.
 struct Trial {
   std::int64_t number = 0;   ///< its place in the order; a run has each number once
@@ -49,6 +74,7 @@ struct Trial {
   std::vector<Sample> samples;
   std::vector<PingSample> pings;
   HostCpu host_cpu;
+  std::optional<Network> network;  ///< absent: the load has no client
   friend bool operator==(const Trial&, const Trial&) = default;
 };
 
@@ -56,8 +82,10 @@ struct Trial {
 std::string status_of(const Trial& trial);
 
 /// `{"number", "at", "cell", "broken" or "record", "samples": {"t_s": [], …}, "pings": {"t_s": [],
-/// "answer_ms": []}, "host_cpu_s": {"source", "destination"}}`: columns rather than rows, since
-/// samples are many. kCorrupt for anything else.
+/// "answer_ms": []}, "host_cpu_s": {"source", "destination"}, "network": {"tcp_gap_ms", "udp_lost",
+/// "udp_out_of_order", "http_p50_ms": {"before", "during", "after"}, "http_p99_ms": {…},
+/// "http_failed": {…}, "trouble"}}`: columns rather than rows, since samples are many; what was not
+/// measured is not there. kCorrupt for anything else.
 Json to_json(const Trial& trial);
 Result<Trial> trial_from_json(const Json& json);
 

@@ -37,6 +37,9 @@ struct GuestReport {
 /// Pure. kCorrupt for a line that is no report.
 Result<GuestReport> parse_report_line(std::string_view line);
 
+/// The newest whole line of a report file. kNotFound when there is none yet.
+Result<GuestReport> newest_report(const std::string& path);
+
 /// What a guest's kernel complained of, if this console line is such a complaint (oops, panic,
 /// BUG, lockup); otherwise nothing. Pure.
 std::optional<std::string> kernel_complaint(std::string_view console_line);

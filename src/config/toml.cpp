@@ -1,8 +1,10 @@
-#include "toml.h"
+#include "godwit/config/toml.h"
 
 #include <fmt/format.h>
 
-namespace godwit::bench {
+#include <utility>
+
+namespace godwit::config {
 namespace {
 
 Error bad(const toml::node& node, std::string_view what, std::string what_to_do) {
@@ -25,10 +27,10 @@ Error at_line(const toml::node& node, const Error& error) {
   return error.while_doing(fmt::format("line {}", node.source().begin.line));
 }
 
-Error unknown_key(const toml::key& key) {
+Error unknown_key(const toml::key& key, std::string what_to_do) {
   return {ErrorCode::kBadInput,
           fmt::format("line {}: unknown key '{}'", key.source().begin.line, key.str()),
-          "see godwit bench run --help for those that there are"};
+          std::move(what_to_do)};
 }
 
 Result<std::string> toml_text(const toml::node& node) {
@@ -73,4 +75,4 @@ Result<const toml::table*> section(const toml::table& file, std::string_view key
       bad(*node, fmt::format("'{}' must be a section", key), fmt::format("write [{}]", key)));
 }
 
-}  // namespace godwit::bench
+}  // namespace godwit::config

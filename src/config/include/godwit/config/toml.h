@@ -8,15 +8,16 @@
 
 #include "godwit/base/error.h"
 
-/// Private to bench: values of a TOML file, each error with its line.
+/// Values of a TOML file that people write, each error with its line. kBadInput. Pure.
 
-namespace godwit::bench {
+namespace godwit::config {
 
 Result<toml::table> parse_toml(std::string_view text);
 
 /// The error with the line where the value stands.
 Error at_line(const toml::node& node, const Error& error);
-Error unknown_key(const toml::key& key);
+/// `what_to_do` says where the known ones stand.
+Error unknown_key(const toml::key& key, std::string what_to_do);
 
 Result<std::string> toml_text(const toml::node& node);
 Result<bool> toml_boolean(const toml::node& node);
@@ -30,4 +31,4 @@ Result<std::string> required_text(const toml::table& table, std::string_view key
 /// The table under a key; an empty one where there is none. (No copy: copies forget their lines.)
 Result<const toml::table*> section(const toml::table& file, std::string_view key);
 
-}  // namespace godwit::bench
+}  // namespace godwit::config

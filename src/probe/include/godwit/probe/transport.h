@@ -1,0 +1,7 @@
+#pragma once
+
+namespace godwit::probe {
+
+enum class Transport { kTcp, kUdp };
+
+}  // namespace godwit::probe
