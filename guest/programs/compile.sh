@@ -1,3 +1,4 @@
+#!/bin/busybox sh
 # A compiler at work on zlib's examples, again and again. A unit of work is a file compiled.
 . /tmp/together.sh
 cp /usr/share/doc/zlib1g-dev/examples/* /tmp
@@ -12,6 +13,7 @@ compile() {
 }
 {
   for client in $(seq "$1"); do compile "$client" & done
+  # shellcheck disable=SC3045 # busybox can
   wait -n
 } | work_by '{ work(NR) }' &
 until_one_ends

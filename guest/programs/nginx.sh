@@ -1,3 +1,4 @@
+#!/bin/busybox sh
 # nginx and a client that asks it without a pause. A unit of work is a request answered.
 . /tmp/together.sh
 mkdir -p /tmp/www /var/lib/nginx # where it keeps large requests, as built
@@ -19,7 +20,7 @@ http {
 CONF
 nginx -c /tmp/nginx.conf -e stderr &
 url=http://127.0.0.1:8080
-until wget -qO /dev/null $url/status 2>/dev/null; do sleep 0.1; done
+until_good wget -qO - $url/status
 while ab -q -k -c "$1" -n 100000 $url/ >/dev/null; do :; done &
 while sleep 0.2 && wget -qO - $url/status; do :; done | work_by 'NF == 3 && /^ / { work($3) }' &
 until_one_ends

@@ -1,14 +1,15 @@
+#!/bin/busybox sh
 # PostgreSQL under its own benchmark, which is like TPC-B. A unit of work is a transaction.
 . /tmp/together.sh
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
 as_postgres() { su postgres -c "$*"; } # it refuses to run as root
-as_postgres initdb -D /tmp/data --no-locale --no-sync --auth=trust --wal-segsize=1 >/dev/null 2>/tmp/log || fail
+as_postgres initdb -D /tmp/data --no-locale --no-sync --auth=trust --wal-segsize=1 >/dev/null || exit 1
 # few buffers and a short log: all of it is memory
 as_postgres postgres -D /tmp/data -k /tmp -c listen_addresses= -c shared_buffers=32MB \
-  -c max_wal_size=32MB -c min_wal_size=8MB -c max_connections=80 2>/tmp/log &
+  -c max_wal_size=32MB -c min_wal_size=8MB -c max_connections=80 &
 export PGHOST=/tmp PGUSER=postgres PGDATABASE=postgres
-until psql -qc select >/dev/null 2>&1; do sleep 0.2; done
-pgbench -qi >/dev/null 2>/tmp/log || fail
+until_good psql -qc select
+pgbench -qi >/dev/null || exit 1
 pgbench -n -c "$1" -T 1000000 >/dev/null &
 # the number of the next transaction, which nobody takes by asking
 printf '%s\n' 'select pg_snapshot_xmax(pg_current_snapshot())' '\watch 0.2' >/tmp/watch
