@@ -323,7 +323,7 @@ Result<Advised> predict_all(Question question) {
   if (const Candidate* best = best_of(candidates, question.intent)) {
     const TechniquePrediction& p = best->prediction;
     out.prediction.advice =
-        Advice{p.technique, p.parameters, chosen_because(p, question.intent.prefer)};
+        Advice{p.technique, false, p.parameters, chosen_because(p, question.intent.prefer)};
     out.plan = p;
     return out;
   }

@@ -26,7 +26,7 @@ Json cell_json(const Cell& cell) {
   for (const auto& [key, value] : cell.sweep) sweep[key] = value;
   return Json{{"load", cell.spec},
               {"load_kind", cell.load},
-              {"technique", to_string(cell.technique)},
+              {"technique", full_name(cell.technique, cell.storage)},
               {"link_bytes_per_s", cell.link.value()},
               {"ram_bytes", cell.ram.count()},
               {"downtime_limit_ms", or_null(cell.parameters.downtime_limit, milliseconds)},

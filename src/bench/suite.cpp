@@ -54,12 +54,28 @@ Result<Seconds> parse_limit(std::string_view text) {
   return fail(ErrorCode::kBadInput, "a time of zero", "give one above zero, such as 300ms");
 }
 
-Result<Technique> parse_technique(std::string_view text) {
-  if (const auto technique = technique_from_string(text)) return *technique;
+/// As long as a profile may take.
+Result<Seconds> parse_observation(std::string_view text) {
+  GODWIT_TRY(const Seconds value, parse_duration(text));
+  if (value >= Seconds(1) && value <= Seconds(600)) return value;
+  return fail(ErrorCode::kBadInput, fmt::format("a guest can't be observed for {}", human(value)),
+              "give 1s to 10m");
+}
+
+struct NamedTechnique {
+  Technique technique = Technique::kPrecopy;
+  bool storage = false;
+};
+
+Result<NamedTechnique> parse_technique(std::string_view text) {
+  const TechniqueName parts = split_storage(text);
+  const auto known = technique_from_string(parts.memory);
+  if (known && !(parts.storage && is_cold(*known))) return NamedTechnique{*known, parts.storage};
   std::string names;
   for (const Technique technique : kAllTechniques)
     names += fmt::format(" {}", to_string(technique));
-  names += fmt::format(" {} {}", to_string(Technique::kCold), to_string(Technique::kColdZstd));
+  names += fmt::format(", each maybe with {}; {} {}", kStorageSuffix, to_string(Technique::kCold),
+                       to_string(Technique::kColdZstd));
   return fail(ErrorCode::kBadInput, fmt::format("unknown technique '{}'", text),
               "choose one of:" + names);
 }
@@ -67,8 +83,11 @@ Result<Technique> parse_technique(std::string_view text) {
 const std::array kCellKeys{
     CellKey{"technique",
             [](const toml::node& node) {
-              return quantity<Technique>(node, parse_technique,
-                                         [](Cell& cell, Technique t) { cell.technique = t; });
+              return quantity<NamedTechnique>(node, parse_technique,
+                                              [](Cell& cell, NamedTechnique named) {
+                                                cell.technique = named.technique;
+                                                cell.storage = named.storage;
+                                              });
             }},
     CellKey{"link",
             [](const toml::node& node) {
@@ -93,7 +112,7 @@ const std::array kCellKeys{
             }},
     CellKey{"observe",
             [](const toml::node& node) {
-              return quantity<Seconds>(node, parse_limit,
+              return quantity<Seconds>(node, parse_observation,
                                        [](Cell& cell, Seconds time) { cell.observe = time; });
             }},
     CellKey{"precopy_share",

@@ -148,7 +148,8 @@ class Giver final : public ClientProbe {
     GODWIT_TRY(const probe::SenderReport sent, sender_->stop(kLinger, outcome.started_wall_us));
     add_trouble(network, sent.trouble);
     if (transport_ == Transport::kTcp) {
-      if (sent.outage()) keep_longest(network.tcp_gap, *sent.outage());
+      // a connection that ended tells nothing of the time after it
+      if (sent.outage() && sent.trouble.empty()) keep_longest(network.tcp_gap, *sent.outage());
       return {};
     }
     if (is_cold(outcome.technique)) return {};  // who was switched off forgets what it counted

@@ -1,5 +1,6 @@
 #include "bench_rig.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -32,7 +33,7 @@ lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
   guest.ram = cell.ram;
   guest.load = cell.spec;
   guest.programs = lab::runs_programs(cell.spec);
-  guest.own_disks = is_cold(cell.technique);
+  guest.own_disks = cell.storage || is_cold(cell.technique);
   if (guest.own_disks || cell.spec.find("disk-") != std::string::npos) guest.disk = kDisk;
   return guest;
 }
@@ -40,6 +41,12 @@ lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
 bool fits(const lab::GuestSpec& has, const lab::GuestSpec& wanted) {
   return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk) &&
          (has.programs || !wanted.programs);
+}
+
+/// A disk of nothing would move in no time: a guest's own one is written full before its first
+/// migration. Its content moves with it from then on.
+std::string filling_load() {
+  return fmt::format("disk-write,set={}MiB,rate=1MB/s", kDisk.count() >> 20);
 }
 
 /// Hands its report on and keeps a copy.
@@ -149,7 +156,7 @@ Result<UniqueFd> take_turn() {
 
 Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
   Wishes wishes;
-  wishes.technique = to_string(cell.technique);
+  wishes.technique = full_name(cell.technique, cell.storage);
   wishes.parameters = cell.parameters;
   wishes.intent.max_time = cell.max_time;
   wishes.link = Link{cell.link, {}};
@@ -195,9 +202,15 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   GODWIT_CHECK_OK(lab::up(spec));
   built_ = spec;
   guest_ = guest_for(cell, spec.hosts.front());
-  GODWIT_CHECK_OK(meet_clients(cell));
+  disk_is_full_ = cell.storage;
+  if (cell.storage) {
+    guest_.load = filling_load();
+  } else {
+    GODWIT_CHECK_OK(meet_clients(cell));
+  }
   GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
-  return lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop);
+  GODWIT_CHECK_OK(lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop));
+  return adapt(cell);
 }
 
 /// Before the guest begins with the load: its senders connect but once.
@@ -231,10 +244,18 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
     GODWIT_CHECK_OK(lab::set_migration_rate(kLab, cell.link));
     built_->migration_rate = cell.link;
   }
+  if (cell.storage && !disk_is_full_) {
+    GODWIT_CHECK_OK(change_load(filling_load()));
+    disk_is_full_ = true;
+  }
   if (guest_.load == cell.spec) return {};
   GODWIT_CHECK_OK(meet_clients(cell));
-  GODWIT_CHECK_OK(lab::change_load(kLab, guest_.name, cell.spec, kReadyPatience, context_.stop));
-  guest_.load = cell.spec;
+  return change_load(cell.spec);
+}
+
+Result<void> LabRig::change_load(const std::string& load) {
+  GODWIT_CHECK_OK(lab::change_load(kLab, guest_.name, load, kReadyPatience, context_.stop));
+  guest_.load = load;
   return {};
 }
 

@@ -34,6 +34,7 @@ class LabRig final : public bench::Rig {
   Result<void> prepare(const bench::Cell& cell);
   Result<void> build(const bench::Cell& cell);
   Result<void> adapt(const bench::Cell& cell);
+  Result<void> change_load(const std::string& load);
   Result<bench::Trial> run_live(const bench::Cell& cell, const std::string& there);
   Result<bench::Trial> run_cold(const bench::Cell& cell, const std::string& here,
                                 const std::string& there);
@@ -49,7 +50,8 @@ class LabRig final : public bench::Rig {
   Context& context_;
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;
-  ClientProbes clients_;  ///< of the load that the guest runs
+  bool disk_is_full_ = false;  ///< written to its end once
+  ClientProbes clients_;       ///< of the load that the guest runs
 };
 
 }  // namespace godwit::cli

@@ -32,7 +32,8 @@ Result<Wishes> wishes_of(const MigrateOptions& options) {
   GODWIT_TRY(wishes.intent, options.intent.value());
   GODWIT_TRY(wishes.link, options.link.value());
   GODWIT_TRY(wishes.observe, options.observe.value());
-  if (options.technique != "auto") GODWIT_CHECK_OK(parse_technique(options.technique));
+  const std::string memory(split_storage(options.technique).memory);
+  if (memory != "auto") GODWIT_CHECK_OK(parse_technique(memory));
   wishes.technique = options.technique;
   wishes.law = options.law;
   wishes.store = options.store.path;
@@ -105,7 +106,8 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
       ->required();
   command
       ->add_option("--technique", options->technique,
-                   "auto, or a technique that is run whatever the prediction")
+                   "auto, or a technique that is run whatever the prediction; with +storage "
+                   "(precopy+storage) the disks move along")
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--law", options->law, "control law while it runs: none")
@@ -124,7 +126,8 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
   add_examples(*command,
                {"godwit migrate lab:guest lab:b --max-downtime 300ms",
                 "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
-                "godwit migrate lab:guest lab:b --technique postcopy --json"});
+                "godwit migrate lab:guest lab:b --technique postcopy --json",
+                "godwit migrate lab:guest lab:b --technique precopy+storage"});
   command->callback([&chosen, options] {
     chosen.lab = lab_entry_of(options->vm, options->lab);
     chosen.action = [options](Context& context) { return migrate(*options, context); };

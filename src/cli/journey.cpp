@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "godwit/advise/storage.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/base/rng.h"
@@ -19,16 +20,21 @@
 #include "progress_bar.h"
 #include "rehearse.h"
 #include "render.h"
+#include "same_files.h"
 
 namespace godwit::cli {
 namespace {
 
 /// The contract's default for --max-time.
 constexpr Seconds kDefaultMaxTime{120};
+/// What disks get beside it, of the time that they are expected to take.
+constexpr double kPatienceForDisks = 3;
 /// Enough of a history to see what a link carries.
 constexpr std::int64_t kHistoryForLink = 50;
 
 std::string progress_note(const control::Progress& p) {
+  const bool disks_first = p.phase == MigrationPhase::kNone && p.storage_left;
+  if (disks_first) return fmt::format("mirroring, {} of the disks left", human(*p.storage_left));
   std::string note = fmt::format("{}, {} sent", to_string(p.phase), human(p.transferred));
   if (p.rate) note += fmt::format(" at {}", human(*p.rate));
   if (p.point_of_no_return) note += ", past the point of no return";
@@ -90,6 +96,16 @@ Result<OutcomeRecord> Journey::go() {
   return record_;
 }
 
+std::string Journey::memory_technique() const {
+  return std::string(split_storage(wishes_.technique).memory);
+}
+bool Journey::chooses_itself() const {
+  return memory_technique() == "auto";
+}
+bool Journey::moves_disks() const {
+  return split_storage(wishes_.technique).storage;
+}
+
 /// What can be refused before seconds are spent on observing.
 Result<void> Journey::look_before() {
   if (wishes_.law != "none") {
@@ -97,8 +113,9 @@ Result<void> Journey::look_before() {
                 "choose none: QEMU as it is");
   }
   MigrationPlan asked;
-  if (wishes_.technique != "auto") {
-    GODWIT_TRY(asked.technique, parse_technique(wishes_.technique));
+  asked.storage = moves_disks();
+  if (!chooses_itself()) {
+    GODWIT_TRY(asked.technique, parse_technique(memory_technique()));
     if (uses_postcopy(asked.technique) && wishes_.intent.no_postcopy) {
       return fail(
           ErrorCode::kBadInput,
@@ -126,6 +143,7 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   GODWIT_TRY(control::PreflightFacts facts,
              control::gather_facts(*parties_.source.hypervisor, *parties_.destination.hypervisor));
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
+  facts.same_file = same_files(facts.source, facts.destination);
   GODWIT_CHECK_OK(control::preflight(facts, plan));
   const bool both_can_postcopy = facts.source.can.contains(Capability::kPostcopyRam) &&
                                  facts.destination.can.contains(Capability::kPostcopyRam) &&
@@ -145,11 +163,26 @@ Result<void> Journey::predict() {
   question_.profile = *record_.profile;
   question_.link = *record_.link;
   question_.parameters = wishes_.parameters;
-  GODWIT_TRY(advised_, advise::predict_all(question_));
+  if (moves_disks()) expect_disks();
+  GODWIT_TRY(advised_, predict_all(question_));
   record_.predicted = advised_.prediction;
   context_.out.say(fmt::format("\npredicted over {}", human(record_.link->rate)));
   context_.out.say(prediction_text(advised_.prediction));
   return {};
+}
+
+/// What disks take is no longer there for memory.
+void Journey::expect_disks() {
+  mirror_time_ = advise::mirror_time(parties_.source.description.disks, *record_.link);
+  if (mirror_time_ && question_.intent.max_time) {
+    question_.intent.max_time = std::max(*question_.intent.max_time - *mirror_time_, Seconds(1e-3));
+  }
+}
+
+Result<advise::Advised> Journey::predict_all(advise::Question question) const {
+  GODWIT_TRY(advise::Advised advised, advise::predict_all(std::move(question)));
+  if (moves_disks()) advise::add_storage(advised, mirror_time_);
+  return advised;
 }
 
 Result<void> Journey::rehearse() {
@@ -171,7 +204,7 @@ Result<std::optional<TechniquePrediction>> Journey::expect(Technique technique) 
   if (!wishes_.intent.max_downtime) return std::optional(*usual);
   advise::Question only = question_;
   only.techniques = {technique};
-  GODWIT_TRY(advise::Advised advised, advise::predict_all(std::move(only)));
+  GODWIT_TRY(advise::Advised advised, predict_all(std::move(only)));
   return advised.plan ? std::move(advised.plan) : std::optional(*usual);
 }
 
@@ -180,13 +213,15 @@ Result<MigrationPlan> Journey::choose() {
   MigrationPlan plan;
   plan.parameters = wishes_.parameters;
   plan.law = wishes_.law;
-  plan.max_time = wishes_.intent.max_time.value_or(kDefaultMaxTime);
-  if (wishes_.technique == "auto") {
+  plan.storage = moves_disks();
+  plan.max_time = wishes_.intent.max_time.value_or(
+      kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
+  if (chooses_itself()) {
     if (advised_.refusal) return fail(*advised_.refusal);
     plan.technique = advised_.prediction.advice->technique;
     expected_ = advised_.plan;
   } else {
-    GODWIT_TRY(plan.technique, parse_technique(wishes_.technique));
+    GODWIT_TRY(plan.technique, parse_technique(memory_technique()));
     GODWIT_TRY(expected_, expect(plan.technique));
   }
   if (expected_) {
@@ -227,7 +262,7 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
     bar.draw(share_done(p), p.eta, fmt::format("round {}", p.round), progress_note(p));
   };
   context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels{}, the VM stays)",
-                               to_string(plan.technique), parties_.destination_name,
+                               full_name(plan.technique, plan.storage), parties_.destination_name,
                                uses_postcopy(plan.technique) ? " until post-copy begins" : ""));
   GODWIT_TRY(record_.outcome,
              control::run_migration(context_.clock, parties, plan, options, context_.stop));

@@ -34,7 +34,7 @@ struct Parties {
 /// What the user wants.
 struct Wishes {
   Intent intent;
-  std::string technique = "auto";
+  std::string technique = "auto";  ///< or a technique's name; either may end in "+storage"
   std::string law = "none";
   std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
   Seconds observe{8};
@@ -65,6 +65,11 @@ class Journey {
  private:
   Result<void> look_before();
   Result<void> check_both_sides(const MigrationPlan& plan);
+  [[nodiscard]] std::string memory_technique() const;
+  [[nodiscard]] bool chooses_itself() const;
+  [[nodiscard]] bool moves_disks() const;
+  void expect_disks();
+  [[nodiscard]] Result<advise::Advised> predict_all(advise::Question question) const;
   Result<void> predict();
   Result<void> rehearse();
   Result<MigrationPlan> choose();
@@ -78,6 +83,7 @@ class Journey {
   std::unique_ptr<OutcomeStore> store_;
   advise::Question question_;
   advise::Advised advised_;
+  std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known
   std::optional<TechniquePrediction> expected_;  ///< of the plan that is run
   OutcomeRecord record_;
 };

@@ -83,6 +83,7 @@ std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>
     if (at == std::string::npos ||
         host_of(std::string_view(record.destination).substr(at + 1)) != host ||
         o.status != OutcomeStatus::kCompleted || o.parameters.max_bandwidth || !o.total_time ||
+        o.storage ||  // most of its time was the disks', which QEMU's bytes don't count
         !o.transferred.qemu || o.total_time->count() <= 0) {
       continue;
     }

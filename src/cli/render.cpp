@@ -100,22 +100,40 @@ std::string prediction_text(const Prediction& prediction) {
   Table table({"technique", "total time", "QEMU downtime", "client's outage", "sent", "converges"});
   std::string reasons;
   for (const TechniquePrediction& p : prediction.predictions) {
-    table.add({std::string(to_string(p.technique)), text(p.total_time), text(p.downtime.qemu),
-               text(p.downtime.probe), text(p.transferred), p.converges ? "yes" : "no"});
-    if (!p.converges) reasons += fmt::format("\n  {}: {}", to_string(p.technique), p.why);
+    const std::string name = full_name(p.technique, p.storage);
+    table.add({name, text(p.total_time), text(p.downtime.qemu), text(p.downtime.probe),
+               text(p.transferred), p.converges ? "yes" : "no"});
+    if (!p.converges) reasons += fmt::format("\n  {}: {}", name, p.why);
   }
   std::string out = table.text() + reasons;
   if (prediction.advice) {
-    out += fmt::format("\n  advice: {} — {}", to_string(prediction.advice->technique),
+    out += fmt::format("\n  advice: {} — {}",
+                       full_name(prediction.advice->technique, prediction.advice->storage),
                        prediction.advice->why);
   }
   return out;
 }
 
+namespace {
+
+std::string storage_text(const StorageOutcome& storage) {
+  std::string out =
+      fmt::format("\n  disks: {}, {} mirrored", storage.disks, human(storage.mirrored));
+  if (storage.ready_after) out += fmt::format(", ready after {}", human(*storage.ready_after));
+  if (storage.finish) {
+    out += fmt::format(", whole {} after the guest's stop", human(*storage.finish));
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string outcome_text(const MigrationOutcome& outcome) {
-  std::string out = fmt::format("  {}: {}; the VM runs on: {}", to_string(outcome.technique),
+  std::string out = fmt::format("  {}: {}; the VM runs on: {}",
+                                full_name(outcome.technique, outcome.storage.has_value()),
                                 to_string(outcome.status), to_string(outcome.vm_runs_on));
   if (!outcome.reason.empty()) out += fmt::format("\n  reason: {}", outcome.reason);
+  if (outcome.storage) out += storage_text(*outcome.storage);
   std::string_view verdict = "guest not examined";
   if (outcome.guest.alive) {
     const bool there = outcome.vm_runs_on == VmRunsOn::kDestination;
@@ -153,7 +171,7 @@ std::string history_text(const std::vector<OutcomeRecord>& records) {
       error = relative_error(p->total_time->p50.count(), o.total_time->count());
     }
     table.add({std::to_string(record.id), iso8601(o.started_wall_us).substr(0, 19),
-               std::string(to_string(o.technique)), std::string(to_string(o.status)),
+               full_name(o.technique, o.storage.has_value()), std::string(to_string(o.status)),
                std::string(to_string(o.vm_runs_on)), text(o.total_time),
                p != nullptr ? text(p->total_time) : std::string(kNothing), error,
                text(o.downtime.probe), text(o.transferred.qemu)});

@@ -10,6 +10,7 @@
 #include "godwit/control/rounds.h"
 #include "godwit/control/settings.h"
 #include "guest_exam.h"
+#include "storage_mirror.h"
 
 namespace godwit::control {
 namespace {
@@ -30,7 +31,14 @@ constexpr Seconds kMonitorPatience{60};
 constexpr Seconds kLongestStandstill{3600};
 constexpr Seconds kProbePatience{5};
 
-enum class Abort { kNone, kUser, kDeadline, kStall };
+enum class Abort {
+  kNone,
+  kUser,
+  kDeadline,
+  kStall,
+  kStorage,  ///< the disks would not be whole at the destination
+  kRefused,  ///< after the disks had been mirrored
+};
 
 class MigrationRun {
  public:
@@ -43,15 +51,22 @@ class MigrationRun {
         stop_(std::move(stop)),
         source_settings_(parties.source),
         destination_settings_(parties.destination),
-        exam_(clock, parties.check, parties.probe) {}
+        exam_(clock, parties.check, parties.probe) {
+    if (plan.storage) storage_.emplace(clock, parties.source, parties.destination);
+  }
 
   Result<MigrationOutcome> run();
 
  private:
   Result<void> begin();
   Result<void> prepare();
+  void start_clocks();
+  Result<void> begin_storage();
   Result<void> launch();
   void watch();
+  void mind_storage();
+  void look_at_storage();
+  void launch_after_storage();
   void settle();
   void measure();
   void examine();
@@ -61,11 +76,13 @@ class MigrationRun {
   void poll();
   [[nodiscard]] bool postcopy_is_due() const;
   void enter_postcopy_when_due();
+  [[nodiscard]] bool held_back() const;
   [[nodiscard]] bool past_return() const;
   void abort_when_due();
   void abort(Abort why);
   void report();
   [[nodiscard]] std::optional<Seconds> eta() const;
+  [[nodiscard]] std::optional<Seconds> left_by_rate() const;
   [[nodiscard]] bool ended() const;
   [[nodiscard]] bool monitor_is_silent() const;
 
@@ -76,6 +93,7 @@ class MigrationRun {
   void settle_completed();
   void settle_aborted();
   void settle_without_source();
+  void measure_times();
   [[nodiscard]] std::optional<RunState> state_of(Hypervisor& side, bool& gone);
   [[nodiscard]] std::string failure_reason() const;
   void note(std::string_view step);
@@ -90,9 +108,14 @@ class MigrationRun {
   GuestExam exam_;
   RoundTracker rounds_;
   MigrationOutcome outcome_;
+  std::optional<StorageMirror> storage_;  ///< where the disks move, too
 
   MigrationStatus status_;  ///< newest of the source
   TimePoint started_{};
+  /// `migrate` was given: without disks, at the start.
+  std::optional<TimePoint> launched_;
+  std::string refusal_;  ///< of `migrate`, after the disks had been mirrored
+  Bytes ram_;            ///< asked for where disks come first, for the ETA
   TimePoint last_progress_{};
   TimePoint last_answer_{};
   TimePoint abort_time_{};
@@ -113,6 +136,7 @@ Result<MigrationOutcome> MigrationRun::run() {
     return fail(std::move(begun).error());
   }
   watch();
+  if (held_back()) storage_->give_back();
   settle();
   examine();
   measure();
@@ -127,7 +151,8 @@ Result<MigrationOutcome> MigrationRun::run() {
 
 Result<void> MigrationRun::begin() {
   GODWIT_CHECK_OK(prepare());
-  return launch();
+  start_clocks();
+  return storage_ ? begin_storage() : launch();
 }
 
 /// Everything that can fail without touching the guest.
@@ -149,13 +174,23 @@ Result<void> MigrationRun::prepare() {
   return {};
 }
 
-Result<void> MigrationRun::launch() {
+void MigrationRun::start_clocks() {
   outcome_.technique = plan_.technique;
   outcome_.requested = options_.requested;
   outcome_.parameters = plan_.parameters;
   outcome_.started_wall_us = clock_.wall_us();
   started_ = last_progress_ = last_answer_ = clock_.now();
-  rounds_.begin(outcome_.started_wall_us);
+}
+
+Result<void> MigrationRun::begin_storage() {
+  if (const auto vm = parties_.source.describe()) ram_ = vm->ram;
+  note("mirroring");
+  return storage_->begin(parties_.stream, plan_.parameters.max_bandwidth);
+}
+
+Result<void> MigrationRun::launch() {
+  launched_ = clock_.now();
+  rounds_.begin(clock_.wall_us());
   note("migrating");
   const auto accepted = parties_.source.migrate(parties_.stream);
   if (accepted) return {};
@@ -173,14 +208,46 @@ void MigrationRun::watch() {
     (void)take_source_event(clock_.now() + kTick);
     drain_destination();
     poll();
+    mind_storage();
     enter_postcopy_when_due();
     abort_when_due();
     report();
   }
 }
 
+/// Disks first: memory changes faster, so what is copied last should be that.
+void MigrationRun::mind_storage() {
+  if (!storage_ || storage_->let_go() || source_gone_) return;
+  look_at_storage();
+  if (abort_ != Abort::kNone) return;
+  if (!launched_ && storage_->ready()) launch_after_storage();
+  if (status_.phase == MigrationPhase::kPreSwitchover) storage_->hand_over();
+}
+
+void MigrationRun::look_at_storage() {
+  const Bytes before = storage_->done();
+  const auto seen = storage_->look();
+  if (!seen) {
+    source_gone_ = seen.error().code == ErrorCode::kPeerGone;
+    return;
+  }
+  last_answer_ = clock_.now();
+  if (storage_->done() != before) last_progress_ = clock_.now();
+}
+
+void MigrationRun::launch_after_storage() {
+  last_progress_ = clock_.now();
+  if (const auto accepted = launch(); !accepted) {
+    launched_.reset();
+    refusal_ = accepted.error().message;
+    abort(Abort::kRefused);
+  }
+}
+
 bool MigrationRun::ended() const {
-  if (source_gone_ || is_final(status_.phase)) return true;
+  if (source_gone_) return true;
+  if (!launched_) return abort_ != Abort::kNone || monitor_is_silent();
+  if (is_final(status_.phase)) return true;
   if (status_.phase == MigrationPhase::kPostcopyPaused) return true;
   if (monitor_is_silent()) return true;
   return abort_ != Abort::kNone && clock_.now() - abort_time_ > kCancelPatience;
@@ -237,7 +304,7 @@ void MigrationRun::drain_destination() {
 }
 
 void MigrationRun::poll() {
-  if (source_gone_) return;
+  if (source_gone_ || !launched_) return;  // before, it would tell of an earlier migration
   auto status = parties_.source.migration_status();
   if (!status) {
     source_gone_ = status.error().code == ErrorCode::kPeerGone;
@@ -277,20 +344,29 @@ void MigrationRun::enter_postcopy_when_due() {
   note("postcopy");
 }
 
+/// QEMU does not begin the switchover before it is told that the disks are whole, not even where
+/// post-copy was ordered or the guest is stopped already.
+bool MigrationRun::held_back() const {
+  return storage_ && !storage_->let_go();
+}
+
 /// From here on cancelling could leave two guests or none: the source has stopped for the last
 /// part, or the destination runs on pages that it has not got yet.
 bool MigrationRun::past_return() const {
+  if (held_back()) return false;
   return postcopy_ordered_ || stop_us_.has_value() || status_.phase == MigrationPhase::kDevice ||
          status_.phase == MigrationPhase::kPostcopyActive ||
          status_.phase == MigrationPhase::kPostcopyPaused;
 }
 
 void MigrationRun::abort_when_due() {
-  if (abort_ != Abort::kNone || is_final(status_.phase) || postcopy_ordered_) return;
+  if (abort_ != Abort::kNone || is_final(status_.phase)) return;
+  if (postcopy_ordered_ && !held_back()) return;
   // A switchover that hangs is no switchover: the stall test holds for it too.
   const bool stalled = clock_.now() - last_progress_ > kStallPatience;
   if (past_return() && !stalled) return;
   if (stop_.stop_requested()) return abort(Abort::kUser);
+  if (held_back() && !storage_->failure().empty()) return abort(Abort::kStorage);
   if (plan_.max_time && clock_.now() - started_ > *plan_.max_time) return abort(Abort::kDeadline);
   if (stalled) return abort(Abort::kStall);
 }
@@ -299,19 +375,31 @@ void MigrationRun::abort(Abort why) {
   abort_ = why;
   abort_time_ = clock_.now();
   note("cancelling");
+  if (!launched_) return;  // there are only mirrors, and those end with the watching
   if (const auto cancelled = parties_.source.cancel(); !cancelled) {
     log::warning("migrate_cancel failed: {}", cancelled.error().message);
   }
 }
 
-std::optional<Seconds> MigrationRun::eta() const {
+/// As fast as it went until now. While disks are mirrored, memory is all still to come.
+std::optional<Seconds> MigrationRun::left_by_rate() const {
   const Seconds elapsed = clock_.now() - started_;
-  std::optional<Seconds> by_rate;
-  if (status_.remaining && status_.throughput && status_.throughput->value() > 0) {
-    by_rate = *status_.remaining / *status_.throughput;
+  if (!launched_) {
+    if (storage_->done() <= Bytes(0) || elapsed <= Seconds(0)) return std::nullopt;
+    return (storage_->left() + ram_) / (storage_->done() / elapsed);
   }
+  if (!status_.remaining || !status_.throughput || status_.throughput->value() <= 0) {
+    return std::nullopt;
+  }
+  const Bytes disks = held_back() ? storage_->left() : Bytes(0);
+  return (*status_.remaining + disks) / *status_.throughput;
+}
+
+std::optional<Seconds> MigrationRun::eta() const {
+  const std::optional<Seconds> by_rate = left_by_rate();
   if (!options_.predicted_total) return by_rate;
   // The prediction knows of rounds to come; what is left to send is a lower bound on the truth.
+  const Seconds elapsed = clock_.now() - started_;
   return std::max(*options_.predicted_total - elapsed, by_rate.value_or(Seconds(0)));
 }
 
@@ -323,6 +411,7 @@ void MigrationRun::report() {
   progress.round = rounds_.current();
   progress.transferred = status_.transferred.value_or(Bytes());
   progress.remaining = status_.remaining;
+  if (held_back()) progress.storage_left = storage_->left();
   progress.rate = status_.throughput;
   progress.dirty_rate = status_.dirty_rate;
   progress.throttle_percent = status_.throttle_percent;
@@ -408,8 +497,12 @@ void MigrationRun::settle_completed() {
   }
   outcome_.status = OutcomeStatus::kCompleted;
   outcome_.vm_runs_on = VmRunsOn::kDestination;
-  if (state == RunState::kRunning) return;
+  if (state == RunState::kRunning && !held_back()) return;
   outcome_.status = OutcomeStatus::kFailed;
+  if (state == RunState::kRunning) {
+    outcome_.reason = "somebody let the switchover go on before the guest's disks were whole there";
+    return;
+  }
   if (!destination_gone_) {
     outcome_.vm_runs_on = VmRunsOn::kBothPaused;
     outcome_.reason = fmt::format("the destination has the guest but does not run it (state {})",
@@ -429,6 +522,8 @@ std::string MigrationRun::failure_reason() const {
     return fmt::format("it did not converge within {}", human(*plan_.max_time));
   }
   if (destination_gone_) return "the destination's QEMU ended";
+  if (abort_ == Abort::kStorage) return storage_->failure();
+  if (abort_ == Abort::kRefused) return refusal_;
   if (abort_ == Abort::kStall) {
     return fmt::format("the link carried nothing for {}", human(kStallPatience));
   }
@@ -440,7 +535,9 @@ std::string MigrationRun::failure_reason() const {
   return status_.error.empty() ? "QEMU gave up without saying why" : status_.error;
 }
 
-/// A guest that somebody else paused meanwhile stays paused.
+/// A guest that somebody else paused meanwhile stays paused. (QEMU 7.2 leaves its guest in
+/// postmigrate when post-copy is cancelled in pre-switchover, and takes `cont`; 10.0 lets it run on
+/// by itself: measured.)
 bool stopped_by_migration(std::optional<RunState> state) {
   return state == RunState::kFinishMigrate || state == RunState::kPostmigrate;
 }
@@ -450,7 +547,7 @@ bool stopped_by_migration(std::optional<RunState> state) {
 void MigrationRun::settle_aborted() {
   drain_destination();
   // All of the guest may be on its way although the stream was cut: it could still start there.
-  if (stop_us_ && !postcopy_ordered_) await_resume();
+  if (stop_us_ && !postcopy_ordered_ && !held_back()) await_resume();
   await_source_decision();
   outcome_.reason = failure_reason();
   outcome_.status = abort_ == Abort::kUser       ? OutcomeStatus::kCancelled
@@ -479,7 +576,7 @@ void MigrationRun::settle_aborted() {
 
 void MigrationRun::settle_without_source() {
   outcome_.status = OutcomeStatus::kFailed;
-  await_resume();
+  if (!held_back()) await_resume();
   const std::string_view source =
       source_gone_ ? "the source's QEMU ended" : "the source's monitor fell silent";
   const auto there = state_of(parties_.destination, destination_gone_);
@@ -510,15 +607,27 @@ void MigrationRun::examine() {
   }
 }
 
-void MigrationRun::measure() {
+/// Of the whole: what QEMU says is of memory's part, which disks come before.
+void MigrationRun::measure_times() {
+  if (storage_) outcome_.storage = storage_->outcome(stop_us_);
+  if (!launched_) {
+    if (abort_ != Abort::kNone) outcome_.total_time = abort_time_ - started_;
+    return;
+  }
+  const Seconds before = storage_ ? *launched_ - started_ : Seconds(0);
+  if (storage_) outcome_.storage->ready_after = before;
   rounds_.finish(clock_.wall_us(), status_);
   outcome_.rounds = rounds_.rounds();
-  if (status_.total_time) {
-    outcome_.total_time = status_.total_time;
-    // The last round ends with the migration, not when Godwit has looked at everything.
-    RoundRecord& last = outcome_.rounds.back();
-    last.duration = std::max(*status_.total_time - last.started, Seconds(0));
-  }
+  for (RoundRecord& round : outcome_.rounds) round.started += before;
+  if (!status_.total_time) return;
+  outcome_.total_time = before + *status_.total_time;
+  // The last round ends with the migration, not when Godwit has looked at everything.
+  RoundRecord& last = outcome_.rounds.back();
+  last.duration = std::max(*outcome_.total_time - last.started, Seconds(0));
+}
+
+void MigrationRun::measure() {
+  measure_times();
   outcome_.transferred.qemu = status_.transferred;
   if (outcome_.status == OutcomeStatus::kCompleted) {
     outcome_.downtime.qemu = status_.downtime;

@@ -41,6 +41,7 @@ Settings settings_for(const MigrationPlan& plan) {
   if (uses_postcopy(plan.technique) && plan.parameters.postcopy_preempt.value_or(false)) {
     settings.on.insert(Capability::kPostcopyPreempt);
   }
+  if (plan.storage) settings.on.insert(Capability::kPauseBeforeSwitchover);
   for (const Capability other :
        {Capability::kAutoConverge, Capability::kXbzrle, Capability::kCompress, Capability::kMultifd,
         Capability::kPostcopyRam, Capability::kPostcopyPreempt, Capability::kPauseBeforeSwitchover,

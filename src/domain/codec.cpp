@@ -91,6 +91,16 @@ auto read_name(JsonReader& in, std::string_view key, Lookup lookup) {
   return value.value_or(typename decltype(value)::value_type{});
 }
 
+/// "precopy", or "precopy+storage".
+Technique read_technique(JsonReader& in, bool& storage) {
+  const std::string name = in.text("technique");
+  const TechniqueName parts = split_storage(name);
+  const auto technique = technique_from_string(parts.memory);
+  if (!technique) in.reject("technique", fmt::format("has the unknown value '{}'", name));
+  storage = parts.storage;
+  return technique.value_or(Technique::kPrecopy);
+}
+
 /// Decodes a member with its own decoder.
 template <class T>
 T read_member(JsonReader& in, std::string_view key, Result<T> (*decode)(const Json&)) {
@@ -338,7 +348,7 @@ PredictedRound read_predicted_round(JsonReader& in) {
 Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
   JsonReader in(json, "prediction");
   TechniquePrediction p;
-  p.technique = read_name(in, "technique", technique_from_string);
+  p.technique = read_technique(in, p.storage);
   p.parameters = read_member(in, "parameters", parameters_from_json);
   p.converges = in.boolean("converges");
   p.why = in.maybe_text("why").value_or("");
@@ -360,7 +370,7 @@ Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
 }  // namespace
 
 Json to_json(const TechniquePrediction& p) {
-  return Json{{"technique", to_string(p.technique)},
+  return Json{{"technique", full_name(p.technique, p.storage)},
               {"parameters", to_json(p.parameters)},
               {"converges", p.converges},
               {"why", p.why},
@@ -378,9 +388,10 @@ Json to_json(const TechniquePrediction& p) {
 Json to_json(const Prediction& prediction) {
   Json advice = nullptr;
   if (prediction.advice) {
-    advice = Json{{"technique", to_string(prediction.advice->technique)},
-                  {"parameters", to_json(prediction.advice->parameters)},
-                  {"why", prediction.advice->why}};
+    advice =
+        Json{{"technique", full_name(prediction.advice->technique, prediction.advice->storage)},
+             {"parameters", to_json(prediction.advice->parameters)},
+             {"why", prediction.advice->why}};
   }
   return Json{{"predictions", array_of(prediction.predictions)}, {"advice", std::move(advice)}};
 }
@@ -401,7 +412,7 @@ Result<Prediction> prediction_from_json(const Json& json) {
   if (const Json* json_advice = in.find("advice")) {
     JsonReader advice(*json_advice, in.path_of("advice"));
     Advice value;
-    value.technique = read_name(advice, "technique", technique_from_string);
+    value.technique = read_technique(advice, value.storage);
     value.parameters = read_member(advice, "parameters", parameters_from_json);
     value.why = advice.maybe_text("why").value_or("");
     if (advice.error()) in.adopt(*advice.error());
@@ -477,13 +488,33 @@ void read_requested(JsonReader& parent, Requested& requested) {
   if (in.error()) parent.adopt(*in.error());
 }
 
+Json to_json(const StorageOutcome& storage) {
+  return Json{{"disks", storage.disks},
+              {"mirrored_bytes", storage.mirrored.count()},
+              {"ready_after_s", maybe(storage.ready_after, in_seconds)},
+              {"finish_ms", maybe(storage.finish, in_ms)}};
+}
+
+std::optional<StorageOutcome> read_storage(JsonReader& parent) {
+  const Json* json = parent.find("storage");
+  if (json == nullptr) return std::nullopt;
+  JsonReader in(*json, parent.path_of("storage"));
+  StorageOutcome storage;
+  if (in.require("disks") != nullptr) storage.disks = small_int(in, "disks", 65536).value_or(0);
+  storage.mirrored = in.bytes("mirrored_bytes");
+  storage.ready_after = in.maybe_seconds("ready_after_s");
+  storage.finish = in.maybe_seconds("finish_ms");
+  if (in.error()) parent.adopt(*in.error());
+  return storage;
+}
+
 }  // namespace
 
 Json to_json(const MigrationOutcome& o) {
   return Json{{"status", to_string(o.status)},
               {"vm_runs_on", to_string(o.vm_runs_on)},
               {"reason", o.reason},
-              {"technique", to_string(o.technique)},
+              {"technique", full_name(o.technique, o.storage.has_value())},
               {"requested", {{"technique", o.requested.technique}, {"law", o.requested.law}}},
               {"parameters", to_json(o.parameters)},
               {"started_at", iso8601(o.started_wall_us)},
@@ -497,7 +528,8 @@ Json to_json(const MigrationOutcome& o) {
                {{"slowdown", maybe(o.guest.slowdown, in_ratio)},
                 {"longest_gap_ms", maybe(o.guest.longest_gap, in_ms)},
                 {"alive", maybe(o.guest.alive, [](bool b) { return b; })},
-                {"evidence", o.guest.evidence}}}};
+                {"evidence", o.guest.evidence}}},
+              {"storage", maybe(o.storage, [](const auto& value) { return to_json(value); })}};
 }
 
 Result<MigrationOutcome> outcome_from_json(const Json& json) {
@@ -506,7 +538,8 @@ Result<MigrationOutcome> outcome_from_json(const Json& json) {
   o.status = read_name(in, "status", outcome_status_from_string);
   o.vm_runs_on = read_name(in, "vm_runs_on", vm_runs_on_from_string);
   o.reason = in.maybe_text("reason").value_or("");
-  o.technique = read_name(in, "technique", technique_from_string);
+  bool storage = false;
+  o.technique = read_technique(in, storage);
   read_requested(in, o.requested);
   o.parameters = read_member(in, "parameters", parameters_from_json);
   const auto started = parse_iso8601(in.text("started_at"));
@@ -520,6 +553,8 @@ Result<MigrationOutcome> outcome_from_json(const Json& json) {
   read_transferred(in, o.transferred);
   o.rounds = read_array(in, "rounds", read_round);
   read_guest(in, o.guest);
+  o.storage = read_storage(in);
+  if (storage != o.storage.has_value()) in.reject("storage", "contradicts the technique");
   return finish(in, std::move(o));
 }
 

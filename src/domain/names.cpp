@@ -95,6 +95,18 @@ bool uses_postcopy(Technique technique) {
   return technique == Technique::kPostcopy || technique == Technique::kHybrid;
 }
 
+TechniqueName split_storage(std::string_view name) {
+  const bool storage = name.ends_with(kStorageSuffix);
+  if (storage) name.remove_suffix(kStorageSuffix.size());
+  return {name, storage};
+}
+
+std::string full_name(Technique technique, bool storage) {
+  std::string name(to_string(technique));
+  if (storage) name += kStorageSuffix;
+  return name;
+}
+
 std::string_view to_string(DirtySource source) {
   return detail::name_of(kSources, source);
 }

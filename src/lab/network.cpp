@@ -115,7 +115,8 @@ std::string tap_name(int guest_index) {
   return fmt::format("tap{}", guest_index);
 }
 int migration_port(int guest_index) {
-  return 4400 + guest_index;
+  constexpr int kPortsEach = 20;  // its disks move beside the stream, on one of the next ports
+  return 4400 + kPortsEach * guest_index;
 }
 
 Shape shape_for(BytesPerSecond payload) {

@@ -56,10 +56,12 @@ std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecor
     // locks) off it until the source has flushed it and let go, at the switchover; in QEMU that is
     // so since 2.10. The host's page cache is used, as all the lab's hosts have the same one, and a
     // user's own lab lies on tmpfs, which can't do without. A host without space is an error for
-    // the guest instead of QEMU's own way, which would stop it.
+    // the guest instead of QEMU's own way, which would stop it. Without discard=unmap a mirror that
+    // writes zeros into an empty disk would fill its file (measured on QEMU 10.0).
     arguments.insert(arguments.end(),
                      {"-blockdev",
-                      fmt::format("driver=raw,node-name=disk0,file.driver=file,file.filename={}",
+                      fmt::format("driver=raw,node-name=disk0,discard=unmap,file.driver=file,"
+                                  "file.filename={}",
                                   disk_file_of(lab, guest.spec, host)),
                       "-device", "virtio-blk-pci,drive=disk0,werror=report,rerror=report"});
   }

@@ -137,6 +137,15 @@ Result<void> collect_pci(const Json& devices, const std::string& path,
   return {};
 }
 
+void decode_image(JsonReader& medium, Disk& disk) {
+  const Json* image = medium.find("image");
+  if (image == nullptr) return;
+  JsonReader in(*image, medium.path_of("image"));
+  disk.size = in.maybe_bytes("virtual-size");
+  disk.allocated = in.maybe_bytes("actual-size");
+  if (in.error()) medium.adopt(*in.error());
+}
+
 }  // namespace
 
 Error unreadable(std::string_view question, std::string_view detail) {
@@ -263,12 +272,44 @@ Result<std::vector<Disk>> decode_disks(const Json& json) {
       disk.file = medium.text("file");
       disk.format = medium.text("drv");
       disk.writable = !medium.boolean("ro");
+      disk.node = medium.maybe_text("node-name").value_or("");
+      decode_image(medium, disk);
       if (medium.error()) in.adopt(*medium.error());
     }
     GODWIT_CHECK_OK(checked(in, "query-block"));
     disks.push_back(std::move(disk));
   }
   return disks;
+}
+
+Result<std::vector<BlockJob>> decode_jobs(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-jobs", "no list"));
+  std::vector<BlockJob> jobs;
+  for (const Json& one : json) {
+    JsonReader in(one, "query-jobs");
+    BlockJob job;
+    job.id = in.text("id");
+    const std::string status = in.text("status");
+    job.ready = status == "ready" || status == "standby";
+    job.ended = status == "concluded" || status == "null";
+    job.done = in.bytes("current-progress");
+    job.total = in.bytes("total-progress");
+    job.error = in.maybe_text("error").value_or("");
+    GODWIT_CHECK_OK(checked(in, "query-jobs"));
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+Result<std::vector<std::string>> decode_nodes(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-named-block-nodes", "no list"));
+  std::vector<std::string> names;
+  for (const Json& one : json) {
+    JsonReader in(one, "query-named-block-nodes");
+    names.push_back(in.maybe_text("node-name").value_or(""));
+    GODWIT_CHECK_OK(checked(in, "query-named-block-nodes"));
+  }
+  return names;
 }
 
 Result<std::vector<std::string>> decode_pci(const Json& json) {

@@ -27,6 +27,18 @@ Result<MigrationStatus> decode_migration(const Json& json);
 Result<CapabilitySet> decode_capabilities(const Json& json);
 Result<MigrationParameters> decode_parameters(const Json& json);
 Result<std::vector<Disk>> decode_disks(const Json& json);
+/// One of `query-jobs`. Of other kinds than mirrors the progress has another unit.
+struct BlockJob {
+  std::string id;
+  bool ready = false;
+  bool ended = false;
+  Bytes done;
+  Bytes total;
+  std::string error;  ///< of one that ended; empty when it ended well
+};
+Result<std::vector<BlockJob>> decode_jobs(const Json& json);
+/// The names of all block nodes.
+Result<std::vector<std::string>> decode_nodes(const Json& json);
 /// PCI functions as "1af4:1000 Ethernet controller@pci/02.0", bridges looked into.
 Result<std::vector<std::string>> decode_pci(const Json& json);
 /// A child of a QOM container: its name and the type behind "child<TYPE>".

@@ -99,6 +99,21 @@ TEST(Suite, AScalarIsAListOfOne) {
   EXPECT_EQ(read.repeats, 1);
 }
 
+TEST(Suite, ATechniquesNameSaysWhetherTheDiskMoves) {
+  const Suite read = suite(
+      with("[cell]\ntechnique = [\"precopy\", \"postcopy+storage\"]\n[loads]\nidle = \"idle\"\n"));
+  ASSERT_THAT(read.cells, SizeIs(2));
+  EXPECT_FALSE(read.cells.front().storage);
+  EXPECT_EQ(read.cells.back().technique, Technique::kPostcopy);
+  EXPECT_TRUE(read.cells.back().storage);
+  EXPECT_THAT(describe(read.cells.back()), HasSubstr("by postcopy+storage"));
+  for (const char* name : {"cold+storage", "+storage", "precopy+storage+storage"}) {
+    EXPECT_THAT(
+        refusal(with(std::string("[cell]\ntechnique = \"") + name + "\"\n[loads]\ni = \"idle\"\n")),
+        HasSubstr(name));
+  }
+}
+
 TEST(Suite, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(refusal("name = "), HasSubstr("line 1"));
   EXPECT_THAT(refusal("about = \"a\"\n[loads]\nidle = \"idle\""), HasSubstr("'name' is missing"));
@@ -110,6 +125,8 @@ TEST(Suite, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(refusal(with("[cell]\nlink = 40\n[loads]\ni = \"idle\"\n")), HasSubstr("text"));
   EXPECT_THAT(refusal(with("[cell]\nlink = \"40\"\n[loads]\ni = \"idle\"\n")), HasSubstr("line 4"));
   EXPECT_THAT(refusal(with("[cell]\nlink = []\n[loads]\ni = \"idle\"\n")), HasSubstr("empty list"));
+  EXPECT_THAT(refusal(with("[cell]\nobserve = \"500ms\"\n[loads]\ni = \"idle\"\n")),
+              HasSubstr("observed for 500 ms"));
   EXPECT_THAT(refusal(with("[cell]\nmax_time = \"0s\"\n[loads]\ni = \"idle\"\n")),
               HasSubstr("zero"));
   EXPECT_THAT(refusal(with("[cell]\ntechnique = \"teleport\"\n[loads]\ni = \"idle\"\n")),

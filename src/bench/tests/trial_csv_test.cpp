@@ -57,6 +57,14 @@ TEST(TrialCsv, QuotesWhatNeedsIt) {
   EXPECT_EQ(field(trial, "spec"), "\"memory-write,set=8MiB\"");
 }
 
+TEST(TrialCsv, TheTechniqueSaysWhetherTheDiskMoved) {
+  Trial trial;
+  trial.cell.technique = Technique::kPostcopy;
+  EXPECT_EQ(field(trial, "technique"), "postcopy");
+  trial.cell.storage = true;
+  EXPECT_EQ(field(trial, "technique"), "postcopy+storage");
+}
+
 TEST(TrialCsv, TheHashCurveIsFoundUnderARehearsal) {
   Trial trial;
   trial.record = OutcomeRecord{};

@@ -26,6 +26,7 @@ rc::Gen<Cell> cells() {
         cell.pings = std::get<4>(parts);
         cell.repeat = std::get<5>(parts);
         cell.rehearse = !cell.pings;
+        cell.storage = cell.pings == (cell.repeat % 2 == 0);
         cell.parameters.downtime_limit = Seconds(0.25);
         cell.sweep = {{"set", "4MiB"}, {cell.load, cell.spec}};
         return cell;

@@ -29,6 +29,12 @@ TEST(LinkEstimate, FailedMigrationsSayNothingOfTheLink) {
   EXPECT_FALSE(rate_from_history({failed}, "tcp:10.0.0.2:4444"));
 }
 
+TEST(LinkEstimate, MigrationsOfDisksSayNothingOfItAsTheirBytesAreNotCounted) {
+  auto with_disks = earlier("qmp:/a@tcp:10.0.0.2:4444", 400_MB, Seconds(100));
+  with_disks.outcome.storage = StorageOutcome{};
+  EXPECT_FALSE(rate_from_history({with_disks}, "tcp:10.0.0.2:4444"));
+}
+
 TEST(LinkEstimate, NeverExceedsQemusOwnLimit) {
   const std::vector<OutcomeRecord> records{earlier("qmp:/a@tcp:10.0.0.2:4444", 400_MB, Seconds(1))};
   EXPECT_EQ(estimate_link(records, "tcp:10.0.0.2:4444", 100_MB_per_s).link.rate, 100_MB_per_s);

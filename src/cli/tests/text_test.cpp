@@ -70,6 +70,20 @@ TEST(Render, ComparisonShowsErrorsAndKeepsAbsentMeasurementsAbsent) {
   EXPECT_THAT(text, Not(HasSubstr("outage"))) << "neither predicted nor measured";
 }
 
+TEST(Render, DisksThatMovedAreNamedWithWhatTheyTook) {
+  TechniquePrediction with_disks = converging();
+  with_disks.storage = true;
+  EXPECT_THAT(prediction_text({{with_disks}, {}}), HasSubstr("precopy+storage"));
+  MigrationOutcome outcome;
+  EXPECT_THAT(outcome_text(outcome), Not(HasSubstr("disks")));
+  outcome.storage = StorageOutcome{2, 256_MiB, Seconds(6.5), Seconds(0.02)};
+  const std::string text = outcome_text(outcome);
+  EXPECT_THAT(text, HasSubstr("precopy+storage: "));
+  EXPECT_THAT(text, HasSubstr("disks: 2, 256 MiB mirrored, ready after 6.50 s, whole 20 ms after"));
+  outcome.storage = StorageOutcome{1, 1_MiB, {}, {}};
+  EXPECT_THAT(outcome_text(outcome), Not(HasSubstr("ready")));
+}
+
 TEST(Render, AnOutcomeAlwaysSaysWhereTheVmRunsAndHowTheGuestIs) {
   MigrationOutcome outcome;
   outcome.status = OutcomeStatus::kCompleted;

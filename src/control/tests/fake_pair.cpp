@@ -5,6 +5,7 @@
 namespace godwit::control {
 namespace {
 constexpr std::int64_t kRam = 256LL << 20;
+constexpr std::int64_t kDisk = 100LL << 20;
 tl::unexpected<Error> gone() {
   return fail(ErrorCode::kPeerGone, "the process ended");
 }
@@ -27,6 +28,14 @@ void FakePair::at(Fake& side, double seconds, HypervisorEvent event, std::functi
 void FakePair::switch_over(double when, MigrationPhase then) {
   using Kind = HypervisorEvent::Kind;
   at(source, when, event(Kind::kStop, "STOP"), [this] { source.state = RunState::kFinishMigrate; });
+  if (!source.on.contains(Capability::kPauseBeforeSwitchover)) return go_over(when, then);
+  after_switchover_ = then;
+  at(source, when + 0.001, event(Kind::kMigration, "MIGRATION"),
+     [this] { source.status.phase = MigrationPhase::kPreSwitchover; });
+}
+
+void FakePair::go_over(double when, MigrationPhase then) {
+  using Kind = HypervisorEvent::Kind;
   if (world_.destination_fails) {
     at(source, when + 0.105, event(Kind::kOther, "NOTHING"), [this] {
       destination.alive = false;
@@ -34,13 +43,8 @@ void FakePair::switch_over(double when, MigrationPhase then) {
     });
   }
   const auto arrival = world_.destination_waits ? Kind::kOther : Kind::kResume;
-  at(destination, when + (world_.destination_fails ? 60 : 0.1), event(arrival, "RESUME"), [this] {
-    if (world_.destination_waits) {
-      destination.state = RunState::kPaused;
-    } else if (source.state == RunState::kFinishMigrate || source.state == RunState::kPostmigrate) {
-      destination.state = RunState::kRunning;
-    }
-  });
+  at(destination, when + (world_.destination_fails ? 60 : 0.1), event(arrival, "RESUME"),
+     [this] { take_guest(); });
   at(source, when + 0.11, event(Kind::kMigration, "MIGRATION"), [this, then] {
     source.status.phase = then;
     if (then == MigrationPhase::kCompleted) {
@@ -51,6 +55,23 @@ void FakePair::switch_over(double when, MigrationPhase then) {
       source.status.remaining = Bytes(0);
     }
   });
+  if (then != MigrationPhase::kPostcopyActive) return;
+  at(source, when + 3.99, event(Kind::kMigration, "MIGRATION"), [this] {
+    source.status.phase = MigrationPhase::kCompleted;
+    source.state = RunState::kPostmigrate;
+    source.status.downtime = Seconds(0.002);
+    source.status.total_time = world_.clock.now() - start_;
+    source.status.transferred = Bytes(kRam + 5'000'000);
+  });
+}
+
+void FakePair::take_guest() {
+  if (world_.destination_waits) {
+    destination.state = RunState::kPaused;
+  } else if (source.state == RunState::kFinishMigrate || source.state == RunState::kPostmigrate) {
+    destination.state = RunState::kRunning;
+    torn_ = torn_ || (with_storage_ && (!whole_ || serving_));
+  }
 }
 
 void FakePair::plan_precopy() {
@@ -79,13 +100,6 @@ void FakePair::plan_postcopy() {
   destination.agenda_.clear();
   postcopy_ = true;
   switch_over(now + 0.01, MigrationPhase::kPostcopyActive);
-  at(source, now + 4, event(HypervisorEvent::Kind::kMigration, "MIGRATION"), [this] {
-    source.status.phase = MigrationPhase::kCompleted;
-    source.state = RunState::kPostmigrate;
-    source.status.downtime = Seconds(0.002);
-    source.status.total_time = world_.clock.now() - start_;
-    source.status.transferred = Bytes(kRam + 5'000'000);
-  });
 }
 
 void FakePair::kill(Victim victim) {
@@ -97,7 +111,12 @@ void FakePair::kill(Victim victim) {
       source.status.phase == MigrationPhase::kNone) {
     return;
   }
-  // What QEMU's source does when the stream breaks.
+  if (source.status.phase == MigrationPhase::kPreSwitchover) return;  // it sends nothing there
+  break_stream();
+}
+
+/// What QEMU's source does then.
+void FakePair::break_stream() {
   source.agenda_.clear();
   const double now = (world_.clock.now() - start_).count();
   at(source, now + 0.05, event(HypervisorEvent::Kind::kMigration, "MIGRATION"), [this] {
@@ -120,7 +139,9 @@ Result<void> FakePair::Fake::enter(const std::string& what) {
 
 Result<VmDescription> FakePair::Fake::describe() {
   GODWIT_CHECK_OK(enter("describe"));
-  return VmDescription{};
+  VmDescription vm;
+  vm.ram = Bytes(kRam);
+  return vm;
 }
 
 Result<RunState> FakePair::Fake::run_state() {
@@ -196,8 +217,92 @@ Result<void> FakePair::Fake::cancel() {
   status.phase = MigrationPhase::kCancelling;
   pair_.at(*this, now + 0.02, pair_.event(HypervisorEvent::Kind::kMigration, "MIGRATION"), [this] {
     status.phase = MigrationPhase::kCancelled;
-    state = RunState::kRunning;
+    const bool stays = world_.cancelled_stays_stopped && state == RunState::kFinishMigrate;
+    state = stays ? RunState::kPostmigrate : RunState::kRunning;
   });
+  return {};
+}
+
+// --- disks: one, whose mirror goes by the clock ---
+
+/// What has happened to the mirror by now.
+void FakePair::move_mirror() {
+  constexpr double kLastPart = 0.05;
+  const TimePoint now = world_.clock.now();
+  const bool copying = mirror_ == Mirror::kRunning || mirror_ == Mirror::kFinishing;
+  if (!copying) return;
+  if (!destination.alive) mirror_error_ = "Input/output error";
+  if (world_.mirror_error && now - mirror_start_ >= Seconds(1))
+    mirror_error_ = *world_.mirror_error;
+  const bool last_part_over = mirror_ == Mirror::kFinishing && !world_.mirror_hangs &&
+                              now - finish_start_ >= Seconds(kLastPart);
+  if (last_part_over && world_.mirror_ends_badly) mirror_error_ = "No space left on device";
+  if (!mirror_error_.empty()) {
+    mirror_ = Mirror::kEnded;
+  } else if (last_part_over) {
+    mirror_ = Mirror::kEnded;
+    whole_ = true;
+  }
+}
+
+Result<StorageOffer> FakePair::Fake::serve_storage(const std::string& stream) {
+  GODWIT_CHECK_OK(enter("serve-storage " + stream));
+  if (world_.refuse_serve) return fail(ErrorCode::kRefused, *world_.refuse_serve);
+  pair_.serving_ = true;
+  return StorageOffer{"10.0.0.2", 4445, {{"virtio0", "disk"}}};
+}
+
+Result<void> FakePair::Fake::mirror_storage(const StorageOffer&, std::optional<BytesPerSecond>) {
+  GODWIT_CHECK_OK(enter("mirror-storage"));
+  if (world_.refuse_mirror) return fail(ErrorCode::kRefused, *world_.refuse_mirror);
+  pair_.with_storage_ = true;
+  pair_.mirror_ = Mirror::kRunning;
+  pair_.mirror_start_ = world_.clock.now();
+  return {};
+}
+
+Result<StorageStatus> FakePair::Fake::storage_status() {
+  GODWIT_CHECK_OK(enter("storage-status"));
+  StorageStatus seen;
+  if (this != &pair_.source || pair_.mirror_ == Mirror::kNone) return seen;
+  pair_.move_mirror();
+  const double share =
+      std::min(1.0, (world_.clock.now() - pair_.mirror_start_).count() / world_.mirror_seconds);
+  seen.mirrors = 1;
+  seen.running = pair_.mirror_ == Mirror::kEnded ? 0 : 1;
+  seen.ready = seen.running == 1 && share >= 1;
+  seen.error = pair_.mirror_error_;
+  seen.total = Bytes(kDisk);
+  seen.done = Bytes(static_cast<std::int64_t>(share * static_cast<double>(kDisk)));
+  return seen;
+}
+
+Result<void> FakePair::Fake::finish_storage() {
+  GODWIT_CHECK_OK(enter("finish-storage"));
+  if (world_.refuse_finish) return fail(ErrorCode::kRefused, *world_.refuse_finish);
+  pair_.mirror_ = Mirror::kFinishing;
+  pair_.finish_start_ = world_.clock.now();
+  return {};
+}
+
+Result<void> FakePair::Fake::drop_storage() {
+  GODWIT_CHECK_OK(enter("drop-storage"));
+  if (this == &pair_.destination) {
+    pair_.serving_ = false;
+  } else if (pair_.mirror_ == Mirror::kEnded) {
+    pair_.mirror_ = Mirror::kNone;
+  } else if (pair_.mirror_ != Mirror::kNone) {
+    pair_.mirror_ = Mirror::kEnded;  // forgotten by the next call
+  }
+  return {};
+}
+
+Result<void> FakePair::Fake::continue_switchover() {
+  GODWIT_CHECK_OK(enter("migrate-continue"));
+  if (world_.refuse_continue) return fail(ErrorCode::kRefused, *world_.refuse_continue);
+  status.phase = MigrationPhase::kDevice;
+  pair_.go_over((world_.clock.now() - pair_.start_).count(), pair_.after_switchover_);
+  if (!pair_.destination.alive) pair_.break_stream();
   return {};
 }
 

@@ -27,6 +27,16 @@ class FakePair {
     bool destination_waits = false;  ///< started with -S: takes the guest, does not run it
     bool destination_fails = false;  ///< gets all bytes and ends instead of running the guest
     bool link_stalls = false;        ///< nothing is sent any more after the first round
+    double mirror_seconds = 2;       ///< until the disk's mirror is ready
+    std::optional<std::string> mirror_error;  ///< after the first second
+    bool mirror_ends_badly = false;           ///< the last part cannot be written
+    bool mirror_hangs = false;                ///< in its last part
+    bool cancelled_stays_stopped =
+        false;  ///< as QEMU 7.2 does with post-copy before its switchover
+    std::optional<std::string> refuse_serve;
+    std::optional<std::string> refuse_mirror;
+    std::optional<std::string> refuse_finish;
+    std::optional<std::string> refuse_continue;
     std::optional<std::string> refuse_migrate;
     std::optional<std::string> refuse_listen;
   };
@@ -59,6 +69,13 @@ class FakePair {
     Result<void> pause() override;
     Result<void> resume() override;
     Result<void> quit() override;
+    Result<StorageOffer> serve_storage(const std::string& stream) override;
+    Result<void> mirror_storage(const StorageOffer& offer,
+                                std::optional<BytesPerSecond> most) override;
+    Result<StorageStatus> storage_status() override;
+    Result<void> finish_storage() override;
+    Result<void> drop_storage() override;
+    Result<void> continue_switchover() override;
     Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) override;
 
     bool alive = true;
@@ -87,6 +104,12 @@ class FakePair {
            (destination.alive && destination.state == RunState::kRunning ? 1 : 0);
   }
   [[nodiscard]] bool postcopy() const { return postcopy_; }
+  /// Is anything of a disk's migration left on a side that lives?
+  [[nodiscard]] bool storage_left() const {
+    return (source.alive && mirror_ != Mirror::kNone) || (destination.alive && serving_);
+  }
+  /// The destination ran the guest although its disk was not whole, or was written to by others.
+  [[nodiscard]] bool ran_on_a_torn_disk() const { return torn_; }
   void kill(Victim victim);
 
  private:
@@ -94,12 +117,28 @@ class FakePair {
   void at(Fake& side, double seconds, HypervisorEvent event, std::function<void()> effect);
   void plan_precopy();
   void plan_postcopy();
+  enum class Mirror { kNone, kRunning, kFinishing, kEnded };
+
   void switch_over(double when, MigrationPhase then);
+  void go_over(double when, MigrationPhase then);
+  void take_guest();
+  void break_stream();
+  void move_mirror();
   HypervisorEvent event(HypervisorEvent::Kind kind, std::string name);
 
   World& world_;
   TimePoint start_{};
   bool postcopy_ = false;
+  MigrationPhase after_switchover_ = MigrationPhase::kNone;
+
+  Mirror mirror_ = Mirror::kNone;
+  std::string mirror_error_;
+  TimePoint mirror_start_{};
+  TimePoint finish_start_{};
+  bool with_storage_ = false;
+  bool serving_ = false;
+  bool whole_ = false;
+  bool torn_ = false;
 };
 
 }  // namespace godwit::control

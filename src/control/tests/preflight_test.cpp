@@ -72,6 +72,86 @@ TEST(Preflight, EveryDifferenceIsNamed) {
   EXPECT_THAT(message_when([](auto& d) { d.state = RunState::kRunning; }), HasSubstr("running"));
 }
 
+// --- disks ---
+
+/// Each side has a file of its own.
+PreflightFacts own_disks() {
+  PreflightFacts facts = good_facts();
+  for (VmDescription* vm : {&facts.source, &facts.destination}) {
+    vm->can.insert(Capability::kPauseBeforeSwitchover);
+    vm->disks.front().size = 1_GiB;
+  }
+  facts.destination.disks.front().file = "/there/disk.qcow2";
+  return facts;
+}
+
+Result<void> preflight_with_storage(const PreflightFacts& facts) {
+  MigrationPlan plan;
+  plan.storage = true;
+  return preflight(facts, plan);
+}
+
+Error refused_with_storage(const PreflightFacts& facts) {
+  const auto result = preflight_with_storage(facts);
+  EXPECT_FALSE(result);
+  return result ? Error{} : result.error();
+}
+
+TEST(Preflight, DisksOfOnesOwnMoveOnlyWithStorage) {
+  EXPECT_TRUE(preflight_with_storage(own_disks()));
+  const Error without = refused(own_disks());
+  EXPECT_THAT(without.message, HasSubstr("disks differ"));
+  EXPECT_THAT(without.what_to_do, HasSubstr("+storage"));
+}
+
+TEST(Preflight, FilesCountAndNotTheirNamesWhereTheyAreKnown) {
+  auto facts = own_disks();
+  facts.destination.disks = facts.source.disks;
+  facts.same_file["virtio0"] = false;  // one name, in two mounts
+  EXPECT_THAT(refused(facts).message, HasSubstr("disks differ"));
+  EXPECT_TRUE(preflight_with_storage(facts));
+  facts = own_disks();
+  facts.same_file["virtio0"] = true;  // two names of one file
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  const Error with = refused_with_storage(facts);
+  EXPECT_EQ(with.code, ErrorCode::kBadInput);
+  EXPECT_THAT(with.what_to_do, HasSubstr("leave +storage out"));
+}
+
+TEST(Preflight, ADiskThatCannotTakeTheOthersContentIsRefused) {
+  auto facts = own_disks();
+  for (const Bytes size : {1_GiB - Bytes(512), 2_GiB}) {
+    facts.destination.disks.front().size = size;
+    EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("size of disk virtio0 differs"));
+  }
+  facts.destination.disks.front().size.reset();
+  EXPECT_TRUE(preflight_with_storage(facts)) << "what is not known is QEMU's to find out";
+  facts.destination.disks.front().writable = false;
+  EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("cannot be written"));
+  facts.destination.disks.front().device = "virtio1";
+  EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("disks differ"));
+}
+
+TEST(Preflight, WhatIsOnlyReadDoesNotMove) {
+  auto facts = own_disks();
+  const Disk rom{"ide0", "/iso/install.iso", "raw", false};
+  facts.source.disks.push_back(rom);
+  facts.destination.disks.insert(facts.destination.disks.begin(), rom);
+  EXPECT_TRUE(preflight_with_storage(facts));
+  facts.destination.disks.front().file = "/iso/other.iso";
+  EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("other.iso"));
+  facts.source.disks = facts.destination.disks = {rom};
+  EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("no disk that it can write"));
+}
+
+TEST(Preflight, StorageNeedsAPauseBeforeTheSwitchover) {
+  auto facts = own_disks();
+  facts.source.can.erase(Capability::kPauseBeforeSwitchover);
+  const Error error = refused_with_storage(facts);
+  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("precopy+storage"));
+}
+
 TEST(Preflight, MemoryAndAbilitiesAreChecked) {
   auto facts = good_facts();
   facts.memory_free_at_destination = 100_MiB;

@@ -142,6 +142,14 @@ MigrationOutcome example_outcome() {
   return o;
 }
 
+MigrationOutcome example_outcome_with_storage() {
+  MigrationOutcome o = example_outcome();
+  o.requested.technique = "auto+storage";
+  o.total_time = Seconds(13.125);
+  o.storage = StorageOutcome{1, 256_MiB, Seconds(6.5), Seconds(0.02)};
+  return o;
+}
+
 OutcomeRecord example_record() {
   OutcomeRecord r;
   r.id = 7;
@@ -173,6 +181,9 @@ TEST(GoldenCodec, Prediction) {
 }
 TEST(GoldenCodec, Outcome) {
   expect_golden(to_json(example_outcome()), "outcome");
+}
+TEST(GoldenCodec, OutcomeWithStorage) {
+  expect_golden(to_json(example_outcome_with_storage()), "outcome-storage");
 }
 TEST(GoldenCodec, Record) {
   expect_golden(to_json(example_record()), "record");
@@ -321,6 +332,38 @@ INSTANTIATE_TEST_SUITE_P(
                       "/outcome/rounds", "/outcome/guest", "/outcome/rounds/0/number",
                       "/outcome/rounds/0/started_s", "/outcome/rounds/0/duration_s",
                       "/outcome/rounds/0/sent_bytes"));
+
+/// A name says the same as the value beside it, or the outcome is corrupt.
+TEST(Codec, TheTechniqueSaysWhetherDisksMoved) {
+  Json json = to_json(example_outcome_with_storage());
+  EXPECT_EQ(json["technique"], "precopy+storage");
+  EXPECT_EQ(outcome_from_json(json).value(), example_outcome_with_storage());
+  json["technique"] = "precopy";
+  EXPECT_EQ(outcome_from_json(json).error().code, ErrorCode::kCorrupt);
+  json = to_json(example_outcome());
+  json["technique"] = "precopy+storage";
+  EXPECT_EQ(outcome_from_json(json).error().code, ErrorCode::kCorrupt);
+  json["technique"] = "teleport+storage";
+  EXPECT_NE(outcome_from_json(json).error().message.find("teleport+storage"), std::string::npos);
+  json = to_json(example_outcome_with_storage());
+  json["storage"]["mirrored_bytes"] = -1;
+  EXPECT_NE(outcome_from_json(json).error().message.find("storage.mirrored"), std::string::npos);
+}
+
+TEST(Codec, ReadsOutcomesFromBeforeDisksMoved) {
+  Json json = to_json(example_outcome());
+  json.erase("storage");
+  EXPECT_EQ(outcome_from_json(json).value(), example_outcome());
+}
+
+RC_GTEST_PROP(TechniqueNames, TextAndValueAgree, ()) {
+  const Technique technique = *generate::technique();
+  const bool storage = *rc::gen::arbitrary<bool>();
+  const std::string name = full_name(technique, storage);
+  const TechniqueName parts = split_storage(name);
+  RC_ASSERT(parts.storage == storage);
+  RC_ASSERT(technique_from_string(parts.memory) == technique);
+}
 
 TEST(Codec, IgnoresWhatItDoesNotKnow) {
   Json json = to_json(example_record());

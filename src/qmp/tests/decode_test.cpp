@@ -120,8 +120,9 @@ TEST_P(Captured, SchemaDecidesWhatCanBeDone) {
 }
 
 TEST_P(Captured, DisksAndPciFunctions) {
+  const std::string node = GetParam() == QemuVersion::k10_0 ? "#block115" : "#block108";
   EXPECT_THAT(decode_disks(captured_return(GetParam(), "query-block")).value(),
-              ElementsAre(Disk{"virtio0", "/vm/disk.img", "raw", true}));
+              ElementsAre(Disk{"virtio0", "/vm/disk.img", "raw", true, node, 1_MiB, 1_MiB}));
   const auto functions = decode_pci(captured_return(GetParam(), "query-pci")).value();
   EXPECT_THAT(functions, Contains("8086:1237 Host bridge@pci/00.0"));
   EXPECT_THAT(functions, Contains(HasSubstr("1af4:1001 ")));

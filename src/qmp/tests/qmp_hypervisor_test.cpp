@@ -168,6 +168,125 @@ TEST_P(Hypervisors, ARefusedSinkIsTakenBack) {
   EXPECT_THAT(fake.finish(), IsEmpty());
 }
 
+// --- disks ---
+
+Json inet(int port) {
+  return Json{
+      {"addr",
+       {{"type", "inet"}, {"data", {{"host", "10.0.0.2"}, {"port", std::to_string(port)}}}}}};
+}
+Json job(const std::string& id, const std::string& status, std::int64_t done) {
+  return Json{{"id", id},
+              {"type", "mirror"},
+              {"status", status},
+              {"current-progress", done},
+              {"total-progress", 1000}};
+}
+
+TEST_P(Hypervisors, ServesItsDisksBesideTheStream) {
+  const std::string node = is_new() ? "#block115" : "#block108";
+  fake.expect("nbd-server-start", inet(4445)).refuse("Failed to bind: Address already in use");
+  fake.expect("nbd-server-start", inet(4446)).reply();
+  fake.expect("block-export-add", {{"type", "nbd"},
+                                   {"id", "godwit-disk-0"},
+                                   {"node-name", node},
+                                   {"name", "godwit-disk-0"},
+                                   {"writable", true}})
+      .reply();
+  fake.whenever("query-jobs", Json::array());
+  fake.whenever("query-named-block-nodes", Json::array());
+  fake.expect("nbd-server-stop").reply();
+  QmpHypervisor& vm = connect();
+  const StorageOffer offer = vm.serve_storage("tcp:10.0.0.2:4444").value();
+  EXPECT_EQ(offer, (StorageOffer{"10.0.0.2", 4446, {{"virtio0", "godwit-disk-0"}}}));
+  EXPECT_TRUE(vm.drop_storage());
+  EXPECT_TRUE(vm.drop_storage()) << "a second time nothing is stopped";
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, AnothersServerIsLeftAlone) {
+  fake.expect("nbd-server-start", inet(4445)).refuse("NBD server already running");
+  fake.whenever("query-jobs", Json::array());
+  fake.whenever("query-named-block-nodes", Json::array());
+  QmpHypervisor& vm = connect();
+  EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:4444").error().code, ErrorCode::kRefused);
+  EXPECT_TRUE(vm.drop_storage());
+  EXPECT_EQ(vm.serve_storage("unix:/run/stream").error().code, ErrorCode::kBadInput);
+  EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:0").error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(fake.finish(), IsEmpty());
+  EXPECT_THAT(fake.commands(), ::testing::Not(Contains("nbd-server-stop")));
+}
+
+TEST_P(Hypervisors, MirrorsADiskIntoTheOneThatIsOffered) {
+  const std::string node = is_new() ? "#block115" : "#block108";
+  fake.expect("blockdev-add",
+              {{"driver", "nbd"},
+               {"node-name", "godwit-nbd-0"},
+               {"server", {{"type", "inet"}, {"host", "10.0.0.2"}, {"port", "4445"}}},
+               {"export", "disk"},
+               {"discard", "unmap"},
+               {"open-timeout", 2}})
+      .reply();
+  fake.expect("blockdev-mirror", {{"job-id", "godwit-mirror-0"},
+                                  {"device", node},
+                                  {"target", "godwit-nbd-0"},
+                                  {"sync", "full"},
+                                  {"on-source-error", "report"},
+                                  {"on-target-error", "report"},
+                                  {"auto-dismiss", false},
+                                  {"speed", 40'000'000}})
+      .reply();
+  QmpHypervisor& vm = connect();
+  const StorageOffer offer{"10.0.0.2", 4445, {{"virtio0", "disk"}}};
+  ASSERT_TRUE(vm.mirror_storage(offer, 40_MB_per_s));
+  const auto unknown = vm.mirror_storage({"10.0.0.2", 4445, {{"virtio7", "disk"}}}, {});
+  EXPECT_THAT(unknown.error().message, HasSubstr("virtio7"));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, SumsItsMirrorsUpAndNobodyElsesJobs) {
+  Json jobs = Json::array({job("godwit-mirror-0", "ready", 1000),
+                           job("godwit-mirror-1", "running", 400), job("backup", "running", 7)});
+  fake.whenever("query-jobs", [&jobs](const Json&) -> Result<Json> { return jobs; });
+  QmpHypervisor& vm = connect();
+  EXPECT_EQ(vm.storage_status().value(),
+            (StorageStatus{2, 2, false, "", Bytes(1400), Bytes(2000)}));
+  jobs[1]["status"] = "standby";
+  EXPECT_TRUE(vm.storage_status().value().ready);
+  jobs[1]["status"] = "concluded";
+  jobs[1]["error"] = "No space left on device";
+  const StorageStatus broken = vm.storage_status().value();
+  EXPECT_EQ(broken.running, 1);
+  EXPECT_EQ(broken.error, "No space left on device");
+  jobs = Json::array();
+  EXPECT_EQ(vm.storage_status().value(), StorageStatus{});
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, EndsItsMirrorsInPeaceOrByForce) {
+  Json jobs = Json::array({job("godwit-mirror-0", "ready", 1000),
+                           job("godwit-mirror-1", "concluded", 1000), job("backup", "ready", 7)});
+  const Json nodes =
+      Json::array({Json{{"node-name", "disk0"}}, Json{{"node-name", "godwit-nbd-0"}}});
+  fake.whenever("query-jobs", [&jobs](const Json&) -> Result<Json> { return jobs; });
+  fake.whenever("query-named-block-nodes", nodes);
+  fake.expect("block-job-cancel", {{"device", "godwit-mirror-0"}, {"force", false}}).reply();
+  fake.expect("block-job-cancel", {{"device", "godwit-mirror-0"}, {"force", true}}).reply();
+  fake.expect("job-dismiss", {{"id", "godwit-mirror-1"}}).reply();
+  const Json instance{{"type", "block-node"}, {"node-name", "godwit-nbd-0"}};
+  fake.expect("yank", {{"instances", Json::array({instance})}}).reply();
+  fake.expect("job-dismiss", {{"id", "godwit-mirror-0"}}).reply();
+  fake.expect("blockdev-del", {{"node-name", "godwit-nbd-0"}}).reply();
+  fake.expect("migrate-continue", {{"state", "pre-switchover"}}).reply();
+  QmpHypervisor& vm = connect();
+  EXPECT_TRUE(vm.finish_storage());
+  EXPECT_TRUE(vm.drop_storage()) << "one runs still: its connection is cut";
+  jobs = Json::array({job("godwit-mirror-0", "concluded", 1000), job("backup", "ready", 7)});
+  EXPECT_TRUE(vm.drop_storage()) << "all have ended: nothing of them stays";
+  EXPECT_TRUE(vm.continue_switchover());
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
 TEST_P(Hypervisors, AnswersOfTheWrongKindAreErrors) {
   for (const char* command : {"query-version", "query-cpus-fast", "query-block", "query-status",
                               "query-pci", "qom-list", "qom-get", "query-memory-size-summary"}) {

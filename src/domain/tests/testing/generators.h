@@ -189,6 +189,7 @@ inline rc::Gen<TechniquePrediction> technique_prediction() {
   return rc::gen::exec([] {
     TechniquePrediction p;
     p.technique = *technique();
+    p.storage = *rc::gen::arbitrary<bool>();
     p.parameters = *parameters();
     p.converges = *rc::gen::arbitrary<bool>();
     p.why = *text();
@@ -205,7 +206,9 @@ inline rc::Gen<TechniquePrediction> technique_prediction() {
 }
 
 inline rc::Gen<Advice> advice() {
-  return rc::gen::exec([] { return Advice{*technique(), *parameters(), *text()}; });
+  return rc::gen::exec([] {
+    return Advice{*technique(), *rc::gen::arbitrary<bool>(), *parameters(), *text()};
+  });
 }
 
 inline rc::Gen<Prediction> prediction() {
@@ -218,6 +221,13 @@ inline rc::Gen<RoundRecord> round_record() {
   return rc::gen::exec([] {
     return RoundRecord{*rc::gen::inRange(0, 1'000'001), *seconds(), *seconds(), *bytes(),
                        *maybe(bytes())};
+  });
+}
+
+inline rc::Gen<StorageOutcome> storage_outcome() {
+  return rc::gen::exec([] {
+    return StorageOutcome{*rc::gen::inRange(0, 65537), *bytes(), *maybe(seconds()),
+                          *maybe(seconds())};
   });
 }
 
@@ -238,6 +248,7 @@ inline rc::Gen<MigrationOutcome> outcome() {
     o.rounds = *some(round_record());
     o.guest = GuestOutcome{*maybe(ratio()), *maybe(seconds()), *maybe(rc::gen::arbitrary<bool>()),
                            *text()};
+    o.storage = *maybe(storage_outcome());
     o.started_wall_us = *wall_us();
     return o;
   });

@@ -49,7 +49,8 @@ struct Phases {
 /// What a client of the guest's service saw, as far as the load has any.
 struct Network {
   /// Longest silence of a TCP connection less its usual one: between the messages that the guest
-  /// sends, or between its acknowledgements of what it is sent.
+  /// sends, or between its acknowledgements of what it is sent. Absent where the connection on
+  /// which it was sent ended.
   std::optional<Seconds> tcp_gap;
   std::optional<std::int64_t> udp_lost;          ///< messages that never came
   std::optional<std::int64_t> udp_out_of_order;  ///< messages that came after a newer one

@@ -36,6 +36,9 @@ struct Progress {
   int round = 1;
   Bytes transferred;
   std::optional<Bytes> remaining;
+  /// Of the disks to be mirrored; absent where none move, and once they are whole. Until memory's
+  /// turn comes, the phase is kNone.
+  std::optional<Bytes> storage_left;
   std::optional<BytesPerSecond> rate;
   std::optional<BytesPerSecond> dirty_rate;  ///< as QEMU saw it at its last sync
   std::optional<int> throttle_percent;       ///< of the guest's vCPUs, by auto-converge
@@ -53,9 +56,11 @@ struct RunOptions {
 ///
 /// An Error means that nothing was started: the VM is as it was. Otherwise the outcome says how it
 /// ended and where the VM runs. A stop request or `plan.max_time` cancels while that is safe (not
-/// once post-copy has begun). Capabilities and parameters of both sides are given back at the end.
-/// The source QEMU of a completed migration is left paused (postmigrate) for its owner to end.
-/// Blocks; call it from one thread, which must own both hypervisors.
+/// once post-copy has begun). Disks that move (`plan.storage`) are mirrored first, and the guest
+/// only leaves when they are whole: until then it can always stay. Capabilities and parameters of
+/// both sides are given back at the end. The source QEMU of a completed migration is left paused
+/// (postmigrate) for its owner to end. Blocks; call it from one thread, which must own both
+/// hypervisors.
 Result<MigrationOutcome> run_migration(Clock& clock, const Parties& parties,
                                        const MigrationPlan& plan, const RunOptions& options,
                                        std::stop_token stop);

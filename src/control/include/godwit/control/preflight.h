@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 
 #include "godwit/base/error.h"
 #include "godwit/domain/hypervisor.h"
@@ -14,6 +16,9 @@ struct PreflightFacts {
   VmDescription destination;
   MigrationPhase source_phase = MigrationPhase::kNone;  ///< is it migrating already?
   std::optional<Bytes> memory_free_at_destination;      ///< absent: not known, not checked
+  /// Of disks by device: is it one and the same file on both sides? Absent: not known, the names
+  /// decide.
+  std::map<std::string, bool> same_file{};
 };
 
 /// Asks both sides. Changes nothing.

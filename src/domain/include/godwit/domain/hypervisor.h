@@ -72,6 +72,9 @@ struct Disk {
   std::string file;    ///< empty for an empty drive
   std::string format;
   bool writable = false;
+  std::string node{};                ///< the block node behind it; empty where it has no name
+  std::optional<Bytes> size{};       ///< as the guest sees it
+  std::optional<Bytes> allocated{};  ///< of it, what takes room on the host
   friend bool operator==(const Disk&, const Disk&) = default;
 };
 
@@ -128,6 +131,30 @@ struct MigrationStatus {
   std::optional<int> throttle_percent;
 };
 
+/// Where a destination offers its disks to be filled.
+struct StorageOffer {
+  struct Export {
+    std::string device;  ///< as Disk::device
+    std::string name;    ///< on that server
+    friend bool operator==(const Export&, const Export&) = default;
+  };
+  std::string host;
+  int port = 0;
+  std::vector<Export> exports;
+  friend bool operator==(const StorageOffer&, const StorageOffer&) = default;
+};
+
+/// The mirrors of a source's disks at one instant.
+struct StorageStatus {
+  int mirrors = 0;     ///< that exist, ended ones included
+  int running = 0;     ///< of them, not ended
+  bool ready = false;  ///< every one has caught up with its disk, and keeps up
+  std::string error;   ///< why one failed; empty while none has
+  Bytes done;          ///< of `total`; both grow with what the guest writes
+  Bytes total;
+  friend bool operator==(const StorageStatus&, const StorageStatus&) = default;
+};
+
 /// Something that the hypervisor said by itself.
 struct HypervisorEvent {
   enum class Kind { kMigration, kPass, kStop, kResume, kShutdown, kOther };
@@ -169,6 +196,32 @@ class Hypervisor {
   virtual Result<void> migrate_to_sink() {
     return fail(ErrorCode::kUnsupported, "there is no local sink to migrate into");
   }
+  // --- the disks' part of a migration that takes them along; kUnsupported where there is none ---
+
+  /// Destination: offers its writable disks at the address of `stream`, on a port of its own.
+  virtual Result<StorageOffer> serve_storage(const std::string& stream) {
+    (void)stream;
+    return no_storage();
+  }
+  /// Source: begins to copy each of its writable disks into the one offered for it. What the guest
+  /// writes meanwhile follows. `most` is each mirror's limit. A disk at the destination that fails
+  /// ends its mirror; the guest never notices.
+  virtual Result<void> mirror_storage(const StorageOffer& offer,
+                                      std::optional<BytesPerSecond> most) {
+    (void)offer, (void)most;
+    return no_storage();
+  }
+  virtual Result<StorageStatus> storage_status() { return no_storage(); }
+  /// Source, once all are ready: has the mirrors write what is left, and end. The guest stays on
+  /// its own disks. They have ended when the status counts none as running; without an error then,
+  /// the disks are equal as of the end.
+  virtual Result<void> finish_storage() { return no_storage(); }
+  /// Either side, at any time: ends serving, gives running mirrors up, forgets ended ones. To be
+  /// called again until the status counts no mirrors; each call does what can be done by then.
+  virtual Result<void> drop_storage() { return no_storage(); }
+  /// Source: goes on from pre-switchover.
+  virtual Result<void> continue_switchover() { return no_storage(); }
+
   virtual Result<void> start_postcopy() = 0;
   virtual Result<void> cancel() = 0;
   virtual Result<void> pause() = 0;   ///< `stop`
@@ -177,6 +230,11 @@ class Hypervisor {
 
   /// The next event, or nothing when `deadline` passes. kPeerGone when the process ended.
   virtual Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) = 0;
+
+ private:
+  static tl::unexpected<Error> no_storage() {
+    return fail(ErrorCode::kUnsupported, "this hypervisor moves no disks");
+  }
 };
 
 }  // namespace godwit

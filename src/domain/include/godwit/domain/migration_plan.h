@@ -53,6 +53,7 @@ struct MigrationPlan {
   MigrationParameters parameters;
   std::optional<Seconds> max_time;  ///< cancel (did_not_converge) when it takes longer
   std::string law = "none";         ///< control law while it runs; "none" is QEMU as it is
+  bool storage = false;             ///< the writable disks move, too: the destination has its own
 
   friend bool operator==(const MigrationPlan&, const MigrationPlan&) = default;
 };

@@ -42,7 +42,7 @@ struct RoundRecord {
 };
 
 struct TransferredBytes {
-  std::optional<Bytes> qemu;  ///< as QEMU counts
+  std::optional<Bytes> qemu;  ///< as QEMU counts; memory and devices, not mirrored disks
   std::optional<Bytes> wire;  ///< interface counters of the migration network
   friend bool operator==(const TransferredBytes&, const TransferredBytes&) = default;
 };
@@ -56,8 +56,21 @@ struct GuestOutcome {
   friend bool operator==(const GuestOutcome&, const GuestOutcome&) = default;
 };
 
+/// The disks' part of a migration that took them along.
+struct StorageOutcome {
+  int disks = 0;
+  /// What was mirrored: the disks' size, empty parts included, and what was written again.
+  Bytes mirrored;
+  /// From the start to all mirrors being ready, when memory's turn came; the outcome's total time
+  /// less this is the memory's. Absent: they never were.
+  std::optional<Seconds> ready_after;
+  /// From the guest's stop until its disks at the destination were whole; a part of the downtime.
+  std::optional<Seconds> finish;
+  friend bool operator==(const StorageOutcome&, const StorageOutcome&) = default;
+};
+
 struct Requested {
-  std::string technique;  ///< as asked for: a technique's name, or "auto"
+  std::string technique;  ///< as asked for: a technique's name, or "auto", maybe with "+storage"
   std::string law = "none";
   friend bool operator==(const Requested&, const Requested&) = default;
 };
@@ -70,12 +83,14 @@ struct MigrationOutcome {
   Technique technique = Technique::kPrecopy;  ///< the one that finished it
   Requested requested;
   MigrationParameters parameters;
-  std::optional<Seconds> total_time;  ///< from `migrate` accepted to its end on the source
+  /// From `migrate` accepted, or from the mirrors' start, to the end on the source.
+  std::optional<Seconds> total_time;
   Downtime downtime;
   TransferredBytes transferred;
   std::vector<RoundRecord> rounds;
   GuestOutcome guest;
-  std::int64_t started_wall_us = 0;  ///< microseconds since 1970, UTC
+  std::optional<StorageOutcome> storage;  ///< absent: the disks stayed where they are
+  std::int64_t started_wall_us = 0;       ///< microseconds since 1970, UTC
 
   friend bool operator==(const MigrationOutcome&, const MigrationOutcome&) = default;
 };

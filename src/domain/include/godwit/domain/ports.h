@@ -128,7 +128,7 @@ struct JournalEntry {
   std::string destination;
   std::int64_t source_pid = 0;
   std::int64_t destination_pid = 0;
-  std::string step;  ///< "preflight", "migrating", "postcopy", "done", …
+  std::string step;  ///< "preparing", "mirroring", "migrating", "postcopy", "done", …
   std::int64_t wall_us = 0;
   /// What the source had before its settings were borrowed, for a successor to give back.
   std::optional<MigrationSettings> lent{};

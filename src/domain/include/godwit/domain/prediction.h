@@ -37,6 +37,7 @@ struct PredictedRound {
 
 struct TechniquePrediction {
   Technique technique = Technique::kPrecopy;
+  bool storage = false;  ///< the times include the disks'
   MigrationParameters parameters;
   bool converges = false;  ///< switches over by itself within the time asked for
   std::string why;         ///< one sentence; when it does not converge: because of what
@@ -52,6 +53,7 @@ struct TechniquePrediction {
 
 struct Advice {
   Technique technique = Technique::kPrecopy;
+  bool storage = false;
   MigrationParameters parameters;
   std::string why;
   friend bool operator==(const Advice&, const Advice&) = default;

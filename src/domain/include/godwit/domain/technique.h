@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace godwit {
@@ -37,5 +38,17 @@ inline constexpr std::array kAllTechniques{
 
 /// Post-copy splits the guest over two hosts for a while: losing either then loses the VM.
 [[nodiscard]] bool uses_postcopy(Technique technique);
+
+/// What a name ends in when the disks move along with the memory: "precopy+storage".
+inline constexpr std::string_view kStorageSuffix = "+storage";
+
+/// A name in its two parts; `memory` is a technique's name, or "auto".
+struct TechniqueName {
+  std::string_view memory;
+  bool storage = false;
+};
+[[nodiscard]] TechniqueName split_storage(std::string_view name);
+/// The name as a whole.
+[[nodiscard]] std::string full_name(Technique technique, bool storage);
 
 }  // namespace godwit

@@ -56,6 +56,15 @@ class QmpHypervisor final : public Hypervisor {
   /// Hands QEMU one end of a socket pair (`getfd`). Nothing is executed in its place: QEMU before
   /// 9.0 under `-sandbox spawn=deny`, as libvirt starts it, is killed by `exec:`.
   Result<void> migrate_to_sink() override;
+  /// The NBD server listens on the port after the stream's, or one of the next where that is taken:
+  /// QEMU never tells which one the kernel would have chosen.
+  Result<StorageOffer> serve_storage(const std::string& stream) override;
+  Result<void> mirror_storage(const StorageOffer& offer,
+                              std::optional<BytesPerSecond> most) override;
+  Result<StorageStatus> storage_status() override;
+  Result<void> finish_storage() override;
+  Result<void> drop_storage() override;
+  Result<void> continue_switchover() override;
   Result<void> start_postcopy() override;
   Result<void> cancel() override;
   Result<void> pause() override;
@@ -75,6 +84,12 @@ class QmpHypervisor final : public Hypervisor {
   Result<void> describe_cpus(VmDescription& vm);
   Result<std::vector<std::string>> devices();
   Result<std::optional<std::string>> bus_of(const std::string& device);
+  Result<std::vector<Disk>> disks();
+  Result<int> start_nbd_server(const std::string& host, int first_port);
+  Result<void> export_disk(const Disk& disk, const std::string& name);
+  Result<void> mirror_disk(const Disk& disk, const StorageOffer& offer, std::size_t number,
+                           std::optional<BytesPerSecond> most);
+  Result<void> drop_mirrors();
   Result<PageSize> page_size();
   Result<void> locate(std::vector<RamBlockLine>& blocks);
 
@@ -83,6 +98,7 @@ class QmpHypervisor final : public Hypervisor {
   Clock& clock_;
   Patience patience_;
   std::unique_ptr<StreamSink> sink_;
+  bool serves_ = false;  ///< an NBD server that we started
 };
 
 }  // namespace godwit::qmp

@@ -1,0 +1,42 @@
+#include "godwit/advise/storage.h"
+
+#include <fmt/format.h>
+
+#include "godwit/base/quantity.h"
+
+namespace godwit::advise {
+
+std::optional<Seconds> mirror_time(const std::vector<Disk>& disks, const Link& link) {
+  Bytes held;
+  for (const Disk& disk : disks) {
+    if (!disk.writable) continue;
+    if (!disk.allocated) return std::nullopt;
+    held += *disk.allocated;
+  }
+  if (link.rate.value() <= 0) return std::nullopt;
+  return held / link.rate;
+}
+
+void add_storage(TechniquePrediction& prediction, std::optional<Seconds> mirror_time) {
+  prediction.storage = true;
+  if (!mirror_time) {
+    prediction.total_time.reset();
+    prediction.why += "; how long its disks take is not known";
+    return;
+  }
+  prediction.why += fmt::format("; its disks take {} before, more if it writes to them meanwhile",
+                                human(*mirror_time));
+  if (!prediction.total_time) return;
+  for (Seconds* bound :
+       {&prediction.total_time->p50, &prediction.total_time->p05, &prediction.total_time->p95}) {
+    *bound += *mirror_time;
+  }
+}
+
+void add_storage(Advised& advised, std::optional<Seconds> mirror_time) {
+  for (TechniquePrediction& one : advised.prediction.predictions) add_storage(one, mirror_time);
+  if (advised.prediction.advice) advised.prediction.advice->storage = true;
+  if (advised.plan) add_storage(*advised.plan, mirror_time);
+}
+
+}  // namespace godwit::advise
