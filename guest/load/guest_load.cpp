@@ -137,9 +137,10 @@ int run(const Options& options) {
   std::jthread control_thread;
   const StopAtEnd stop_at_end(stop);
 
+  // Who hears that the guest is ready may connect at once; until then, who connects waits.
+  if (options.control_port) control.emplace(*options.control_port, engine, reporter);
   engine.start(options.plan);
-  if (options.control_port) {
-    control.emplace(*options.control_port, engine, reporter);
+  if (control) {
     control_thread = std::jthread([&] { control->run(Until(stop)); });
   }
   wait_for_end(signals, options.end_ns);
