@@ -59,6 +59,8 @@ std::unique_ptr<Load> make_load(const LoadSpec& spec, const LoadContext& context
       return make_receiver(spec, context);
     case LoadKind::kHttp:
       return make_http(spec, context);
+    case LoadKind::kProgram:
+      return make_program(spec, context);
   }
   throw std::logic_error("a load of no kind");
 }
@@ -66,12 +68,14 @@ std::unique_ptr<Load> make_load(const LoadSpec& spec, const LoadContext& context
 // All loads of one plan. The constructor makes everything ready, start() lets them begin together.
 class Engine::Running {
  public:
-  Running(const LoadPlan& plan, Telemetry& telemetry, const std::string& disk) {
+  Running(const LoadPlan& plan, Telemetry& telemetry, const std::string& disk,
+          const std::string& runner) {
     std::size_t slot = 0;
     for (const Track& track : plan.tracks) {
       std::vector<PreparedPhase> phases;
       for (const Phase& phase : track.phases) {
-        phases.push_back(prepare(phase, telemetry.slots.at(slot), slot, disk));
+        const std::uint64_t seed = kFirstSeed + slot * kSeedsPerLoad;
+        phases.push_back(prepare(phase, {telemetry.slots.at(slot), seed, disk, runner}));
         ++slot;
       }
       tracks_.push_back(std::move(phases));
@@ -87,15 +91,13 @@ class Engine::Running {
   }
 
  private:
-  static PreparedPhase prepare(const Phase& phase, Counters& counters, std::size_t slot,
-                               const std::string& disk) {
-    const std::uint64_t seed = kFirstSeed + slot * kSeedsPerLoad;
-    counters.begin(phase.load.kind);
+  static PreparedPhase prepare(const Phase& phase, LoadContext context) {
+    context.counters.begin(phase.load.kind);
     PreparedPhase prepared;
-    prepared.fill = std::make_unique<Fill>(phase.load.fill_bytes, seed);
-    prepared.load = make_load(phase.load, {counters, seed + 1, disk});
+    prepared.fill = std::make_unique<Fill>(phase.load.fill_bytes, context.seed++);
+    prepared.load = make_load(phase.load, context);
     prepared.duration_ns = phase.duration_ms ? *phase.duration_ms * kNsPerMs : kNever;
-    prepared.counters = &counters;
+    prepared.counters = &context.counters;
     return prepared;
   }
 
@@ -113,11 +115,13 @@ class Engine::Running {
   // A load that fails stays failed, says so in the report, and takes up its time doing nothing:
   // the others must not notice.
   static void run_phase(const PreparedPhase& phase, const Until& until) {
-    if (phase.counters->failed == 0) {
+    if (phase.counters->failed == nullptr) {
       try {
         phase.load->run(until);
       } catch (const std::system_error& error) {
-        phase.counters->failed = error.code().value();
+        phase.counters->fail(error.code().message());
+      } catch (const std::runtime_error& error) {
+        phase.counters->fail(error.what());
       }
     }
     until.wait();
@@ -129,13 +133,13 @@ class Engine::Running {
   std::vector<std::jthread> threads_;
 };
 
-Engine::Engine(Telemetry& telemetry, std::string disk)
-    : telemetry_(telemetry), disk_(std::move(disk)) {}
+Engine::Engine(Telemetry& telemetry, std::string disk, std::string runner)
+    : telemetry_(telemetry), disk_(std::move(disk)), runner_(std::move(runner)) {}
 
 Engine::~Engine() = default;
 
 void Engine::run(const LoadPlan& plan) {
-  running_ = std::make_unique<Running>(plan, telemetry_, disk_);
+  running_ = std::make_unique<Running>(plan, telemetry_, disk_, runner_);
   telemetry_.loads = plan.loads();
   plan_ = plan;
   running_->start();

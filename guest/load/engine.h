@@ -13,7 +13,7 @@ namespace godwit::guest {
 // Used by one thread at a time.
 class Engine {
  public:
-  Engine(Telemetry& telemetry, std::string disk);
+  Engine(Telemetry& telemetry, std::string disk, std::string runner);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -33,6 +33,7 @@ class Engine {
 
   Telemetry& telemetry_;
   std::string disk_;
+  std::string runner_;
   LoadPlan plan_;
   std::unique_ptr<Running> running_;
 };

@@ -23,7 +23,8 @@ namespace godwit::guest {
 namespace {
 
 constexpr std::string_view kUsage =
-    "usage: guest-load --load SPEC [--report FILE|-] [--disk FILE] [--control PORT] [--seconds N]\n"
+    "usage: guest-load --load SPEC [--report FILE|-] [--disk FILE] [--runner FILE]\n"
+    "                  [--control PORT] [--seconds N]\n"
     "  SPEC: LOAD[+LOAD]... at once; in turn and round again: LOAD@TIME;LOAD@TIME[;...]\n"
     "  LOAD: idle                                    cpu[,duty=SHARE%|full]\n"
     "        memory-write,set=SIZE,rate=SIZE/s|full[,pattern=uniform|sequential|hot-cold]\n"
@@ -33,13 +34,16 @@ constexpr std::string_view kUsage =
     "        disk-read,set=SIZE,rate=SIZE/s|full[,pattern=...][,cache=page|none][,block=SIZE]\n"
     "        tcp-send,peer=IP:PORT,rate=SIZE/s|full[,size=SIZE]     tcp-receive,port=PORT\n"
     "        udp-send,peer=IP:PORT,rate=SIZE/s|full[,size=SIZE]     udp-receive,port=PORT\n"
-    "        http,port=PORT[,page=SIZE]              and each with [,fill=SIZE]\n"
+    "        http,port=PORT[,page=SIZE]\n"
+    "        program,name=redis|postgres|nginx|compile[,clients=1..64]\n"
+    "        and each with [,fill=SIZE]\n"
     "  SIZE: a number and B, kB, MB, GB, KiB, MiB or GiB      TIME: a number and ms, s or m\n";
 
 struct Options {
   LoadPlan plan;
   std::string report = "-";
   std::string disk = "/dev/vda";
+  std::string runner = "/bin/run-program";
   std::optional<std::int64_t> control_port{};
   std::int64_t end_ns = kNever;
 };
@@ -76,6 +80,8 @@ Options parse_options(int argc, char** argv) {
       options.report = value;
     } else if (name == "--disk") {
       options.disk = value;
+    } else if (name == "--runner") {
+      options.runner = value;
     } else if (name == "--control") {
       options.control_port = parse_number(name, value, 65535);
     } else if (name == "--seconds") {
@@ -126,14 +132,15 @@ int run(const Options& options) {
   StopSignal stop;
   std::jthread report_thread([&] { reporter.run(stop, telemetry); });
   std::jthread tick_thread([&] { run_ticker(stop, telemetry); });
-  Engine engine(telemetry, options.disk);
+  Engine engine(telemetry, options.disk, options.runner);
   std::optional<ControlServer> control;
   std::jthread control_thread;
   const StopAtEnd stop_at_end(stop);
 
+  // Who hears that the guest is ready may connect at once; until then, who connects waits.
+  if (options.control_port) control.emplace(*options.control_port, engine, reporter);
   engine.start(options.plan);
-  if (options.control_port) {
-    control.emplace(*options.control_port, engine, reporter);
+  if (control) {
     control_thread = std::jthread([&] { control->run(Until(stop)); });
   }
   wait_for_end(signals, options.end_ns);

@@ -24,7 +24,8 @@ class Load {
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
 
-  // Works until then; once for each phase. Throws std::system_error when it can't go on for good.
+  // Works until then; once for each phase. Throws std::system_error, or std::runtime_error with
+  // what to report, when it can't go on for good.
   virtual void run(const Until& until) = 0;
 };
 
@@ -32,6 +33,7 @@ struct LoadContext {
   Counters& counters;
   std::uint64_t seed;  // another one for each load of a plan, the same from run to run
   std::string disk;    // path of the disk that loads may overwrite
+  std::string runner;  // command that runs programs: guest/run-program
 };
 
 [[nodiscard]] std::unique_ptr<Load> make_idle(const LoadContext& context);
@@ -41,6 +43,7 @@ struct LoadContext {
 [[nodiscard]] std::unique_ptr<Load> make_sender(const LoadSpec& spec, const LoadContext& context);
 [[nodiscard]] std::unique_ptr<Load> make_receiver(const LoadSpec& spec, const LoadContext& context);
 [[nodiscard]] std::unique_ptr<Load> make_http(const LoadSpec& spec, const LoadContext& context);
+[[nodiscard]] std::unique_ptr<Load> make_program(const LoadSpec& spec, const LoadContext& context);
 
 // Any of the above, by the spec's kind.
 [[nodiscard]] std::unique_ptr<Load> make_load(const LoadSpec& spec, const LoadContext& context);

@@ -29,18 +29,21 @@ constexpr std::array<Kind, kLoadKinds> kKinds{
     Kind{LoadKind::kTcpReceive, "tcp-receive", {"port"}, {}},
     Kind{LoadKind::kUdpSend, "udp-send", {"peer", "rate"}, {"size"}},
     Kind{LoadKind::kUdpReceive, "udp-receive", {"port"}, {}},
-    Kind{LoadKind::kHttp, "http", {"port"}, {"page"}}};
+    Kind{LoadKind::kHttp, "http", {"port"}, {"page"}},
+    Kind{LoadKind::kProgram, "program", {"name"}, {"clients"}}};
 
 constexpr std::int64_t kMostBlockBytes = 1 << 20;  // what one request of a virtio disk can carry
 constexpr std::int64_t kMostPageBytes = 1 << 20;
+constexpr std::int64_t kMostClients = 64;
 
 struct Example {
   std::string_view key;
   std::string_view text;
 };
-constexpr std::array<Example, 4> kExamples{
+constexpr std::array<Example, 5> kExamples{
     Example{"set", "set=64MiB"}, Example{"rate", "rate=10MB/s or rate=full"},
-    Example{"peer", "peer=10.77.0.1:9000"}, Example{"port", "port=9000"}};
+    Example{"peer", "peer=10.77.0.1:9000"}, Example{"port", "port=9000"},
+    Example{"name", "name=redis"}};
 
 template <class T>
 struct Choice {
@@ -53,6 +56,9 @@ constexpr std::array kPatterns{Choice<Pattern>{"uniform", Pattern::kUniform},
 constexpr std::array kContents{Choice<Content>{"random", Content::kRandom},
                                Choice<Content>{"compressible", Content::kCompressible},
                                Choice<Content>{"zero", Content::kZero}};
+constexpr std::array kPrograms{
+    Choice<Program>{"redis", Program::kRedis}, Choice<Program>{"postgres", Program::kPostgres},
+    Choice<Program>{"nginx", Program::kNginx}, Choice<Program>{"compile", Program::kCompile}};
 constexpr std::array kCaches{Choice<bool>{"page", true}, Choice<bool>{"none", false}};
 
 const Kind& kind_of(LoadKind kind) {
@@ -142,6 +148,10 @@ class Parser {
     if (key == "peer") return parse_peer(value);
     if (key == "port") return take(key, value, parse_whole(value, 1, 65535), spec_.port);
     if (key == "size") return take(key, value, parse_size(value), spec_.message_bytes);
+    if (key == "name") return choose(key, value, kPrograms, spec_.program);
+    if (key == "clients") {
+      return take(key, value, parse_whole(value, 1, kMostClients), spec_.clients);
+    }
     return take(key, value, parse_size(value), spec_.page_bytes);
   }
 
@@ -242,6 +252,8 @@ std::string format_value(const LoadSpec& spec, std::string_view key) {
   if (key == "peer") return format_ip(spec.peer_ip) + ":" + std::to_string(spec.port);
   if (key == "port") return std::to_string(spec.port);
   if (key == "size") return format_size(spec.message_bytes);
+  if (key == "name") return std::string(name_of(spec.program));
+  if (key == "clients") return std::to_string(spec.clients);
   return format_size(spec.page_bytes);
 }
 
@@ -249,6 +261,10 @@ std::string format_value(const LoadSpec& spec, std::string_view key) {
 
 std::string_view name_of(LoadKind kind) {
   return kind_of(kind).name;
+}
+
+std::string_view name_of(Program program) {
+  return std::ranges::find(kPrograms, program, &Choice<Program>::value)->name;
 }
 
 ParsedLoad parse_load_spec(std::string_view text, std::string_view whole) {

@@ -36,7 +36,7 @@ std::vector<LoadReport> loads_of(const Telemetry& telemetry) {
     load.work = slot.work - slot.work_base;
     if (slot.lost >= 0) load.lost = slot.lost;
     if (slot.out_of_order >= 0) load.out_of_order = slot.out_of_order;
-    if (slot.failed != 0) load.failed = std::generic_category().message(slot.failed);
+    if (const std::string* why = slot.failed; why != nullptr) load.failed = *why;
     more = more || load.lost || !load.failed.empty();
     loads.push_back(std::move(load));
   }

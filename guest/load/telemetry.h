@@ -4,6 +4,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <string>
+#include <utility>
 
 #include "godwit/guest/load_plan.h"
 #include "godwit/guest/report.h"
@@ -22,8 +25,8 @@ struct Counters {
   std::atomic<std::int64_t> work_base{0};  // `work` when this load began
   std::atomic<std::int64_t> lost{-1};      // below zero: this load does not count it
   std::atomic<std::int64_t> out_of_order{-1};
-  std::atomic<int> failed{0};        // errno of what ended it
-  std::atomic<bool> ticking{false};  // each tick is one unit of its work
+  std::atomic<const std::string*> failed{nullptr};  // what ended it
+  std::atomic<bool> ticking{false};                 // each tick is one unit of its work
 
   // For a new load, before its thread begins.
   void begin(LoadKind of) {
@@ -31,8 +34,14 @@ struct Counters {
     work_base = work.load();
     lost = -1;
     out_of_order = -1;
-    failed = 0;
+    failed = nullptr;
   }
+
+  // From its own thread, once at most.
+  void fail(std::string why) { failed = &reasons_.emplace_back(std::move(why)); }
+
+ private:
+  std::deque<std::string> reasons_;  // kept, as the reporter may be reading one
 };
 
 struct Telemetry {

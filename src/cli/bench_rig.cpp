@@ -35,13 +35,15 @@ lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
   lab::GuestSpec guest;
   guest.host = host;
   guest.ram = cell.ram;
+  guest.programs = lab::runs_programs(cell.spec);
   guest.own_disks = cell.storage || is_cold(cell.technique);
   if (guest.own_disks || uses_disk(cell)) guest.disk = kDisk;
   return guest;
 }
 
 bool fits(const lab::GuestSpec& has, const lab::GuestSpec& wanted) {
-  return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk);
+  return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk) &&
+         (has.programs || !wanted.programs);
 }
 
 /// What a guest's own disk is full of: as compressible as what its load writes there.

@@ -158,6 +158,8 @@ void add_up(CLI::App& lab_command, Chosen& chosen) {
       ->type_name("SIZE");
   up->add_flag("--own-disks", options->guest.own_disks,
                "each host has a drive of its own for it, to be migrated with +storage");
+  up->add_flag("--programs", options->guest.programs,
+               "it has real programs at hand, even if its first load is none");
   up->add_option("--vcpus", options->guest.vcpus, "its vCPUs")->capture_default_str();
   up->add_option("--load", options->guest.load, "what it does (see guest/README.md)")
       ->type_name("LOAD")
@@ -165,7 +167,8 @@ void add_up(CLI::App& lab_command, Chosen& chosen) {
   up->add_flag("--no-guest", options->no_guest, "hosts and networks only");
   add_examples(*up, {"godwit lab up --rate 50MB/s",
                      "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s",
-                     "godwit lab up --disk 256MiB --load disk-write,set=64MiB,rate=5MB/s"});
+                     "godwit lab up --disk 256MiB --load disk-write,set=64MiB,rate=5MB/s",
+                     "godwit lab up --ram 512MiB --load program,name=postgres"});
   up->callback([&chosen, options] {
     chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) {

@@ -126,6 +126,15 @@ Result<std::string> find_guest_image() {
               "build it with: ./dev setup");
 }
 
+Result<std::string> find_programs(const std::string& image) {
+  std::error_code none;
+  std::string file = image + "/programs.img";
+  if (fs::exists(file, none)) return file;
+  return fail(ErrorCode::kEnvironment,
+              fmt::format("there are no programs for the guest in {}", image),
+              "build them with: ./dev programs");
+}
+
 Result<std::string> choose_accelerator(const std::string& lab) {
   if (const char* named = std::getenv("GODWIT_ACCEL"); named != nullptr && *named != '\0') {
     const std::string accelerator = named;

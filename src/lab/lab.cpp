@@ -297,6 +297,10 @@ Result<GuestStatus> start_guest(const std::string& lab, const GuestSpec& spec) {
   GuestRecord guest{spec, 0, {}, {}, {spec.host}};
   GODWIT_TRY(guest.index, free_index(record));
   GODWIT_TRY(guest.image, find_guest_image());
+  guest.spec.programs = spec.programs || runs_programs(spec.load);
+  if (guest.spec.programs) {
+    if (auto drive = find_programs(guest.image); !drive) return fail(std::move(drive).error());
+  }
   GODWIT_TRY(guest.accelerator, choose_accelerator(lab));
   record.guests.push_back(guest);
   GODWIT_CHECK_OK(save_record(record));

@@ -22,6 +22,13 @@ bool is_instance(const ProcessFacts& process, const std::string& pid_file) {
          process.user_namespace == facts_of(getpid()).user_namespace;
 }
 
+/// As QEMU wants a path among its options.
+std::string doubled_commas(std::string_view path) {
+  std::string text;
+  for (const char c : path) text.append(c == ',' ? 2 : 1, c);
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecord& guest,
@@ -57,6 +64,15 @@ std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecor
                                   "file.filename={}",
                                   disk_file_of(lab, guest.spec, host)),
                       "-device", "virtio-blk-pci,drive=disk0,werror=report,rerror=report"});
+  }
+  if (guest.spec.programs) {
+    // After the disk, which thereby stays the guest's first; its serial is how the guest knows it.
+    arguments.insert(
+        arguments.end(),
+        {"-blockdev",
+         fmt::format("driver=raw,node-name=programs,read-only=on,file.driver=file,file.filename={}",
+                     doubled_commas(guest.image + "/programs.img")),
+         "-device", "virtio-blk-pci,drive=programs,serial=programs"});
   }
   if (incoming) arguments.insert(arguments.end(), {"-incoming", "defer"});
   return arguments;

@@ -71,6 +71,15 @@ Result<void> validate_disk(const GuestSpec& spec) {
 
 }  // namespace
 
+bool runs_programs(std::string_view load) {
+  constexpr std::string_view kKind = "program,";
+  for (std::size_t at = load.find(kKind); at != std::string_view::npos;
+       at = load.find(kKind, at + 1)) {
+    if (at == 0 || load[at - 1] == '+' || load[at - 1] == ';') return true;
+  }
+  return false;
+}
+
 Result<void> validate_name(std::string_view what, std::string_view name) {
   const bool good = !name.empty() && name.size() <= kLongestName && is_letter(name.front()) &&
                     std::all_of(name.begin(), name.end(), is_name_character);

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "godwit/base/clock.h"
+#include "godwit/lab/facts.h"
 #include "godwit/lab/lab.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 #include "godwit_program.h"
@@ -116,6 +117,28 @@ TEST_F(Lab, AGuestWithADiskUnderLoadMovesToAndFro) {
         lab::change_load(kLab, "guest", "disk-write,set=16MiB,rate=4MB/s", Seconds(30));
     EXPECT_TRUE(changed) << changed.error().message;
   }
+}
+
+/// A key-value store under its own benchmark; both QEMUs have the drive open that it comes from.
+TEST_F(Lab, ARealProgramMovesAndAnotherOneBeginsWhereItIs) {
+  const auto image = lab::find_guest_image();
+  ASSERT_TRUE(image) << image.error().message;
+  if (const auto programs = lab::find_programs(*image); !programs) {
+    GTEST_SKIP() << programs.error().message << ": " << programs.error().what_to_do;
+  }
+  up("program,name=redis");
+  const Finished run = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique",
+                                   "postcopy", "--for", "1s", "--json", "--store", store()});
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json outcome = run.json().at("outcome");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
+  // done only when it has begun to work
+  const auto changed = lab::change_load(kLab, "guest", "program,name=nginx", Seconds(60));
+  EXPECT_TRUE(changed) << changed.error().message;
+  const auto unknown = lab::change_load(kLab, "guest", "program,name=emacs", Seconds(60));
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("redis, postgres, nginx or compile"));
 }
 
 TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {

@@ -108,6 +108,11 @@ LoadSpec any_load() {
                       spec.kind == LoadKind::kHttp;
   if (sends || serves) spec.port = bytes(1, 65'535);
   if (spec.kind == LoadKind::kHttp) spec.page_bytes = bytes(1, 1 << 20);
+  if (spec.kind == LoadKind::kProgram) {
+    spec.program = *elementOf(std::vector<Program>{Program::kRedis, Program::kPostgres,
+                                                   Program::kNginx, Program::kCompile});
+    spec.clients = bytes(1, 64);
+  }
   return spec;
 }
 

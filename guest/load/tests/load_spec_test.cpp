@@ -75,6 +75,10 @@ TEST(LoadSpec, ReadsTheOtherKinds) {
   EXPECT_EQ(send.message_bytes, 256);
   EXPECT_EQ(parsed("udp-receive,port=9001").port, 9001);
   EXPECT_EQ(parsed("http,port=80,page=16KiB").page_bytes, 16'384);
+  const LoadSpec program = parsed("program,name=postgres,clients=64");
+  EXPECT_EQ(program.program, Program::kPostgres);
+  EXPECT_EQ(program.clients, 64);
+  EXPECT_EQ(parsed("program,name=redis").clients, 4);
 }
 
 TEST(LoadSpec, EachKindTakesItsOwnKeysOnly) {
@@ -82,6 +86,9 @@ TEST(LoadSpec, EachKindTakesItsOwnKeysOnly) {
   EXPECT_NE(refusal("disk-write,set=1MiB,rate=full,cache=none").find("'cache'"), std::string::npos);
   EXPECT_NE(refusal("tcp-send,rate=1MB/s").find("needs peer"), std::string::npos);
   EXPECT_NE(refusal("http").find("needs port"), std::string::npos);
+  EXPECT_EQ(refusal("program"), "character 1: program needs name, for example name=redis");
+  EXPECT_EQ(refusal("program,name=emacs"),
+            "character 14: unknown name 'emacs': redis, postgres, nginx or compile");
 }
 
 TEST(LoadSpec, RefusesWhatItDoesNotKnow) {
@@ -127,6 +134,14 @@ TEST(LoadSpec, RefusesWhatItDoesNotKnow) {
                            "udp-send,peer=10.77.0.1:80,rate=full,size=31B",
                            "udp-send,peer=10.77.0.1:80,rate=full,size=65508B",
                            "http,port=80,page=0B",
+                           "program,clients=4",
+                           "program,name=",
+                           "program,name=../redis",
+                           "program,name=redis,name=nginx",
+                           "program,name=redis,clients=0",
+                           "program,name=redis,clients=65",
+                           "program,name=redis,clients=4B",
+                           "program,name=redis,rate=full",
                            "memory-write, set=1MiB,rate=full"}) {
     EXPECT_FALSE(refusal(text).empty()) << text;
   }

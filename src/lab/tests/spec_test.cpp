@@ -109,6 +109,15 @@ TEST(GuestSpecs, OwnDisksNeedADisk) {
   EXPECT_TRUE(validate(spec));
 }
 
+TEST(GuestSpecs, ALoadOfPrograms) {
+  EXPECT_TRUE(runs_programs("program,name=redis"));
+  EXPECT_TRUE(runs_programs("idle+program,name=redis"));
+  EXPECT_TRUE(runs_programs("idle@1s;program,name=redis,clients=2@2s"));
+  for (const char* load : {"", "idle", "program", "cpu,name=program,x", "xprogram,name=redis"}) {
+    EXPECT_FALSE(runs_programs(load)) << load;
+  }
+}
+
 TEST(GuestSpecs, AtLeastOneVcpu) {
   GuestSpec spec;
   for (const int vcpus : {0, -1, 17}) {

@@ -21,8 +21,9 @@ TEST(LabRecord, ComesBackAsItWas) {
   EXPECT_EQ(sample(), *back);
 }
 
-TEST(LabRecord, KeepsADisk) {
+TEST(LabRecord, KeepsItsDrives) {
   LabRecord record = sample();
+  record.guests[0].spec.programs = true;
   record.guests[0].spec.disk = Bytes(64LL << 20);
   record.guests[0].spec.own_disks = true;
   auto back = decode(encode(record));

@@ -162,6 +162,13 @@ TEST_F(LabNetwork, QemuThatCannotStartLeavesTheLabAsItWas) {
   auto started = start_guest(prefix_, guest());
   ASSERT_FALSE(started);
   EXPECT_FALSE(started.error().what_to_do.empty());
+  // one without programs
+  GuestSpec with_programs = guest();
+  with_programs.load = "idle+program,name=redis";
+  started = start_guest(prefix_, with_programs);
+  ASSERT_FALSE(started);
+  EXPECT_EQ(ErrorCode::kEnvironment, started.error().code);
+  EXPECT_EQ("build them with: ./dev programs", started.error().what_to_do);
   EXPECT_TRUE(status(prefix_)->guests.empty());
   if (real_image) setenv("GODWIT_GUEST_DIR", kept.c_str(), 1);
 }

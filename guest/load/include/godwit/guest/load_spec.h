@@ -22,14 +22,17 @@ enum class LoadKind {
   kTcpReceive,
   kUdpSend,
   kUdpReceive,
-  kHttp
+  kHttp,
+  kProgram
 };
-inline constexpr int kLoadKinds = 11;
+inline constexpr int kLoadKinds = 12;
 enum class Pattern { kSequential, kUniform, kHotCold };
 enum class Content { kRandom, kCompressible, kZero };
+enum class Program { kRedis, kPostgres, kNginx, kCompile };
 
 // As it stands in a spec: "memory-write".
 [[nodiscard]] std::string_view name_of(LoadKind kind);
+[[nodiscard]] std::string_view name_of(Program program);
 
 // What a kind does not take keeps its default.
 struct LoadSpec {
@@ -47,6 +50,8 @@ struct LoadSpec {
   std::int64_t port = 0;                       // one's own, or the peer's for who sends
   std::int64_t message_bytes = 1024;           // header included
   std::int64_t page_bytes = 4096;              // of the page that http serves
+  Program program = Program::kRedis;
+  std::int64_t clients = 4;  // that give the program work, or how many of it run at once
   std::int64_t fill_bytes = 0;
   friend bool operator==(const LoadSpec&, const LoadSpec&) = default;
 };

@@ -18,6 +18,10 @@ LabFacts facts();
 /// beside this program, or /usr/share/godwit/guest. kEnvironment when there is none.
 Result<std::string> find_guest_image();
 
+/// The drive with real programs that belongs to the image in that folder. kEnvironment when it was
+/// not built.
+Result<std::string> find_programs(const std::string& image);
+
 /// "kvm" if a guest boots with it within a deadline, else "tcg"; never by /dev/kvm's presence,
 /// which promises too much. The answer is kept in the user's cache folder until the next boot.
 /// $GODWIT_ACCEL overrides it. The first call may take 5 s. `lab`'s folder must exist.

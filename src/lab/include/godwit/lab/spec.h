@@ -37,6 +37,9 @@ struct GuestSpec {
   /// its own, which begins empty: then a migration must take the disk's content along.
   std::optional<Bytes> disk{};
   bool own_disks = false;
+  /// A read-only drive with real programs, for loads of the kind `program`: these need it, and it
+  /// stays as it is when the load changes.
+  bool programs = false;
   friend bool operator==(const GuestSpec&, const GuestSpec&) = default;
 };
 
@@ -44,6 +47,8 @@ struct GuestSpec {
 /// guest's own program says what is wrong with it, and `wait_ready` hands that on.
 Result<void> validate(const LabSpec& spec);
 Result<void> validate(const GuestSpec& spec);
+/// Whether one of the loads is of the kind `program`.
+bool runs_programs(std::string_view load);
 Result<void> validate_name(std::string_view what, std::string_view name);
 
 }  // namespace godwit::lab
