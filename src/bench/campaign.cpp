@@ -46,6 +46,9 @@ constexpr std::array kDiskTechniques{
     Technique::kMultifd,     Technique::kPostcopy, Technique::kHybrid,
     Technique::kStopAndCopy, Technique::kCold,     Technique::kColdZstd};
 constexpr double kShareWithOwnDisk = 0.125;
+constexpr double kShareWithPrograms = 0.0625;
+// As the largest of the programs needs.
+constexpr Bytes kRamForPrograms = 512_MiB;
 
 std::string writer(Rng& rng, Bytes ram) {
   const double most = ram.as_double() / 2.5;
@@ -84,25 +87,46 @@ std::pair<std::string, std::string> load(Rng& rng, Bytes ram) {
   return {"mixed", "cpu,duty=30%+" + writer(rng, ram)};
 }
 
+std::pair<std::string, std::string> program(Rng& rng) {
+  const std::string name = one_of(rng, std::array{"redis", "postgres", "nginx", "compile"});
+  return {name, "program,name=" + name};
+}
+
+/// What stays the same until the next reboot.
+struct Guest {
+  Bytes ram;
+  bool own_disk = false;  ///< on each host: it moves along
+  bool programs = false;  ///< real ones
+};
+
+Guest any_guest(Rng& rng) {
+  const Bytes ram = one_of(rng, kRam);
+  const double kind = rng.uniform();
+  if (kind < kShareWithOwnDisk) return {ram, true, false};
+  if (kind < kShareWithOwnDisk + kShareWithPrograms) return {kRamForPrograms, false, true};
+  return {ram, false, false};
+}
+
 }  // namespace
 
 Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
   // its own stream for what a guest is, so that its cells agree
   Rng of_guest(mixed(~seed, static_cast<std::uint64_t>(number / kCellsPerGuest)));
   Rng rng(mixed(seed, static_cast<std::uint64_t>(number)));
+  const Guest guest = any_guest(of_guest);
   Cell cell;
-  cell.ram = one_of(of_guest, kRam);
-  std::tie(cell.load, cell.spec) = load(rng, cell.ram);
-  const bool own_disk = of_guest.uniform() < kShareWithOwnDisk;
-  cell.technique = own_disk ? one_of(rng, kDiskTechniques) : one_of(rng, kTechniques);
-  cell.storage = own_disk && !is_cold(cell.technique);
-  cell.link = BytesPerSecond(std::round(log_uniform(rng, 20e6, 120e6) / 1e5) * 1e5);
+  cell.ram = guest.ram;
+  std::tie(cell.load, cell.spec) = guest.programs ? program(rng) : load(rng, guest.ram);
+  cell.technique = guest.own_disk ? one_of(rng, kDiskTechniques) : one_of(rng, kTechniques);
+  cell.storage = guest.own_disk && !is_cold(cell.technique);
+  const double slowest = guest.programs ? 60e6 : 20e6;
+  cell.link = BytesPerSecond(std::round(log_uniform(rng, slowest, 120e6) / 1e5) * 1e5);
   cell.parameters.downtime_limit = one_of(rng, kDowntimeLimits);
   if (cell.technique == Technique::kHybrid) {
     cell.parameters.precopy_share = Ratio(one_of(rng, std::array{0.25, 0.5, 0.75, 1.0}));
   }
   if (uses_postcopy(cell.technique)) cell.parameters.postcopy_preempt = rng.uniform() < 0.33;
-  cell.max_time = Seconds(20);
+  cell.max_time = Seconds(guest.own_disk ? 40 : 20);
   cell.observe = Seconds(2);
   cell.rehearse = !is_cold(cell.technique);
   return cell;

@@ -14,6 +14,7 @@
 #include "godwit/bench/campaign.h"
 #include "godwit/bench/report.h"
 #include "godwit/bench/suite.h"
+#include "godwit/lab/facts.h"
 #include "godwit/bench/trial_csv.h"
 #include "options.h"
 #include "progress_bar.h"
@@ -108,7 +109,15 @@ int run_suite(const BenchOptions& options, Context& context) {
   return print_counts(run_in(**folder, std::move(work), context), *path, context);
 }
 
+/// Said at once, and not by the first guest that runs a program.
+Result<void> require_programs() {
+  GODWIT_TRY(const std::string image, lab::find_guest_image());
+  GODWIT_CHECK_OK(lab::find_programs(image));
+  return {};
+}
+
 int collect(const BenchOptions& options, Context& context) {
+  if (const auto there = require_programs(); !there) return context.out.error(there.error());
   const auto duration = parse_duration(options.duration);
   if (!duration) return context.out.error(duration.error().while_doing("--for"));
   const auto path = folder_of(options, "campaign");

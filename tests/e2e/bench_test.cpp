@@ -176,7 +176,8 @@ TEST_F(Bench, KilledOrStoppedItGoesOnWhereItWas) {
   EXPECT_GE(kept, 1U);
   const Finished third = run_godwit(run_words(kTwoCells));
   EXPECT_EQ(third.status, 0) << third.out << third.err;
-  EXPECT_EQ(third.json().at("cells").at("done"), 2) << third.err << trials().back().dump().substr(0, 2000);
+  EXPECT_EQ(third.json().at("cells").at("done"), 2)
+      << third.err << trials().back().dump().substr(0, 2000);
   EXPECT_EQ(trials().size(), 2U);
 }
 

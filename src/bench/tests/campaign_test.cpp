@@ -43,10 +43,10 @@ TEST(Campaign, HasEveryTechniqueAndEveryLoad) {
   all.erase(Technique::kCompress);  // QEMU 10 has none
   all.insert({Technique::kCold, Technique::kColdZstd});
   EXPECT_EQ(techniques, all);
-  EXPECT_THAT(loads,
-              testing::UnorderedElementsAre("cpu", "disk-read", "disk-write", "http", "idle",
-                                            "memory-read", "memory-write", "mixed", "phases",
-                                            "tcp-receive", "tcp-send", "udp-receive", "udp-send"));
+  EXPECT_THAT(loads, testing::UnorderedElementsAre(
+                         "compile", "cpu", "disk-read", "disk-write", "http", "idle", "memory-read",
+                         "memory-write", "mixed", "nginx", "phases", "postgres", "redis",
+                         "tcp-receive", "tcp-send", "udp-receive", "udp-send"));
   EXPECT_GT(with_storage, 50);
   EXPECT_GE(sizes.size(), 3U);
 }
