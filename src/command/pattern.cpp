@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <regex.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace godwit::command {
 namespace {
 
 constexpr std::size_t kLongest = 400;
+/// glibc copies what a + repeats, so that each one around another doubles the memory it takes.
+constexpr std::ptrdiff_t kMostPluses = 10;
 
 class Compiled {
  public:
@@ -59,6 +63,9 @@ Result<void> check_pattern(const std::string& pattern) {
   }
   if (pattern.find('\0') != std::string::npos) return refuse("an expression with a NUL in it");
   if (may_take_for_ever(pattern)) return refuse("an expression with a count or a reference back");
+  if (std::count(pattern.begin(), pattern.end(), '+') > kMostPluses) {
+    return refuse(fmt::format("an expression with more than {} +", kMostPluses));
+  }
   const Compiled compiled(pattern);
   const std::string error = compiled.error();
   return error.empty() ? Result<void>{} : refuse("no regular expression: " + error);

@@ -110,6 +110,8 @@ TEST(Profile, WhatCannotBeMeantIsRefusedWithItsLine) {
   expect_refused(changed("absent = \"at {there}\"", "absent = []"), "line 15: an empty list");
   expect_refused(changed("\"at {there}\"", "'(a)\\1'"), "line 15: an expression with a count");
   expect_refused(changed("\"at {there}\"", "'\\{there}'"), "line 15: an expression with a count");
+  expect_refused(changed("\"at {there}\"", "'" + std::string(11, '+') + "'"),
+                 "line 15: an expression with more than 10 +");
   expect_refused(changed("user = \"who\"", "here = \"who\""), "line 19: 'here' is no name");
   expect_refused(changed("user = \"who\"", "User = \"who\""), "line 19: 'User' is no name");
 }
