@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +14,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <utility>
+
+#include "godwit/base/stop_fd.h"
 
 namespace godwit {
 namespace {
@@ -167,13 +168,12 @@ void Process::take_in() {
 Process::Seen Process::follow(const Clock& clock, TimePoint deadline, const std::stop_token& stop,
                               const std::string& until) {
   if (end_) return Seen::kEnded;
-  const UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const std::stop_callback on_stop(stop, [&wake] { (void)eventfd_write(wake.get(), 1); });
+  const StopFd stopped(stop);
   for (;;) {
     const double left_ms = Milliseconds(deadline - clock.now()).count();
     const int wait_ms = static_cast<int>(std::clamp(left_ms, 0.0, kLongestPollMs)) + 1;
     std::array<pollfd, 4> fds{pollfd{pidfd_.get(), POLLIN, 0}, pollfd{out_end_.get(), POLLIN, 0},
-                              pollfd{err_end_.get(), POLLIN, 0}, pollfd{wake.get(), POLLIN, 0}};
+                              pollfd{err_end_.get(), POLLIN, 0}, pollfd{stopped.get(), POLLIN, 0}};
     poll(fds.data(), fds.size(), left_ms > 0 ? wait_ms : 0);
     const bool ended = (fds[0].revents & POLLIN) != 0;
     take_in();

@@ -42,8 +42,6 @@ Technique read_technique(JsonReader& in, bool& storage) {
 }  // namespace
 
 Json to_json(const Cell& cell) {
-  Json sweep = Json::object();
-  for (const auto& [key, value] : cell.sweep) sweep[key] = value;
   return Json{{"load", cell.load},
               {"spec", cell.spec},
               {"technique", full_name(cell.technique, cell.storage)},
@@ -54,7 +52,7 @@ Json to_json(const Cell& cell) {
               {"observe_s", cell.observe.count()},
               {"rehearse", cell.rehearse},
               {"pings", cell.pings},
-              {"sweep", std::move(sweep)},
+              {"sweep", cell.sweep},
               {"repeat", cell.repeat}};
 }
 

@@ -22,15 +22,13 @@ double milliseconds(Seconds time) {
 }
 
 Json cell_json(const Cell& cell) {
-  Json sweep = Json::object();
-  for (const auto& [key, value] : cell.sweep) sweep[key] = value;
   return Json{{"load", cell.spec},
               {"load_kind", cell.load},
               {"technique", full_name(cell.technique, cell.storage)},
               {"link_bytes_per_s", cell.link.value()},
               {"ram_bytes", cell.ram.count()},
               {"downtime_limit_ms", or_null(cell.parameters.downtime_limit, milliseconds)},
-              {"sweep", std::move(sweep)},
+              {"sweep", cell.sweep},
               {"repeat", cell.repeat},
               {"pings", cell.pings}};
 }

@@ -236,10 +236,9 @@ std::optional<bench::Network> LabRig::seen_by_clients(const MigrationOutcome& ou
                                                       const lab::Instance& here,
                                                       const std::string& there) {
   std::string report = here.report;
-  const auto status = lab::find_guest(kLab, guest_.name);
-  if (status && outcome.vm_runs_on == VmRunsOn::kDestination) {
-    for (const lab::Instance& instance : status->instances) {
-      if (instance.host == there) report = instance.report;
+  if (outcome.vm_runs_on == VmRunsOn::kDestination) {
+    if (const auto instance = lab::find_instance(kLab, guest_.name, there)) {
+      report = instance->report;
     }
   }
   return clients_.stop(outcome, report);

@@ -2,15 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "godwit/base/log.h"
 #include "guest_exam.h"
+#include "journal_step.h"
+#include "outside_view.h"
 
 namespace godwit::control {
 namespace {
 
-constexpr Seconds kProbePatience{5};
-/// The probe's late answers are worth waiting for: they tell delayed from lost.
-constexpr Seconds kProbeLinger{0.3};
 constexpr Seconds kForever{7 * 24 * 3600};
 
 OutcomeStatus status_after(const Error& error) {
@@ -22,7 +20,11 @@ OutcomeStatus status_after(const Error& error) {
 class ColdRun {
  public:
   ColdRun(Clock& clock, const ColdParties& parties, const MigrationPlan& plan)
-      : clock_(clock), parties_(parties), plan_(plan), exam_(clock, parties.check, parties.probe) {}
+      : clock_(clock),
+        parties_(parties),
+        plan_(plan),
+        outside_(parties.probe, parties.wire),
+        exam_(clock, parties.check, parties.probe) {}
 
   Result<MigrationOutcome> run(const ColdMover::OnCopied& on_copied, const std::stop_token& stop);
 
@@ -36,10 +38,10 @@ class ColdRun {
   Clock& clock_;
   const ColdParties& parties_;
   const MigrationPlan& plan_;
+  OutsideView outside_;
   GuestExam exam_;
   MigrationOutcome outcome_;
   TimePoint started_{};
-  std::optional<Bytes> wire_before_;
 };
 
 Result<MigrationOutcome> ColdRun::run(const ColdMover::OnCopied& on_copied,
@@ -54,14 +56,12 @@ Result<MigrationOutcome> ColdRun::run(const ColdMover::OnCopied& on_copied,
 
 /// Everything that can fail without touching the guest.
 Result<void> ColdRun::prepare(const std::stop_token& stop) {
-  if (parties_.probe != nullptr) GODWIT_CHECK_OK(parties_.probe->start(kProbePatience));
+  GODWIT_CHECK_OK(outside_.start_probe());
   if (stop.stop_requested()) {
     return fail(ErrorCode::kInterrupted, "interrupted before the migration began",
                 "the VM was not touched; run the command again");
   }
-  if (parties_.wire != nullptr) {
-    if (const auto sent = parties_.wire->sent()) wire_before_ = *sent;
-  }
+  outside_.mark_wire();
   outcome_.technique = plan_.technique;
   outcome_.requested = {std::string(to_string(plan_.technique)), plan_.law};
   outcome_.parameters = plan_.parameters;
@@ -113,26 +113,17 @@ void ColdRun::go_back(OutcomeStatus status, const Error& why) {
 }
 
 void ColdRun::measure() {
-  if (wire_before_) {
-    if (const auto sent = parties_.wire->sent()) outcome_.transferred.wire = *sent - *wire_before_;
-  }
-  if (parties_.probe == nullptr) return;
-  const auto seen = parties_.probe->stop(kProbeLinger);
-  if (seen && outcome_.status == OutcomeStatus::kCompleted) {
-    outcome_.downtime.probe = seen->outage();
-  }
+  outcome_.transferred.wire = outside_.sent();
+  const auto outage = outside_.outage();
+  if (outcome_.status == OutcomeStatus::kCompleted) outcome_.downtime.probe = outage;
 }
 
 void ColdRun::note(std::string_view step) {
-  if (parties_.journal == nullptr) return;
   JournalEntry entry;
   entry.source = parties_.source_name;
   entry.destination = parties_.destination_name;
   entry.step = step;
-  entry.wall_us = clock_.wall_us();
-  if (const auto written = parties_.journal->record(entry); !written) {
-    log::warning("the journal could not be written: {}", written.error().message);
-  }
+  record_step(parties_.journal, clock_, std::move(entry));
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include "godwit/control/rounds.h"
 #include "godwit/control/settings.h"
 #include "guest_exam.h"
+#include "journal_step.h"
+#include "outside_view.h"
 #include "storage_mirror.h"
 
 namespace godwit::control {
@@ -24,12 +26,9 @@ constexpr Seconds kStallPatience{30};
 /// From the source's "completed" to the destination's RESUME: device state and page-in are behind
 /// it.
 constexpr Seconds kResumePatience{15};
-/// The probe's late answers are worth waiting for: they tell delayed from lost.
-constexpr Seconds kProbeLinger{0.3};
 /// A QEMU whose monitor says nothing for this long is stopped or stuck; nobody can steer it then.
 constexpr Seconds kMonitorPatience{60};
 constexpr Seconds kLongestStandstill{3600};
-constexpr Seconds kProbePatience{5};
 
 enum class Abort {
   kNone,
@@ -51,6 +50,7 @@ class MigrationRun {
         stop_(std::move(stop)),
         source_settings_(parties.source),
         destination_settings_(parties.destination),
+        outside_(parties.probe, parties.wire),
         exam_(clock, parties.check, parties.probe) {
     if (plan.storage) storage_.emplace(clock, parties.source, parties.destination);
   }
@@ -105,6 +105,7 @@ class MigrationRun {
   std::stop_token stop_;
   BorrowedSettings source_settings_;
   BorrowedSettings destination_settings_;
+  OutsideView outside_;
   GuestExam exam_;
   RoundTracker rounds_;
   MigrationOutcome outcome_;
@@ -125,7 +126,6 @@ class MigrationRun {
   bool source_gone_ = false;
   bool destination_gone_ = false;
   std::int64_t passes_ = 0;
-  std::optional<Bytes> wire_before_;
   std::optional<std::int64_t> stop_us_;    ///< STOP on the source
   std::optional<std::int64_t> resume_us_;  ///< RESUME on the destination
 };
@@ -161,16 +161,14 @@ Result<void> MigrationRun::prepare() {
   const Settings settings = settings_for(plan_);
   GODWIT_CHECK_OK(source_settings_.apply(settings));
   GODWIT_CHECK_OK(destination_settings_.apply(settings));
-  if (parties_.probe != nullptr) GODWIT_CHECK_OK(parties_.probe->start(kProbePatience));
+  GODWIT_CHECK_OK(outside_.start_probe());
   exam_.before();
   if (stop_.stop_requested()) {
     return fail(ErrorCode::kInterrupted, "interrupted before the migration began",
                 "the VM was not touched; run the command again");
   }
   GODWIT_CHECK_OK(parties_.destination.listen(parties_.stream));
-  if (parties_.wire != nullptr) {
-    if (const auto sent = parties_.wire->sent()) wire_before_ = *sent;
-  }
+  outside_.mark_wire();
   return {};
 }
 
@@ -635,27 +633,18 @@ void MigrationRun::measure() {
       outcome_.downtime.events = Seconds(static_cast<double>(*resume_us_ - *stop_us_) * 1e-6);
     }
   }
-  if (wire_before_) {
-    if (const auto sent = parties_.wire->sent()) outcome_.transferred.wire = *sent - *wire_before_;
-  }
-  if (parties_.probe != nullptr) {
-    if (const auto seen = parties_.probe->stop(kProbeLinger))
-      outcome_.downtime.probe = seen->outage();
-  }
+  outcome_.transferred.wire = outside_.sent();
+  outcome_.downtime.probe = outside_.outage();
 }
 
 void MigrationRun::note(std::string_view step) {
-  if (parties_.journal == nullptr) return;
   JournalEntry entry;
   entry.source = parties_.source_name;
   entry.destination = parties_.destination_name;
   entry.source_pid = parties_.source_pid;
   entry.destination_pid = parties_.destination_pid;
   entry.step = step;
-  entry.wall_us = clock_.wall_us();
-  if (const auto written = parties_.journal->record(entry); !written) {
-    log::warning("the journal could not be written: {}", written.error().message);
-  }
+  record_step(parties_.journal, clock_, std::move(entry));
 }
 
 }  // namespace

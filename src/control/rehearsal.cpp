@@ -9,6 +9,7 @@
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/domain/tcg_rule.h"
+#include "journal_step.h"
 #include "passes.h"
 
 namespace godwit::control {
@@ -561,18 +562,15 @@ Result<Rehearsal> RehearsalRun::verdict() {
 
 /// A "done" speaks only for what this run began: an earlier one may have left an entry.
 void RehearsalRun::note(std::string_view step) {
-  if (options_.journal == nullptr || (step == "done" && !noted_)) return;
+  if (step == "done" && !noted_) return;
   noted_ = true;
   JournalEntry entry;
   entry.source = options_.vm;
   entry.destination = kRehearsalName;
   entry.source_pid = options_.pid;
   entry.step = step;
-  entry.wall_us = clock_.wall_us();
   if (step != "done") entry.lent = lent_;
-  if (const auto written = options_.journal->record(entry); !written) {
-    log::warning("the journal could not be written: {}", written.error().message);
-  }
+  record_step(options_.journal, clock_, std::move(entry));
 }
 
 }  // namespace

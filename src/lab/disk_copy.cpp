@@ -22,6 +22,7 @@
 #define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): xxHash's name for its header mode
 #include <xxhash.h>
 
+#include "godwit/base/stop_fd.h"
 #include "godwit/base/unique_fd.h"
 #include "netns.h"
 #include "wait_on.h"

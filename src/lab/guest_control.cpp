@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "godwit/base/clock.h"
+#include "godwit/base/stop_fd.h"
 #include "godwit/base/unique_fd.h"
 #include "netns.h"
 #include "wait_on.h"

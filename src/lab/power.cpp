@@ -8,6 +8,7 @@
 
 #include "disk.h"
 #include "disk_copy.h"
+#include "godwit/base/stop_fd.h"
 #include "godwit/lab/lab.h"
 #include "guest_control.h"
 #include "lock.h"
@@ -49,30 +50,18 @@ Result<OffGuest> find_off_guest(const std::string& lab, const std::string& guest
   return off;
 }
 
-/// The guest is at home on `host`; what it has on another one goes.
-Result<void> settle_on(const std::string& lab, const std::string& guest, const std::string& host) {
+/// The guest is at home on `home`, and what it has elsewhere goes; so does the QEMU that `failed`.
+Result<void> settle_on(const std::string& lab, const std::string& guest, const std::string& home,
+                       const std::string& failed = {}) {
   GODWIT_TRY(const LabLock lock, LabLock::acquire(lab, false));
   GODWIT_TRY(LabRecord record, load_record(lab));
   GuestRecord* const found = record.find(guest);
   if (found == nullptr) return fail(ErrorCode::kPeerGone, "the guest was ended meanwhile");
-  const std::vector<std::string> hosts = std::exchange(found->hosts, {host});
-  for (const std::string& other : hosts) {
-    if (other == host) continue;
-    GODWIT_CHECK_OK(end_instance(lock, *found, other));
-    remove_own_disk(lock, found->spec, other);
+  for (const std::string& host : std::exchange(found->hosts, {home})) {
+    if (host != home || host == failed) GODWIT_CHECK_OK(end_instance(lock, *found, host));
+    if (host != home) remove_own_disk(lock, found->spec, host);
   }
   return save_record(record);
-}
-
-/// It may run on `host` from now on, and has something at home, too.
-Result<void> start_on(const std::string& lab, const std::string& guest, const std::string& host) {
-  GODWIT_TRY(OffGuest off, find_off_guest(lab, guest));
-  std::vector<std::string>& hosts = off.guest->hosts;
-  const std::string home = hosts.front();
-  hosts = {host};
-  if (home != host) hosts.push_back(home);
-  GODWIT_CHECK_OK(save_record(off.record));
-  return start_instance(off.lock, *off.guest, host, false);
 }
 
 }  // namespace
@@ -125,21 +114,18 @@ Result<CopiedDisk> copy_disk(const std::string& lab, const std::string& guest,
 Result<void> power_on(const std::string& lab, const std::string& guest, const std::string& host,
                       Seconds patience, std::stop_token stop) {
   GODWIT_CHECK_OK(find_host(lab, host));
-  GODWIT_TRY(const GuestStatus before, find_guest(lab, guest));
-  GODWIT_CHECK_OK(require_off(before));
-  const std::string home = before.instances.front().host;
-  auto up = start_on(lab, guest, host);
+  std::string home;
+  Result<void> up;
+  {
+    GODWIT_TRY(OffGuest off, find_off_guest(lab, guest));
+    std::vector<std::string>& hosts = off.guest->hosts;
+    home = std::exchange(hosts, {host}).front();
+    if (home != host) hosts.push_back(home);  // it has something there, too
+    GODWIT_CHECK_OK(save_record(off.record));
+    up = start_instance(off.lock, *off.guest, host, false);
+  }
   if (up) up = wait_ready(lab, guest, patience, stop);
-  if (up) return settle_on(lab, guest, host);
-  if (home != host) {
-    GODWIT_CHECK_OK(settle_on(lab, guest, home));
-    return up;
-  }
-  GODWIT_TRY(const LabLock lock, LabLock::acquire(lab, false));
-  GODWIT_TRY(LabRecord record, load_record(lab));
-  if (const GuestRecord* const found = record.find(guest)) {
-    GODWIT_CHECK_OK(end_instance(lock, *found, host));
-  }
+  GODWIT_CHECK_OK(up ? settle_on(lab, guest, host) : settle_on(lab, guest, home, host));
   return up;
 }
 

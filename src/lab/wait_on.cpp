@@ -1,19 +1,11 @@
 #include "wait_on.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 
 #include <array>
 #include <cmath>
 
 namespace godwit::lab {
-
-void StopFd::Signal::operator()() const {
-  (void)eventfd_write(fd, 1);
-}
-
-StopFd::StopFd(const std::stop_token& stop)
-    : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), on_stop_(stop, Signal{fd_.get()}) {}
 
 Woken wait_on(int fd, short events, TimePoint deadline, int stopped) {
   const RealClock clock;

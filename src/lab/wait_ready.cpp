@@ -9,6 +9,7 @@
 #include <string>
 
 #include "godwit/base/clock.h"
+#include "godwit/base/stop_fd.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"

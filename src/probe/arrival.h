@@ -1,8 +1,10 @@
 #pragma once
 
-#include <sys/socket.h>
+#include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace godwit::probe {
 
@@ -10,8 +12,13 @@ namespace godwit::probe {
 /// is taken.
 void stamp_arrivals(int fd);
 
-/// When a message that recvmsg() gave arrived, in ns of the wall clock: by the kernel's clock, else
-/// now. Of a TCP stream it is the time of the newest byte that was read.
-std::int64_t arrival_wall_ns(msghdr& message);
+struct Arrived {
+  ssize_t size = 0;          ///< as recvmsg() returns it, errno beside it
+  std::int64_t wall_ns = 0;  ///< where something came: when, by the kernel's clock, else now
+};
+
+/// Reads what is there, without waiting. Of a TCP stream the time is that of the newest byte that
+/// was read.
+Arrived receive_stamped(int fd, std::span<std::byte> buffer);
 
 }  // namespace godwit::probe

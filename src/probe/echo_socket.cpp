@@ -125,23 +125,16 @@ void EchoSocket::ask(std::int64_t number, std::int64_t wall_us) {
 
 void EchoSocket::collect(const std::function<void(const EchoAnswer&)>& on_answer) {
   std::array<std::byte, 512> packet{};
-  alignas(cmsghdr) std::array<std::byte, 128> control{};
   for (int errors = 0; errors < 16;) {
-    iovec where{packet.data(), packet.size()};
-    msghdr message{};
-    message.msg_iov = &where;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t got = recvmsg(fd_.get(), &message, MSG_DONTWAIT);
-    if (got < 0) {
+    const Arrived got = receive_stamped(fd_.get(), packet);
+    if (got.size < 0) {
       if (errno == EAGAIN) return;
       ++errors;  // the network's word on an earlier question (host unreachable); reading clears it
       continue;
     }
-    const auto echo = echo_in(packet.data(), static_cast<std::size_t>(got), raw_);
+    const auto echo = echo_in(packet.data(), static_cast<std::size_t>(got.size), raw_);
     if (!echo || echo->header.type != ICMP_ECHOREPLY || echo->payload.cookie != cookie_) continue;
-    on_answer({echo->payload.number, echo->payload.asked_wall_us, arrival_wall_ns(message)});
+    on_answer({echo->payload.number, echo->payload.asked_wall_us, got.wall_ns});
   }
 }
 

@@ -106,22 +106,15 @@ int connect_result(const UniqueFd& fd) {
 }
 
 Received receive(const UniqueFd& fd, std::span<char> buffer) {
-  alignas(cmsghdr) std::array<std::byte, 128> control{};
-  iovec where{buffer.data(), buffer.size()};
-  msghdr message{};
-  message.msg_iov = &where;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t got = recvmsg(fd.get(), &message, MSG_DONTWAIT);
+  const Arrived got = receive_stamped(fd.get(), std::as_writable_bytes(buffer));
   Received received;
-  if (got > 0) {
+  if (got.size > 0) {
     received.kind = Received::Kind::kData;
-    received.size = static_cast<std::size_t>(got);
-    received.wall_ns = arrival_wall_ns(message);
-  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    received.size = static_cast<std::size_t>(got.size);
+    received.wall_ns = got.wall_ns;
+  } else if (got.size == 0 || (errno != EAGAIN && errno != EINTR)) {
     received.kind = Received::Kind::kEnd;
-    received.error = got == 0 ? 0 : errno;
+    received.error = got.size == 0 ? 0 : errno;
   }
   return received;
 }

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "godwit/base/clock.h"
+#include "godwit/domain/ports.h"
+
+namespace godwit::control {
+
+/// Writes the entry down as of now. One that can't be written is warned of: what goes on is more
+/// important. `journal` may be null.
+void record_step(Journal* journal, const Clock& clock, JournalEntry entry);
+
+}  // namespace godwit::control
