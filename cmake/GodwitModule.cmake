@@ -6,7 +6,6 @@
 # so a test that exists is a test that runs.
 # USES must match both layers.toml and the actual #includes: tools/check_layers compares the three.
 find_package(GTest REQUIRED)
-find_package(Threads REQUIRED)
 include(GoogleTest)
 
 # Where the tests that boot a guest find its image; `./dev build` makes it.
@@ -17,15 +16,9 @@ set(GODWIT_GUEST_IMAGE ${PROJECT_SOURCE_DIR}/build/guest-image CACHE PATH "Folde
 function(godwit_test TARGET)
   cmake_parse_arguments(ARG "E2E" "" "" ${ARGN})
   add_executable(${TARGET} ${ARG_UNPARSED_ARGUMENTS})
-  target_link_libraries(${TARGET} PRIVATE godwit_options GTest::gmock GTest::gtest_main rapidcheck)
-  # conversion warnings stay on in the product; in tests GoogleTest's and RapidCheck's macros trip them
-  target_compile_options(${TARGET} PRIVATE -Wno-sign-conversion -Wno-conversion -Wno-shadow)
-  # the code under test is optimised, its tests need not be: half of the time to compile them
-  target_compile_options(${TARGET} PRIVATE -O0)
-  if(GODWIT_SANITIZE MATCHES "undefined")
-    # the two checks that cost a test file most to compile; asan stops at null pointers anyway
-    target_compile_options(${TARGET} PRIVATE -fno-sanitize=null,alignment)
-  endif()
+  target_link_libraries(${TARGET} PRIVATE
+    godwit_options godwit_test_options GTest::gmock GTest::gtest_main rapidcheck)
+  godwit_precompile(${TARGET} TESTS)
   if(ARG_E2E AND GODWIT_SANITIZE)
     set_target_properties(${TARGET} PROPERTIES EXCLUDE_FROM_ALL ON)
     return()
@@ -89,6 +82,7 @@ function(godwit_module NAME)
   set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   list(TRANSFORM ARG_USES PREPEND godwit_ OUTPUT_VARIABLE uses)
   target_link_libraries(${target} PUBLIC ${uses} ${ARG_LIBS} PRIVATE godwit_options ${ARG_PRIVATE_LIBS})
+  godwit_precompile(${target})
 
   if(NOT BUILD_TESTING)
     return()

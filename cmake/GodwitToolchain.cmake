@@ -3,7 +3,6 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 set(GODWIT_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
 option(GODWIT_LIBFUZZER "Build fuzz targets with libFuzzer (clang) instead of the replay driver" OFF)
@@ -13,13 +12,25 @@ if(GODWIT_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${GODWIT_CCACHE})
 endif()
 
+find_package(Threads REQUIRED)
 add_library(godwit_options INTERFACE)
+target_link_libraries(godwit_options INTERFACE Threads::Threads)
 target_compile_options(godwit_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual -Wundef -Wextra-semi)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside the standard library's inlined code at -O2 (GCC bugs 105329, 105562).
   target_compile_options(godwit_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+# What tests are compiled with, beside those.
+add_library(godwit_test_options INTERFACE)
+# conversion warnings stay on in the product; in tests GoogleTest's and RapidCheck's macros trip them
+target_compile_options(godwit_test_options INTERFACE -Wno-sign-conversion -Wno-conversion -Wno-shadow)
+# the code under test is optimised, its tests need not be: half of the time to compile them
+target_compile_options(godwit_test_options INTERFACE -O0)
+if(GODWIT_SANITIZE MATCHES "undefined")
+  # the two checks that cost a test file most to compile; asan stops at null pointers anyway
+  target_compile_options(godwit_test_options INTERFACE -fno-sanitize=null,alignment)
 endif()
 # For all targets, the guest's load program too: a program is instrumented as a whole or not at all.
 if(GODWIT_SANITIZE)

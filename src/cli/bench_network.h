@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "command.h"
+#include "context.h"
 #include "godwit/bench/trial.h"
 
 namespace godwit::cli {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bench_network.h"
-#include "command.h"
+#include "context.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/bench/run.h"
 #include "godwit/lab/lab.h"

@@ -1,29 +1,17 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+#include <initializer_list>
 #include <optional>
-#include <stop_token>
 #include <string>
 
-#include "godwit/base/clock.h"
-#include "godwit/lab/user_lab.h"
-#include "output.h"
+#include "context.h"
+
+namespace CLI {
+class App;
+}
 
 namespace godwit::cli {
-
-/// What every command is given.
-struct Context {
-  Output& out;
-  Clock& clock;
-  std::stop_token stop;
-};
-
-/// An ordinary user's lab lives in namespaces that must be entered before there is any thread.
-struct LabEntry {
-  std::string lab;
-  lab::EnterMode mode = lab::EnterMode::kJoin;
-};
 
 /// What the command line asked for; filled in by the chosen sub-command's callback.
 struct Chosen {

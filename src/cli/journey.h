@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "command.h"
+#include "context.h"
 #include "godwit/advise/advise.h"
 #include "godwit/control/migration_run.h"
 #include "godwit/domain/link.h"

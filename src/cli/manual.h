@@ -1,9 +1,12 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 /// The man page and the shell completion, made from the definitions that --help shows.
+
+namespace CLI {
+class App;
+}
 
 namespace godwit::cli {
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +11,10 @@
 
 /// Options that several commands share, as typed, and their meaning. Parsing into values happens
 /// after CLI11, so that every wrong value gets an Error that says what to do.
+
+namespace CLI {
+class App;
+}
 
 namespace godwit::cli {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "command.h"
+#include "context.h"
 #include "godwit/domain/address.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
