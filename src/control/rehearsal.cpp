@@ -26,10 +26,9 @@ constexpr BytesPerSecond kSlowest{100};
 /// The least limit, and a threshold of five pages: a limit of 0 would skip the exact sync.
 constexpr Seconds kDowntimeLimit{0.001};
 constexpr BytesPerSecond kSwitchoverBandwidth{20e6};
-/// Zero pages cost QEMU 9 bytes, others a page and 8. An estimate from the pass before must not
-/// make the next one endless.
+/// Zero pages cost QEMU 9 bytes, others a page and 8.
 constexpr std::int64_t kPageHeader = 8;
-constexpr double kCheapestShare = 1.0 / 64;
+constexpr double kZeroPage = 9;
 /// A pass this much longer than wanted is let go.
 constexpr double kOverdue = 1.5;
 /// A window is measured by a pass of at least this share of it.
@@ -416,8 +415,7 @@ double RehearsalRun::bytes_per_page() const {
   const std::int64_t sent = (pages_sent(status_) - sent_before_).count();
   if (sent_before_ == PageCount() || sent <= 0) return page + kPageHeader;
   const Bytes bytes = status_.transferred.value_or(Bytes()) - transferred_before_;
-  return std::clamp(bytes.as_double() / static_cast<double>(sent), page * kCheapestShare,
-                    page + kPageHeader);
+  return std::clamp(bytes.as_double() / static_cast<double>(sent), kZeroPage, page + kPageHeader);
 }
 
 /// Its pages are dearer than those of the pass before.

@@ -40,7 +40,7 @@ std::vector<std::string> rehearse(const ForeignPair& pair, std::vector<std::stri
 
 /// The guest's kernel and its reports dirty some memory too; a busy host lets the load lag.
 void expect_close_to_the_truth(const Json& curve, const Writer& writer) {
-  ASSERT_GE(curve.size(), 2u) << curve;
+  ASSERT_FALSE(curve.empty());
   for (const Json& point : curve) {
     const double truth = writer.must_dirty(point.at("window_s"));
     EXPECT_GT(point.at("unique_bytes"), 0.75 * truth) << curve;
@@ -85,6 +85,7 @@ TEST(Rehearsal, CountsWhatTheLoadMustDirtyAndLeavesTheVmAsItWas) {
   const Json json = run.json();
   const Json& profile = json.at("profile");
   EXPECT_EQ(profile.at("source"), "rehearsal");
+  EXPECT_GE(profile.at("dirty_curve").size(), 2u);
   expect_close_to_the_truth(profile.at("dirty_curve"), kWriter);
   EXPECT_GT(profile.at("dirty_curve").back().at("window_s"), 0.5);
   ASSERT_EQ(profile.at("other_curves").size(), 1u);
@@ -106,6 +107,7 @@ TEST(Rehearsal, SeesSilentStoresWhichHashesMiss) {
   const Finished run = run_godwit(rehearse(pair));
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   const Json profile = run.json().at("profile");
+  // a pass of zero pages fits QEMU's buffer, whatever its rate limit: it may not get beyond 100 ms
   expect_close_to_the_truth(profile.at("dirty_curve"), kSmallWriter);
   const Json& hashed = profile.at("other_curves").at(0).at("dirty_curve").back();
   EXPECT_LT(hashed.at("unique_bytes"), 0.3 * kSmallWriter.must_dirty(hashed.at("window_s")));
