@@ -94,6 +94,7 @@ int run(int argc, char** argv) {
   add_predict(app, chosen);
   add_migrate(app, chosen);
   add_bench(app, chosen);
+  add_evaluate(app, chosen);
   add_history(app, chosen);
   add_manual(app, chosen);
   add_examples(app, {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",

@@ -28,6 +28,7 @@ void add_migrate(CLI::App& app, Chosen& chosen);
 void add_bench(CLI::App& app, Chosen& chosen);
 void add_bench_data(CLI::App& bench, Chosen& chosen);
 void add_bench_command(CLI::App& bench, Chosen& chosen);
+void add_evaluate(CLI::App& app, Chosen& chosen);
 void add_history(CLI::App& app, Chosen& chosen);
 void add_manual(CLI::App& app, Chosen& chosen);
 

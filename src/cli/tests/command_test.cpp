@@ -25,6 +25,7 @@ class Commands : public testing::Test {
     add_predict(app_, chosen_);
     add_migrate(app_, chosen_);
     add_bench(app_, chosen_);
+    add_evaluate(app_, chosen_);
     add_history(app_, chosen_);
     add_manual(app_, chosen_);
   }

@@ -1,0 +1,18 @@
+// Tables come from anywhere: any bytes are a table, or an error that says why not.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "godwit/dataset/precopy_rounds.h"
+#include "godwit/dataset/qmp_traces.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto rounds = godwit::dataset::read_precopy_rounds(text);
+  const auto traces = godwit::dataset::read_qmp_traces(text);
+  if (!rounds && rounds.error().message.empty()) std::abort();
+  if (!traces && traces.error().message.empty()) std::abort();
+  return 0;
+}

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/domain/prediction.h"
+
+/// How good predictions were. Pure.
+
+namespace godwit::learn {
+
+/// What is predicted; the unit is part of it.
+enum class Metric {
+  kTotalTime,      ///< seconds
+  kRemainingTime,  ///< seconds
+  kTransferred,    ///< bytes
+  kDowntimeQemu,   ///< milliseconds, as all downtimes
+  kDowntimeEvents,
+  kDowntimeProbe,
+};
+[[nodiscard]] std::string_view to_string(Metric metric);
+
+/// One quantity of one migration, as a model said beforehand and as it was.
+struct Judged {
+  std::string model;
+  std::string technique;
+  Metric metric = Metric::kTotalTime;
+  Interval<double> predicted;
+  bool has_interval = false;  ///< else only `predicted.p50` counts
+  double actual = 0;
+};
+
+/// A yes or no: does it end by itself in time?
+struct JudgedVerdict {
+  std::string model;
+  bool predicted = false;
+  bool actual = false;
+};
+
+/// Errors of one model at one metric, for one technique or "all". Relative ones are of the actual
+/// value, and absent where some of those are 0.
+struct Score {
+  std::string model;
+  std::string technique;
+  Metric metric = Metric::kTotalTime;
+  std::size_t n = 0;
+  std::optional<double> mean_rel, median_rel, p90_rel;
+  double median_abs = 0;
+  double p90_abs = 0;
+  std::optional<double> coverage90;  ///< share of actual values within 90 % intervals, where given
+};
+struct VerdictScore {
+  std::string model;
+  std::size_t n = 0;
+  std::size_t wrong = 0;
+};
+
+/// By metric, then technique ("all" first), then model, each in the order of first appearance.
+[[nodiscard]] std::vector<Score> score(std::span<const Judged> judged);
+[[nodiscard]] std::vector<VerdictScore> score(std::span<const JudgedVerdict> judged);
+
+/// The value that a share of the others lies below (linear between ranks). `values` not empty.
+[[nodiscard]] double quantile(std::vector<double> values, double share);
+
+/// A prediction, with a 90 % interval or without.
+struct Expected {
+  Interval<double> value;
+  bool has_interval = false;  ///< else only `value.p50` counts
+};
+[[nodiscard]] std::optional<Expected> without_interval(std::optional<double> value);
+/// The median of what was seen, and the 90 % interval in which the next such value is expected:
+/// Student's t on logarithms (values above 0). Without two values there is no interval: the median
+/// alone, or nothing at all.
+[[nodiscard]] std::optional<Expected> expected_next(std::span<const double> seen);
+
+}  // namespace godwit::learn

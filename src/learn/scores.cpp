@@ -1,0 +1,139 @@
+#include "godwit/learn/scores.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <utility>
+
+namespace godwit::learn {
+namespace {
+
+/// Student's t, one-sided 95 %, by degrees of freedom from 1 on; beyond, by its expansion around
+/// the normal quantile (Abramowitz and Stegun, 26.7.5, two terms: right to 0.001 from 11 on).
+double student_t95(std::size_t freedom) {
+  constexpr std::array kTable{6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812};
+  if (freedom <= kTable.size()) return kTable[freedom - 1];
+  constexpr double z = 1.6449;
+  return z + (z * z * z + z) / (4 * static_cast<double>(freedom));
+}
+
+/// Keys in the order in which they first appeared.
+template <class T>
+std::size_t rank_of(std::vector<T>& known, const T& key) {
+  const auto found = std::find(known.begin(), known.end(), key);
+  if (found == known.end()) known.push_back(key);
+  return static_cast<std::size_t>(
+      std::distance(known.begin(), std::find(known.begin(), known.end(), key)));
+}
+
+Score score_of(const std::vector<const Judged*>& group, const std::string& technique) {
+  Score score;
+  score.model = group.front()->model;
+  score.technique = technique;
+  score.metric = group.front()->metric;
+  score.n = group.size();
+  std::vector<double> absolute;
+  std::vector<double> relative;
+  std::size_t with_interval = 0;
+  std::size_t inside = 0;
+  for (const Judged* one : group) {
+    absolute.push_back(std::abs(one->predicted.p50 - one->actual));
+    if (one->actual > 0) relative.push_back(absolute.back() / one->actual);
+    if (!one->has_interval) continue;
+    ++with_interval;
+    if (one->predicted.p05 <= one->actual && one->actual <= one->predicted.p95) ++inside;
+  }
+  score.median_abs = quantile(absolute, 0.5);
+  score.p90_abs = quantile(absolute, 0.9);
+  if (relative.size() == group.size()) {
+    score.mean_rel = std::accumulate(relative.begin(), relative.end(), 0.0) /
+                     static_cast<double>(relative.size());
+    score.median_rel = quantile(relative, 0.5);
+    score.p90_rel = quantile(relative, 0.9);
+  }
+  if (with_interval > 0) {
+    score.coverage90 = static_cast<double>(inside) / static_cast<double>(with_interval);
+  }
+  return score;
+}
+
+}  // namespace
+
+std::string_view to_string(Metric metric) {
+  switch (metric) {
+    case Metric::kTotalTime:
+      return "total_time";
+    case Metric::kRemainingTime:
+      return "remaining_time";
+    case Metric::kTransferred:
+      return "transferred";
+    case Metric::kDowntimeQemu:
+      return "downtime_qemu";
+    case Metric::kDowntimeEvents:
+      return "downtime_events";
+    case Metric::kDowntimeProbe:
+      return "downtime_probe";
+  }
+  return "";
+}
+
+double quantile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  const double rank = share * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(rank);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return std::lerp(values[below], values[above], rank - static_cast<double>(below));
+}
+
+std::optional<Expected> without_interval(std::optional<double> value) {
+  if (!value) return std::nullopt;
+  return Expected{{*value, *value, *value}, false};
+}
+
+std::optional<Expected> expected_next(std::span<const double> seen) {
+  if (seen.empty()) return std::nullopt;
+  const double median = quantile({seen.begin(), seen.end()}, 0.5);
+  if (seen.size() == 1) return without_interval(median);
+  const auto n = static_cast<double>(seen.size());
+  double mean = 0;
+  for (const double value : seen) mean += std::log(value) / n;
+  double variance = 0;
+  for (const double value : seen) variance += std::pow(std::log(value) - mean, 2) / (n - 1);
+  const double reach = student_t95(seen.size() - 1) * std::sqrt(variance * (1 + 1 / n));
+  return Expected{
+      {median, std::min(median, std::exp(mean - reach)), std::max(median, std::exp(mean + reach))},
+      true};
+}
+
+std::vector<Score> score(std::span<const Judged> judged) {
+  using Key = std::array<std::size_t, 3>;  // ranks of metric, technique, model
+  std::vector<Metric> metrics;
+  std::vector<std::string> techniques{"all"};
+  std::vector<std::string> models;
+  std::map<Key, std::vector<const Judged*>> groups;
+  for (const Judged& one : judged) {
+    const std::size_t metric = rank_of(metrics, one.metric);
+    const std::size_t model = rank_of(models, one.model);
+    groups[{metric, 0, model}].push_back(&one);
+    groups[{metric, rank_of(techniques, one.technique), model}].push_back(&one);
+  }
+  std::vector<Score> scores;
+  for (const auto& [key, group] : groups) scores.push_back(score_of(group, techniques[key[1]]));
+  return scores;
+}
+
+std::vector<VerdictScore> score(std::span<const JudgedVerdict> judged) {
+  std::vector<std::string> models;
+  std::vector<VerdictScore> scores;
+  for (const JudgedVerdict& one : judged) {
+    const std::size_t rank = rank_of(models, one.model);
+    if (rank == scores.size()) scores.push_back({one.model, 0, 0});
+    ++scores[rank].n;
+    if (one.predicted != one.actual) ++scores[rank].wrong;
+  }
+  return scores;
+}
+
+}  // namespace godwit::learn

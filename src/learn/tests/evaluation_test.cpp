@@ -1,0 +1,107 @@
+// Both evaluations on migrations whose law is known.
+
+#include "godwit/learn/evaluation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace godwit::learn {
+namespace {
+
+constexpr double kRate = 100e6;  ///< bytes a second
+constexpr double kPageOnWire = 4104;
+
+/// A guest whose pages written within t grow as t^0.7; `second`: pages of the second round.
+dataset::PrecopyRun run_of(const std::string& campaign, double data, double second) {
+  dataset::PrecopyRun run;
+  run.technique = "vanilla";
+  run.workload = "made";
+  run.campaign = campaign;
+  run.rounds = {PageCount(std::llround(data)), PageCount(std::llround(second))};
+  double before = data;
+  double pages = second;
+  double sent = data + second;
+  while (pages * kPageOnWire / kRate > 0.3) {
+    const double next = pages * std::pow(pages / before, 0.7);
+    before = pages;
+    pages = next;
+    sent += pages;
+    run.rounds.emplace_back(std::llround(pages));
+  }
+  run.transferred = Bytes(std::llround(sent * kPageOnWire));
+  run.total_time = Seconds(sent * kPageOnWire / kRate);
+  return run;
+}
+
+Score score_of(const Evaluation& evaluation, const std::string& model) {
+  const auto scores = score(evaluation.judged);
+  const auto found = std::find_if(scores.begin(), scores.end(),
+                                  [&](const Score& score) { return score.model == model; });
+  EXPECT_NE(found, scores.end()) << model;
+  return found == scores.end() ? Score{} : *found;
+}
+
+TEST(EvaluatePrecopyRounds, TheCurveFindsTheLawOfACampaign) {
+  std::vector<dataset::PrecopyRun> runs;
+  for (const double second : {40e3, 50e3, 60e3, 70e3}) runs.push_back(run_of("one", 250e3, second));
+  const Evaluation evaluation = evaluate_precopy_rounds(runs);
+  EXPECT_EQ(evaluation.migrations, 4u);
+  // but for the last round: with the longest of four nobody knows how many there will be
+  EXPECT_LT(*score_of(evaluation, "curve").median_rel, 0.005);
+  EXPECT_LT(*score_of(evaluation, "curve+pair").median_rel, 0.005);
+  EXPECT_GT(*score_of(evaluation, "history").median_rel, 0.05);
+}
+
+TEST(EvaluatePrecopyRounds, ThoseOfTwoRoundsHaveNoRest) {
+  auto two = run_of("one", 250e3, 1000);
+  ASSERT_EQ(two.rounds.size(), 2u);
+  EXPECT_EQ(evaluate_precopy_rounds(std::vector{two, two}).migrations, 0u);
+}
+
+TEST(EvaluatePrecopyRounds, AloneInItsCampaignItLearnsFromOthersOfItsTechnique) {
+  const std::vector runs{run_of("one", 250e3, 60e3), run_of("two", 500e3, 90e3)};
+  EXPECT_EQ(evaluate_precopy_rounds(runs).migrations, 2u);
+  auto other = runs;
+  other[1].technique = "xbzrle";
+  EXPECT_EQ(evaluate_precopy_rounds(other).migrations, 0u) << "nothing to learn from";
+}
+
+/// A first pass of 10 s at full rate, then nothing.
+dataset::Trace trace_of(const std::string& run, double seconds) {
+  dataset::Trace trace;
+  trace.scenario = "Made_up";
+  trace.run = run;
+  trace.ram = Bytes(std::llround(seconds * kRate));
+  trace.total_time = Seconds(seconds);
+  for (double t = 0.2; t < seconds; t += 0.2) {
+    dataset::TraceSample sample;
+    sample.total = Seconds(t);
+    sample.remaining = Bytes(std::llround((seconds - t) * kRate));
+    sample.throughput = BytesPerSecond(kRate);
+    sample.syncs = 1;
+    trace.samples.push_back(sample);
+  }
+  return trace;
+}
+
+TEST(EvaluateQmpTraces, EachModelSaysWhatIsLeft) {
+  const std::vector traces{trace_of("1", 10), trace_of("2", 12), trace_of("3", 80)};
+  constexpr std::array kShares{0.25};
+  const Evaluation evaluation = evaluate_qmp_traces(traces, kShares);
+  EXPECT_EQ(evaluation.migrations, 3u);
+  EXPECT_EQ(evaluation.loads, 1u);
+  EXPECT_LT(*score_of(evaluation, "remaining/rate at 25 %").p90_rel, 0.001);
+  EXPECT_GT(*score_of(evaluation, "history at 25 %").p90_rel, 0.1);
+  const auto verdicts = score(evaluation.verdicts);
+  ASSERT_EQ(verdicts.size(), 4u);
+  EXPECT_EQ(verdicts[0].model, "remaining/rate");
+  EXPECT_EQ(verdicts[0].wrong, 0u);
+  EXPECT_EQ(verdicts[2].model, "history");
+  EXPECT_EQ(verdicts[2].wrong, 1u);
+}
+
+}  // namespace
+}  // namespace godwit::learn

@@ -1,0 +1,87 @@
+// Migrations that others measured and published (tests/public/README.md): what Godwit claims to
+// predict of them. They are found in the folder GODWIT_PUBLIC_DATA, by default ../shared/data
+// beside the project, and skipped where they are not.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+#include "godwit/dataset/precopy_rounds.h"
+#include "godwit/dataset/qmp_traces.h"
+#include "godwit/learn/evaluation.h"
+#include "godwit/store/gzip.h"
+
+namespace godwit {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path public_data() {
+  const char* folder = std::getenv("GODWIT_PUBLIC_DATA");
+  return folder != nullptr ? fs::path(folder) : fs::path(GODWIT_SOURCE_DIR) / "../shared/data";
+}
+
+class PublicData : public testing::Test {
+ protected:
+  /// The text of a set; a test that has none skips.
+  static std::string text_of(const std::string& name) {
+    auto text = store::read_gzip(public_data() / name);
+    EXPECT_TRUE(text) << text.error().message;
+    return text.value_or("");
+  }
+  static bool there(const std::string& name) { return fs::exists(public_data() / name); }
+
+  static learn::Score score_of(const learn::Evaluation& evaluation, const std::string& model) {
+    const auto scores = learn::score(evaluation.judged);
+    const auto found = std::find_if(scores.begin(), scores.end(), [&](const learn::Score& score) {
+      return score.model == model && score.technique == "all";
+    });
+    EXPECT_NE(found, scores.end()) << model;
+    return found == scores.end() ? learn::Score{} : *found;
+  }
+};
+
+TEST_F(PublicData, TotalTimeIsKnownAfterTwoRounds) {
+  const char* name = "precopy_rounds.csv.gz";
+  if (!there(name)) GTEST_SKIP() << "no " << public_data() / name;
+  const auto runs = dataset::read_precopy_rounds(text_of(name));
+  ASSERT_TRUE(runs) << runs.error().message;
+  EXPECT_EQ(runs->size(), 425u);
+  const learn::Evaluation evaluation = learn::evaluate_precopy_rounds(*runs);
+  const learn::Score ours = score_of(evaluation, "curve+pair");
+  EXPECT_GT(ours.n, 340u);
+  EXPECT_LE(ours.median_rel, 0.05);
+  for (const char* other : {"remaining/rate", "ramanathan", "jin", "history"}) {
+    EXPECT_LT(ours.median_rel, score_of(evaluation, other).median_rel) << other;
+    EXPECT_LT(ours.p90_rel, score_of(evaluation, other).p90_rel) << other;
+  }
+}
+
+TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
+  const char* name = "qmp_traces_200ms.csv.gz";
+  if (!there(name)) GTEST_SKIP() << "no " << public_data() / name;
+  const auto traces = dataset::read_qmp_traces(text_of(name));
+  ASSERT_TRUE(traces) << traces.error().message;
+  EXPECT_EQ(traces->size(), 50u);
+  constexpr std::array kShares{0.25};
+  const learn::Evaluation evaluation = learn::evaluate_qmp_traces(*traces, kShares);
+  const learn::Score ours = score_of(evaluation, "progress at 25 %");
+  EXPECT_EQ(ours.n, 50u);
+  EXPECT_LE(ours.median_rel, 0.10);
+  for (const char* other : {"remaining/rate at 25 %", "ramanathan at 25 %"}) {
+    EXPECT_LT(ours.median_rel, score_of(evaluation, other).median_rel) << other;
+  }
+  const auto verdicts = learn::score(evaluation.verdicts);
+  const auto progress = std::find_if(verdicts.begin(), verdicts.end(), [](const auto& verdict) {
+    return verdict.model == "progress";
+  });
+  ASSERT_NE(progress, verdicts.end());
+  EXPECT_LE(progress->wrong * 25, progress->n);
+}
+
+}  // namespace
+}  // namespace godwit
