@@ -48,11 +48,13 @@ function(godwit_fuzz MODULE FILE)
 endfunction()
 
 # Google Benchmark; not a test: `./dev bench` builds and runs them.
+add_custom_target(benchmarks)
 function(godwit_bench MODULE FILE)
   find_package(benchmark REQUIRED)
   get_filename_component(name ${FILE} NAME_WE)
   set(target godwit_${MODULE}_${name})
-  add_executable(${target} ${FILE})
+  add_executable(${target} EXCLUDE_FROM_ALL ${FILE})
+  add_dependencies(benchmarks ${target})
   target_link_libraries(${target} PRIVATE godwit_options godwit_${MODULE} benchmark::benchmark_main)
 endfunction()
 

@@ -141,7 +141,7 @@ Result<void> check(const Question& question) {
     if (model::curve_predicts(technique)) continue;
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} cannot be predicted yet", to_string(technique)),
-                "predict one of precopy, postcopy, hybrid, stop-and-copy");
+                "predict another technique, or all: leave --technique out");
   }
   const Intent& intent = question.intent;
   const bool times = (!intent.max_downtime || *intent.max_downtime > Seconds(0)) &&

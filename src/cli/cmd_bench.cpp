@@ -20,6 +20,7 @@
 #include "options.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
+#include "suite_file.h"
 
 namespace godwit::cli {
 namespace {
@@ -36,16 +37,6 @@ struct BenchOptions {
 
 std::uint64_t seed_of(const BenchOptions& options) {
   return options.seed ? *options.seed : std::random_device{}();
-}
-
-/// A file's name, or a bare name of a suite that comes with godwit.
-Result<bench::Suite> load_suite(const std::string& name) {
-  const fs::path path = named_toml("suites", name);
-  GODWIT_TRY(const std::string text,
-             read_text(path, "give a suite's file, or the name of one in the folder suites"));
-  auto suite = bench::parse_suite(text);
-  if (!suite) return fail(suite.error().while_doing(path.native()));
-  return suite;
 }
 
 Result<fs::path> folder_of(const BenchOptions& options, const std::string& name) {
@@ -94,7 +85,7 @@ Result<std::unique_ptr<BenchFolder>> open_folder(const fs::path& path, const std
 }
 
 int run_suite(const BenchOptions& options, Context& context) {
-  const auto suite = load_suite(options.suite);
+  const auto suite = read_suite(options.suite);
   if (!suite) return context.out.error(suite.error());
   const auto path = folder_of(options, suite->name);
   if (!path) return context.out.error(path.error());

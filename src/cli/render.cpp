@@ -77,6 +77,19 @@ std::string profile_text(const GuestProfile& profile) {
         profile.vcpus ? fmt::format("{} vCPU{}", *profile.vcpus, *profile.vcpus == 1 ? "" : "s")
                       : "one CPU");
   }
+  if (profile.contents) {
+    out +=
+        fmt::format("  a page shrinks to {:.0f} % by zlib, {:.0f} % by zstd; {:.1f} bits a byte\n",
+                    profile.contents->zlib.value() * 100, profile.contents->zstd.value() * 100,
+                    profile.contents->entropy_bits);
+  }
+  if (profile.change) {
+    out += fmt::format(
+        "  a change modifies {:.0f} % of a page; XBZRLE makes {:.0f} % of changes smaller, to {} "
+        "each\n",
+        profile.change->modified_words.value() * 100,
+        100 - profile.change->xbzrle_overflow.value() * 100, human(profile.change->xbzrle));
+  }
   Table table({"written within", "unique pages", "90 % interval"});
   for (const DirtyPoint& point : profile.dirty_curve) {
     table.add({human(point.window), human(point.unique),

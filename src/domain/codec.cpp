@@ -227,22 +227,68 @@ Result<Json> parse_json(std::string_view text) {
   }
 }
 
+namespace {
+Json json_of(const PageContents& contents) {
+  return Json{{"sampled_pages", contents.sampled.count()},
+              {"zlib_ratio", contents.zlib.value()},
+              {"zstd_ratio", contents.zstd.value()},
+              {"zlib_page_s", contents.zlib_per_page.count()},
+              {"zstd_page_s", contents.zstd_per_page.count()},
+              {"entropy_bits", contents.entropy_bits}};
+}
+Json json_of(const PageChange& change) {
+  return Json{{"sampled_changes", change.sampled.count()},
+              {"modified_word_share", change.modified_words.value()},
+              {"xbzrle_bytes", change.xbzrle.count()},
+              {"xbzrle_overflow_share", change.xbzrle_overflow.value()}};
+}
+
+Result<PageContents> contents_from_json(const Json& json) {
+  JsonReader in(json, "profile.contents");
+  PageContents contents;
+  contents.sampled = read_pages(in, "sampled_pages");
+  contents.zlib = in.ratio("zlib_ratio");
+  contents.zstd = in.ratio("zstd_ratio");
+  contents.zlib_per_page = in.seconds("zlib_page_s");
+  contents.zstd_per_page = in.seconds("zstd_page_s");
+  contents.entropy_bits = in.number("entropy_bits");
+  if (contents.entropy_bits < 0 || contents.entropy_bits > 8) {
+    in.reject("entropy_bits", "is not within 0...8");
+  }
+  return finish(in, contents);
+}
+Result<PageChange> change_from_json(const Json& json) {
+  JsonReader in(json, "profile.change");
+  PageChange change;
+  change.sampled = read_pages(in, "sampled_changes");
+  change.modified_words = in.ratio("modified_word_share");
+  change.xbzrle = in.bytes("xbzrle_bytes");
+  change.xbzrle_overflow = in.ratio("xbzrle_overflow_share");
+  return finish(in, change);
+}
+}  // namespace
+
 Json to_json(const GuestProfile& profile) {
-  return Json{{"vm", profile.vm},
-              {"ram_bytes", profile.ram.count()},
-              {"page_size_bytes", profile.page_size.bytes().count()},
-              {"zero_share", profile.zero_share.value()},
-              {"observed_s", profile.observed.count()},
-              {"sampled_pages", profile.sampled_pages.count()},
-              {"source", to_string(profile.source)},
-              {"blind_spot", profile.blind_spot},
-              {"dirty_curve", array_of(profile.dirty_curve)},
-              {"other_curves", array_of(profile.other_curves)},
-              {"dirty_series", array_of(profile.dirty_series)},
-              {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
-              {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
-              {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
-              {"qemu_version", maybe(profile.qemu_version, [](auto& s) { return s; })}};
+  return Json{
+      {"vm", profile.vm},
+      {"ram_bytes", profile.ram.count()},
+      {"page_size_bytes", profile.page_size.bytes().count()},
+      {"zero_share", profile.zero_share.value()},
+      {"observed_s", profile.observed.count()},
+      {"sampled_pages", profile.sampled_pages.count()},
+      {"source", to_string(profile.source)},
+      {"blind_spot", profile.blind_spot},
+      {"dirty_curve", array_of(profile.dirty_curve)},
+      {"other_curves", array_of(profile.other_curves)},
+      {"dirty_series", array_of(profile.dirty_series)},
+      {"duplicate_share", maybe(profile.duplicate_share, in_ratio)},
+      {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
+      {"changed_contents", maybe(profile.changed_contents, [](auto& c) { return json_of(c); })},
+      {"change", maybe(profile.change, [](auto& c) { return json_of(c); })},
+      {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
+      {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
+      {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
+      {"qemu_version", maybe(profile.qemu_version, [](auto& s) { return s; })}};
 }
 
 namespace {
@@ -281,6 +327,10 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   if (in.find("dirty_series") != nullptr) {
     profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
   }
+  profile.duplicate_share = in.maybe_ratio("duplicate_share");
+  profile.contents = read_optional_member(in, "contents", contents_from_json);
+  profile.changed_contents = read_optional_member(in, "changed_contents", contents_from_json);
+  profile.change = read_optional_member(in, "change", change_from_json);
   profile.vcpus = small_int(in, "vcpus", 65536);
   profile.vcpu_use = in.maybe_number("vcpu_use");
   if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");

@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "series.h"
 
 namespace godwit::forecast {
 namespace {
 
 constexpr std::size_t kStartSamples = 5;  // section 4.1: "the mean of the previous 5 samples"
-constexpr double kZ90 = 1.645;            // a normal variable lies within +-kZ90 sigma in 90 %
 
 double smoothing(std::size_t count) {
   return 2.0 / (static_cast<double>(count) + 1);  // eq. (5)
-}
-
-double mean_of(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 double start_value(std::span<const double> samples, std::size_t count) {
@@ -23,21 +19,6 @@ double start_value(std::span<const double> samples, std::size_t count) {
   if (before == 0) return mean_of(samples.first(std::min(kStartSamples, count)));
   const std::size_t used = std::min(kStartSamples, before);
   return mean_of(samples.subspan(before - used, used));
-}
-
-Result<void> check(std::span<const double> samples, std::size_t count) {
-  if (count == 0 || count > samples.size()) {
-    return fail(ErrorCode::kBadInput,
-                "a forecast needs at least one sample, and as many as it uses",
-                "observe the guest for longer");
-  }
-  for (const double sample : samples) {
-    if (!(sample >= 0 && std::isfinite(sample))) {
-      return fail(ErrorCode::kBadInput, "a series to forecast holds a value that is no rate",
-                  "take the profile again");
-    }
-  }
-  return {};
 }
 
 /// Adds the 90 % interval of the mean over `path`: the level's own error and the mean of the noise
@@ -83,15 +64,10 @@ Line regression(const std::vector<double>& values) {
   return {slope, y_mean - slope * t_mean};
 }
 
-Result<void> check_horizon(std::size_t horizon) {
-  if (horizon > 0) return {};
-  return fail(ErrorCode::kBadInput, "a forecast of no interval at all", "ask for at least one");
-}
-
 }  // namespace
 
 Result<std::vector<double>> ewma(std::span<const double> samples, std::size_t count) {
-  GODWIT_CHECK_OK(check(samples, count));
+  GODWIT_CHECK_OK(check_samples(samples, count));
   const double alpha = smoothing(count);
   double level = start_value(samples, count);
   std::vector<double> levels;

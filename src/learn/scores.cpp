@@ -69,6 +69,8 @@ std::string_view to_string(Metric metric) {
       return "remaining_time";
     case Metric::kTransferred:
       return "transferred";
+    case Metric::kDirtyRate:
+      return "dirty_rate";
     case Metric::kDowntimeQemu:
       return "downtime_qemu";
     case Metric::kDowntimeEvents:

@@ -94,10 +94,10 @@ void fill_downtime(const Context& x, const Interval<Seconds>& ram, DowntimePredi
 
 /// Time to send what is left with the guest stopped.
 Interval<Seconds> switchover_time(const Context& x, const Runs& runs) {
-  const double factor = header_factor(x.memory);
   const auto time = [&](const Run& run, double speed) {
-    const double left = run.converges ? run.left : x.sending.threshold;
-    return Seconds(left * factor / (x.sending.switch_rate * speed));
+    const double left = run.converges ? run.left : run.threshold;
+    return Seconds(std::max(left * run.last_factor / (x.sending.switch_rate * speed),
+                            left / x.sending.coding.cpu_rate));
   };
   const double error = x.pair().rate_error.value();
   const Seconds light = time(runs.light, 1 + error);
@@ -106,9 +106,9 @@ Interval<Seconds> switchover_time(const Context& x, const Runs& runs) {
   return ordered(std::min(light, heavy), likely, std::max(light, heavy));
 }
 
-std::string allowance(const Context& x) {
+std::string allowance(const Context& x, const Run& run) {
   return fmt::format("the limit of {} allows {}", human(*x.parameters.downtime_limit),
-                     human(to_bytes(x.sending.threshold)));
+                     human(to_bytes(run.threshold)));
 }
 
 std::string rounds_text(int passes) {
@@ -123,8 +123,8 @@ std::string why_not(const Context& x, const Run& run) {
   }
   const std::string dirtied = fmt::format(
       "the guest dirties {} during the {} that sending takes at {}, and {}",
-      human(to_bytes(run.dirtied)), human(Seconds(run.pass_seconds)), rate, allowance(x));
-  if (run.dirtied >= x.sending.threshold) return dirtied;
+      human(to_bytes(run.dirtied)), human(Seconds(run.pass_seconds)), rate, allowance(x, run));
+  if (run.dirtied >= run.threshold) return dirtied;
   return fmt::format("{} are still dirty after {}: {}", human(to_bytes(run.left)),
                      rounds_text(run.passes), dirtied);
 }
@@ -133,8 +133,12 @@ void fill_precopy(const Context& x, const Runs& runs, TechniquePrediction& out) 
   out.converges = true;
   fill_cost(x, runs, out);
   fill_downtime(x, switchover_time(x, runs), out.downtime);
+  if (x.sending.throttling.on) {
+    const auto lost = [](const Run& run) { return Ratio(run.lost / run.seconds); };
+    out.slowdown = ordered(lost(runs.light), lost(runs.likely), lost(runs.heavy));
+  }
   out.why = fmt::format("after {} {} are left, and {}", rounds_text(runs.likely.passes),
-                        human(to_bytes(runs.likely.left)), allowance(x));
+                        human(to_bytes(runs.likely.left)), allowance(x, runs.likely));
   if (!runs.heavy.converges) {
     out.why += "; it may fail to converge if the guest writes a little more than it did";
   }
@@ -204,7 +208,7 @@ void predict_postcopy(const Context& x, TechniquePrediction& out) {
 /// A downtime limit that everything fits: QEMU stops the guest at its first look, one window after
 /// the start, and sends the rest (control/settings.cpp). Nobody writes meanwhile.
 void predict_stopped(const Context& x, TechniquePrediction& out) {
-  const double stream = full_stream(x.memory);
+  const double stream = full_stream(x.memory, x.sending.coding);
   const Growth still({{}, {1, 0, 0}}, {}, x.memory.ram, 1);
   const auto run = [&](Case c, std::vector<PredictedRound>* rounds) {
     c.growth = &still;
@@ -263,18 +267,97 @@ Sending sending_of(const MigrationParameters& parameters, const Link& link, Seco
   const BytesPerSecond postcopy = parameters.max_postcopy_bandwidth.value_or(BytesPerSecond(0));
   s.postcopy_rate =
       postcopy.value() > 0 ? std::min(postcopy.value(), s.switch_rate) : s.switch_rate;
-  const double counted =
-      parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(s.rate)).value();
-  s.threshold = counted * parameters.downtime_limit->count();
+  s.reckoned_rate = parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(0)).value();
+  s.limit = parameters.downtime_limit->count();
   s.window = window.count();
   return s;
+}
+
+// --- what techniques make of pages ---
+
+constexpr double kPageHeader = 8;  // QEMU's ram.c: offset and flags before each page
+constexpr double kZeroMark = 9;    // a header and one byte
+/// A multifd packet: a header of 64 bytes and an offset of 8 for each of its 128 pages (multifd.h).
+constexpr double kMultifdPage = 8 + 64.0 / 128;
+constexpr double kMultifdZeroMark = 8;
+constexpr double kXbzrleHeader = 3;  // a flag and the length
+constexpr double kXbzrleCache = 64 << 20;
+constexpr int kMultifdChannels = 2;
+
+Coding plain(double page) {
+  const double whole = 1 + kPageHeader / page;
+  return {.first = whole, .later = whole, .cached = whole, .zero_mark = kZeroMark};
+}
+
+Coding by_xbzrle(const CurveMemory& m, const MigrationParameters& parameters) {
+  Coding coding = plain(m.page);
+  coding.cache = parameters.xbzrle_cache ? parameters.xbzrle_cache->as_double() : kXbzrleCache;
+  if (!m.change) return coding;
+  const double overflow = m.change->xbzrle_overflow.value();
+  const double small = (m.change->xbzrle.as_double() + kPageHeader + kXbzrleHeader) / m.page;
+  coding.cached = overflow * coding.later + (1 - overflow) * small;
+  return coding;
+}
+
+/// `ratio` and `cost`: which member of PageContents.
+Coding by_multifd(const CurveMemory& m, const MigrationParameters& parameters,
+                  const HostPairConstants& pair, Ratio PageContents::*ratio,
+                  Seconds PageContents::*cost) {
+  Coding coding{.zero_mark = kMultifdZeroMark};
+  const double header = kMultifdPage / m.page;
+  const auto shrunk = [&](const std::optional<PageContents>& contents) {
+    return (ratio != nullptr && contents ? ((*contents).*ratio).value() : 1.0) + header;
+  };
+  coding.first = shrunk(m.contents);
+  coding.later = coding.cached = shrunk(m.changed_contents ? m.changed_contents : m.contents);
+  if (cost != nullptr && m.contents && ((*m.contents).*cost).count() > 0) {
+    const double channels = parameters.multifd_channels.value_or(kMultifdChannels);
+    coding.cpu_rate = std::min(channels, pair.coding_cpus) * m.page / ((*m.contents).*cost).count();
+  }
+  return coding;
+}
+
+Coding coding_of(Technique technique, const CurveMemory& m, const MigrationParameters& parameters,
+                 const HostPairConstants& pair) {
+  switch (technique) {
+    case Technique::kXbzrle:
+      return by_xbzrle(m, parameters);
+    case Technique::kMultifd:
+      return by_multifd(m, parameters, pair, nullptr, nullptr);
+    case Technique::kMultifdZlib:
+      return by_multifd(m, parameters, pair, &PageContents::zlib, &PageContents::zlib_per_page);
+    case Technique::kMultifdZstd:
+      return by_multifd(m, parameters, pair, &PageContents::zstd, &PageContents::zstd_per_page);
+    default:
+      return plain(m.page);
+  }
+}
+
+Throttling throttling_of(Technique technique, const CurveMemory& m,
+                         const MigrationParameters& parameters) {
+  Throttling t;
+  t.on = technique == Technique::kAutoConverge;
+  const auto share = [](std::optional<int> percent, double usual) {
+    return percent ? *percent / 100.0 : usual;
+  };
+  t.initial = share(parameters.throttle_initial_percent, t.initial);
+  t.increment = share(parameters.throttle_increment_percent, t.increment);
+  t.most = share(parameters.max_throttle_percent, t.most);
+  t.cpu_use = m.cpu_use;
+  return t;
+}
+
+/// Multifd's compression needs to know what pages hold.
+bool lacks_contents(Technique technique, const CurveMemory& m) {
+  const bool compresses =
+      technique == Technique::kMultifdZlib || technique == Technique::kMultifdZstd;
+  return compresses && m.data > 0 && !m.contents;
 }
 
 }  // namespace
 
 bool curve_predicts(Technique technique) {
-  return technique == Technique::kPrecopy || technique == Technique::kPostcopy ||
-         technique == Technique::kHybrid || technique == Technique::kStopAndCopy;
+  return technique != Technique::kCompress && !is_cold(technique);
 }
 
 CurvePredictor::CurvePredictor(const CurveMemory& memory, const Link& link,
@@ -301,6 +384,11 @@ Result<CurvePredictor> CurvePredictor::make(const GuestProfile& profile, const L
   memory.page = profile.page_size.bytes().as_double();
   memory.data = memory.ram * (1 - zero);
   memory.zero_pages = memory.ram * zero / memory.page;
+  memory.contents = profile.contents;
+  memory.changed_contents = profile.changed_contents;
+  memory.change = profile.change;
+  const int vcpus = std::max(profile.vcpus.value_or(1), 1);
+  memory.cpu_use = profile.vcpu_use ? std::min(*profile.vcpu_use / vcpus, 1.0) : 1.0;
   return CurvePredictor(memory, link, options, std::move(curve));
 }
 
@@ -309,18 +397,30 @@ Result<TechniquePrediction> CurvePredictor::predict(Technique technique,
   if (!curve_predicts(technique)) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} cannot be predicted yet", to_string(technique)),
-                "predict one of precopy, postcopy, hybrid, stop-and-copy");
+                "predict another technique");
+  }
+  if (lacks_contents(technique, memory_)) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} cannot be predicted: the profile does not say how pages shrink",
+                            to_string(technique)),
+                "take the profile again: godwit profile VM");
   }
   GODWIT_CHECK_OK(check(parameters));
   TechniquePrediction out;
   out.technique = technique;
   out.model = "curve";
   out.parameters = assumed(technique, parameters, link_);
-  const Context context{memory_, options_, curve_,
-                        sending_of(out.parameters, link_, options_.pair.window), out.parameters};
-  if (technique == Technique::kPrecopy) predict_precopy(context, out);
-  if (uses_postcopy(technique)) predict_postcopy(context, out);
-  if (technique == Technique::kStopAndCopy) predict_stopped(context, out);
+  Sending sending = sending_of(out.parameters, link_, options_.pair.window);
+  sending.coding = coding_of(technique, memory_, out.parameters, options_.pair);
+  sending.throttling = throttling_of(technique, memory_, out.parameters);
+  const Context context{memory_, options_, curve_, sending, out.parameters};
+  if (uses_postcopy(technique)) {
+    predict_postcopy(context, out);
+  } else if (technique == Technique::kStopAndCopy) {
+    predict_stopped(context, out);
+  } else {
+    predict_precopy(context, out);
+  }
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "look_plan.h"
+#include "page_contents.h"
 #include "page_hash.h"
 
 namespace godwit::profile {
@@ -27,6 +28,9 @@ constexpr std::int64_t kTrialVisits = 8;
 // The CPU cap never cuts the sample below this: 1024 pages still tell a share within 2.6 % of RAM,
 // and looking at them eight times takes some 25 ms of a CPU.
 constexpr std::size_t kFewestChunks = 4;
+
+// Pages of the first chunks are kept, to see what they hold and how they change.
+constexpr Bytes kKeptAtMost = 16_MiB;
 
 constexpr const char* kBlindSpot =
     "content hashes miss silent stores: a page rewritten with the bytes that it already held "
@@ -59,7 +63,15 @@ class Observation {
     hash_of_zeros_ = page_hash(zeros);
     pace_ = page.bytes_of(PageCount(kChunkPages)) / options.traffic_cap;
     kept_ = plan_.chunks.size();
-    for (const auto& pages : plan_.chunks) chunks_.push_back(Chunk(pages.size()));
+    for (const auto& pages : plan_.chunks) {
+      chunks_.push_back(Chunk(pages.size()));
+      if (page.bytes_of(PageCount(static_cast<std::int64_t>(kept_pages_ + pages.size()))) >
+          kKeptAtMost)
+        continue;
+      ++kept_chunks_;
+      kept_pages_ += pages.size();
+    }
+    content_.emplace(kept_pages_, page);
     visits_left_ = static_cast<std::int64_t>(kept_ * plan_.looks.size());
   }
 
@@ -81,6 +93,7 @@ class Observation {
   void note_cost() const;
   [[nodiscard]] Seconds planned() const { return plan_.looks.back() + plan_.spread; }
   [[nodiscard]] PageChanges changes() const;
+  [[nodiscard]] std::optional<Ratio> duplicates() const;
 
   GuestMemory& memory_;
   Clock& clock_;
@@ -101,6 +114,10 @@ class Observation {
   PageCount pages_read_;
   std::int64_t first_looks_ = 0;  ///< pages that were looked at once or more
   std::int64_t zeros_ = 0;        ///< of them, those that held zeros at the first look
+
+  std::size_t kept_chunks_ = 0;  ///< chunks whose pages `content_` keeps
+  std::size_t kept_pages_ = 0;
+  std::optional<ContentSample> content_;
 };
 
 Result<void> Observation::run(const std::stop_token& stop,
@@ -144,13 +161,17 @@ Result<void> Observation::visit(std::size_t index) {
   return memory_.visit_pages(plan_.chunks[index],
                              [&](std::size_t i, std::span<const std::byte> page) {
                                const std::uint64_t hash = page_hash(page);
+                               const bool changed = look > 0 && hash != chunk.hashes[i];
                                if (look == 0) {
                                  ++first_looks_;
                                  if (hash == hash_of_zeros_) ++zeros_;
-                               } else if (hash != chunk.hashes[i]) {
-                                 chunk.changed[i] |= 1U << (look - 1);
                                }
+                               if (changed) chunk.changed[i] |= 1U << (look - 1);
                                chunk.hashes[i] = hash;
+                               if (index >= kept_chunks_) return;
+                               const std::size_t position = index * kChunkPages + i;
+                               if (look == 0) content_->look(position, page);
+                               if (changed) content_->look_changed(position, page);
                              });
 }
 
@@ -204,6 +225,16 @@ PageChanges Observation::changes() const {
   return changes;
 }
 
+std::optional<Ratio> Observation::duplicates() const {
+  std::vector<std::uint64_t> hashes;
+  for (std::size_t i = 0; i < kept_; ++i) {
+    for (const std::uint64_t hash : chunks_[i].hashes) {
+      if (hash != hash_of_zeros_) hashes.push_back(hash);
+    }
+  }
+  return duplicate_share(std::move(hashes));
+}
+
 GuestProfile Observation::profile() const {
   const PageChanges seen = changes();
   GuestProfile profile;
@@ -217,6 +248,11 @@ GuestProfile Observation::profile() const {
   profile.blind_spot = kBlindSpot;
   profile.dirty_curve = dirty_curve(seen);
   profile.dirty_series = dirty_series(seen);
+  const auto cpu_time = [this] { return memory_.own_cpu_time(); };
+  profile.duplicate_share = duplicates();
+  profile.contents = content_->contents(cpu_time);
+  profile.changed_contents = content_->changed_contents(cpu_time);
+  profile.change = content_->change();
   profile.vcpus = options_.vcpus;
   profile.vcpu_use = vcpu_use_;
   // Two clocks: a vCPU that never rests may seem to use a little more than there is.

@@ -110,6 +110,20 @@ TEST(BadInput, TornAndForeignProfiles) {
   }
 }
 
+TEST(BadInput, ATableThatIsNotThereOrNoneOrNotNamed) {
+  TemporaryFolder folder;
+  std::ofstream(folder.file("table.csv.gz")) << "a,b\n1,2\n";
+  for (const char* set : {"precopy-rounds", "qmp-traces"}) {
+    const auto evaluate = [set](std::vector<std::string> more) {
+      more.insert(more.begin(), {"evaluate", "--dataset", set, "--json"});
+      return run_godwit(more);
+    };
+    expect_one_line(evaluate({folder.file("none")}), 2, "not_found");
+    expect_one_line(evaluate({folder.file("table.csv.gz")}), 2, "corrupt");
+    expect_one_line(evaluate({}), 2, "bad_input");
+  }
+}
+
 TEST(BadInput, AStoreThatIsNoStore) {
   const TemporaryFolder folder;
   const std::string text(4096, 'x');

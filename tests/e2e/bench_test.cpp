@@ -112,6 +112,38 @@ TEST_F(Bench, ASuiteIsMeasuredOnceAndReportedOn) {
   EXPECT_EQ(run_godwit(data).json().at("added"), 0) << "each trial once";
 }
 
+constexpr const char* kDisk = R"(
+name = "disk"
+about = "the guest's own disk: moved live, and copied while the guest is off"
+[cell]
+technique = ["precopy+storage", "cold-zstd"]
+link = "200MB/s"
+ram = "160MiB"
+observe = "1s"
+[loads]
+disk = "disk-write,set=16MiB,rate=1MB/s,content=compressible"
+)";
+
+TEST_F(Bench, AGuestsOwnDiskIsMovedLiveAndCold) {
+  const Finished run = run_godwit(run_words(kDisk));
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  ASSERT_EQ(trials().size(), 2U);
+  for (const Json& trial : trials()) {
+    ASSERT_FALSE(trial.contains("broken")) << trial.at("broken");
+    const Json& outcome = trial.at("record").at("outcome");
+    EXPECT_EQ(outcome.at("status"), "completed");
+    EXPECT_EQ(outcome.at("guest").at("alive"), true);
+    const double outage = outcome.at("downtime_ms").at("probe");
+    const bool cold = trial.at("cell").at("technique") == "cold-zstd";
+    if (cold) {
+      EXPECT_GT(outage, 1000.0) << "it was shut down and booted";
+    } else {
+      EXPECT_LT(outage, 1000.0);
+      EXPECT_GE(outcome.at("storage").at("mirrored_bytes"), 16 << 20);
+    }
+  }
+}
+
 constexpr const char* kClients = R"(
 name = "clients"
 about = "each load that has a client"
@@ -186,12 +218,13 @@ TEST_F(Bench, OneAtATimeAndKilledOrStoppedItGoesOnWhereItWas) {
 }
 
 TEST_F(Bench, ACellWhoseGuestRefusesItsLoadIsBrokenAndSaysWhy) {
-  const Finished run = run_godwit(run_words(
-      "name = \"b\"\nabout = \"a\"\n[cell]\nobserve = \"1s\"\n[loads]\nx = \"juggle\"\n"));
+  const Finished run =
+      run_godwit(run_words("name = \"b\"\nabout = \"a\"\n[cell]\nobserve = \"1s\"\n[loads]\nx = "
+                           "\"memory-write,set=64GiB,rate=1MB/s\"\n"));
   EXPECT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_EQ(run.json().at("cells"), (Json{{"done", 0}, {"failed", 1}, {"left", 0}}));
   ASSERT_EQ(trials().size(), 1U);
-  EXPECT_THAT(trials()[0].at("broken").get<std::string>(), HasSubstr("juggle"));
+  EXPECT_THAT(trials()[0].at("broken").get<std::string>(), HasSubstr("64GiB"));
 }
 
 TEST_F(Bench, ACampaignEndsInTimeAndGoesOn) {

@@ -103,5 +103,76 @@ TEST(EvaluateQmpTraces, EachModelSaysWhatIsLeft) {
   EXPECT_EQ(verdicts[2].wrong, 1u);
 }
 
+TEST(EvaluateForecasts, AlternatingRatesAreKnownToThoseThatRemember) {
+  dataset::Trace trace;
+  trace.scenario = "Made_up";
+  for (int sync = 1; sync <= 60; ++sync) {
+    dataset::TraceSample sample;
+    sample.syncs = sync;
+    sample.dirty_pages_per_s = sync % 2 == 0 ? 100 : 300;
+    trace.samples.push_back(sample);
+    trace.samples.push_back(sample);  // asked twice between two syncs
+  }
+  const Evaluation evaluation = evaluate_forecasts(std::vector{trace}, 3);
+  EXPECT_EQ(evaluation.migrations, 1u);
+  EXPECT_EQ(score_of(evaluation, "last").n, 60u - 35 - 3 + 1);
+  EXPECT_LT(*score_of(evaluation, "markov").median_rel, 0.05);
+  EXPECT_LT(*score_of(evaluation, "ar1").median_rel, 0.05);
+  EXPECT_GT(*score_of(evaluation, "last").median_rel, 0.2);
+  EXPECT_TRUE(evaluate_forecasts(std::vector{trace}, 30).judged.empty()) << "too short for that";
+}
+
+/// An idle guest with 200 MB of content, over 50 MB/s, and what the link alone explains.
+dataset::CampaignRow idle_row() {
+  dataset::CampaignRow row;
+  row.status = "completed";
+  row.load = "idle";
+  row.link.rate = BytesPerSecond(50e6);
+  row.max_time = Seconds(60);
+  row.profile.emplace();
+  row.profile->ram = Bytes(400 << 20);
+  row.profile->zero_share = Ratio(0.5);
+  row.profile->dirty_curve = {{Seconds(1), Bytes(0), Bytes(0), Bytes(40960)}};
+  row.total_time = Seconds((200 << 20) / 50e6);
+  row.transferred = Bytes(200 << 20);
+  row.downtime.qemu = Seconds(0.3);
+  return row;
+}
+
+TEST(EvaluateCampaign, EveryModelIsAskedForWhatItKnows) {
+  auto postcopy = idle_row();
+  postcopy.technique = Technique::kPostcopy;
+  const Evaluation evaluation = evaluate_campaign(std::vector{idle_row(), postcopy});
+  EXPECT_EQ(evaluation.migrations, 2u);
+  EXPECT_LT(*score_of(evaluation, "curve").p90_rel, 0.05);
+  EXPECT_EQ(score_of(evaluation, "curve").n, 2u);
+  EXPECT_EQ(score_of(evaluation, "ramanathan").n, 1u) << "they know pre-copy";
+  EXPECT_EQ(score_of(evaluation, "jin").n, 1u);
+  for (const VerdictScore& verdict : score(evaluation.verdicts)) EXPECT_EQ(verdict.wrong, 0u);
+}
+
+TEST(EvaluateCampaign, WhatDidNotConvergeCountsInTheVerdictAlone) {
+  auto row = idle_row();
+  row.status = "did_not_converge";
+  row.profile->dirty_curve = {{Seconds(1), Bytes(150 << 20), Bytes(140 << 20), Bytes(160 << 20)}};
+  const Evaluation evaluation = evaluate_campaign(std::vector{row});
+  EXPECT_TRUE(evaluation.judged.empty());
+  const auto verdicts = score(evaluation.verdicts);
+  ASSERT_EQ(verdicts.size(), 3u);
+  for (const VerdictScore& verdict : verdicts) EXPECT_EQ(verdict.wrong, 0u) << verdict.model;
+}
+
+TEST(EvaluateCampaign, ColdOnesDisksAndRowsWithoutAProfileAreLeftOut) {
+  auto cold = idle_row();
+  cold.technique = Technique::kCold;
+  auto storage = idle_row();
+  storage.storage = true;
+  auto blind = idle_row();
+  blind.profile.reset();
+  auto broken = idle_row();
+  broken.status = "broken";
+  EXPECT_EQ(evaluate_campaign(std::vector{cold, storage, blind, broken}).migrations, 0u);
+}
+
 }  // namespace
 }  // namespace godwit::learn

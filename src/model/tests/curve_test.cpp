@@ -271,10 +271,11 @@ TEST(Curve, EchoesWhatItAssumed) {
 TEST(Curve, RefusesWhatItCannotPredict) {
   const auto predictor = CurvePredictor::make(kSmallWriter, Link{42_MB_per_s, {}});
   ASSERT_TRUE(predictor.has_value());
-  const auto xbzrle = predictor->predict(Technique::kXbzrle);
-  ASSERT_FALSE(xbzrle.has_value());
-  EXPECT_EQ(xbzrle.error().code, ErrorCode::kUnsupported);
-  EXPECT_THAT(xbzrle.error().what_to_do, HasSubstr("precopy"));
+  for (const Technique technique : {Technique::kCompress, Technique::kCold}) {
+    const auto refused = predictor->predict(technique);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  }
   EXPECT_FALSE(predictor->predict(Technique::kPrecopy, with_limit(Seconds(0))).has_value());
   MigrationParameters share;
   share.precopy_share = Ratio(1.5);

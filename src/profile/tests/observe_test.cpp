@@ -132,6 +132,32 @@ RC_GTEST_PROP(Observe, GivesAProfileThatCanBeStored, (std::uint64_t seed)) {
   RC_ASSERT(stored->dirty_curve.size() == profile->dirty_curve.size());
 }
 
+TEST(Observe, SeesWhatPagesHoldAndHowTheyChange) {
+  Bench bench(1000);
+  bench.guest.fill(0, 500);
+  bench.guest.always_write(0, 100);
+  const auto profile = bench.observe(whole_ram());
+  ASSERT_TRUE(profile) << profile.error().message;
+  ASSERT_TRUE(profile->contents);
+  EXPECT_EQ(profile->contents->sampled, PageCount(500));
+  EXPECT_LT(profile->contents->zlib.value(), 0.05);  // 16 bytes of 4096
+  EXPECT_EQ(profile->duplicate_share, Ratio(0));     // each holds its number
+  ASSERT_TRUE(profile->changed_contents);
+  EXPECT_EQ(profile->changed_contents->sampled, PageCount(100));
+  ASSERT_TRUE(profile->change);
+  EXPECT_EQ(profile->change->sampled, PageCount(700));  // at each of 7 looks after the first
+  EXPECT_DOUBLE_EQ(profile->change->modified_words.value(), 1.0 / 512);
+  EXPECT_DOUBLE_EQ(profile->change->xbzrle_overflow.value(), 0);
+}
+
+TEST(Observe, AGuestOfZerosHasNoContents) {
+  Bench bench(1000);
+  const auto profile = bench.observe(whole_ram());
+  ASSERT_TRUE(profile);
+  EXPECT_FALSE(profile->contents);
+  EXPECT_FALSE(profile->change);
+}
+
 TEST(Observe, PassesOnThatTheVmExited) {
   Bench bench(1000);
   bench.guest.at(Seconds(2), [](SyntheticGuest& g) { g.exit(); });

@@ -144,6 +144,19 @@ rc::Gen<SourcedCurve> sourced_curve(Bytes ram) {
   return rc::gen::exec([ram] { return SourcedCurve{*dirty_source(), *text(), *curve(ram)}; });
 }
 
+rc::Gen<PageContents> contents() {
+  return rc::gen::exec([] {
+    return PageContents{PageCount(*up_to(1 << 20)), *ratio(), *ratio(), *seconds(), *seconds(),
+                        8 * (*ratio()).value()};
+  });
+}
+
+rc::Gen<PageChange> change() {
+  return rc::gen::exec([] {
+    return PageChange{PageCount(*up_to(1 << 20)), *ratio(), *bytes(), *ratio()};
+  });
+}
+
 rc::Gen<GuestProfile> profile() {
   return rc::gen::exec([] {
     GuestProfile p;
@@ -159,6 +172,10 @@ rc::Gen<GuestProfile> profile() {
     p.other_curves = *rc::gen::resize(3, some(sourced_curve(p.ram)));
     p.dirty_series = *some(dirty_point());
     p.vcpus = *maybe(rc::gen::inRange(0, 65537));
+    p.duplicate_share = *maybe(ratio());
+    p.contents = *maybe(contents());
+    p.changed_contents = *maybe(contents());
+    p.change = *maybe(change());
     p.vcpu_use = *maybe(number());
     p.accelerator = *maybe(text());
     p.qemu_version = *maybe(text());

@@ -39,6 +39,27 @@ struct SourcedCurve {
   friend bool operator==(const SourcedCurve&, const SourcedCurve&) = default;
 };
 
+/// What pages hold that are not zero, for the techniques that shrink them; of a random sample.
+struct PageContents {
+  PageCount sampled;        ///< more than 0
+  Ratio zlib;               ///< size after multifd's zlib, at its default level, of the size before
+  Ratio zstd;               ///< the same with zstd
+  Seconds zlib_per_page{};  ///< CPU time that this took on the observer's host
+  Seconds zstd_per_page{};
+  double entropy_bits = 0;  ///< Shannon's, per byte of a page, 0...8: the mean over pages
+
+  friend bool operator==(const PageContents&, const PageContents&) = default;
+};
+
+/// How pages change, from one look to the next by which they differ; of the same sample.
+struct PageChange {
+  PageCount sampled;      ///< changes that were looked at, more than 0
+  Ratio modified_words;   ///< 8-byte words that differ: the mean over changes
+  Bytes xbzrle;           ///< mean size as XBZRLE encodes it, of those it makes smaller than a page
+  Ratio xbzrle_overflow;  ///< those it does not
+  friend bool operator==(const PageChange&, const PageChange&) = default;
+};
+
 /// All that prediction knows of a VM, observed over a few seconds from outside.
 struct GuestProfile {
   std::string vm;  ///< the address it was taken from, e.g. "qmp:/run/vm.qmp"
@@ -52,6 +73,12 @@ struct GuestProfile {
   std::vector<DirtyPoint> dirty_curve;             ///< ascending windows; `unique` never falls
   std::vector<SourcedCurve> other_curves;  ///< of further sources; prediction uses `dirty_curve`
   std::vector<DirtyPoint> dirty_series;    ///< consecutive intervals in time order (for forecasts)
+  /// Pages, of those that are not zero, whose content another sampled one has, too; of all RAM
+  /// there are more.
+  std::optional<Ratio> duplicate_share;
+  std::optional<PageContents> contents;          ///< absent where no page was but zeros
+  std::optional<PageContents> changed_contents;  ///< of pages that changed
+  std::optional<PageChange> change;              ///< absent where nothing changed
   std::optional<int> vcpus;
   std::optional<double> vcpu_use;           ///< CPUs' worth of vCPU time used, 0…vcpus
   std::optional<std::string> accelerator;   ///< "tcg", "kvm"

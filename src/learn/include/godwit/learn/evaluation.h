@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "godwit/dataset/campaign.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
 #include "godwit/learn/scores.h"
@@ -38,5 +39,15 @@ struct Evaluation {
 /// still needed when they were in the same round with as much left.
 [[nodiscard]] Evaluation evaluate_qmp_traces(std::span<const dataset::Trace> traces,
                                              std::span<const double> shares);
+
+/// The dirty rate's mean over the next `ahead` syncs, forecast at each sync of a trace that has as
+/// many before it and after it as are needed, by each method of godwit/forecast.
+[[nodiscard]] Evaluation evaluate_forecasts(std::span<const dataset::Trace> traces,
+                                            std::size_t ahead);
+
+/// Time, bytes and downtimes of completed live migrations of memory, from the profile taken before;
+/// and, of those that did not converge, too, whether they do within their `max_time`. `curve`: the
+/// predictor of model/curve.h with its stated constants, nothing of it learnt from these rows.
+[[nodiscard]] Evaluation evaluate_campaign(std::span<const dataset::CampaignRow> rows);
 
 }  // namespace godwit::learn

@@ -18,6 +18,7 @@ enum class Metric {
   kTotalTime,      ///< seconds
   kRemainingTime,  ///< seconds
   kTransferred,    ///< bytes
+  kDirtyRate,      ///< pages a second: the mean over some time to come
   kDowntimeQemu,   ///< milliseconds, as all downtimes
   kDowntimeEvents,
   kDowntimeProbe,

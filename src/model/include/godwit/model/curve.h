@@ -9,7 +9,7 @@
 #include "godwit/model/dirty_curve.h"
 
 /// The predictor "curve": QEMU's rounds over a guest's dirty curve W(t), in closed steps without a
-/// simulated clock. Pre-copy, post-copy, hybrid and stop-and-copy.
+/// simulated clock. All techniques that move a running guest, but for `compress`.
 
 namespace godwit::model {
 
@@ -47,6 +47,9 @@ struct HostPairConstants {
   Ratio stream_error = Ratio(0.02);
   /// QEMU limits its rate, and looks whether it may switch over, once per window (migration.c).
   Seconds window{0.1};
+  /// Processors' worth that multifd's channels have for compressing, beside the guest and the
+  /// destination on the same host. Estimate.
+  double coding_cpus = 1;
   /// To find that a page is zero. Estimate, about 4 GB/s.
   Seconds zero_page_scan{1e-6};
 };
@@ -68,6 +71,10 @@ struct CurveMemory {
   double page = 4096;  ///< bytes
   double data = 0;     ///< bytes in pages that are not zero
   double zero_pages = 0;
+  double cpu_use = 1;  ///< share of its vCPUs' time that the guest uses
+  std::optional<PageContents> contents;
+  std::optional<PageContents> changed_contents;
+  std::optional<PageChange> change;
 };
 
 /// Predicts migrations of one guest over one link. Immutable, hence safe to share between threads.

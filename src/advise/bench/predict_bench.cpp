@@ -1,0 +1,68 @@
+// What an answer costs: one VM, all techniques with their default parameters, all metrics; and a
+// fleet.
+
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+
+#include "godwit/advise/advise.h"
+#include "godwit/model/curve.h"
+
+namespace godwit {
+namespace {
+
+/// 4 GiB, a tenth of which is rewritten at random.
+GuestProfile profile(int seed) {
+  GuestProfile profile;
+  profile.ram = 4_GiB;
+  profile.zero_share = Ratio(0.4);
+  const double set = 4e8 * (1 + seed % 7);
+  for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0}) {
+    const Bytes unique(std::llround(set * -std::expm1(-3e7 * t / set)));
+    profile.dirty_curve.push_back({Seconds(t), unique, unique * Ratio(0.95), unique * Ratio(1.05)});
+  }
+  profile.vcpus = 2;
+  profile.vcpu_use = 1.2;
+  profile.contents =
+      PageContents{PageCount(512), Ratio(0.5), Ratio(0.5), Seconds(60e-6), Seconds(15e-6), 5};
+  profile.changed_contents = profile.contents;
+  profile.change = PageChange{PageCount(512), Ratio(0.2), Bytes(900), Ratio(0.1)};
+  return profile;
+}
+const Link kLink{125_MB_per_s, {}};
+
+void one_vm_all_techniques(benchmark::State& state) {
+  const GuestProfile guest = profile(0);
+  for (auto _ : state) {
+    const auto predictor = model::CurvePredictor::make(guest, kLink);
+    for (const Technique technique : kAllTechniques) {
+      if (model::curve_predicts(technique)) benchmark::DoNotOptimize(predictor->predict(technique));
+    }
+  }
+}
+BENCHMARK(one_vm_all_techniques)->Unit(benchmark::kMicrosecond);
+
+void a_fleet(benchmark::State& state) {
+  for (auto _ : state) {
+    for (int vm = 0; vm < state.range(0); ++vm) {
+      const auto predictor = model::CurvePredictor::make(profile(vm), kLink);
+      for (const Technique technique : kAllTechniques) {
+        if (model::curve_predicts(technique))
+          benchmark::DoNotOptimize(predictor->predict(technique));
+      }
+    }
+  }
+}
+BENCHMARK(a_fleet)->Arg(10'000)->Unit(benchmark::kSecond)->Iterations(1);
+
+void an_answer_to_an_intent(benchmark::State& state) {
+  advise::Question question;
+  question.profile = profile(0);
+  question.link = kLink;
+  question.intent.max_downtime = Seconds(0.3);
+  for (auto _ : state) benchmark::DoNotOptimize(advise::predict_all(question));
+}
+BENCHMARK(an_answer_to_an_intent)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace godwit

@@ -1,0 +1,98 @@
+#include "godwit/dataset/campaign.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "godwit/dataset/csv.h"
+#include "godwit/domain/codec.h"
+#include "godwit/domain/json_reader.h"
+
+namespace godwit::dataset {
+namespace {
+
+using Name = std::pair<std::string, std::int64_t>;  // run, number
+
+/// One line each: {"run", "number", "profile"}.
+Result<std::map<Name, GuestProfile>> read_profiles(std::string_view lines) {
+  std::map<Name, GuestProfile> profiles;
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    GODWIT_TRY(const Json line, parse_json(lines.substr(0, end)));
+    JsonReader in(line, fmt::format("profile {}", profiles.size() + 1));
+    const Name name(in.text("run"), in.integer("number"));
+    const Json* inner = in.require("profile");
+    if (in.error()) return fail(*in.error());
+    GODWIT_TRY(GuestProfile profile, profile_from_json(*inner));
+    profiles.insert_or_assign(name, std::move(profile));
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return profiles;
+}
+
+std::optional<Seconds> optional_ms(CsvRow& row, std::string_view column) {
+  const auto value = row.optional_number(column);
+  if (!value) return std::nullopt;
+  return Seconds(*value * 1e-3);
+}
+
+MigrationParameters parameters_of(CsvRow& row) {
+  MigrationParameters parameters;
+  parameters.downtime_limit = optional_ms(row, "downtime_limit_ms");
+  if (const auto share = row.optional_number("precopy_share"))
+    parameters.precopy_share = Ratio(*share);
+  if (const std::string& preempt = row.text("postcopy_preempt"); !preempt.empty()) {
+    parameters.postcopy_preempt = preempt == "1";
+  }
+  return parameters;
+}
+
+Result<CampaignRow> row_of(const CsvTable& table, std::size_t index) {
+  CsvRow row(table, index);
+  CampaignRow out;
+  out.run = row.text("run");
+  out.number = row.count("number");
+  out.status = row.text("status");
+  const TechniqueName name = split_storage(row.text("technique"));
+  const auto technique = technique_from_string(name.memory);
+  out.storage = name.storage;
+  out.parameters = parameters_of(row);
+  if (const auto most = row.optional_number("max_time_s")) out.max_time = Seconds(*most);
+  out.load = row.text("load");
+  out.link.rate = BytesPerSecond(row.number("link_bytes_per_s"));
+  out.ram = row.bytes("ram_bytes");
+  if (const auto total = row.optional_number("total_time_s")) out.total_time = Seconds(*total);
+  out.downtime.qemu = optional_ms(row, "downtime_qemu_ms");
+  out.downtime.events = optional_ms(row, "downtime_events_ms");
+  out.downtime.probe = optional_ms(row, "downtime_probe_ms");
+  if (!row.text("transferred_qemu_bytes").empty())
+    out.transferred = row.bytes("transferred_qemu_bytes");
+  GODWIT_CHECK_OK(row.good());
+  if (!technique) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("row {}: unknown technique {}", index + 1, row.text("technique")));
+  }
+  out.technique = *technique;
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<CampaignRow>> read_campaign(std::string_view csv, std::string_view profiles) {
+  GODWIT_TRY(const CsvTable table, CsvTable::parse(csv));
+  GODWIT_TRY(const auto profile_of, read_profiles(profiles));
+  std::vector<CampaignRow> rows;
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    GODWIT_TRY(CampaignRow row, row_of(table, i));
+    if (const auto found = profile_of.find({row.run, row.number}); found != profile_of.end()) {
+      row.profile = found->second;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace godwit::dataset

@@ -1,0 +1,136 @@
+// What compressing, differences and throttling do to QEMU's passes.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "godwit/model/curve.h"
+#include "guests.h"
+
+namespace godwit::model {
+namespace {
+
+using testing::guest;
+using ::testing::HasSubstr;
+using testing::idle;
+using testing::uniform;
+
+TechniquePrediction predict(const GuestProfile& profile, BytesPerSecond rate, Technique technique,
+                            const CurveOptions& options = {}) {
+  const auto predictor = CurvePredictor::make(profile, Link{rate, {}}, options);
+  EXPECT_TRUE(predictor.has_value());
+  auto prediction = predictor->predict(technique);
+  EXPECT_TRUE(prediction.has_value()) << prediction.error().message;
+  return *prediction;
+}
+
+/// Pages shrink to this share, and take this long to shrink.
+GuestProfile shrinking(GuestProfile profile, double ratio, Seconds page) {
+  profile.contents = PageContents{PageCount(500), Ratio(ratio), Ratio(ratio), page, page, 4.0};
+  profile.changed_contents = profile.contents;
+  return profile;
+}
+/// Each change modifies little of a page.
+GuestProfile changing_little(GuestProfile profile) {
+  profile.change = PageChange{PageCount(500), Ratio(0.01), Bytes(60), Ratio(0)};
+  return profile;
+}
+
+TEST(Techniques, MultifdSendsWhatPrecopySends) {
+  const auto profile = guest(512_MiB, 300_MB, uniform(16_MiB, 10_MB_per_s));
+  const auto plain = predict(profile, 50_MB_per_s, Technique::kPrecopy);
+  const auto multifd = predict(profile, 50_MB_per_s, Technique::kMultifd);
+  EXPECT_NEAR(multifd.total_time->p50.count(), plain.total_time->p50.count(), 0.1);
+  EXPECT_NEAR(multifd.transferred->p50.as_double(), plain.transferred->p50.as_double(), 1e6);
+}
+
+TEST(Techniques, CompressionSavesTimeWhereTheLinkIsSlow) {
+  const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(10e-6));
+  for (const Technique technique : {Technique::kMultifdZlib, Technique::kMultifdZstd}) {
+    const auto p = predict(profile, 20_MB_per_s, technique);
+    ASSERT_TRUE(p.converges);
+    // half of 300 MB, and the switchover's part of it
+    EXPECT_NEAR(p.total_time->p50.count(), 7.5, 0.3) << to_string(technique);
+    EXPECT_NEAR(p.transferred->p50.as_double(), 150e6, 2e6) << to_string(technique);
+  }
+}
+
+TEST(Techniques, CompressionIsBoundByTheProcessorWhereTheLinkIsFast) {
+  // 100 us a page: 41 MB of memory a second, however fast the link.
+  const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(100e-6));
+  const auto p = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib);
+  ASSERT_TRUE(p.converges);
+  EXPECT_NEAR(p.total_time->p50.count(), 300 / 40.96, 0.3);
+}
+
+TEST(Techniques, CompressionOfAnUnknownContentIsRefused) {
+  const auto predictor =
+      CurvePredictor::make(guest(512_MiB, 300_MB, idle()), Link{50_MB_per_s, {}});
+  const auto p = predictor->predict(Technique::kMultifdZstd);
+  ASSERT_FALSE(p);
+  EXPECT_EQ(p.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(p.error().what_to_do, HasSubstr("profile"));
+}
+
+TEST(Techniques, XbzrleConvergesWherePagesChangeLittle) {
+  // A working set of 48 MiB, rewritten faster than the link: pre-copy never ends.
+  const auto profile = guest(512_MiB, 300_MB, uniform(48_MiB, 200_MB_per_s));
+  EXPECT_FALSE(predict(profile, 50_MB_per_s, Technique::kPrecopy).converges);
+  EXPECT_FALSE(predict(profile, 50_MB_per_s, Technique::kXbzrle).converges)
+      << "nothing is known of changes";
+  EXPECT_TRUE(predict(changing_little(profile), 50_MB_per_s, Technique::kXbzrle).converges);
+}
+
+TEST(Techniques, XbzrlesCacheMustHoldTheWorkingSet) {
+  const auto profile = changing_little(guest(2_GiB, 1000_MB, uniform(800_MB, 400_MB_per_s)));
+  EXPECT_FALSE(predict(profile, 100_MB_per_s, Technique::kXbzrle).converges) << "64 MiB of 800 MB";
+}
+
+TEST(Techniques, AutoConvergeTakesWhatABusyGuestNeeds) {
+  auto profile = guest(512_MiB, 300_MB, uniform(128_MiB, 100_MB_per_s));
+  profile.vcpus = 1;
+  profile.vcpu_use = 1;
+  EXPECT_FALSE(predict(profile, 50_MB_per_s, Technique::kPrecopy).converges);
+  const auto p = predict(profile, 50_MB_per_s, Technique::kAutoConverge);
+  EXPECT_TRUE(p.converges);
+  EXPECT_GT(p.rounds.size(), 6u);
+}
+
+TEST(Techniques, AutoConvergeLeavesACalmGuestAlone) {
+  const auto profile = guest(512_MiB, 300_MB, uniform(16_MiB, 5_MB_per_s));
+  const auto plain = predict(profile, 50_MB_per_s, Technique::kPrecopy);
+  const auto throttled = predict(profile, 50_MB_per_s, Technique::kAutoConverge);
+  EXPECT_EQ(throttled.total_time->p50, plain.total_time->p50);
+}
+
+TEST(Techniques, AGuestThatUsesLittleCpuIsThrottledLate) {
+  auto busy = guest(512_MiB, 300_MB, uniform(128_MiB, 70_MB_per_s));
+  busy.vcpus = 1;
+  busy.vcpu_use = 1;
+  auto sparing = busy;
+  sparing.vcpu_use = 0.3;
+  const auto first = predict(busy, 50_MB_per_s, Technique::kAutoConverge);
+  const auto second = predict(sparing, 50_MB_per_s, Technique::kAutoConverge);
+  ASSERT_TRUE(first.converges);
+  EXPECT_TRUE(!second.converges || second.total_time->p50 > first.total_time->p50 * 1.3);
+}
+
+RC_GTEST_PROP(TechniquesProperty, MoreBandwidthIsNeverSlower, ()) {
+  const auto data = 1_MiB * *rc::gen::inRange<std::int64_t>(50, 1000);
+  const auto set = data * Ratio(*rc::gen::inRange(1, 50) / 100.0);
+  const double ratio = *rc::gen::inRange(1, 100) / 100.0;
+  const auto rate = BytesPerSecond(*rc::gen::inRange(0, 100) * 1e6);
+  const auto profile = changing_little(shrinking(guest(data * 2, data, uniform(set, rate)), ratio,
+                                                 Seconds(*rc::gen::inRange(1, 50) * 1e-6)));
+  const Technique technique = *rc::gen::element(Technique::kMultifd, Technique::kMultifdZlib,
+                                                Technique::kMultifdZstd, Technique::kPrecopy);
+  const auto link = BytesPerSecond(*rc::gen::inRange(10, 200) * 1e6);
+  const auto total = [&](BytesPerSecond at) {
+    const auto p = predict(profile, at, technique);
+    return p.converges ? p.total_time->p50.count() : 1e6;
+  };
+  RC_ASSERT(total(link * Ratio(1.5)) <= total(link) + 0.3);
+}
+
+}  // namespace
+}  // namespace godwit::model
