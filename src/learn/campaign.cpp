@@ -14,6 +14,7 @@ using dataset::CampaignRow;
 
 /// The scalar dirty rate that the papers' closed forms want: within one second.
 constexpr Seconds kRateWindow{1};
+constexpr double kMilliseconds = 1e3;
 
 std::optional<BytesPerSecond> dirty_rate(const GuestProfile& profile) {
   const auto curve = model::DirtyCurve::from_profile(profile);
@@ -38,7 +39,6 @@ class Judge {
   }
   void downtime(Metric kind, const std::optional<Interval<Seconds>>& predicted,
                 const std::optional<Seconds>& actual) {
-    constexpr double kMilliseconds = 1e3;
     time(kind, predicted, actual, kMilliseconds);
   }
   void bytes(const std::optional<Interval<Bytes>>& predicted) {
@@ -47,10 +47,16 @@ class Judge {
     note(Metric::kTransferred, {{p50.as_double(), p05.as_double(), p95.as_double()}, true},
          row_.transferred->as_double());
   }
+  /// Of models that give no interval.
   void point(std::optional<Seconds> total) {
     if (total && row_.total_time) {
       note(Metric::kTotalTime, *without_interval(total->count()), row_.total_time->count());
     }
+  }
+  void point_downtime(Seconds predicted) {
+    if (!row_.downtime.qemu) return;
+    note(Metric::kDowntimeQemu, *without_interval(predicted.count() * kMilliseconds),
+         row_.downtime.qemu->count() * kMilliseconds);
   }
 
  private:
@@ -111,9 +117,7 @@ void judge_closed_forms(const CampaignRow& row, Evaluation& evaluation) {
   if (!row.completed()) return;
   if (estimate) ramanathan.point(estimate->total);
   jin.point(migration.total);
-  jin.downtime(Metric::kDowntimeQemu,
-               Interval<Seconds>{migration.downtime, migration.downtime, migration.downtime},
-               row.downtime.qemu);
+  jin.point_downtime(migration.downtime);
 }
 
 }  // namespace

@@ -224,7 +224,7 @@ TEST_F(Bench, ACellWhoseGuestRefusesItsLoadIsBrokenAndSaysWhy) {
   EXPECT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_EQ(run.json().at("cells"), (Json{{"done", 0}, {"failed", 1}, {"left", 0}}));
   ASSERT_EQ(trials().size(), 1U);
-  EXPECT_THAT(trials()[0].at("broken").get<std::string>(), HasSubstr("64GiB"));
+  EXPECT_THAT(trials()[0].at("broken").get<std::string>(), HasSubstr("needs 68719476736 bytes"));
 }
 
 TEST_F(Bench, ACampaignEndsInTimeAndGoesOn) {
