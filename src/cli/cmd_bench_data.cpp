@@ -9,6 +9,7 @@
 #include "bench_folder.h"
 #include "command.h"
 #include "godwit/bench/trial_csv.h"
+#include "godwit/dataset/csv.h"
 #include "godwit/store/gzip.h"
 
 /// `bench data`: trials become rows of the data set (docs/data.md).
@@ -26,18 +27,16 @@ struct DataSet {
   std::int64_t added = 0;
 };
 
-/// "run,number" at the beginning of a row.
-std::string name_of(std::string_view row) {
-  return std::string(row.substr(0, row.find(',', row.find(',') + 1)));
-}
-
 Result<std::string> text_if_there(const fs::path& path) {
   auto text = store::read_gzip(path);
   if (!text && text.error().code == ErrorCode::kNotFound) return std::string();
   return text;
 }
 
-/// A row may hold line ends inside of quotes.
+std::string name_of(const std::string& run, std::int64_t number) {
+  return fmt::format("{},{}", run, number);
+}
+
 Result<void> note_rows(DataSet& set, const fs::path& path) {
   const std::string header = bench::csv_header() + "\n";
   if (set.rows.empty()) set.rows = header;
@@ -45,13 +44,11 @@ Result<void> note_rows(DataSet& set, const fs::path& path) {
     return fail(ErrorCode::kCorrupt, fmt::format("{} has other columns", path.native()),
                 "make it anew from its trials with this godwit, or name another folder");
   }
-  bool quoted = false;
-  std::size_t begin = header.size();
-  for (std::size_t at = begin; at < set.rows.size(); ++at) {
-    if (set.rows[at] == '"') quoted = !quoted;
-    if (set.rows[at] != '\n' || quoted) continue;
-    set.known.insert(name_of(std::string_view(set.rows).substr(begin, at - begin)));
-    begin = at + 1;
+  GODWIT_TRY(const dataset::CsvTable table, dataset::CsvTable::parse(set.rows));
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    dataset::CsvRow row(table, i);
+    set.known.insert(name_of(row.text("run"), row.count("number")));
+    GODWIT_CHECK_OK(row.good());
   }
   return {};
 }
@@ -59,14 +56,13 @@ Result<void> note_rows(DataSet& set, const fs::path& path) {
 Result<void> add_run(DataSet& set, const fs::path& folder) {
   GODWIT_TRY(const bench::RunHeader header, read_header(folder));
   return read_trials(folder, [&](const bench::Trial& trial) -> Result<void> {
-    const std::string row = bench::csv_row(header, trial);
-    if (!set.known.insert(name_of(row)).second) return {};
-    set.rows += row + "\n";
+    const std::string run = std::to_string(header.seed);
+    if (!set.known.insert(name_of(run, trial.number)).second) return {};
+    set.rows += bench::csv_row(header, trial) + "\n";
     ++set.added;
     if (!trial.record || !trial.record->profile) return {};
-    const Json profile{{"run", std::to_string(header.seed)},
-                       {"number", trial.number},
-                       {"profile", to_json(*trial.record->profile)}};
+    const Json profile{
+        {"run", run}, {"number", trial.number}, {"profile", to_json(*trial.record->profile)}};
     set.profiles += profile.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     return {};
   });

@@ -33,15 +33,9 @@ Result<std::map<Name, GuestProfile>> read_profiles(std::string_view lines) {
   return profiles;
 }
 
-std::optional<Seconds> optional_ms(CsvRow& row, std::string_view column) {
-  const auto value = row.optional_number(column);
-  if (!value) return std::nullopt;
-  return Seconds(*value * 1e-3);
-}
-
 MigrationParameters parameters_of(CsvRow& row) {
   MigrationParameters parameters;
-  parameters.downtime_limit = optional_ms(row, "downtime_limit_ms");
+  parameters.downtime_limit = row.optional_milliseconds("downtime_limit_ms");
   if (const auto share = row.optional_number("precopy_share"))
     parameters.precopy_share = Ratio(*share);
   if (const std::string& preempt = row.text("postcopy_preempt"); !preempt.empty()) {
@@ -65,9 +59,9 @@ Result<CampaignRow> row_of(const CsvTable& table, std::size_t index) {
   out.link.rate = BytesPerSecond(row.number("link_bytes_per_s"));
   out.ram = row.bytes("ram_bytes");
   if (const auto total = row.optional_number("total_time_s")) out.total_time = Seconds(*total);
-  out.downtime.qemu = optional_ms(row, "downtime_qemu_ms");
-  out.downtime.events = optional_ms(row, "downtime_events_ms");
-  out.downtime.probe = optional_ms(row, "downtime_probe_ms");
+  out.downtime.qemu = row.optional_milliseconds("downtime_qemu_ms");
+  out.downtime.events = row.optional_milliseconds("downtime_events_ms");
+  out.downtime.probe = row.optional_milliseconds("downtime_probe_ms");
   if (!row.text("transferred_qemu_bytes").empty())
     out.transferred = row.bytes("transferred_qemu_bytes");
   GODWIT_CHECK_OK(row.good());

@@ -107,10 +107,6 @@ Result<CsvTable> CsvTable::parse(std::string_view text) {
   return table;
 }
 
-bool CsvTable::has(std::string_view column) const {
-  return std::find(columns_.begin(), columns_.end(), column) != columns_.end();
-}
-
 Result<std::size_t> CsvTable::column(std::string_view name) const {
   const auto found = std::find(columns_.begin(), columns_.end(), name);
   if (found != columns_.end()) return static_cast<std::size_t>(found - columns_.begin());
@@ -145,6 +141,11 @@ double CsvRow::number(std::string_view column) {
 std::optional<double> CsvRow::optional_number(std::string_view column) {
   if (text(column).empty()) return std::nullopt;
   return number(column);
+}
+
+std::optional<Seconds> CsvRow::optional_milliseconds(std::string_view column) {
+  if (text(column).empty()) return std::nullopt;
+  return milliseconds(column);
 }
 
 std::int64_t CsvRow::count(std::string_view column) {

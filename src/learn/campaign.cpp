@@ -68,8 +68,8 @@ class Judge {
          actual->count() * unit);
   }
   void note(Metric metric, const Expected& predicted, double actual) {
-    evaluation_.judged.push_back({model_, std::string(to_string(row_.technique)), metric,
-                                  predicted.value, predicted.has_interval, actual});
+    evaluation_.judged.push_back(
+        {model_, std::string(to_string(row_.technique)), metric, predicted, actual});
   }
 
   const CampaignRow& row_;

@@ -74,7 +74,7 @@ Evaluation evaluate_forecasts(std::span<const Trace> traces, std::size_t ahead) 
         if (!said) continue;
         const bool has_interval = said->mean.p05 < said->mean.p95;
         evaluation.judged.push_back(
-            {method.name, trace.scenario, Metric::kDirtyRate, said->mean, has_interval, actual});
+            {method.name, trace.scenario, Metric::kDirtyRate, {said->mean, has_interval}, actual});
       }
       scenarios.insert(trace.scenario);
     }

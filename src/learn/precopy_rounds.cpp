@@ -5,6 +5,7 @@
 #include <set>
 
 #include "godwit/learn/evaluation.h"
+#include "godwit/model/curve.h"
 #include "godwit/model/jin.h"
 #include "godwit/model/ramanathan.h"
 
@@ -14,12 +15,11 @@ namespace {
 using dataset::PrecopyRun;
 
 constexpr PageSize kPage{4096};
-constexpr double kPageOnTheWire = 4096 + 8;  ///< with its header
-constexpr double kZeroPageOnTheWire = 9;
-/// To find that a page is zero; as in model::HostPairConstants.
-constexpr double kZeroPageScan = 1e-6;
-/// QEMU's default downtime limit: a round that fits it is the last.
-constexpr double kDowntimeLimit = 0.3;
+constexpr double kPageOnTheWire = 4096 + model::kPageHeader;
+/// To find that a page is zero.
+constexpr double kZeroPageScan = model::HostPairConstants{}.zero_page_scan.count();
+/// A round that fits it is the last.
+constexpr double kDowntimeLimit = model::kDefaultDowntimeLimit.count();
 /// Where a pair has no history of its own. Fitted: the median of 39 campaigns of the set is 0.81.
 constexpr double kUsualExponent = 0.8;
 
@@ -35,7 +35,7 @@ struct Beginning {
   double data;    ///< first round's pages with content
   double second;  ///< second round's pages
   [[nodiscard]] double first_round(double rate) const {
-    return data * kPageOnTheWire / rate + zero * (kZeroPageOnTheWire / rate + kZeroPageScan);
+    return data * kPageOnTheWire / rate + zero * (model::kZeroMark / rate + kZeroPageScan);
   }
   [[nodiscard]] BytesPerSecond dirty_rate(double rate) const {
     return BytesPerSecond(second * 4096 / first_round(rate));
@@ -151,8 +151,7 @@ std::optional<Expected> by_curve_and_pair(const Beginning& seen, const Pair& pai
 void judge(const PrecopyRun& run, const Peers& peers, std::vector<Judged>& judged) {
   const auto note = [&](const char* model, const std::optional<Expected>& predicted) {
     if (!predicted) return;
-    judged.push_back({model, run.technique, Metric::kTotalTime, predicted->value,
-                      predicted->has_interval, total_of(run)});
+    judged.push_back({model, run.technique, Metric::kTotalTime, *predicted, total_of(run)});
   };
   const Beginning seen(run);
   const Pair pair(peers);

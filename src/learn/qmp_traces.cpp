@@ -88,8 +88,7 @@ void judge(const Trace& trace, const std::vector<const Trace*>& peers, double sh
     if (verdict) evaluation.verdicts.push_back({model, ends, trace.total_time <= kInTime});
     if (!predicted) return;
     evaluation.judged.push_back({model + " at " + std::to_string(std::lround(share * 100)) + " %",
-                                 at, Metric::kRemainingTime, predicted->value,
-                                 predicted->has_interval, actual});
+                                 at, Metric::kRemainingTime, *predicted, actual});
   };
   note("remaining/rate", without_interval(by_rate(*now)));
   note("ramanathan", without_interval(by_ramanathan(*now)));

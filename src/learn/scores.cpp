@@ -23,9 +23,9 @@ double student_t95(std::size_t freedom) {
 template <class T>
 std::size_t rank_of(std::vector<T>& known, const T& key) {
   const auto found = std::find(known.begin(), known.end(), key);
-  if (found == known.end()) known.push_back(key);
-  return static_cast<std::size_t>(
-      std::distance(known.begin(), std::find(known.begin(), known.end(), key)));
+  const auto rank = static_cast<std::size_t>(found - known.begin());
+  if (rank == known.size()) known.push_back(key);
+  return rank;
 }
 
 Score score_of(const std::vector<const Judged*>& group, const std::string& technique) {
@@ -39,11 +39,12 @@ Score score_of(const std::vector<const Judged*>& group, const std::string& techn
   std::size_t with_interval = 0;
   std::size_t inside = 0;
   for (const Judged* one : group) {
-    absolute.push_back(std::abs(one->predicted.p50 - one->actual));
+    absolute.push_back(std::abs(one->predicted.value.p50 - one->actual));
     if (one->actual > 0) relative.push_back(absolute.back() / one->actual);
-    if (!one->has_interval) continue;
+    if (!one->predicted.has_interval) continue;
     ++with_interval;
-    if (one->predicted.p05 <= one->actual && one->actual <= one->predicted.p95) ++inside;
+    if (one->predicted.value.p05 <= one->actual && one->actual <= one->predicted.value.p95)
+      ++inside;
   }
   score.median_abs = quantile(absolute, 0.5);
   score.p90_abs = quantile(absolute, 0.9);

@@ -275,8 +275,6 @@ Sending sending_of(const MigrationParameters& parameters, const Link& link, Seco
 
 // --- what techniques make of pages ---
 
-constexpr double kPageHeader = 8;  // QEMU's ram.c: offset and flags before each page
-constexpr double kZeroMark = 9;    // a header and one byte
 /// A multifd packet: a header of 64 bytes and an offset of 8 for each of its 128 pages (multifd.h).
 constexpr double kMultifdPage = 8 + 64.0 / 128;
 constexpr double kMultifdZeroMark = 8;

@@ -225,27 +225,25 @@ Result<ZhangChoice> best_fractions(const ZhangVm& vm, const ZhangLink& link, Sec
   double m = theirs.memory.value();
   double s = theirs.storage.value();
   double best = agility(m, s);
+  const auto offer = [&](double other_m, double other_s) {
+    const double at = agility(other_m, other_s);
+    if (at <= best) return;
+    best = at;
+    m = other_m;
+    s = other_s;
+  };
   for (int i = 0; i <= kGrid; ++i) {
-    for (int j = 0; j <= storage_steps; ++j) {
-      const double at = agility(i / double{kGrid}, j / double{kGrid});
-      if (at <= best) continue;
-      best = at;
-      m = i / double{kGrid};
-      s = j / double{kGrid};
-    }
+    for (int j = 0; j <= storage_steps; ++j) offer(i / double{kGrid}, j / double{kGrid});
   }
   // around it, one after the other, until neither helps
   constexpr double kReach = 1.0 / kGrid;
+  const auto around = [](double at, const std::function<double(double)>& f) {
+    return ternary(f, std::max(0.0, at - kReach), std::min(1.0, at + kReach));
+  };
   for (double before = -1; best > before;) {
     before = best;
-    const auto around = [](double at, const std::function<double(double)>& f) {
-      return ternary(f, std::max(0.0, at - kReach), std::min(1.0, at + kReach));
-    };
-    const double next_m = around(m, [&](double share) { return agility(share, s); });
-    if (agility(next_m, s) > best) best = agility(m = next_m, s);
-    if (storage_steps == 0) continue;
-    const double next_s = around(s, [&](double share) { return agility(m, share); });
-    if (agility(m, next_s) > best) best = agility(m, s = next_s);
+    offer(around(m, [&](double share) { return agility(share, s); }), s);
+    if (storage_steps > 0) offer(m, around(s, [&](double share) { return agility(m, share); }));
   }
   return ZhangChoice{Ratio(m), Ratio(s)};
 }

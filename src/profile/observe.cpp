@@ -63,15 +63,15 @@ class Observation {
     hash_of_zeros_ = page_hash(zeros);
     pace_ = page.bytes_of(PageCount(kChunkPages)) / options.traffic_cap;
     kept_ = plan_.chunks.size();
+    std::size_t positions = 0;
     for (const auto& pages : plan_.chunks) {
       chunks_.push_back(Chunk(pages.size()));
-      if (page.bytes_of(PageCount(static_cast<std::int64_t>(kept_pages_ + pages.size()))) >
-          kKeptAtMost)
-        continue;
-      ++kept_chunks_;
-      kept_pages_ += pages.size();
+      const PageCount with_these(static_cast<std::int64_t>(positions + pages.size()));
+      if (page.bytes_of(with_these) > kKeptAtMost) continue;
+      ++content_chunks_;
+      positions += pages.size();
     }
-    content_.emplace(kept_pages_, page);
+    content_.emplace(positions, page);
     visits_left_ = static_cast<std::int64_t>(kept_ * plan_.looks.size());
   }
 
@@ -115,8 +115,7 @@ class Observation {
   std::int64_t first_looks_ = 0;  ///< pages that were looked at once or more
   std::int64_t zeros_ = 0;        ///< of them, those that held zeros at the first look
 
-  std::size_t kept_chunks_ = 0;  ///< chunks whose pages `content_` keeps
-  std::size_t kept_pages_ = 0;
+  std::size_t content_chunks_ = 0;  ///< chunks whose pages `content_` keeps
   std::optional<ContentSample> content_;
 };
 
@@ -168,7 +167,7 @@ Result<void> Observation::visit(std::size_t index) {
                                }
                                if (changed) chunk.changed[i] |= 1U << (look - 1);
                                chunk.hashes[i] = hash;
-                               if (index >= kept_chunks_) return;
+                               if (index >= content_chunks_) return;
                                const std::size_t position = index * kChunkPages + i;
                                if (look == 0) content_->look(position, page);
                                if (changed) content_->look_changed(position, page);

@@ -10,8 +10,11 @@ namespace godwit::learn {
 namespace {
 
 Judged judged(const char* model, const char* technique, double predicted, double actual) {
-  return {model, technique, Metric::kTotalTime, {predicted, predicted * 0.9, predicted * 1.1},
-          true,  actual};
+  return {model,
+          technique,
+          Metric::kTotalTime,
+          {{predicted, predicted * 0.9, predicted * 1.1}, true},
+          actual};
 }
 
 TEST(Scores, AreByTechniqueAndOverAll) {

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "godwit/base/error.h"
@@ -24,7 +23,6 @@ class CsvTable {
   [[nodiscard]] std::size_t rows() const {
     return columns_.empty() ? 0 : cells_.size() / columns_.size();
   }
-  [[nodiscard]] bool has(std::string_view column) const;
   /// kCorrupt, with the names of those that exist: no such column.
   [[nodiscard]] Result<std::size_t> column(std::string_view name) const;
   [[nodiscard]] const std::string& at(std::size_t row, std::size_t column) const {
@@ -51,6 +49,7 @@ class CsvRow {
   Bytes bytes(std::string_view column) { return Bytes(count(column)); }
   PageCount pages(std::string_view column) { return PageCount(count(column)); }
   Seconds milliseconds(std::string_view column) { return Seconds(number(column) * 1e-3); }
+  std::optional<Seconds> optional_milliseconds(std::string_view column);
   /// Whole numbers with spaces between them.
   std::vector<std::int64_t> counts(std::string_view column);
 

@@ -25,13 +25,18 @@ enum class Metric {
 };
 [[nodiscard]] std::string_view to_string(Metric metric);
 
+/// A prediction, with a 90 % interval or without.
+struct Expected {
+  Interval<double> value;
+  bool has_interval = false;  ///< else only `value.p50` counts
+};
+
 /// One quantity of one migration, as a model said beforehand and as it was.
 struct Judged {
   std::string model;
   std::string technique;
   Metric metric = Metric::kTotalTime;
-  Interval<double> predicted;
-  bool has_interval = false;  ///< else only `predicted.p50` counts
+  Expected predicted;
   double actual = 0;
 };
 
@@ -67,11 +72,6 @@ struct VerdictScore {
 /// The value that a share of the others lies below (linear between ranks). `values` not empty.
 [[nodiscard]] double quantile(std::vector<double> values, double share);
 
-/// A prediction, with a 90 % interval or without.
-struct Expected {
-  Interval<double> value;
-  bool has_interval = false;  ///< else only `value.p50` counts
-};
 [[nodiscard]] std::optional<Expected> without_interval(std::optional<double> value);
 /// The median of what was seen, and the 90 % interval in which the next such value is expected:
 /// Student's t on logarithms (values above 0). Without two values there is no interval: the median

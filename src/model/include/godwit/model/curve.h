@@ -60,6 +60,11 @@ struct CurveOptions {
   Interval<double> activity{1, 1, 1};  ///< see DirtyCurve::from_profile
 };
 
+/// Bytes that QEMU's ram.c adds to a page on the stream (offset and flags), and those that stand
+/// for a page of zeros (the same and one byte).
+inline constexpr double kPageHeader = 8;
+inline constexpr double kZeroMark = 9;
+
 inline constexpr Seconds kDefaultDowntimeLimit(0.3);  ///< QEMU's default
 
 /// Can this model predict the technique?
