@@ -56,6 +56,7 @@ function(godwit_bench MODULE FILE)
   add_executable(${target} EXCLUDE_FROM_ALL ${FILE})
   add_dependencies(benchmarks ${target})
   target_link_libraries(${target} PRIVATE godwit_options godwit_${MODULE} benchmark::benchmark_main)
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 endfunction()
 
 # The program of all tests in one folder, if there are any.

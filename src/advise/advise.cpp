@@ -8,23 +8,30 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "godwit/base/quantity.h"
 #include "godwit/forecast/ewma.h"
+#include "godwit/twin/predictor.h"
+#include "godwit/twin/qemu.h"
 
 namespace godwit::advise {
 namespace {
-
-using model::CurvePredictor;
 
 // Downtime limits that are tried, ascending: what operators set (20 ms ... 2 s; QEMU's own 300 ms).
 constexpr std::array kDowntimeLimits{Seconds(0.02), Seconds(0.05), Seconds(0.1), Seconds(0.2),
                                      Seconds(0.3),  Seconds(0.5),  Seconds(1.0), Seconds(2.0)};
 // How long a migration may take to be named as the nearest possible one.
 constexpr Seconds kPatience(3600);
-constexpr std::array kPredictable{Technique::kPrecopy, Technique::kPostcopy, Technique::kHybrid,
-                                  Technique::kStopAndCopy};
+// Shares of memory that hybrid copy may send first: Zhang's M.
+constexpr std::array kPrecopyShares{Ratio(0.25), Ratio(0.5), Ratio(0.75)};
+// By what can go wrong: among equals the first is taken.
+constexpr std::array kSimplestFirst{Technique::kPrecopy,      Technique::kMultifd,
+                                    Technique::kMultifdZstd,  Technique::kMultifdZlib,
+                                    Technique::kXbzrle,       Technique::kCompress,
+                                    Technique::kHybrid,       Technique::kPostcopy,
+                                    Technique::kAutoConverge, Technique::kStopAndCopy};
 
 /// The guest's activity as an interval around what was observed, from how much its consecutive
 /// equal intervals vary. (1, 1, 1) where the profile has too few of them to say.
@@ -48,6 +55,37 @@ Interval<double> activity_of(const GuestProfile& profile) {
           .p95 = std::min(4.0, relative(forecast->mean.p95))};
 }
 
+/// Who answers: the twin, and where outcomes taught better, what they taught.
+class Answers {
+ public:
+  static Result<Answers> make(const Question& question, Seconds max_time) {
+    twin::Options options;
+    options.pair = question.pair;
+    options.draws = question.draws;
+    options.max_time = max_time;
+    options.activity = activity_of(question.profile);
+    GODWIT_TRY(twin::Predictor twin,
+               twin::Predictor::make(question.profile, question.link, options));
+    GODWIT_TRY(twin::Predictor reference, learn::reference_twin(question.profile, question.link));
+    return Answers(question, std::move(twin), std::move(reference));
+  }
+  [[nodiscard]] Result<TechniquePrediction> predict(Technique technique,
+                                                    const MigrationParameters& parameters) const {
+    GODWIT_TRY(TechniquePrediction said, twin_.predict(technique, parameters));
+    if (question_.learnt == nullptr) return said;
+    GODWIT_TRY(const TechniquePrediction reference, reference_.predict(technique, parameters));
+    return question_.learnt->correct(question_.profile, question_.link, reference, std::move(said));
+  }
+
+ private:
+  Answers(const Question& question, twin::Predictor twin, twin::Predictor reference)
+      : question_(question), twin_(std::move(twin)), reference_(std::move(reference)) {}
+
+  const Question& question_;
+  twin::Predictor twin_;
+  twin::Predictor reference_;  ///< that corrections are of
+};
+
 struct Candidate {
   TechniquePrediction prediction;
   bool sure = true;  ///< converges also if the guest writes as much as the interval's upper bound
@@ -65,7 +103,7 @@ struct Need {
 };
 
 Seconds time_limit(const Intent& intent) {
-  return intent.max_time.value_or(model::CurveOptions{}.max_time);
+  return intent.max_time.value_or(twin::Options{}.max_time);
 }
 
 std::array<Need, 4> needs(const TechniquePrediction& p, const Intent& intent) {
@@ -92,11 +130,18 @@ double excess(const TechniquePrediction& p, const Intent& intent) {
   return sum;
 }
 
-/// Time in which the guest stands still or waits for pages.
+/// Time in which the guest does not run: the outage, and what throttling takes.
+double stopped_seconds(const TechniquePrediction& p) {
+  const bool throttled = p.slowdown && p.technique != Technique::kStopAndCopy;
+  return p.downtime.probe->p50.count() +
+         (throttled ? p.slowdown->p50.value() * p.total_time->p50.count() : 0);
+}
+
+/// The same, and in which it waits for pages.
 double disturbed_seconds(const TechniquePrediction& p) {
-  const bool remote = uses_postcopy(p.technique) && p.downtime.qemu && !p.rounds.empty() &&
-                      p.downtime.probe->p50 > p.downtime.events->p50;
-  return p.downtime.probe->p50.count() + (remote ? p.rounds.back().duration.count() : 0);
+  const bool remote = uses_postcopy(p.technique) && !p.rounds.empty() &&
+                      p.rounds.back().duration > p.downtime.qemu->p50;
+  return stopped_seconds(p) + (remote ? p.rounds.back().duration.count() : 0);
 }
 
 double cost(const TechniquePrediction& p, Intent::Prefer prefer) {
@@ -110,7 +155,12 @@ double cost(const TechniquePrediction& p, Intent::Prefer prefer) {
     case Intent::Prefer::kDowntime:
       break;
   }
-  return p.downtime.probe->p50.count();
+  return stopped_seconds(p);
+}
+
+std::ptrdiff_t simplicity(Technique technique) {
+  return std::find(kSimplestFirst.begin(), kSimplestFirst.end(), technique) -
+         kSimplestFirst.begin();
 }
 
 /// Differences below this share are below what a prediction can tell apart.
@@ -122,7 +172,7 @@ bool better(const Candidate& a, const Candidate& b, Intent::Prefer prefer) {
   const double cb = cost(b.prediction, prefer);
   if (std::abs(ca - cb) > kSame * std::max(ca, cb)) return ca < cb;
   const auto rest = [](const TechniquePrediction& p) {
-    return std::pair(p.downtime.probe->p50, p.total_time->p50);
+    return std::tuple(simplicity(p.technique), p.downtime.probe->p50, p.total_time->p50);
   };
   return rest(a.prediction) < rest(b.prediction);
 }
@@ -138,7 +188,7 @@ bool is_sure(const TechniquePrediction& p, Seconds max_time) {
 
 Result<void> check(const Question& question) {
   for (const Technique technique : question.techniques) {
-    if (model::curve_predicts(technique)) continue;
+    if (twin::predicts(technique)) continue;
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} cannot be predicted yet", to_string(technique)),
                 "predict another technique, or all: leave --technique out");
@@ -153,8 +203,47 @@ Result<void> check(const Question& question) {
               "give a limit above 0, or leave it out");
 }
 
-Result<std::vector<Candidate>> candidates_of(const Question& question,
-                                             const CurvePredictor& predictor,
+/// Other parameters worth trying; what the user fixed stays.
+std::vector<MigrationParameters> variants(const TechniquePrediction& usual,
+                                          const MigrationParameters& fixed) {
+  std::vector<MigrationParameters> all;
+  if (usual.technique == Technique::kStopAndCopy || usual.technique == Technique::kPostcopy) {
+    return all;
+  }
+  if (usual.technique == Technique::kHybrid) {
+    for (const Ratio share : kPrecopyShares) {
+      if (fixed.precopy_share) break;
+      all.push_back(fixed);
+      all.back().precopy_share = share;
+    }
+    return all;
+  }
+  for (const Seconds limit : kDowntimeLimits) {
+    if (fixed.downtime_limit || limit == usual.parameters.downtime_limit) continue;
+    all.push_back(fixed);
+    all.back().downtime_limit = limit;
+  }
+  return all;
+}
+
+/// What can be predicted and done where nobody said which techniques are wanted.
+std::vector<Technique> usual_techniques(const Question& question) {
+  const GuestProfile& profile = question.profile;
+  const bool contents_known = profile.contents || profile.zero_share.value() >= 1;
+  std::vector<Technique> all;
+  for (const Technique technique : kAllTechniques) {
+    const CapabilitySet needed = capabilities_needed(technique);
+    const bool possible =
+        question.possible
+            ? std::includes(question.possible->begin(), question.possible->end(), needed.begin(),
+                            needed.end())
+            : technique != Technique::kCompress;  // gone since QEMU 9.1
+    if (possible && (contents_known || !twin::needs_contents(technique))) all.push_back(technique);
+  }
+  return all;
+}
+
+Result<std::vector<Candidate>> candidates_of(const Question& question, const Answers& answers,
                                              const std::vector<TechniquePrediction>& defaults) {
   const Seconds max_time = time_limit(question.intent);
   std::vector<Candidate> all;
@@ -164,12 +253,8 @@ Result<std::vector<Candidate>> candidates_of(const Question& question,
   };
   for (const TechniquePrediction& p : defaults) {
     add(p);
-    if (p.technique != Technique::kPrecopy || question.parameters.downtime_limit) continue;
-    for (const Seconds limit : kDowntimeLimits) {
-      if (limit == model::kDefaultDowntimeLimit) continue;  // that is p itself
-      MigrationParameters parameters = question.parameters;
-      parameters.downtime_limit = limit;
-      GODWIT_TRY(const TechniquePrediction tried, predictor.predict(p.technique, parameters));
+    for (const MigrationParameters& parameters : variants(p, question.parameters)) {
+      GODWIT_TRY(const TechniquePrediction tried, answers.predict(p.technique, parameters));
       add(tried);
     }
   }
@@ -182,10 +267,10 @@ std::string chosen_because(const TechniquePrediction& p, Intent::Prefer prefer) 
   };
   const std::string outage_text =
       fmt::format("a client is expected to miss it for {}", range(*p.downtime.probe));
+  const bool has_limit = !uses_postcopy(p.technique) && p.technique != Technique::kStopAndCopy;
   const std::string limit =
-      p.technique == Technique::kPrecopy
-          ? fmt::format(" with a downtime limit of {}", human(*p.parameters.downtime_limit))
-          : std::string();
+      has_limit ? fmt::format(" with a downtime limit of {}", human(*p.parameters.downtime_limit))
+                : std::string();
   switch (prefer) {
     case Intent::Prefer::kTime:
       return fmt::format("{}{} takes the least time, {}, and {}", to_string(p.technique), limit,
@@ -294,10 +379,10 @@ const Candidate* best_of(const std::vector<Candidate>& candidates, const Intent&
 }
 
 Result<std::vector<TechniquePrediction>> predict_each(const Question& question,
-                                                      const CurvePredictor& predictor) {
+                                                      const Answers& answers) {
   std::vector<TechniquePrediction> predictions;
   for (const Technique technique : question.techniques) {
-    GODWIT_TRY(TechniquePrediction p, predictor.predict(technique, question.parameters));
+    GODWIT_TRY(TechniquePrediction p, answers.predict(technique, question.parameters));
     predictions.push_back(std::move(p));
   }
   return predictions;
@@ -307,19 +392,13 @@ Result<std::vector<TechniquePrediction>> predict_each(const Question& question,
 
 Result<Advised> predict_all(Question question) {
   GODWIT_CHECK_OK(check(question));
-  if (question.techniques.empty()) {
-    question.techniques.assign(kPredictable.begin(), kPredictable.end());
-  }
-  model::CurveOptions options;
-  options.pair = question.pair;
-  options.max_time = time_limit(question.intent);
-  options.activity = activity_of(question.profile);
-  GODWIT_TRY(const CurvePredictor predictor,
-             CurvePredictor::make(question.profile, question.link, options));
+  if (question.techniques.empty()) question.techniques = usual_techniques(question);
+  const Seconds max_time = time_limit(question.intent);
+  GODWIT_TRY(const Answers answers, Answers::make(question, max_time));
   Advised out;
-  GODWIT_TRY(out.prediction.predictions, predict_each(question, predictor));
+  GODWIT_TRY(out.prediction.predictions, predict_each(question, answers));
   GODWIT_TRY(const std::vector<Candidate> candidates,
-             candidates_of(question, predictor, out.prediction.predictions));
+             candidates_of(question, answers, out.prediction.predictions));
   if (const Candidate* best = best_of(candidates, question.intent)) {
     const TechniquePrediction& p = best->prediction;
     out.prediction.advice =
@@ -327,9 +406,7 @@ Result<Advised> predict_all(Question question) {
     out.plan = p;
     return out;
   }
-  options.max_time = std::max(options.max_time, kPatience);
-  GODWIT_TRY(const CurvePredictor patient,
-             CurvePredictor::make(question.profile, question.link, options));
+  GODWIT_TRY(const Answers patient, Answers::make(question, std::max(max_time, kPatience)));
   GODWIT_TRY(const std::vector<TechniquePrediction> late, predict_each(question, patient));
   GODWIT_TRY(const std::vector<Candidate> patient_candidates,
              candidates_of(question, patient, late));

@@ -96,6 +96,7 @@ int run(int argc, char** argv) {
   add_bench(app, chosen);
   add_evaluate(app, chosen);
   add_history(app, chosen);
+  add_learn(app, chosen);
   add_manual(app, chosen);
   add_examples(app, {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",
                      "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444"});

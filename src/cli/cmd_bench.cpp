@@ -21,6 +21,7 @@
 #include "progress_bar.h"
 #include "shipped_files.h"
 #include "suite_file.h"
+#include "write_file.h"
 
 namespace godwit::cli {
 namespace {
@@ -131,15 +132,6 @@ struct ReportOptions {
   std::string output = "report.html";
 };
 
-Result<void> write_text(const fs::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (file) return {};
-  return fail(ErrorCode::kEnvironment, fmt::format("'{}' could not be written", path.native()),
-              "choose a place that you may write to, with room left");
-}
-
 std::string csv_of(const bench::RunHeader& header, const std::vector<bench::Trial>& trials) {
   std::string text = bench::csv_header() + "\n";
   for (const bench::Trial& trial : trials) text += bench::csv_row(header, trial) + "\n";
@@ -159,9 +151,9 @@ Result<std::int64_t> write_report(const ReportOptions& options, Context& context
   const Json data = bench::report_json(header, trials, context.clock.wall_us());
   GODWIT_TRY(const std::string filled, bench::fill_page(page, data));
   const fs::path html(options.output);
-  GODWIT_CHECK_OK(write_text(html, filled));
-  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".json"), data.dump() + "\n"));
-  GODWIT_CHECK_OK(write_text(fs::path(html).replace_extension(".csv"), csv_of(header, trials)));
+  GODWIT_CHECK_OK(write_file(html, filled));
+  GODWIT_CHECK_OK(write_file(fs::path(html).replace_extension(".json"), data.dump() + "\n"));
+  GODWIT_CHECK_OK(write_file(fs::path(html).replace_extension(".csv"), csv_of(header, trials)));
   return static_cast<std::int64_t>(trials.size());
 }
 

@@ -2,18 +2,23 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
-#include "godwit/dataset/campaign.h"
+#include "godwit/base/log.h"
+#include "godwit/dataset/dirty_rates.h"
+#include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
+#include "godwit/learn/cdf_plot.h"
 #include "godwit/learn/evaluation.h"
 #include "godwit/store/gzip.h"
+#include "learnt.h"
+#include "progress_bar.h"
 #include "shipped_files.h"
 #include "table.h"
+#include "write_file.h"
 
 /// `evaluate`: errors of every model over migrations that were measured.
 
@@ -21,12 +26,22 @@ namespace godwit::cli {
 namespace {
 
 using learn::Evaluation;
-using learn::Metric;
 using learn::Score;
 
 struct EvaluateOptions {
   std::string dataset = "campaign";
   std::string file;
+  std::string plot;
+  bool by_load = false;
+  bool quick = false;
+};
+
+/// An evaluation, summed up.
+struct Summed {
+  Evaluation evaluation;
+  std::vector<Score> techniques;
+  std::vector<Score> loads;
+  std::vector<learn::VerdictScore> verdicts;
 };
 
 /// Shares of a trace after which the rest is predicted.
@@ -34,32 +49,74 @@ constexpr std::array kShares{0.1, 0.25, 0.5};
 /// Syncs over which dirty rates are forecast.
 constexpr std::size_t kSyncsAhead = 20;
 
-/// The folder's two files, or those beside the program.
-Result<Evaluation> evaluate_campaign(const std::string& folder) {
-  const std::filesystem::path data =
-      folder.empty() ? beside_program("../data", "data") : std::filesystem::path(folder);
-  GODWIT_TRY(const std::string rows, store::read_gzip(data / "migrations.csv.gz"));
-  GODWIT_TRY(const std::string profiles, store::read_gzip(data / "profiles.jsonl.gz"));
-  GODWIT_TRY(const auto campaign, dataset::read_campaign(rows, profiles));
-  return learn::evaluate_campaign(campaign);
+void append(Evaluation& evaluation, const Evaluation& more) {
+  evaluation.judged.insert(evaluation.judged.end(), more.judged.begin(), more.judged.end());
+  evaluation.verdicts.insert(evaluation.verdicts.end(), more.verdicts.begin(), more.verdicts.end());
 }
 
-Result<Evaluation> evaluate(const EvaluateOptions& options) {
-  if (options.dataset == "campaign") return evaluate_campaign(options.file);
+/// All models: those that learn take minutes.
+Result<Evaluation> evaluate_campaign(const EvaluateOptions& options, Context& context) {
+  GODWIT_TRY(const auto campaign, read_data_set(options.file));
+  Evaluation evaluation = learn::evaluate_campaign(campaign);
+  if (options.quick) return evaluation;
+  ProgressBar bar(context.clock, context.out.bar_stream());
+  const TimePoint start = context.clock.now();
+  const auto learnt = learn::evaluate_learnt(campaign, [&](double share) {
+    const Seconds left = (context.clock.now() - start) * (1 / share - 1);
+    bar.draw(share, left, "learning and judging");
+    return !context.stop.stop_requested();
+  });
+  bar.clear();
+  if (!learnt && learnt.error().code == ErrorCode::kBadInput) {
+    log::warning("without the models that learn: {}", learnt.error().message);
+    return evaluation;
+  }
+  if (!learnt) return fail(learnt.error());
+  append(evaluation, *learnt);
+  evaluation.split += "; the others " + learnt->split;
+  return evaluation;
+}
+
+/// How far ahead dirty rates are forecast: as in Ramanathan's tables.
+constexpr std::array kHorizons{Seconds(10), Seconds(30), Seconds(60)};
+
+Result<Evaluation> evaluate_dirty_rates(const std::string& file) {
+  GODWIT_TRY(const std::string text,
+             read_text(file, "record dirty rates with tools/record_dirty_rates"));
+  GODWIT_TRY(const auto rates, dataset::read_dirty_rates(text));
+  return learn::evaluate_dirty_rates(rates, kHorizons);
+}
+
+Result<Evaluation> evaluate(const EvaluateOptions& options, Context& context) {
+  if (options.dataset == "campaign") return evaluate_campaign(options, context);
   if (options.file.empty()) {
     return fail(ErrorCode::kBadInput, "no FILE is given", "name the table, gzipped CSV");
   }
+  if (options.dataset == "dirty-rates") return evaluate_dirty_rates(options.file);
   GODWIT_TRY(const std::string text, store::read_gzip(options.file));
   if (options.dataset == "precopy-rounds") {
     GODWIT_TRY(const auto runs, dataset::read_precopy_rounds(text));
     return learn::evaluate_precopy_rounds(runs);
   }
+  if (options.dataset == "openstack-profiles") {
+    GODWIT_TRY(const auto runs, dataset::read_openstack_profiles(text));
+    return learn::evaluate_openstack(runs);
+  }
   GODWIT_TRY(const auto traces, dataset::read_qmp_traces(text));
   Evaluation evaluation = learn::evaluate_qmp_traces(traces, kShares);
-  const Evaluation forecasts = learn::evaluate_forecasts(traces, kSyncsAhead);
-  evaluation.judged.insert(evaluation.judged.end(), forecasts.judged.begin(),
-                           forecasts.judged.end());
+  append(evaluation, learn::evaluate_forecasts(traces, kSyncsAhead));
   return evaluation;
+}
+
+Result<Summed> sum_up(const EvaluateOptions& options, Context& context) {
+  Summed summed;
+  GODWIT_TRY(summed.evaluation, evaluate(options, context));
+  const auto& judged = summed.evaluation.judged;
+  summed.techniques = learn::score(judged);
+  summed.loads = learn::score_by_load(judged);
+  summed.verdicts = learn::score(summed.evaluation.verdicts);
+  if (!options.plot.empty()) GODWIT_CHECK_OK(write_file(options.plot, learn::cdf_svg(judged)));
+  return summed;
 }
 
 // --- for people ---
@@ -70,10 +127,7 @@ std::string percent(std::optional<double> share) {
 
 /// Downtimes in ms, others relative.
 std::string error_text(const Score& score, std::optional<double> relative, double absolute) {
-  const bool downtime = score.metric == Metric::kDowntimeQemu ||
-                        score.metric == Metric::kDowntimeEvents ||
-                        score.metric == Metric::kDowntimeProbe;
-  return downtime ? fmt::format("{:.0f} ms", absolute) : percent(relative);
+  return learn::is_downtime(score.metric) ? fmt::format("{:.0f} ms", absolute) : percent(relative);
 }
 
 std::string scores_text(const std::vector<Score>& scores) {
@@ -87,10 +141,12 @@ std::string scores_text(const std::vector<Score>& scores) {
   return table.text();
 }
 
-std::string text_of(const Evaluation& evaluation, const std::vector<Score>& scores) {
-  std::string text = fmt::format("{} migrations, {} loads; {}\n\n{}", evaluation.migrations,
-                                 evaluation.loads, evaluation.split, scores_text(scores));
-  for (const learn::VerdictScore& verdict : learn::score(evaluation.verdicts)) {
+std::string text_of(const Summed& summed, bool by_load) {
+  const Evaluation& evaluation = summed.evaluation;
+  std::string text =
+      fmt::format("{} migrations, {} loads; {}\n\n{}", evaluation.migrations, evaluation.loads,
+                  evaluation.split, scores_text(by_load ? summed.loads : summed.techniques));
+  for (const learn::VerdictScore& verdict : summed.verdicts) {
     text +=
         fmt::format("\nverdict by {}: wrong in {} of {}", verdict.model, verdict.wrong, verdict.n);
   }
@@ -108,20 +164,30 @@ Json json_of(const Score& score) {
               {"mean_rel", or_null(score.mean_rel)},
               {"median_rel", or_null(score.median_rel)},
               {"p90_rel", or_null(score.p90_rel)},
+              {"mean_abs", score.mean_abs},
               {"median_abs", score.median_abs},
               {"p90_abs", score.p90_abs},
               {"coverage90", or_null(score.coverage90)}};
 }
 
-Json json_of(const EvaluateOptions& options, const Evaluation& evaluation,
-             const std::vector<Score>& scores) {
+Json json_of(const EvaluateOptions& options, const Summed& summed) {
+  const Evaluation& evaluation = summed.evaluation;
   Json rows = Json::array();
-  for (const Score& score : scores) rows.push_back(json_of(score));
+  for (const Score& score : summed.techniques) rows.push_back(json_of(score));
+  Json loads = Json::array();
+  for (const Score& score : summed.loads) {
+    if (score.technique == "all") continue;
+    Json row = json_of(score);
+    row["load"] = row["technique"];
+    row["technique"] = "all";
+    loads.push_back(std::move(row));
+  }
   Json verdicts = Json::array();
-  for (const learn::VerdictScore& verdict : learn::score(evaluation.verdicts)) {
+  for (const learn::VerdictScore& verdict : summed.verdicts) {
     verdicts.push_back({{"model", verdict.model}, {"n", verdict.n}, {"wrong", verdict.wrong}});
   }
   return Json{{"rows", std::move(rows)},
+              {"loads", std::move(loads)},
               {"verdict", std::move(verdicts)},
               {"data",
                {{"source", options.dataset},
@@ -137,25 +203,32 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
   CLI::App* command =
       app.add_subcommand("evaluate", "errors of every model over migrations that were measured");
   command->add_option("--dataset", options->dataset, "which kind of table it is")
-      ->check(CLI::IsMember({"campaign", "precopy-rounds", "qmp-traces"}))
+      ->check(CLI::IsMember(
+          {"campaign", "precopy-rounds", "qmp-traces", "openstack-profiles", "dirty-rates"}))
       ->capture_default_str();
   command->add_option("FILE", options->file,
                       "the table, gzipped CSV; for campaign its folder (default: godwit's own)");
-  add_examples(*command,
-               {"godwit evaluate", "godwit evaluate --dataset precopy-rounds precopy_rounds.csv.gz",
-                "godwit evaluate --dataset qmp-traces qmp_traces_200ms.csv.gz --json"});
+  command
+      ->add_option("--plot", options->plot,
+                   "also draw how large errors are, per technique and metric, into an SVG")
+      ->type_name("FILE");
+  command->add_flag("--quick", options->quick,
+                    "of campaign: without the models that learn, which take minutes");
+  command->add_flag("--by-load", options->by_load, "a table by load instead of by technique");
+  add_examples(*command, {"godwit evaluate --plot errors.svg", "godwit evaluate --quick --by-load",
+                          "godwit evaluate --dataset precopy-rounds precopy_rounds.csv.gz",
+                          "godwit evaluate --dataset qmp-traces qmp_traces_200ms.csv.gz --json"});
   command->callback([&chosen, options] {
     chosen.action = [options](Context& context) {
-      auto evaluation = evaluate(*options);
-      if (!evaluation && evaluation.error().what_to_do.empty()) {
-        evaluation.error().what_to_do =
+      auto summed = sum_up(*options, context);
+      if (!summed && summed.error().what_to_do.empty()) {
+        summed.error().what_to_do =
             "give a table of the kind that --dataset names (docs/public-data.md)";
       }
-      if (!evaluation)
-        return context.out.error(evaluation.error().while_doing("evaluating " + options->dataset));
-      const std::vector<Score> scores = learn::score(evaluation->judged);
-      context.out.say(text_of(*evaluation, scores));
-      context.out.result(json_of(*options, *evaluation, scores));
+      if (!summed)
+        return context.out.error(summed.error().while_doing("evaluating " + options->dataset));
+      context.out.say(text_of(*summed, options->by_load));
+      context.out.result(json_of(*options, *summed));
       return kDone;
     };
   });

@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "godwit/learn/drift.h"
 #include "journey.h"
 #include "options.h"
 #include "render.h"
@@ -24,6 +27,19 @@ Result<std::vector<OutcomeRecord>> newest(const HistoryOptions& options) {
   return store->newest(options.limit);
 }
 
+std::string drift_text(const learn::Drift& drift) {
+  return fmt::format(
+      "\nof the last {} predictions of total time {} held ({:+.0f} % off in the median): hosts, "
+      "network or guests have changed; have what was measured since learnt: godwit learn --own",
+      drift.migrations, drift.held, drift.bias * 100);
+}
+
+Json drift_json(const std::optional<learn::Drift>& drift) {
+  if (!drift) return Json();
+  return Json{
+      {"migrations", drift->migrations}, {"held", drift->held}, {"bias_share", drift->bias}};
+}
+
 }  // namespace
 
 void add_history(CLI::App& app, Chosen& chosen) {
@@ -40,7 +56,9 @@ void add_history(CLI::App& app, Chosen& chosen) {
       context.out.say(history_text(*records));
       Json all = Json::array();
       for (const OutcomeRecord& record : *records) all.push_back(to_json(record));
-      context.out.result(Json{{"history", std::move(all)}});
+      const auto drift = learn::drift_of(*records);
+      if (drift) context.out.say(drift_text(*drift));
+      context.out.result(Json{{"history", std::move(all)}, {"drift", drift_json(drift)}});
       return kDone;
     };
   });

@@ -4,14 +4,19 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "command.h"
 #include "godwit/base/quantity.h"
+#include "godwit/twin/predictor.h"
 #include "journey.h"
+#include "learnt.h"
 #include "options.h"
 #include "rehearse.h"
 #include "render.h"
+#include "watch_profile.h"
+#include "write_file.h"
 
 /// `profile` and `predict`: they look and change nothing, except with `--rehearse`.
 
@@ -24,6 +29,9 @@ struct ProfileOptions {
   std::string file;
   bool rehearse = false;
   ObserveOption observe;
+  std::string cpu;
+  std::string every;
+  std::optional<int> times;
 };
 
 /// A profile, and what the rehearsal for it cost where there was one.
@@ -33,33 +41,35 @@ struct Profiled {
 };
 
 Result<GuestProfile> observe_address(const std::string& address, const std::string& lab,
-                                     Seconds duration, Context& context) {
+                                     Seconds duration, Context& context,
+                                     Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap) {
   GODWIT_TRY(const VmAddress vm, parse_vm(address));
   GODWIT_TRY(const std::string socket, socket_of(vm, lab, Access::kObserve));
   GODWIT_TRY(OpenVm opened, open_vm(socket, context.clock, Access::kObserve));
   context.out.say(fmt::format("observing {} for {}", address, human(duration)));
-  return observe_vm(opened, address, duration, context);
+  return observe_vm(opened, address, duration, context, cpu_cap);
 }
 
-Result<void> write_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::trunc);
-  file << text << "\n";
-  file.close();
-  if (file) return {};
-  return fail(ErrorCode::kEnvironment, fmt::format("'{}' could not be written", path),
-              "choose a place that you may write to, with room left");
+/// `--cpu`: of one CPU.
+Result<Ratio> cpu_cap_of(const ProfileOptions& options) {
+  if (options.cpu.empty()) return profile::ObserveOptions{}.cpu_cap;
+  auto share = parse_percent(options.cpu);
+  if (!share) return fail(share.error().while_doing("--cpu"));
+  if (share->value() > 0 && share->value() <= 1) return *share;
+  return fail(ErrorCode::kBadInput, fmt::format("--cpu: {} is out of range", options.cpu),
+              "give a share of one CPU, such as 1%");
 }
 
 /// Observed first: a rehearsal disturbs the guest.
 Result<Profiled> observe_and_rehearse(const std::string& address, const std::string& lab,
-                                      Seconds duration, Context& context) {
+                                      Seconds duration, Context& context, Ratio cpu_cap) {
   GODWIT_TRY(const VmAddress vm, parse_vm(address));
   GODWIT_TRY(const std::string socket, socket_of(vm, lab, Access::kDrive));
   GODWIT_TRY(OpenVm opened, open_vm(socket, context.clock, Access::kDrive));
   GODWIT_CHECK_OK(control::may_rehearse(*opened.hypervisor));  // before seconds are spent
   context.out.say(fmt::format("observing {} for {}", address, human(duration)));
   Profiled done;
-  GODWIT_TRY(done.profile, observe_vm(opened, address, duration, context));
+  GODWIT_TRY(done.profile, observe_vm(opened, address, duration, context, cpu_cap));
   context.out.say(fmt::format("rehearsing {} (Ctrl-C cancels, the VM stays)", address));
   GODWIT_TRY(done.rehearsal, rehearse_vm(opened, address, context));
   control::put_into(done.profile, *done.rehearsal);
@@ -68,15 +78,17 @@ Result<Profiled> observe_and_rehearse(const std::string& address, const std::str
 
 Result<Profiled> run_profile(const ProfileOptions& options, Context& context) {
   GODWIT_TRY(const Seconds duration, options.observe.value());
+  GODWIT_TRY(const Ratio cpu_cap, cpu_cap_of(options));
   Profiled done;
   if (options.rehearse) {
-    GODWIT_TRY(done, observe_and_rehearse(options.vm, options.lab, duration, context));
+    GODWIT_TRY(done, observe_and_rehearse(options.vm, options.lab, duration, context, cpu_cap));
   } else {
-    GODWIT_TRY(done.profile, observe_address(options.vm, options.lab, duration, context));
+    GODWIT_TRY(done.profile, observe_address(options.vm, options.lab, duration, context, cpu_cap));
   }
   if (!options.file.empty()) {
     GODWIT_CHECK_OK(write_file(
-        options.file, to_json(done.profile).dump(2, ' ', false, Json::error_handler_t::replace)));
+        options.file,
+        to_json(done.profile).dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
   }
   return done;
 }
@@ -91,6 +103,46 @@ int print_profiled(const Result<Profiled>& done, Context& context) {
   }
   context.out.result(object);
   return kDone;
+}
+
+/// An observation takes an eighth longer than its longest window.
+constexpr double kObservationTakes = 1.125;
+
+Result<WatchOptions> watch_options(const ProfileOptions& options) {
+  WatchOptions watch;
+  auto every = parse_duration(options.every);
+  if (!every) return fail(every.error().while_doing("--every"));
+  GODWIT_TRY(const Seconds duration, options.observe.value());
+  if (*every < duration * kObservationTakes) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("--every {}: an observation of {} takes longer", options.every,
+                            human(duration)),
+                "observe for a shorter time with --for, or less often");
+  }
+  if (options.rehearse) {
+    return fail(ErrorCode::kBadInput, "--rehearse and --every exclude each other",
+                "rehearse once, before a migration");
+  }
+  if (options.times.value_or(1) < 1) {
+    return fail(ErrorCode::kBadInput, "--times must be at least 1", "leave it out for no end");
+  }
+  watch.every = *every;
+  watch.times = options.times;
+  watch.file = options.file;
+  return watch;
+}
+
+int watch(const ProfileOptions& options, Context& context) {
+  const auto how = watch_options(options);
+  if (!how) return context.out.error(how.error());
+  const auto cpu_cap = cpu_cap_of(options);
+  if (!cpu_cap) return context.out.error(cpu_cap.error());
+  const auto duration = options.observe.value();
+  Output silent = Output::silent();
+  Context quiet{silent, context.clock, context.stop};
+  return watch_profile(*how, context, [&] {
+    return observe_address(options.vm, options.lab, *duration, quiet, *cpu_cap);
+  });
 }
 
 /// A file that `profile -o` wrote, or the object that `profile --json` printed.
@@ -150,6 +202,9 @@ Result<advise::Advised> run_predict(const PredictOptions& options, Context& cont
   } else {
     GODWIT_TRY(question.profile, read_profile(options.profile));
   }
+  const auto learnt = usual_model();
+  question.learnt = learnt.get();
+  question.draws = twin::kManyDraws;
   context.out.say(profile_text(question.profile));
   context.out.say(fmt::format("\npredicted over {}", human(question.link.rate)));
   return advise::predict_all(std::move(question));
@@ -182,14 +237,25 @@ void add_profile(CLI::App& app, Chosen& chosen) {
   command->add_flag("--rehearse", options->rehearse,
                     "then also migrate it into nowhere for some seconds and cancel: QEMU's own "
                     "dirty bitmap sees what hashes miss, but the guest is slowed meanwhile");
+  command->add_option("--cpu", options->cpu, "at most so much of one CPU (default 10%)")
+      ->type_name("PERCENT");
+  CLI::Option* every = command->add_option(
+      "--every", options->every,
+      "observe again and again, so often; with -o each profile is a line of JSON");
+  every->type_name("DURATION");
+  command->add_option("--times", options->times, "with --every: how often in all (default: no end)")
+      ->needs(every)
+      ->type_name("NUMBER");
   options->observe.add_to(*command);
   add_lab_name(*command, options->lab);
   add_examples(*command,
                {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json",
-                "godwit profile qmp:/run/vm.qmp --rehearse"});
+                "godwit profile qmp:/run/vm.qmp --rehearse",
+                "godwit profile qmp:/run/vm.qmp --every 30s --cpu 1% -o vm.jsonl"});
   command->callback([&chosen, options] {
     chosen.lab = lab_entry_of(options->vm, options->lab);
     chosen.action = [options](Context& context) {
+      if (!options->every.empty()) return watch(*options, context);
       return print_profiled(run_profile(*options, context), context);
     };
   });

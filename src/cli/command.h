@@ -30,6 +30,7 @@ void add_bench_data(CLI::App& bench, Chosen& chosen);
 void add_bench_command(CLI::App& bench, Chosen& chosen);
 void add_evaluate(CLI::App& app, Chosen& chosen);
 void add_history(CLI::App& app, Chosen& chosen);
+void add_learn(CLI::App& app, Chosen& chosen);
 void add_manual(CLI::App& app, Chosen& chosen);
 
 /// The footer with examples, one a line, as every help page ends.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -15,12 +17,15 @@
 #include "godwit/store/journal.h"
 #include "godwit/store/outcome_store.h"
 #include "godwit/store/paths.h"
+#include "godwit/twin/predictor.h"
+#include "learnt.h"
 #include "link_estimate.h"
 #include "options.h"
 #include "progress_bar.h"
 #include "rehearse.h"
 #include "render.h"
 #include "same_files.h"
+#include "vm_activity.h"
 
 namespace godwit::cli {
 namespace {
@@ -29,8 +34,8 @@ namespace {
 constexpr Seconds kDefaultMaxTime{120};
 /// What disks get beside it, of the time that they are expected to take.
 constexpr double kPatienceForDisks = 3;
-/// Enough of a history to see what a link carries.
-constexpr std::int64_t kHistoryForLink = 50;
+/// Enough of a history to see what a link carries and what its hosts are like.
+constexpr std::int64_t kHistory = 100;
 
 std::string progress_note(const control::Progress& p) {
   const bool disks_first = p.phase == MigrationPhase::kNone && p.storage_left;
@@ -52,16 +57,19 @@ double share_done(const control::Progress& p) {
 }  // namespace
 
 Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds duration,
-                                Context& context) {
+                                Context& context, Ratio cpu_cap) {
   GODWIT_TRY(auto memory, open_memory(*vm.hypervisor));
   ProgressBar bar(context.clock, context.out.bar_stream());
   Rng rng(std::random_device{}());
   profile::ObserveOptions options;
   options.length = duration;
+  options.cpu_cap = cpu_cap;
   options.vm = name;
   options.vcpus = vm.description.vcpus;
   options.accelerator = vm.description.accelerator;
   options.qemu_version = vm.description.version;
+  VmActivity activity(*vm.hypervisor, vm.description.pid);
+  options.activity = &activity;
   return profile::observe(
       *memory, context.clock, rng, options, context.stop,
       [&bar](const profile::ObserveProgress& p) { bar.draw(p.done.value(), p.left, "observing"); });
@@ -124,15 +132,21 @@ Result<void> Journey::look_before() {
     }
   }
   GODWIT_CHECK_OK(check_both_sides(asked));
+  return look_at_history();
+}
+
+/// What is known of the pair of hosts: what its link carries, and what it adds to a migration.
+Result<void> Journey::look_at_history() {
+  std::vector<OutcomeRecord> history;
+  if (store_) {
+    GODWIT_TRY(history, store_->newest(kHistory));
+  }
+  question_.pair = learnt_pair(history, parties_.destination_name, parties_.stream);
   if (wishes_.link) {
     record_.link = wishes_.link;
     return {};
   }
   GODWIT_TRY(const auto parameters, parties_.source.hypervisor->parameters());
-  std::vector<OutcomeRecord> history;
-  if (store_) {
-    GODWIT_TRY(history, store_->newest(kHistoryForLink));
-  }
   const LinkEstimate estimate = estimate_link(history, parties_.stream, parameters.max_bandwidth);
   context_.out.say(fmt::format("link: {} ({})", human(estimate.link.rate), estimate.origin));
   record_.link = estimate.link;
@@ -148,6 +162,10 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   const bool both_can_postcopy = facts.source.can.contains(Capability::kPostcopyRam) &&
                                  facts.destination.can.contains(Capability::kPostcopyRam) &&
                                  parties_.can_postcopy;
+  question_.possible.emplace();
+  std::set_intersection(facts.source.can.begin(), facts.source.can.end(),
+                        facts.destination.can.begin(), facts.destination.can.end(),
+                        std::inserter(*question_.possible, question_.possible->end()));
   question_.intent = wishes_.intent;
   question_.intent.no_postcopy = wishes_.intent.no_postcopy || !both_can_postcopy;
   return {};
@@ -160,6 +178,9 @@ Result<void> Journey::predict() {
              observe_vm(parties_.source, parties_.source_name, wishes_.observe, context_));
   if (wishes_.rehearse) GODWIT_CHECK_OK(rehearse());
   context_.out.say(profile_text(*record_.profile));
+  learnt_ = usual_model();
+  question_.learnt = learnt_.get();
+  question_.draws = twin::kManyDraws;
   question_.profile = *record_.profile;
   question_.link = *record_.link;
   question_.parameters = wishes_.parameters;

@@ -11,6 +11,7 @@
 #include "godwit/domain/link.h"
 #include "godwit/domain/outcome.h"
 #include "godwit/domain/ports.h"
+#include "godwit/profile/observe.h"
 #include "session.h"
 
 /// The main job, step by step: profile, predict, choose, migrate, keep. `migrate` and `demo` are
@@ -45,9 +46,10 @@ struct Wishes {
   std::function<void(const control::Progress&)> on_progress{};  ///< besides the bar
 };
 
-/// Observes a VM with a progress bar. The profile carries `name`.
+/// Observes a VM with a progress bar, at most with so much of one CPU. The profile carries `name`.
 Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds duration,
-                                Context& context);
+                                Context& context,
+                                Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap);
 
 /// `--store`, or the default place.
 Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path);
@@ -64,6 +66,7 @@ class Journey {
 
  private:
   Result<void> look_before();
+  Result<void> look_at_history();
   Result<void> check_both_sides(const MigrationPlan& plan);
   [[nodiscard]] std::string memory_technique() const;
   [[nodiscard]] bool chooses_itself() const;
@@ -81,6 +84,7 @@ class Journey {
   Wishes wishes_;
   Context& context_;
   std::unique_ptr<OutcomeStore> store_;
+  std::shared_ptr<const learn::LearntModel> learnt_;
   advise::Question question_;
   advise::Advised advised_;
   std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known

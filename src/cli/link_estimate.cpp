@@ -73,15 +73,17 @@ std::optional<std::string> interface_towards(const std::string& host) {
 
 }  // namespace
 
+bool leads_to_host_of(std::string_view destination, std::string_view stream) {
+  const std::size_t at = destination.rfind('@');
+  return at != std::string_view::npos && host_of(destination.substr(at + 1)) == host_of(stream);
+}
+
 std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>& records,
                                                 std::string_view destination_stream) {
-  const std::string host = host_of(destination_stream);
   std::optional<BytesPerSecond> fastest;
   for (const OutcomeRecord& record : records) {
     const MigrationOutcome& o = record.outcome;
-    const std::size_t at = record.destination.rfind('@');
-    if (at == std::string::npos ||
-        host_of(std::string_view(record.destination).substr(at + 1)) != host ||
+    if (!leads_to_host_of(record.destination, destination_stream) ||
         o.status != OutcomeStatus::kCompleted || o.parameters.max_bandwidth || !o.total_time ||
         o.storage ||  // most of its time was the disks', which QEMU's bytes don't count
         !o.transferred.qemu || o.total_time->count() <= 0) {

@@ -16,6 +16,9 @@ struct LinkEstimate {
   std::string origin;
 };
 
+/// Does an address that a migration went to name the host of this stream?
+[[nodiscard]] bool leads_to_host_of(std::string_view destination, std::string_view stream);
+
 /// The fastest that earlier migrations to the same address were seen to carry, of those that nobody
 /// held to a rate. Pure.
 [[nodiscard]] std::optional<BytesPerSecond> rate_from_history(

@@ -20,7 +20,14 @@ Result<void> read(const std::string& text, std::string_view option,
   return {};
 }
 
-/// "10%" → 0.1.
+Result<void> positive(const std::optional<Seconds>& value, std::string_view option) {
+  if (!value || value->count() > 0) return {};
+  return fail(ErrorCode::kBadInput, fmt::format("{} is zero", option),
+              "give a duration above zero, for example 300ms");
+}
+
+}  // namespace
+
 Result<Ratio> parse_percent(std::string_view text) {
   double percent = 0;
   const char* const end = text.data() + text.size();
@@ -32,14 +39,6 @@ Result<Ratio> parse_percent(std::string_view text) {
   }
   return Ratio(percent / 100);
 }
-
-Result<void> positive(const std::optional<Seconds>& value, std::string_view option) {
-  if (!value || value->count() > 0) return {};
-  return fail(ErrorCode::kBadInput, fmt::format("{} is zero", option),
-              "give a duration above zero, for example 300ms");
-}
-
-}  // namespace
 
 void IntentOptions::add_to(CLI::App& command) {
   const auto* const group = "What you want";

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "godwit/base/error.h"
@@ -54,6 +55,8 @@ struct StoreOption {
 /// --lab NAME: which lab `lab:` addresses mean.
 void add_lab_name(CLI::App& command, std::string& name);
 
+/// "10%" → 0.1.
+Result<Ratio> parse_percent(std::string_view text);
 Result<Technique> parse_technique(const std::string& name);
 Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names);
 

@@ -64,6 +64,21 @@ void add_comparison(Table& table, std::string_view what,
   table.add({std::string(what), text(predicted), range(predicted), text(actual), error});
 }
 
+/// Lines of what is known; nothing where nothing is.
+std::string activity_text(const Activity& activity) {
+  std::string out;
+  const auto add = [&out](std::string_view what, const std::optional<BytesPerSecond>& first,
+                          std::string_view first_name, const std::optional<BytesPerSecond>& second,
+                          std::string_view second_name) {
+    if (!first || !second) return;
+    out += fmt::format("  {}: {} {}, {} {}\n", what, human(*first), first_name, human(*second),
+                       second_name);
+  };
+  add("disks", activity.disk_read, "read", activity.disk_written, "written");
+  add("network", activity.net_sent, "sent", activity.net_received, "received");
+  return out;
+}
+
 }  // namespace
 
 std::string profile_text(const GuestProfile& profile) {
@@ -77,6 +92,7 @@ std::string profile_text(const GuestProfile& profile) {
         profile.vcpus ? fmt::format("{} vCPU{}", *profile.vcpus, *profile.vcpus == 1 ? "" : "s")
                       : "one CPU");
   }
+  out += activity_text(profile.activity);
   if (profile.contents) {
     out +=
         fmt::format("  a page shrinks to {:.0f} % by zlib, {:.0f} % by zstd; {:.1f} bits a byte\n",

@@ -9,35 +9,11 @@ namespace {
 /// if Godwit is killed meanwhile.
 constexpr Seconds kLongestDowntimeLimit{2000};
 
-CapabilitySet needed_by(Technique technique) {
-  switch (technique) {
-    case Technique::kAutoConverge:
-      return {Capability::kAutoConverge};
-    case Technique::kXbzrle:
-      return {Capability::kXbzrle};
-    case Technique::kCompress:
-      return {Capability::kCompress};
-    case Technique::kMultifd:
-    case Technique::kMultifdZlib:
-    case Technique::kMultifdZstd:
-      return {Capability::kMultifd};
-    case Technique::kPostcopy:
-    case Technique::kHybrid:
-      return {Capability::kPostcopyRam};
-    case Technique::kPrecopy:
-    case Technique::kStopAndCopy:
-    case Technique::kCold:
-    case Technique::kColdZstd:
-      return {};
-  }
-  return {};
-}
-
 }  // namespace
 
 Settings settings_for(const MigrationPlan& plan) {
   Settings settings;
-  settings.on = needed_by(plan.technique);
+  settings.on = capabilities_needed(plan.technique);
   if (uses_postcopy(plan.technique) && plan.parameters.postcopy_preempt.value_or(false)) {
     settings.on.insert(Capability::kPostcopyPreempt);
   }

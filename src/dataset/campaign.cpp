@@ -64,6 +64,10 @@ Result<CampaignRow> row_of(const CsvTable& table, std::size_t index) {
   out.downtime.probe = row.optional_milliseconds("downtime_probe_ms");
   if (!row.text("transferred_qemu_bytes").empty())
     out.transferred = row.bytes("transferred_qemu_bytes");
+  if (const auto lost = row.optional_signed("work_lost")) out.work_lost = Ratio(*lost);
+  const auto source_cpu = row.optional_number("source_cpu_s");
+  const auto destination_cpu = row.optional_number("destination_cpu_s");
+  if (source_cpu && destination_cpu) out.host_cpu = Seconds(*source_cpu + *destination_cpu);
   GODWIT_CHECK_OK(row.good());
   if (!technique) {
     return fail(ErrorCode::kCorrupt,

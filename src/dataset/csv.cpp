@@ -143,6 +143,19 @@ std::optional<double> CsvRow::optional_number(std::string_view column) {
   return number(column);
 }
 
+double CsvRow::signed_number(std::string_view column) {
+  const std::string& value = text(column);
+  const auto number = parse_whole<double>(value);
+  if (number && std::isfinite(*number)) return *number;
+  note(column, value, "a number");
+  return 0;
+}
+
+std::optional<double> CsvRow::optional_signed(std::string_view column) {
+  if (text(column).empty()) return std::nullopt;
+  return signed_number(column);
+}
+
 std::optional<Seconds> CsvRow::optional_milliseconds(std::string_view column) {
   if (text(column).empty()) return std::nullopt;
   return milliseconds(column);

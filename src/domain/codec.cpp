@@ -174,12 +174,46 @@ DirtyPoint read_dirty_point(JsonReader& in) {
 Json to_json(const PredictedRound& round);
 Json to_json(const RoundRecord& round);
 Json to_json(const SourcedCurve& curve);
+Json to_json(const RateClass& one);
 
 template <class T>
 Json array_of(const std::vector<T>& values) {
   Json array = Json::array();
   for (const T& value : values) array.push_back(to_json(value));
   return array;
+}
+
+Json to_json(const RateClass& one) {
+  return Json{{"writes_per_s", one.writes_per_s}, {"bytes", one.memory.count()}};
+}
+
+RateClass read_rate_class(JsonReader& in) {
+  RateClass one;
+  one.writes_per_s = in.number("writes_per_s");
+  one.memory = in.bytes("bytes");
+  if (one.writes_per_s < 0) in.reject("writes_per_s", "is negative");
+  return one;
+}
+
+Json numbers_of(const std::vector<Ratio>& shares) {
+  Json array = Json::array();
+  for (const Ratio share : shares) array.push_back(share.value());
+  return array;
+}
+
+std::vector<Ratio> read_shares(const Json& json, JsonReader& in) {
+  constexpr std::size_t kMostParts = 4096;
+  std::vector<Ratio> shares;
+  if (!json.is_array() || json.size() > kMostParts) {
+    in.reject("data_by_part", "is no list of shares");
+    return shares;
+  }
+  for (const Json& one : json) {
+    const double share = one.is_number() ? one.get<double>() : -1;
+    if (!(share >= 0 && share <= 1)) in.reject("data_by_part", "has a share that is none");
+    shares.emplace_back(share);
+  }
+  return shares;
 }
 
 /// A curve must rise: windows strictly, unique bytes weakly, all within RAM.
@@ -257,6 +291,27 @@ Result<PageContents> contents_from_json(const Json& json) {
   }
   return finish(in, contents);
 }
+Json json_of(const Activity& activity) {
+  const auto as_is = [](double v) { return v; };
+  return Json{{"disk_read_bytes_per_s", maybe(activity.disk_read, in_rate)},
+              {"disk_written_bytes_per_s", maybe(activity.disk_written, in_rate)},
+              {"net_sent_bytes_per_s", maybe(activity.net_sent, in_rate)},
+              {"net_received_bytes_per_s", maybe(activity.net_received, in_rate)},
+              {"instructions_per_s", maybe(activity.instructions, as_is)},
+              {"cache_misses_per_s", maybe(activity.cache_misses, as_is)}};
+}
+void read_activity(const Json& json, JsonReader& outer, Activity& activity) {
+  JsonReader in(json, outer.path_of("activity"));
+  activity.disk_read = in.maybe_rate("disk_read_bytes_per_s");
+  activity.disk_written = in.maybe_rate("disk_written_bytes_per_s");
+  activity.net_sent = in.maybe_rate("net_sent_bytes_per_s");
+  activity.net_received = in.maybe_rate("net_received_bytes_per_s");
+  activity.instructions = in.maybe_number("instructions_per_s");
+  activity.cache_misses = in.maybe_number("cache_misses_per_s");
+  if (activity.instructions.value_or(0) < 0) in.reject("instructions_per_s", "is negative");
+  if (activity.cache_misses.value_or(0) < 0) in.reject("cache_misses_per_s", "is negative");
+  if (in.error()) outer.adopt(*in.error());
+}
 Result<PageChange> change_from_json(const Json& json) {
   JsonReader in(json, "profile.change");
   PageChange change;
@@ -274,6 +329,7 @@ Json to_json(const GuestProfile& profile) {
       {"ram_bytes", profile.ram.count()},
       {"page_size_bytes", profile.page_size.bytes().count()},
       {"zero_share", profile.zero_share.value()},
+      {"data_by_part", numbers_of(profile.data_by_part)},
       {"observed_s", profile.observed.count()},
       {"sampled_pages", profile.sampled_pages.count()},
       {"source", to_string(profile.source)},
@@ -281,12 +337,14 @@ Json to_json(const GuestProfile& profile) {
       {"dirty_curve", array_of(profile.dirty_curve)},
       {"other_curves", array_of(profile.other_curves)},
       {"dirty_series", array_of(profile.dirty_series)},
+      {"rate_classes", array_of(profile.rate_classes)},
       {"duplicate_share", maybe(profile.duplicate_share, in_ratio)},
       {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
       {"changed_contents", maybe(profile.changed_contents, [](auto& c) { return json_of(c); })},
       {"change", maybe(profile.change, [](auto& c) { return json_of(c); })},
       {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
       {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
+      {"activity", json_of(profile.activity)},
       {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
       {"qemu_version", maybe(profile.qemu_version, [](auto& s) { return s; })}};
 }
@@ -314,6 +372,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
     profile.page_size = PageSize(page);
   }
   profile.zero_share = in.ratio("zero_share");
+  if (const Json* parts = in.find("data_by_part")) profile.data_by_part = read_shares(*parts, in);
   profile.observed = in.seconds("observed_s");
   profile.sampled_pages = read_pages(in, "sampled_pages");
   profile.source = read_name(in, "source", dirty_source_from_string);
@@ -327,6 +386,9 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   if (in.find("dirty_series") != nullptr) {
     profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
   }
+  if (in.find("rate_classes") != nullptr) {
+    profile.rate_classes = read_array(in, "rate_classes", read_rate_class);
+  }
   profile.duplicate_share = in.maybe_ratio("duplicate_share");
   profile.contents = read_optional_member(in, "contents", contents_from_json);
   profile.changed_contents = read_optional_member(in, "changed_contents", contents_from_json);
@@ -334,6 +396,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   profile.vcpus = small_int(in, "vcpus", 65536);
   profile.vcpu_use = in.maybe_number("vcpu_use");
   if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");
+  if (const Json* activity = in.find("activity")) read_activity(*activity, in, profile.activity);
   profile.accelerator = in.maybe_text("accelerator");
   profile.qemu_version = in.maybe_text("qemu_version");
   check_curve(in, "dirty_curve", profile.dirty_curve, profile.ram);

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "remote_ranges.h"
+#include "shared_block.h"
 #include "vcpu_threads.h"
 
 namespace godwit::guestmem {
@@ -98,9 +99,14 @@ ProcessGuestMemory::ProcessGuestMemory(RamLayout layout, UniqueFd pidfd)
   for (const RamBlock& block : layout_.blocks) {
     first_page_.push_back(page);
     page += layout_.page_size.pages_for(block.size).count();
+    auto shared = SharedBlock::map(layout_.pid, block);
+    shared_.push_back(shared ? std::make_unique<SharedBlock>(std::move(*shared)) : nullptr);
   }
-  buffer_.resize(std::max(kBatchBytes, size_of(layout_.page_size.bytes())));
+  zeros_.resize(size_of(layout_.page_size.bytes()));
+  buffer_.resize(std::max(kBatchBytes, zeros_.size()));
 }
+
+ProcessGuestMemory::~ProcessGuestMemory() = default;
 
 Result<std::unique_ptr<ProcessGuestMemory>> ProcessGuestMemory::open(RamLayout layout) {
   GODWIT_CHECK_OK(check_layout(layout));
@@ -132,15 +138,38 @@ Result<void> ProcessGuestMemory::choose_means() {
 
 Result<void> ProcessGuestMemory::visit_pages(std::span<const std::int64_t> pages,
                                              const PageVisitor& visit) {
-  GODWIT_TRY(const std::vector<std::uint64_t> addresses, addresses_of(pages));
-  const std::size_t page_bytes = size_of(layout_.page_size.bytes());
-  const std::size_t per_batch = buffer_.size() / page_bytes;
-  for (std::size_t start = 0; start < pages.size(); start += per_batch) {
-    const std::size_t count = std::min(per_batch, pages.size() - start);
-    GODWIT_CHECK_OK(fill_buffer(std::span(addresses).subspan(start, count)));
-    for (std::size_t i = 0; i < count; ++i) {
-      visit(start + i, std::span(buffer_).subspan(i * page_bytes, page_bytes));
+  const std::size_t per_batch = buffer_.size() / zeros_.size();
+  std::vector<std::uint64_t> addresses;  // of pages that must be copied, the last before `i`
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    GODWIT_TRY(const Place place, place_of(pages[i]));
+    const bool in_place = shared_[place.block] != nullptr;
+    if (in_place || addresses.size() == per_batch) {
+      GODWIT_CHECK_OK(visit_copies(addresses, i - addresses.size(), visit));
+      addresses.clear();
     }
+    if (in_place) {
+      visit_in_place(place, i, visit);
+    } else {
+      addresses.push_back(layout_.blocks[place.block].host_address + place.offset);
+    }
+  }
+  GODWIT_CHECK_OK(visit_copies(addresses, pages.size() - addresses.size(), visit));
+  return check_alive();
+}
+
+void ProcessGuestMemory::visit_in_place(const Place& place, std::size_t position,
+                                        const PageVisitor& visit) {
+  const auto page = shared_[place.block]->page(place.offset, zeros_.size());
+  visit(position, page ? *page : std::span<const std::byte>(zeros_));
+}
+
+/// `position`: of the first of them.
+Result<void> ProcessGuestMemory::visit_copies(std::span<const std::uint64_t> addresses,
+                                              std::size_t position, const PageVisitor& visit) {
+  if (addresses.empty()) return {};
+  GODWIT_CHECK_OK(fill_buffer(addresses));
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    visit(position + i, std::span(buffer_).subspan(i * zeros_.size(), zeros_.size()));
   }
   return {};
 }
@@ -165,22 +194,16 @@ Result<void> ProcessGuestMemory::fill_buffer(std::span<const std::uint64_t> addr
   return check_alive();
 }
 
-Result<std::vector<std::uint64_t>> ProcessGuestMemory::addresses_of(
-    std::span<const std::int64_t> pages) const {
+Result<ProcessGuestMemory::Place> ProcessGuestMemory::place_of(std::int64_t page) const {
   const std::int64_t page_bytes = layout_.page_size.bytes().count();
   const std::int64_t total = total_size(layout_).count() / page_bytes;
-  std::vector<std::uint64_t> addresses;
-  addresses.reserve(pages.size());
-  for (const std::int64_t page : pages) {
-    if (page < 0 || page >= total) {
-      return fail(ErrorCode::kBadInput, fmt::format("page {} is not one of {}", page, total));
-    }
-    const auto after = std::upper_bound(first_page_.begin(), first_page_.end(), page);
-    const auto block = static_cast<std::size_t>(after - first_page_.begin()) - 1;
-    const std::int64_t offset = (page - first_page_[block]) * page_bytes;
-    addresses.push_back(layout_.blocks[block].host_address + static_cast<std::uint64_t>(offset));
+  if (page < 0 || page >= total) {
+    return fail(ErrorCode::kBadInput, fmt::format("page {} is not one of {}", page, total));
   }
-  return addresses;
+  const auto after = std::upper_bound(first_page_.begin(), first_page_.end(), page);
+  const auto block = static_cast<std::size_t>(after - first_page_.begin()) - 1;
+  const auto offset = static_cast<std::size_t>((page - first_page_[block]) * page_bytes);
+  return Place{block, offset};
 }
 
 /// A pidfd becomes readable when its process ends, whoever has the pid then.

@@ -75,15 +75,23 @@ std::optional<Seconds> time_in_stat(std::string_view text, std::int64_t per_seco
   return Seconds(static_cast<double>(*user + *system) / static_cast<double>(per_second));
 }
 
-std::optional<Seconds> vcpu_time_of(std::int64_t pid) {
-  std::optional<Seconds> sum;
+std::vector<std::int64_t> vcpu_threads_of(std::int64_t pid) {
+  std::vector<std::int64_t> threads;
   std::error_code error;
   std::filesystem::directory_iterator tasks(fmt::format("/proc/{}/task", pid), error);
   for (; !error && tasks != std::filesystem::directory_iterator{}; tasks.increment(error)) {
     std::string name = contents(tasks->path() / "comm");
     if (!name.empty() && name.back() == '\n') name.pop_back();
-    if (!is_vcpu_name(name)) continue;
-    const auto time = time_of_thread(tasks->path());
+    const auto thread = number(tasks->path().filename().native());
+    if (thread && is_vcpu_name(name)) threads.push_back(*thread);
+  }
+  return threads;
+}
+
+std::optional<Seconds> vcpu_time_of(std::int64_t pid) {
+  std::optional<Seconds> sum;
+  for (const std::int64_t thread : vcpu_threads_of(pid)) {
+    const auto time = time_of_thread(fmt::format("/proc/{}/task/{}", pid, thread));
     if (time) sum = sum.value_or(Seconds(0)) + *time;
   }
   return sum;

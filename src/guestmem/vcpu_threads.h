@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "godwit/base/units.h"
 
@@ -19,6 +20,9 @@ namespace godwit::guestmem {
 /// utime + stime out of /proc/PID/task/TID/stat, in clock ticks of which `per_second` make a
 /// second.
 [[nodiscard]] std::optional<Seconds> time_in_stat(std::string_view text, std::int64_t per_second);
+
+/// The vCPU threads of a process, by their numbers; none where they have no such names.
+[[nodiscard]] std::vector<std::int64_t> vcpu_threads_of(std::int64_t pid);
 
 /// CPU time of all vCPU threads of a process; absent when it has none by that name.
 [[nodiscard]] std::optional<Seconds> vcpu_time_of(std::int64_t pid);

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <cmath>
 #include <functional>
 #include <set>
 
@@ -15,26 +18,29 @@ using Series = std::span<const double>;
 
 /// Samples that a forecast may use: Ramanathan's N, and those that its EWMA starts from.
 constexpr std::size_t kCount = 30;
-constexpr std::size_t kBefore = kCount + 5;
+constexpr std::size_t kStart = 5;
 constexpr std::size_t kStates = 5;
 
 struct Method {
   const char* name;
-  std::function<Result<Forecast>(Series, std::size_t)> forecast;
+  /// From the last so many samples, and those before them, so many ahead.
+  std::function<Result<Forecast>(Series, std::size_t, std::size_t)> forecast;
 };
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> all{
       {"last",
-       [](Series s, std::size_t) -> Result<Forecast> {
+       [](Series s, std::size_t, std::size_t) -> Result<Forecast> {
          return Forecast{{s.back(), s.back(), s.back()}, {}};
        }},
-      {"ewma", [](Series s, std::size_t n) { return forecast::forecast_ewma(s, kCount, n); }},
-      {"ewma+trend",
-       [](Series s, std::size_t n) { return forecast::forecast_trend(s, kCount, n); }},
-      {"ar1", [](Series s, std::size_t n) { return forecast::forecast_ar1(s.last(kCount), n); }},
-      {"markov", [](Series s, std::size_t n) {
-         return forecast::forecast_markov(s.last(kCount), kStates, n);
+      {"ewma", [](Series s, std::size_t n,
+                  std::size_t ahead) { return forecast::forecast_ewma(s, n, ahead); }},
+      {"ewma+trend", [](Series s, std::size_t n,
+                        std::size_t ahead) { return forecast::forecast_trend(s, n, ahead); }},
+      {"ar1", [](Series s, std::size_t n,
+                 std::size_t ahead) { return forecast::forecast_ar1(s.last(n), ahead); }},
+      {"markov", [](Series s, std::size_t n, std::size_t ahead) {
+         return forecast::forecast_markov(s.last(n), kStates, ahead);
        }}};
   return all;
 }
@@ -58,7 +64,38 @@ double mean_of(Series series) {
   return sum / static_cast<double>(series.size());
 }
 
+/// At each sample that has enough before it and after it.
+void judge(const std::string& name, Series all, std::size_t count, std::size_t ahead,
+           Evaluation& evaluation) {
+  for (std::size_t now = count + kStart; now + ahead <= all.size(); ++now) {
+    const double actual = mean_of(all.subspan(now, ahead));
+    for (const Method& method : methods()) {
+      const auto said = method.forecast(all.first(now), count, ahead);
+      if (!said) continue;
+      const bool has_interval = said->mean.p05 < said->mean.p95;
+      evaluation.judged.push_back(
+          {method.name, name, Metric::kDirtyRate, {said->mean, has_interval}, actual, {}});
+    }
+  }
+}
+
 }  // namespace
+
+Evaluation evaluate_dirty_rates(std::span<const dataset::DirtyRates> all,
+                                std::span<const Seconds> horizons) {
+  Evaluation evaluation;
+  evaluation.split = "each from as many samples before it as are forecast";
+  for (const dataset::DirtyRates& one : all) {
+    for (const Seconds horizon : horizons) {
+      const auto ahead = static_cast<std::size_t>(std::lround(horizon / one.period));
+      if (ahead == 0) continue;
+      judge(fmt::format("{} at {:g} s", one.load, horizon.count()), one.bytes_per_s, ahead, ahead,
+            evaluation);
+    }
+  }
+  evaluation.loads = all.size();
+  return evaluation;
+}
 
 Evaluation evaluate_forecasts(std::span<const Trace> traces, std::size_t ahead) {
   Evaluation evaluation;
@@ -66,19 +103,10 @@ Evaluation evaluate_forecasts(std::span<const Trace> traces, std::size_t ahead) 
   std::set<std::string> scenarios;
   for (const Trace& trace : traces) {
     const std::vector<double> rates = rates_at_syncs(trace);
-    const Series all(rates);
-    for (std::size_t now = kBefore; now + ahead <= rates.size(); ++now) {
-      const double actual = mean_of(all.subspan(now, ahead));
-      for (const Method& method : methods()) {
-        const auto said = method.forecast(all.first(now), ahead);
-        if (!said) continue;
-        const bool has_interval = said->mean.p05 < said->mean.p95;
-        evaluation.judged.push_back(
-            {method.name, trace.scenario, Metric::kDirtyRate, {said->mean, has_interval}, actual});
-      }
-      scenarios.insert(trace.scenario);
-    }
-    if (rates.size() >= kBefore + ahead) ++evaluation.migrations;
+    if (rates.size() < kCount + kStart + ahead) continue;
+    judge(trace.scenario, rates, kCount, ahead, evaluation);
+    scenarios.insert(trace.scenario);
+    ++evaluation.migrations;
   }
   evaluation.loads = scenarios.size();
   return evaluation;

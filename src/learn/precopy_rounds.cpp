@@ -5,9 +5,10 @@
 #include <set>
 
 #include "godwit/learn/evaluation.h"
-#include "godwit/model/curve.h"
 #include "godwit/model/jin.h"
 #include "godwit/model/ramanathan.h"
+#include "godwit/twin/host_pair.h"
+#include "godwit/twin/qemu.h"
 
 namespace godwit::learn {
 namespace {
@@ -15,11 +16,11 @@ namespace {
 using dataset::PrecopyRun;
 
 constexpr PageSize kPage{4096};
-constexpr double kPageOnTheWire = 4096 + model::kPageHeader;
+constexpr double kPageOnTheWire = 4096 + twin::kPageHeader;
 /// To find that a page is zero.
-constexpr double kZeroPageScan = model::HostPairConstants{}.zero_page_scan.count();
+constexpr double kZeroPageScan = twin::HostPairConstants{}.zero_page_scan.count();
 /// A round that fits it is the last.
-constexpr double kDowntimeLimit = model::kDefaultDowntimeLimit.count();
+constexpr double kDowntimeLimit = twin::kDefaultDowntimeLimit.count();
 /// Where a pair has no history of its own. Fitted: the median of 39 campaigns of the set is 0.81.
 constexpr double kUsualExponent = 0.8;
 
@@ -35,7 +36,7 @@ struct Beginning {
   double data;    ///< first round's pages with content
   double second;  ///< second round's pages
   [[nodiscard]] double first_round(double rate) const {
-    return data * kPageOnTheWire / rate + zero * (model::kZeroMark / rate + kZeroPageScan);
+    return data * kPageOnTheWire / rate + zero * (twin::kZeroMark / rate + kZeroPageScan);
   }
   [[nodiscard]] BytesPerSecond dirty_rate(double rate) const {
     return BytesPerSecond(second * 4096 / first_round(rate));

@@ -28,6 +28,10 @@ std::size_t rank_of(std::vector<T>& known, const T& key) {
   return rank;
 }
 
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
 Score score_of(const std::vector<const Judged*>& group, const std::string& technique) {
   Score score;
   score.model = group.front()->model;
@@ -46,11 +50,11 @@ Score score_of(const std::vector<const Judged*>& group, const std::string& techn
     if (one->predicted.value.p05 <= one->actual && one->actual <= one->predicted.value.p95)
       ++inside;
   }
+  score.mean_abs = mean(absolute);
   score.median_abs = quantile(absolute, 0.5);
   score.p90_abs = quantile(absolute, 0.9);
   if (relative.size() == group.size()) {
-    score.mean_rel = std::accumulate(relative.begin(), relative.end(), 0.0) /
-                     static_cast<double>(relative.size());
+    score.mean_rel = mean(relative);
     score.median_rel = quantile(relative, 0.5);
     score.p90_rel = quantile(relative, 0.9);
   }
@@ -61,6 +65,21 @@ Score score_of(const std::vector<const Judged*>& group, const std::string& techn
 }
 
 }  // namespace
+
+bool is_downtime(Metric metric) {
+  return metric == Metric::kDowntimeQemu || metric == Metric::kDowntimeEvents ||
+         metric == Metric::kDowntimeProbe;
+}
+
+std::vector<Score> score_by_load(std::span<const Judged> judged) {
+  std::vector<Judged> by_load;
+  for (const Judged& one : judged) {
+    if (one.load.empty()) continue;
+    by_load.push_back(one);
+    by_load.back().technique = one.load;
+  }
+  return score(by_load);
+}
 
 std::string_view to_string(Metric metric) {
   switch (metric) {

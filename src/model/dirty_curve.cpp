@@ -12,6 +12,10 @@ namespace {
 
 using Knot = Growth::Knot;
 
+/// Places beyond the last window, each twice as far, between which a mixed curve is as smooth as
+/// those it is mixed of: up to 64 times the observation.
+constexpr int kFarKnots = 6;
+
 /// Slope at an end of a monotone cubic from the two nearest segments, limited so that the curve
 /// cannot fall (three times the segment's slope: Fritsch and Carlson's bound).
 double end_slope(double h0, double h1, double d0, double d1) {
@@ -160,8 +164,31 @@ double Growth::tail_seconds(double bytes) const {
   return std::min(kForever, (last.seconds + beyond) / speed_);
 }
 
-DirtyCurve::DirtyCurve(Growth likely, Growth low, Growth high)
-    : likely_(std::move(likely)), low_(std::move(low)), high_(std::move(high)) {}
+DirtyCurve::DirtyCurve(Growth likely, Growth low, Growth high, std::vector<double> windows,
+                       double ram)
+    : windows_(std::move(windows)),
+      ram_(ram),
+      likely_(std::move(likely)),
+      low_(std::move(low)),
+      high_(std::move(high)) {}
+
+Growth DirtyCurve::at(double z) const {
+  const Growth& bound = z < 0 ? low_ : high_;
+  const double share = std::abs(z) / kNormal95;
+  std::vector<Knot> knots{{}};
+  knots.reserve(windows_.size() + kFarKnots + 1);
+  const auto add = [&](double seconds) {
+    const double likely = likely_.bytes_at(seconds);
+    const double bytes = likely + share * (bound.bytes_at(seconds) - likely);
+    knots.push_back({seconds, std::clamp(bytes, knots.back().bytes, ram_), 0});
+  };
+  for (const double window : windows_) add(window);
+  for (int i = 0; i < kFarKnots; ++i) add(knots.back().seconds * 2);
+  const Knot& last = knots.back();
+  const Knot& before = knots[knots.size() - 2];
+  const double slope = (last.bytes - before.bytes) / (last.seconds - before.seconds);
+  return Growth(std::move(knots), {0, 0, slope}, ram_, 1);
+}
 
 Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile,
                                             Interval<double> activity) {
@@ -175,9 +202,13 @@ Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile,
   const double measured = profile.dirty_curve.back().unique.as_double();
   const double above = measured > 0 ? profile.dirty_curve.back().high.as_double() / measured : 1.0;
   const Tail straight{0, 0, tail.slope * above};
+  std::vector<double> windows;
+  windows.reserve(profile.dirty_curve.size());
+  for (const DirtyPoint& point : profile.dirty_curve) windows.push_back(point.window.count());
   return DirtyCurve(Growth(knots, tail, ram, activity.p50),
                     Growth(knots_of(profile, &DirtyPoint::low), slow, ram, activity.p05),
-                    Growth(knots_of(profile, &DirtyPoint::high), straight, ram, activity.p95));
+                    Growth(knots_of(profile, &DirtyPoint::high), straight, ram, activity.p95),
+                    std::move(windows), ram);
 }
 
 Interval<Bytes> DirtyCurve::within(Seconds window) const {

@@ -51,20 +51,29 @@ std::optional<std::int64_t> field(std::string_view list, int index) {
   }
 }
 
-}  // namespace
-
-std::optional<Bytes> sent_bytes_in(std::string_view proc_net_dev, std::string_view interface) {
-  constexpr int kTransmitBytes = 8;  // after eight receive columns, see proc(5)
+std::optional<Bytes> bytes_in(std::string_view proc_net_dev, std::string_view interface,
+                              int column) {
   while (!proc_net_dev.empty()) {
     std::string_view line = next_line(proc_net_dev);
     line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || line.substr(0, colon) != interface) continue;
-    const auto sent = field(line.substr(colon + 1), kTransmitBytes);
-    if (!sent) return std::nullopt;
-    return Bytes(*sent);
+    const auto bytes = field(line.substr(colon + 1), column);
+    if (!bytes) return std::nullopt;
+    return Bytes(*bytes);
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Bytes> sent_bytes_in(std::string_view proc_net_dev, std::string_view interface) {
+  constexpr int kTransmitBytes = 8;  // after eight receive columns, see proc(5)
+  return bytes_in(proc_net_dev, interface, kTransmitBytes);
+}
+
+std::optional<Bytes> received_bytes_in(std::string_view proc_net_dev, std::string_view interface) {
+  return bytes_in(proc_net_dev, interface, 0);
 }
 
 InterfaceCounter::InterfaceCounter(std::string interface, std::optional<std::string> netns)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "look_plan.h"
 #include "page_contents.h"
 #include "page_hash.h"
+#include "rate_classes.h"
 
 namespace godwit::profile {
 namespace {
@@ -28,6 +30,11 @@ constexpr std::int64_t kTrialVisits = 8;
 // The CPU cap never cuts the sample below this: 1024 pages still tell a share within 2.6 % of RAM,
 // and looking at them eight times takes some 25 ms of a CPU.
 constexpr std::size_t kFewestChunks = 4;
+
+// Parts of RAM that are told apart by how much of them holds data. A downtime limit of a second is
+// some parts of a small guest; a part of a large one is sent in many looks.
+constexpr std::int64_t kParts = 32;
+constexpr std::int64_t kFewestOfAPart = 16;
 
 // Pages of the first chunks are kept, to see what they hold and how they change.
 constexpr Bytes kKeptAtMost = 16_MiB;
@@ -53,12 +60,38 @@ Result<void> check(const ObserveOptions& options, Bytes ram) {
   return {};
 }
 
+/// Per second, of what was counted at both times; a counter that was set back says nothing.
+Activity activity_between(const ActivityCount& before, const ActivityCount& after, Seconds time) {
+  const auto traffic = [&](std::optional<Bytes> ActivityCount::*member) {
+    const auto& first = before.*member;
+    const auto& second = after.*member;
+    return first && second && *second >= *first ? std::optional((*second - *first) / time)
+                                                : std::nullopt;
+  };
+  const auto events = [&](std::optional<std::int64_t> ActivityCount::*member) {
+    const auto& first = before.*member;
+    const auto& second = after.*member;
+    return first && second && *second >= *first
+               ? std::optional(static_cast<double>(*second - *first) / time.count())
+               : std::nullopt;
+  };
+  Activity activity;
+  activity.disk_read = traffic(&ActivityCount::disk_read);
+  activity.disk_written = traffic(&ActivityCount::disk_written);
+  activity.net_sent = traffic(&ActivityCount::net_sent);
+  activity.net_received = traffic(&ActivityCount::net_received);
+  activity.instructions = events(&ActivityCount::instructions);
+  activity.cache_misses = events(&ActivityCount::cache_misses);
+  return activity;
+}
+
 /// One observation: visits the chunks of the plan when they are due, and notes which pages changed.
 class Observation {
  public:
   Observation(GuestMemory& memory, Clock& clock, const ObserveOptions& options, LookPlan plan)
       : memory_(memory), clock_(clock), options_(options), plan_(std::move(plan)) {
     const PageSize page = memory.layout().page_size;
+    population_ = page.pages_for(total_size(memory.layout())).count();
     const std::vector<std::byte> zeros(static_cast<std::size_t>(page.bytes().count()));
     hash_of_zeros_ = page_hash(zeros);
     pace_ = page.bytes_of(PageCount(kChunkPages)) / options.traffic_cap;
@@ -88,9 +121,14 @@ class Observation {
   };
 
   Result<void> visit(std::size_t index);
+  void note_first_look(std::int64_t page, bool zero);
+  [[nodiscard]] std::vector<Ratio> data_by_part() const;
   void keep_to_cpu_cap();
   void report(const ObserveProgressCallback& progress);
   void note_cost() const;
+  [[nodiscard]] ActivityCount count() const {
+    return options_.activity != nullptr ? options_.activity->count() : ActivityCount();
+  }
   [[nodiscard]] Seconds planned() const { return plan_.looks.back() + plan_.spread; }
   [[nodiscard]] PageChanges changes() const;
   [[nodiscard]] std::optional<Ratio> duplicates() const;
@@ -106,6 +144,7 @@ class Observation {
 
   TimePoint start_;
   TimePoint end_;
+  Activity activity_;
   TimePoint reported_;
   Seconds own_time_before_{};
   std::optional<double> vcpu_use_;
@@ -114,6 +153,12 @@ class Observation {
   PageCount pages_read_;
   std::int64_t first_looks_ = 0;  ///< pages that were looked at once or more
   std::int64_t zeros_ = 0;        ///< of them, those that held zeros at the first look
+  std::int64_t population_ = 0;   ///< pages of the VM
+  struct Part {
+    std::int64_t looked = 0;
+    std::int64_t data = 0;
+  };
+  std::array<Part, kParts> parts_{};
 
   std::size_t content_chunks_ = 0;  ///< chunks whose pages `content_` keeps
   std::optional<ContentSample> content_;
@@ -123,6 +168,7 @@ Result<void> Observation::run(const std::stop_token& stop,
                               const ObserveProgressCallback& progress) {
   own_time_before_ = memory_.own_cpu_time();
   GODWIT_TRY(const std::optional<Seconds> vcpu_before, memory_.vcpu_time());
+  const ActivityCount count_before = count();
   start_ = reported_ = clock_.now();
   TimePoint next_allowed = start_;
   for (const LookPlan::Visit& due : plan_.visits()) {
@@ -141,6 +187,7 @@ Result<void> Observation::run(const std::stop_token& stop,
   }
   end_ = clock_.now();
   GODWIT_TRY(const std::optional<Seconds> vcpu_after, memory_.vcpu_time());
+  activity_ = activity_between(count_before, count(), end_ - start_);
   if (vcpu_before && vcpu_after) {
     vcpu_use_ = std::max(0.0, (*vcpu_after - *vcpu_before) / (end_ - start_));
   }
@@ -162,8 +209,7 @@ Result<void> Observation::visit(std::size_t index) {
                                const std::uint64_t hash = page_hash(page);
                                const bool changed = look > 0 && hash != chunk.hashes[i];
                                if (look == 0) {
-                                 ++first_looks_;
-                                 if (hash == hash_of_zeros_) ++zeros_;
+                                 note_first_look(plan_.chunks[index][i], hash == hash_of_zeros_);
                                }
                                if (changed) chunk.changed[i] |= 1U << (look - 1);
                                chunk.hashes[i] = hash;
@@ -172,6 +218,24 @@ Result<void> Observation::visit(std::size_t index) {
                                if (look == 0) content_->look(position, page);
                                if (changed) content_->look_changed(position, page);
                              });
+}
+
+void Observation::note_first_look(std::int64_t page, bool zero) {
+  ++first_looks_;
+  if (zero) ++zeros_;
+  Part& part = parts_[static_cast<std::size_t>(page * kParts / population_)];
+  ++part.looked;
+  if (!zero) ++part.data;
+}
+
+/// Nothing where the sample is too thin to have met every part.
+std::vector<Ratio> Observation::data_by_part() const {
+  std::vector<Ratio> shares;
+  for (const Part& part : parts_) {
+    if (part.looked < kFewestOfAPart) return {};
+    shares.emplace_back(static_cast<double>(part.data) / static_cast<double>(part.looked));
+  }
+  return shares;
 }
 
 /// Gives chunks up, the last first, until what is left is expected to stay within the cap. Chunks
@@ -241,12 +305,14 @@ GuestProfile Observation::profile() const {
   profile.ram = total_size(memory_.layout());
   profile.page_size = seen.page_size;
   profile.zero_share = Ratio(static_cast<double>(zeros_) / static_cast<double>(first_looks_));
+  profile.data_by_part = data_by_part();
   profile.observed = end_ - start_;
   profile.sampled_pages = PageCount(static_cast<std::int64_t>(seen.changed.size()));
   profile.source = DirtySource::kContentHash;
   profile.blind_spot = kBlindSpot;
   profile.dirty_curve = dirty_curve(seen);
   profile.dirty_series = dirty_series(seen);
+  profile.rate_classes = rate_classes(seen);
   const auto cpu_time = [this] { return memory_.own_cpu_time(); };
   profile.duplicate_share = duplicates();
   profile.contents = content_->contents(cpu_time);
@@ -256,6 +322,7 @@ GuestProfile Observation::profile() const {
   profile.vcpu_use = vcpu_use_;
   // Two clocks: a vCPU that never rests may seem to use a little more than there is.
   if (vcpu_use_ && options_.vcpus) profile.vcpu_use = std::min<double>(*vcpu_use_, *options_.vcpus);
+  profile.activity = activity_;
   profile.accelerator = options_.accelerator;
   profile.qemu_version = options_.qemu_version;
   return profile;

@@ -282,6 +282,22 @@ Result<std::vector<Disk>> decode_disks(const Json& json) {
   return disks;
 }
 
+Result<DiskTraffic> decode_disk_traffic(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-blockstats", "no list"));
+  DiskTraffic sum;
+  for (const Json& one : json) {
+    JsonReader in(one, "query-blockstats");
+    if (const Json* stats = in.find("stats")) {
+      JsonReader counted(*stats, "query-blockstats.stats");
+      sum.read += counted.bytes("rd_bytes");
+      sum.written += counted.bytes("wr_bytes");
+      if (counted.error()) in.adopt(*counted.error());
+    }
+    GODWIT_CHECK_OK(checked(in, "query-blockstats"));
+  }
+  return sum;
+}
+
 Result<std::vector<BlockJob>> decode_jobs(const Json& json) {
   if (!json.is_array()) return fail(unreadable("query-jobs", "no list"));
   std::vector<BlockJob> jobs;

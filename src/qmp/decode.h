@@ -27,6 +27,7 @@ Result<MigrationStatus> decode_migration(const Json& json);
 Result<CapabilitySet> decode_capabilities(const Json& json);
 Result<MigrationParameters> decode_parameters(const Json& json);
 Result<std::vector<Disk>> decode_disks(const Json& json);
+Result<DiskTraffic> decode_disk_traffic(const Json& json);
 /// One of `query-jobs`. Of other kinds than mirrors the progress has another unit.
 struct BlockJob {
   std::string id;

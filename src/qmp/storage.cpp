@@ -81,6 +81,11 @@ Result<std::vector<Disk>> QmpHypervisor::disks() {
 
 // --- the destination ---
 
+Result<DiskTraffic> QmpHypervisor::disk_traffic() {
+  GODWIT_TRY(const Json stats, ask("query-blockstats"));
+  return decode_disk_traffic(stats);
+}
+
 Result<StorageOffer> QmpHypervisor::serve_storage(const std::string& stream) {
   GODWIT_TRY(const InetAddress address, inet_address_of(stream));
   GODWIT_TRY(const std::vector<Disk> all, disks());

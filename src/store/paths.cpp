@@ -34,6 +34,11 @@ Result<fs::path> default_store_path(const Environment& environment) {
   return base / "godwit" / "outcomes.db";
 }
 
+Result<fs::path> default_model_path(const Environment& environment) {
+  GODWIT_TRY(const fs::path base, base_folder(environment, "XDG_DATA_HOME", ".local/share"));
+  return base / "godwit" / "model.json";
+}
+
 Result<fs::path> default_journal_path(const Environment& environment) {
   GODWIT_TRY(const fs::path base, base_folder(environment, "XDG_STATE_HOME", ".local/state"));
   return base / "godwit" / "journal.jsonl";

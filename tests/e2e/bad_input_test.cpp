@@ -113,7 +113,7 @@ TEST(BadInput, TornAndForeignProfiles) {
 TEST(BadInput, ATableThatIsNotThereOrNoneOrNotNamed) {
   TemporaryFolder folder;
   std::ofstream(folder.file("table.csv.gz")) << "a,b\n1,2\n";
-  for (const char* set : {"precopy-rounds", "qmp-traces"}) {
+  for (const char* set : {"precopy-rounds", "qmp-traces", "openstack-profiles"}) {
     const auto evaluate = [set](std::vector<std::string> more) {
       more.insert(more.begin(), {"evaluate", "--dataset", set, "--json"});
       return run_godwit(more);
@@ -122,6 +122,32 @@ TEST(BadInput, ATableThatIsNotThereOrNoneOrNotNamed) {
     expect_one_line(evaluate({folder.file("table.csv.gz")}), 2, "corrupt");
     expect_one_line(evaluate({}), 2, "bad_input");
   }
+}
+
+TEST(BadInput, ObservingAgainAndAgainMustBePossible) {
+  const auto watch = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"profile", "qmp:/nowhere/vm.qmp", "--json"});
+    return run_godwit(more);
+  };
+  expect_one_line(watch({"--every", "2s", "--times", "3"}), 2, "bad_input");  // it takes 9 s
+  expect_one_line(watch({"--every", "10s"}), 2, "bad_input");  // and would keep them all
+  expect_one_line(watch({"--times", "3"}), 2, "bad_input");
+  expect_one_line(watch({"--every", "10s", "--times", "0"}), 2, "bad_input");
+  expect_one_line(watch({"--every", "10s", "--times", "2", "--rehearse"}), 2, "bad_input");
+  expect_one_line(watch({"--cpu", "0%"}), 2, "bad_input");
+  expect_one_line(watch({"--every", "10s", "--times", "2"}), 2, "not_found");
+}
+
+TEST(BadInput, ThereIsNothingToLearnFrom) {
+  const TemporaryFolder folder;
+  const auto learn = [&](const std::string& data) {
+    return run_godwit({"learn", "--data", data, "-o", folder.file("model.json"), "--json"});
+  };
+  expect_one_line(learn(folder.file("none")), 2, "not_found");
+  std::ofstream(folder.file("migrations.csv.gz")) << "a,b\n1,2\n";
+  std::ofstream(folder.file("profiles.jsonl.gz")) << "{}";
+  expect_one_line(learn(folder.file(".")), 2, "corrupt");
+  EXPECT_FALSE(std::ifstream(folder.file("model.json")));
 }
 
 TEST(BadInput, AStoreThatIsNoStore) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 
 namespace godwit::e2e {
 namespace {
@@ -50,6 +51,25 @@ TEST(ForeignPair, IsProfiledPredictedAndMigratedByItsSocketsAlone) {
   const Finished history = run_godwit({"history", "--json", "--store", pair.store()});
   ASSERT_EQ(history.status, 0) << history.err;
   EXPECT_EQ(history.json().at("history").at(0).at("outcome"), json.at("outcome"));
+}
+
+TEST(ForeignPair, IsProfiledAgainAndAgain) {
+  const ForeignPair pair(kBusy);
+  const TemporaryFolder folder;
+  const Finished run =
+      run_godwit({"profile", pair.source(), "--for", "1s", "--every", "1200ms", "--times", "3",
+                  "--cpu", "5%", "-o", folder.file("vm.jsonl"), "--json"});
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_EQ(run.json().at("count"), 3);
+  std::ifstream file(folder.file("vm.jsonl"));
+  int lines = 0;
+  for (std::string line; std::getline(file, line); ++lines) {
+    const Json profile = Json::parse(line, nullptr, false);
+    ASSERT_TRUE(profile.is_object()) << line;
+    EXPECT_GT(profile.at("dirty_curve").back().at("unique_bytes"), 1 << 20);
+    EXPECT_FALSE(profile.at("rate_classes").empty());
+  }
+  EXPECT_EQ(lines, 3);
 }
 
 TEST(ForeignPair, MovesByPostcopy) {

@@ -69,6 +69,10 @@ class CheckRules(unittest.TestCase):
                             "#include <Eigen/Dense>", "json.read(x);", "#include <tl/expected.hpp>",
                             "write(*value);", '#include "godwit/base/units.h"')
 
+    def test_only_what_learns_has_libraries_that_train(self):
+        self.assert_allowed("src/learn/a.cpp", "#include <libsvm/svm.h>", "#include <xgboost/c_api.h>")
+        self.assert_banned("src/model/a.cpp", "#include <libsvm/svm.h>", "#include <xgboost/c_api.h>")
+
     def test_work_left_names_its_issue(self):
         self.assert_banned("src/qmp/a.cpp", "// TODO: later", "// FIXME later", "/* XXX */")
         self.assert_allowed("src/qmp/a.cpp", "// TODO(#12): later")

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "godwit/advise/advise.h"
-#include "godwit/model/curve.h"
+#include "godwit/twin/predictor.h"
 
 namespace godwit {
 namespace {
@@ -34,21 +34,34 @@ const Link kLink{125_MB_per_s, {}};
 void one_vm_all_techniques(benchmark::State& state) {
   const GuestProfile guest = profile(0);
   for (auto _ : state) {
-    const auto predictor = model::CurvePredictor::make(guest, kLink);
+    const auto predictor = twin::Predictor::make(guest, kLink);
     for (const Technique technique : kAllTechniques) {
-      if (model::curve_predicts(technique)) benchmark::DoNotOptimize(predictor->predict(technique));
+      if (twin::predicts(technique)) benchmark::DoNotOptimize(predictor->predict(technique));
     }
   }
 }
 BENCHMARK(one_vm_all_techniques)->Unit(benchmark::kMicrosecond);
 
+/// With intervals by Monte Carlo, as somebody who waits for the answer gets them.
+void one_vm_all_techniques_drawn(benchmark::State& state) {
+  const GuestProfile guest = profile(0);
+  twin::Options options;
+  options.draws = twin::kManyDraws;
+  for (auto _ : state) {
+    const auto predictor = twin::Predictor::make(guest, kLink, options);
+    for (const Technique technique : kAllTechniques) {
+      benchmark::DoNotOptimize(predictor->predict(technique));
+    }
+  }
+}
+BENCHMARK(one_vm_all_techniques_drawn)->Unit(benchmark::kMicrosecond);
+
 void a_fleet(benchmark::State& state) {
   for (auto _ : state) {
     for (int vm = 0; vm < state.range(0); ++vm) {
-      const auto predictor = model::CurvePredictor::make(profile(vm), kLink);
+      const auto predictor = twin::Predictor::make(profile(vm), kLink);
       for (const Technique technique : kAllTechniques) {
-        if (model::curve_predicts(technique))
-          benchmark::DoNotOptimize(predictor->predict(technique));
+        if (twin::predicts(technique)) benchmark::DoNotOptimize(predictor->predict(technique));
       }
     }
   }

@@ -27,6 +27,7 @@ class Commands : public testing::Test {
     add_bench(app_, chosen_);
     add_evaluate(app_, chosen_);
     add_history(app_, chosen_);
+    add_learn(app_, chosen_);
     add_manual(app_, chosen_);
   }
   [[nodiscard]] std::vector<const CLI::App*> commands() const {

@@ -16,11 +16,12 @@ using testing::HasSubstr;
 constexpr std::string_view kHeader =
     "run,number,status,technique,load,link_bytes_per_s,ram_bytes,downtime_limit_ms,precopy_share,"
     "postcopy_preempt,max_time_s,total_time_s,downtime_qemu_ms,downtime_events_ms,"
-    "downtime_probe_ms,transferred_qemu_bytes\n";
+    "downtime_probe_ms,transferred_qemu_bytes,work_lost,source_cpu_s,destination_cpu_s\n";
 
 std::string row(std::string_view technique) {
-  return fmt::format("7,3,completed,{},idle,4e+07,268435456,300,,1,30,4.5,299.5,,320,178000000\n",
-                     technique);
+  return fmt::format(
+      "7,3,completed,{},idle,4e+07,268435456,300,,1,30,4.5,299.5,,320,178000000,-0.01,1.5,0.5\n",
+      technique);
 }
 
 GuestProfile profile() {
@@ -50,6 +51,8 @@ TEST(Campaign, ARowHasWhatWasMeasuredAndItsProfile) {
   EXPECT_EQ(one.downtime.events, std::nullopt);
   EXPECT_DOUBLE_EQ(one.downtime.probe->count(), 0.32);
   EXPECT_EQ(one.transferred, Bytes(178000000));
+  EXPECT_EQ(one.work_lost, Ratio(-0.01));
+  EXPECT_EQ(one.host_cpu, Seconds(2));
   ASSERT_TRUE(one.profile);
   EXPECT_EQ(one.profile->ram, Bytes(268435456));
 }

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "godwit/dataset/dirty_rates.h"
+#include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
 
@@ -39,6 +41,47 @@ TEST(PrecopyRounds, AnotherTableOrARowWithoutRoundsIsRefused) {
       read_precopy_rounds(std::string(kRounds) + "vanilla,idle,1,c,1,3,6,68,1,1,7,1,4,7,\n");
   ASSERT_FALSE(none);
   EXPECT_THAT(none.error().message, HasSubstr("row 1: no rounds"));
+}
+
+TEST(DirtyRates, AreASeriesPerLoad) {
+  const auto all = read_dirty_rates(
+      "load,at_s,dirty_bytes_per_s\nsteady,0,5\nsteady,1.25,6\nsteady,2.5,7\nbursty,0,1\n"
+      "bursty,1.25,9\n");
+  ASSERT_TRUE(all) << all.error().message;
+  ASSERT_EQ(all->size(), 2u);
+  EXPECT_EQ(all->front().load, "steady");
+  EXPECT_EQ(all->front().period, Seconds(1.25));
+  EXPECT_THAT(all->front().bytes_per_s, ElementsAre(5, 6, 7));
+  EXPECT_THAT(all->back().bytes_per_s, ElementsAre(1, 9));
+}
+
+TEST(DirtyRates, UnequalIntervalsAreRefused) {
+  const std::string head = "load,at_s,dirty_bytes_per_s\n";
+  for (const char* rows :
+       {"a,1,5\n", "a,0,5\na,1,5\na,3,5\n", "a,0,5\n", "a,0,5\na,0,5\n", "a,0,-5\na,1,5\n"}) {
+    EXPECT_FALSE(read_dirty_rates(head + rows)) << rows;
+  }
+}
+
+TEST(OpenstackProfiles, FeaturesAreAllButWhatCameOfIt) {
+  const auto all = read_openstack_profiles(
+      "vm___cpu,host___memory_free,total_s,lost_pings,downtime_ms\n0.5,1e9,26,3,110.5\n");
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_THAT(all->features, ElementsAre("vm___cpu", "host___memory_free"));
+  ASSERT_EQ(all->runs.size(), 1u);
+  EXPECT_THAT(all->runs[0].features, ElementsAre(0.5, 1e9));
+  EXPECT_EQ(all->runs[0].total_time, Seconds(26));
+  EXPECT_DOUBLE_EQ(all->runs[0].downtime.count(), 0.1105);
+}
+
+TEST(OpenstackProfiles, AFieldThatIsNoNumberIsRefused) {
+  for (const char* row : {",26,3,110", "nan,26,3,110", "x,26,3,110", "1,0,3,110"}) {
+    const auto all =
+        read_openstack_profiles(std::string("vm,total_s,lost_pings,downtime_ms\n") + row + "\n");
+    ASSERT_FALSE(all) << row;
+    EXPECT_EQ(all.error().code, ErrorCode::kCorrupt);
+  }
+  EXPECT_FALSE(read_openstack_profiles("a,b\n1,2\n"));
 }
 
 constexpr std::string_view kTraces =

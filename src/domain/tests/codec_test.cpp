@@ -87,14 +87,18 @@ GuestProfile example_profile() {
   p.vm = "qmp:/p/src.qmp";
   p.ram = 512_MiB;
   p.zero_share = Ratio(0.5);
+  p.data_by_part = {Ratio(0.25), Ratio(0.75)};
   p.observed = Seconds(8);
   p.sampled_pages = 4096_pages;
   p.blind_spot = "misses writes that leave a page as it was";
   p.dirty_curve = {point(0.125, 4_MiB), point(8, 64_MiB)};
+  p.rate_classes = {{0, 400_MiB}, {0.5, 112_MiB}};
   p.other_curves = {{DirtySource::kRehearsal, "the guest was slowed", {point(0.3, 5_MiB)}}};
   p.dirty_series = {point(1, 20_MiB)};
   p.vcpus = 2;
   p.vcpu_use = 1.25;
+  p.activity.disk_written = 5_MB_per_s;
+  p.activity.instructions = 2e9;
   p.accelerator = "tcg";
   p.qemu_version = "10.0.2";
   return p;
@@ -106,7 +110,7 @@ Prediction example_prediction() {
   runs.parameters.downtime_limit = Seconds(0.3);
   runs.converges = true;
   runs.why = "the guest writes slower than the link sends";
-  runs.model = "curve";
+  runs.model = "twin";
   runs.total_time = Interval<Seconds>{Seconds(6.5), Seconds(6), Seconds(7)};
   runs.downtime.qemu = Interval<Seconds>{Seconds(0.12), Seconds(0.1), Seconds(0.3)};
   runs.transferred = Interval<Bytes>{310_MiB, 300_MiB, 330_MiB};
@@ -116,7 +120,7 @@ Prediction example_prediction() {
   never.technique = Technique::kXbzrle;
   never.parameters.xbzrle_cache = 64_MiB;
   never.why = "the guest writes faster than the link sends";
-  never.model = "curve";
+  never.model = "twin";
   Advice advice;
   advice.parameters = runs.parameters;
   advice.why = "the shortest downtime";

@@ -68,6 +68,38 @@ TEST(ProcessGuestMemory, SeesWhatChangesAndKeepsTheCallersOrder) {
   EXPECT_THAT(*read_fillers(**memory, {}), ElementsAre());
 }
 
+TEST(ProcessGuestMemory, ReadsASharedFileWhereItIs) {
+  Victim victim(kPages, true);
+  const auto memory = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(memory) << memory.error().message;
+  EXPECT_THAT(*read_fillers(**memory, {7, 3, 4, 3}), ElementsAre(8, 4, 5, 4));
+  victim.fill(3, 99);
+  EXPECT_THAT(*read_fillers(**memory, {7, 3, 4, 3}), ElementsAre(8, 99, 5, 99));
+  const auto swapped = open_and_read(victim.layout_in_swapped_halves(), {0, 1, 100, 101});
+  EXPECT_THAT(*swapped, ElementsAre(101, 102, 1, 2));
+  EXPECT_EQ(read_fillers(**memory, {1, kPages}).error().code, ErrorCode::kBadInput);
+}
+
+TEST(ProcessGuestMemory, AHoleOfASharedFileStaysOne) {
+  Victim victim(kPages, true);
+  const Bytes before = victim.allocated();
+  const auto memory = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(memory) << memory.error().message;
+  const std::int64_t hole = kPages - 1;
+  EXPECT_THAT(*read_fillers(**memory, {hole - 1, hole, hole}), ElementsAre(199, 0, 0));
+  EXPECT_EQ(victim.allocated(), before);
+  victim.fill(hole, 5);
+  EXPECT_THAT(*read_fillers(**memory, {hole}), ElementsAre(5));
+}
+
+TEST(ProcessGuestMemory, SaysWhenAVmOfASharedFileExited) {
+  Victim victim(kPages, true);
+  const auto memory = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(memory) << memory.error().message;
+  victim.die();
+  EXPECT_EQ(read_fillers(**memory, {1}).error().code, ErrorCode::kPeerGone);
+}
+
 TEST(ProcessGuestMemory, CountsPagesOverAllBlocks) {
   Victim victim(8);
   const auto fillers = open_and_read(victim.layout_in_swapped_halves(), {0, 1, 2, 3, 4, 5, 6, 7});

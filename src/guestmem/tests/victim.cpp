@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,9 +33,14 @@ int wait_for(pid_t pid) {
 
 }  // namespace
 
-Victim::Victim(std::size_t pages) : pages_(pages) {
-  void* region =
-      mmap(nullptr, pages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+Victim::Victim(std::size_t pages, bool shared) : pages_(pages) {
+  const std::size_t size = pages * kPage;
+  if (shared) {
+    file_.reset(memfd_create("victim", MFD_CLOEXEC));
+    if (ftruncate(file_.get(), static_cast<off_t>(size)) != 0) contract_failure("memfd");
+  }
+  void* region = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      shared ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, file_.get(), 0);
   if (region == MAP_FAILED) contract_failure("mmap");
   region_ = static_cast<std::byte*>(region);
   int orders[2];
@@ -112,6 +118,12 @@ void Victim::die() {
   kill(pid_, SIGKILL);
   wait_for(pid_);
   pid_ = -1;
+}
+
+Bytes Victim::allocated() const {
+  struct stat file {};
+  if (fstat(file_.get(), &file) != 0) contract_failure("fstat");
+  return Bytes(file.st_blocks * 512);
 }
 
 RamLayout Victim::layout() const {

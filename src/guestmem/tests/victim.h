@@ -15,7 +15,8 @@ namespace godwit::guestmem {
 class Victim {
  public:
   /// Page i of `pages` is filled with the byte i + 1, but for the last, which nobody ever touched.
-  explicit Victim(std::size_t pages);
+  /// `shared`: they lie in a memfd, as a VM's do with memory-backend-memfd,share=on.
+  explicit Victim(std::size_t pages, bool shared = false);
   Victim(const Victim&) = delete;
   Victim& operator=(const Victim&) = delete;
   ~Victim();
@@ -24,6 +25,9 @@ class Victim {
   /// One block over all pages, or two blocks of half of them each, the second half first.
   [[nodiscard]] RamLayout layout() const;
   [[nodiscard]] RamLayout layout_in_swapped_halves() const;
+
+  /// What the memfd takes up.
+  [[nodiscard]] Bytes allocated() const;
 
   /// Each returns when the process has done it.
   void fill(std::size_t page, char value);
@@ -46,6 +50,7 @@ class Victim {
   std::size_t pages_;
   std::byte* region_;
   pid_t pid_ = -1;
+  UniqueFd file_;  ///< the memfd, if there is one
   UniqueFd orders_;
   UniqueFd answers_;
 };

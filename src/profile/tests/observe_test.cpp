@@ -51,6 +51,9 @@ TEST(Observe, OfWholeRamIsExact) {
   EXPECT_EQ(profile->ram, pages(3000));
   EXPECT_EQ(profile->sampled_pages, PageCount(3000));
   EXPECT_DOUBLE_EQ(profile->zero_share.value(), 1.0 / 3);
+  ASSERT_EQ(profile->data_by_part.size(), 32U);
+  EXPECT_EQ(profile->data_by_part[20], Ratio(1));
+  EXPECT_EQ(profile->data_by_part[22], Ratio(0));
   ASSERT_EQ(profile->dirty_curve.size(), 7U);
   // What is written at 3 s falls into one of the two windows of 2 s and of 4 s: half of it counts.
   const std::vector<std::int64_t> unique{100, 100, 100, 100, 150, 150, 200};

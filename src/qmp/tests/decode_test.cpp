@@ -128,6 +128,16 @@ TEST_P(Captured, DisksAndPciFunctions) {
   EXPECT_THAT(functions, Contains(HasSubstr("1af4:1001 ")));
 }
 
+TEST(DiskTraffic, IsTheSumOverAllDisks) {
+  const Json stats = Json::parse(
+      R"([{"device":"virtio0","stats":{"rd_bytes":1000,"wr_bytes":20,"flush_operations":1}},
+          {"device":"virtio1","stats":{"rd_bytes":1,"wr_bytes":2}}])");
+  EXPECT_EQ(decode_disk_traffic(stats).value(), (DiskTraffic{Bytes(1001), Bytes(22)}));
+  EXPECT_EQ(decode_disk_traffic(Json::array()).value(), DiskTraffic());
+  EXPECT_FALSE(decode_disk_traffic(Json::object()));
+  EXPECT_FALSE(decode_disk_traffic(Json::parse(R"([{"stats":{"rd_bytes":-1,"wr_bytes":2}}])")));
+}
+
 TEST_P(Captured, TheCheckOfTheFakeFindsMisspeltAndMistypedArguments) {
   const auto check = [](const char* command, const Json& arguments) {
     return testing::check_command(GetParam(), command, arguments);

@@ -5,11 +5,13 @@
 
 #include "godwit/base/error.h"
 #include "godwit/domain/guest_profile.h"
+#include "godwit/domain/hypervisor.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"
 #include "godwit/domain/prediction.h"
 #include "godwit/domain/technique.h"
-#include "godwit/model/curve.h"
+#include "godwit/learn/learnt_model.h"
+#include "godwit/twin/host_pair.h"
 
 namespace godwit::advise {
 
@@ -31,11 +33,16 @@ struct Question {
   GuestProfile profile;
   Link link;
   Intent intent;
-  /// Techniques to predict and to choose from; empty = all that can be predicted.
+  /// Techniques to predict and to choose from; empty = all that can be predicted and done.
   std::vector<Technique> techniques;
+  /// What both sides can do; absent where nobody asked them: then all that today's QEMU can.
+  std::optional<CapabilitySet> possible;
   /// Fixed by the user; a downtime limit that is given is kept, not searched for.
   MigrationParameters parameters;
-  model::HostPairConstants pair;
+  twin::HostPairConstants pair;
+  int draws = 0;  ///< see twin::Options
+  /// Corrects the twin where it was measured better; may be null, and outlives the question.
+  const learn::LearntModel* learnt = nullptr;
 };
 
 /// Predicts each technique with its default parameters, then chooses by the intent.
@@ -45,11 +52,14 @@ struct Question {
 /// - `max_time` (by default 120 s), `max_bytes`, `max_slowdown`: by the p50; a slowdown that nobody
 ///   can predict yet does not exclude;
 /// - `no_postcopy`: the guest is never split over two hosts.
-/// Pre-copy stands for one candidate per downtime limit of a small grid: QEMU spends the limit that
-/// it is given, so the smallest one that still converges costs nothing. Candidates that converge
-/// only if the guest writes no more than it did come after all others. Among the rest: `prefer`,
-/// then outage, then time. For `prefer guest`: the time in which the guest stands still or waits
-/// for pages (outage, and post-copy's remote phase).
+/// A technique that ends by pre-copy's switchover stands for one candidate per downtime limit of a
+/// small grid: QEMU spends the limit that it is given, so the smallest one that still converges
+/// costs nothing. Hybrid stands for one per share of memory that is sent first. Candidates that
+/// converge only if the guest writes no more than it did come after all others. Among the rest:
+/// `prefer`; where that tells none apart, the simpler technique; then outage, then time. For
+/// `prefer downtime`: the outage and the guest's time that throttling takes, as both are time in
+/// which it does not run. For `prefer guest`: also that in which it waits for pages (post-copy's
+/// remote phase).
 ///
 /// Errors: kUnsupported (a technique that cannot be predicted, naming those that can), kBadInput
 /// (profile, link, intent or parameters that cannot be meant). An intent that cannot be met is no

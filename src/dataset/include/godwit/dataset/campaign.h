@@ -29,6 +29,8 @@ struct CampaignRow {
   std::optional<Seconds> total_time;
   Downtime downtime;
   std::optional<Bytes> transferred;  ///< as QEMU counts
+  std::optional<Ratio> work_lost;    ///< by the guest while it migrated, against its pace before
+  std::optional<Seconds> host_cpu;   ///< of the two QEMUs, vCPUs included
   std::optional<GuestProfile> profile;
 
   [[nodiscard]] bool completed() const { return status == "completed"; }

@@ -25,6 +25,7 @@ class CsvTable {
   }
   /// kCorrupt, with the names of those that exist: no such column.
   [[nodiscard]] Result<std::size_t> column(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::string>& columns() const { return columns_; }
   [[nodiscard]] const std::string& at(std::size_t row, std::size_t column) const {
     return cells_[row * columns_.size() + column];
   }
@@ -46,6 +47,9 @@ class CsvRow {
   std::int64_t count(std::string_view column);
   /// Nothing where the field is empty.
   std::optional<double> optional_number(std::string_view column);
+  /// Numbers that may be negative.
+  double signed_number(std::string_view column);
+  std::optional<double> optional_signed(std::string_view column);
   Bytes bytes(std::string_view column) { return Bytes(count(column)); }
   PageCount pages(std::string_view column) { return PageCount(count(column)); }
   Seconds milliseconds(std::string_view column) { return Seconds(number(column) * 1e-3); }

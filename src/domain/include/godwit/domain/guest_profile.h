@@ -60,12 +60,34 @@ struct PageChange {
   friend bool operator==(const PageChange&, const PageChange&) = default;
 };
 
+/// What a VM does beside writing memory, per second of the observation, as its host counts it.
+/// Absent: nobody counts it there.
+struct Activity {
+  std::optional<BytesPerSecond> disk_read;
+  std::optional<BytesPerSecond> disk_written;
+  std::optional<BytesPerSecond> net_sent;  ///< by the guest, over all its interfaces
+  std::optional<BytesPerSecond> net_received;
+  std::optional<double> instructions;  ///< of the vCPU threads, by the processor's counters
+  std::optional<double> cache_misses;
+  friend bool operator==(const Activity&, const Activity&) = default;
+};
+
+/// Memory in pages that are written so often, each as by a Poisson process.
+struct RateClass {
+  double writes_per_s = 0;
+  Bytes memory;
+  friend bool operator==(const RateClass&, const RateClass&) = default;
+};
+
 /// All that prediction knows of a VM, observed over a few seconds from outside.
 struct GuestProfile {
   std::string vm;  ///< the address it was taken from, e.g. "qmp:/run/vm.qmp"
   Bytes ram;       ///< all migratable RAM blocks, as QEMU's `ram.total`
   PageSize page_size{4096};
-  Ratio zero_share;         ///< pages that were all zero
+  Ratio zero_share;  ///< pages that were all zero
+  /// Pages that were not all zero, of each of so many equal parts of RAM in the layout's order;
+  /// empty where nobody looked.
+  std::vector<Ratio> data_by_part;
   Seconds observed{};       ///< length of the observation
   PageCount sampled_pages;  ///< pages that were looked at, of ram / page_size
   DirtySource source = DirtySource::kContentHash;  ///< of `dirty_curve`: the best that was taken
@@ -73,6 +95,9 @@ struct GuestProfile {
   std::vector<DirtyPoint> dirty_curve;             ///< ascending windows; `unique` never falls
   std::vector<SourcedCurve> other_curves;  ///< of further sources; prediction uses `dirty_curve`
   std::vector<DirtyPoint> dirty_series;    ///< consecutive intervals in time order (for forecasts)
+  /// How writes are spread over memory, as hashes show it: ascending rates, all of RAM together.
+  /// Empty where nobody looked.
+  std::vector<RateClass> rate_classes;
   /// Pages, of those that are not zero, whose content another sampled one has, too; of all RAM
   /// there are more.
   std::optional<Ratio> duplicate_share;
@@ -80,7 +105,8 @@ struct GuestProfile {
   std::optional<PageContents> changed_contents;  ///< of pages that changed
   std::optional<PageChange> change;              ///< absent where nothing changed
   std::optional<int> vcpus;
-  std::optional<double> vcpu_use;           ///< CPUs' worth of vCPU time used, 0…vcpus
+  std::optional<double> vcpu_use;  ///< CPUs' worth of vCPU time used, 0…vcpus
+  Activity activity;
   std::optional<std::string> accelerator;   ///< "tcg", "kvm"
   std::optional<std::string> qemu_version;  ///< "10.0.2"
 

@@ -10,6 +10,7 @@
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
 #include "godwit/domain/migration_plan.h"
+#include "godwit/domain/technique.h"
 
 namespace godwit {
 
@@ -59,6 +60,8 @@ enum class Capability {
 [[nodiscard]] std::string_view to_string(Capability capability);
 [[nodiscard]] std::optional<Capability> capability_from_string(std::string_view name);
 using CapabilitySet = std::set<Capability>;
+/// What both sides must be able to do for a technique.
+[[nodiscard]] CapabilitySet capabilities_needed(Technique technique);
 
 /// Migration settings as one side has them.
 struct MigrationSettings {
@@ -155,6 +158,13 @@ struct StorageStatus {
   friend bool operator==(const StorageStatus&, const StorageStatus&) = default;
 };
 
+/// What a VM's disks have read and written since its start.
+struct DiskTraffic {
+  Bytes read;
+  Bytes written;
+  friend bool operator==(const DiskTraffic&, const DiskTraffic&) = default;
+};
+
 /// Something that the hypervisor said by itself.
 struct HypervisorEvent {
   enum class Kind { kMigration, kPass, kStop, kResume, kShutdown, kOther };
@@ -195,6 +205,10 @@ class Hypervisor {
   /// adapter has none.
   virtual Result<void> migrate_to_sink() {
     return fail(ErrorCode::kUnsupported, "there is no local sink to migrate into");
+  }
+  /// Over all its disks; kUnsupported where nobody counts.
+  virtual Result<DiskTraffic> disk_traffic() {
+    return fail(ErrorCode::kUnsupported, "this hypervisor does not count its disks' traffic");
   }
   // --- the disks' part of a migration that takes them along; kUnsupported where there is none ---
 

@@ -40,6 +40,25 @@ class GuestMemory {
   [[nodiscard]] virtual Seconds own_cpu_time() const = 0;
 };
 
+/// What a VM has done since its start, or since the counter was made; absent where it is not
+/// counted.
+struct ActivityCount {
+  std::optional<Bytes> disk_read;
+  std::optional<Bytes> disk_written;
+  std::optional<Bytes> net_sent;  ///< by the guest
+  std::optional<Bytes> net_received;
+  std::optional<std::int64_t> instructions;
+  std::optional<std::int64_t> cache_misses;
+};
+class ActivityCounter {
+ public:
+  ActivityCounter() = default;
+  ActivityCounter(const ActivityCounter&) = delete;
+  ActivityCounter& operator=(const ActivityCounter&) = delete;
+  virtual ~ActivityCounter() = default;
+  virtual ActivityCount count() = 0;
+};
+
 /// One question to the guest.
 struct ProbeAnswer {
   std::int64_t asked_wall_us = 0;

@@ -41,7 +41,7 @@ struct TechniquePrediction {
   MigrationParameters parameters;
   bool converges = false;  ///< switches over by itself within the time asked for
   std::string why;         ///< one sentence; when it does not converge: because of what
-  std::string model;       ///< who says so: "curve", later "twin", "learnt"
+  std::string model;       ///< who says so: "twin", later "learnt"
   std::optional<Interval<Seconds>> total_time;  ///< absent when it does not converge, as all below
   DowntimePrediction downtime;
   std::optional<Interval<Bytes>> transferred;

@@ -14,11 +14,14 @@
 
 namespace godwit::guestmem {
 
+class SharedBlock;
+
 /// Reads a VM's RAM out of its QEMU process; the VM runs on, nobody in it notices.
 ///
-/// By process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. A read of a
-/// page that the guest never touched gives zeros; the kernel maps its shared zero page for it and
-/// spends no memory (private RAM; on a shared memfd a hole that is read gets filled).
+/// RAM that the VM keeps in a shared file (memfd) is mapped and read in place; other RAM by
+/// process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. A read of a page
+/// that the guest never touched gives zeros, and costs no memory: the kernel maps its shared zero
+/// page for it, and holes of a shared file are not touched.
 ///
 /// A page may change while it is being read: what arrives is then a mixture of old and new.
 ///
@@ -33,6 +36,8 @@ class ProcessGuestMemory final : public GuestMemory {
   /// kNotFound when the process has nothing mapped at a block's address.
   static Result<std::unique_ptr<ProcessGuestMemory>> open(RamLayout layout);
 
+  ~ProcessGuestMemory() override;
+
   [[nodiscard]] const RamLayout& layout() const override { return layout_; }
   /// Errors as for open(), and kBadInput for a page outside the layout. Pages before the one that
   /// failed may have been visited.
@@ -46,8 +51,16 @@ class ProcessGuestMemory final : public GuestMemory {
   ProcessGuestMemory(RamLayout layout, UniqueFd pidfd);
 
   Result<void> choose_means();
+  /// The block that a page is in, and where in it.
+  struct Place {
+    std::size_t block = 0;
+    std::size_t offset = 0;
+  };
+  [[nodiscard]] Result<Place> place_of(std::int64_t page) const;
+  void visit_in_place(const Place& place, std::size_t position, const PageVisitor& visit);
+  Result<void> visit_copies(std::span<const std::uint64_t> addresses, std::size_t position,
+                            const PageVisitor& visit);
   Result<void> fill_buffer(std::span<const std::uint64_t> addresses);
-  Result<std::vector<std::uint64_t>> addresses_of(std::span<const std::int64_t> pages) const;
   [[nodiscard]] Result<void> check_alive() const;
   [[nodiscard]] Error read_error(std::uint64_t address, int errno_value) const;
 
@@ -55,7 +68,9 @@ class ProcessGuestMemory final : public GuestMemory {
   std::vector<std::int64_t> first_page_;  ///< of each block, counted over all blocks
   UniqueFd pidfd_;
   UniqueFd mem_;  ///< /proc/PID/mem; only opened where process_vm_readv can't be used
+  std::vector<std::unique_ptr<SharedBlock>> shared_;  ///< by block; null: not in a shared file
   std::vector<std::byte> buffer_;
+  std::vector<std::byte> zeros_;  ///< a page
 };
 
 }  // namespace godwit::guestmem

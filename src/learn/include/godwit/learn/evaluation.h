@@ -1,10 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "godwit/base/error.h"
 #include "godwit/dataset/campaign.h"
+#include "godwit/dataset/dirty_rates.h"
+#include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
 #include "godwit/learn/scores.h"
@@ -16,7 +20,8 @@
 /// - `ramanathan`: Ramanathan et al., eq. (4): M / (TX - DR)
 /// - `jin`: Jin et al., eqs (1)-(3), with one dirty rate for all rounds
 /// - `history`: the median of what the same pair of hosts did with that guest before
-/// - `curve`, `progress`: ours, see below.
+/// - `curve`: of the campaign, the predictor proposed for QEMU in 2023 (model/curve_rounds.h)
+/// - `progress`, `twin`, and `curve` of precopy_rounds: ours, see below.
 /// What a model needs to know of the pair of hosts (its rate, what it adds to what bytes explain)
 /// is learnt from the other migrations of that pair, never from the one that is predicted.
 
@@ -45,9 +50,32 @@ struct Evaluation {
 [[nodiscard]] Evaluation evaluate_forecasts(std::span<const dataset::Trace> traces,
                                             std::size_t ahead);
 
+/// Dirty rates that were sampled at equal intervals: their mean over each horizon to come, forecast
+/// from as long before (Ramanathan et al., section 4.1) at each sample, by the same methods. The
+/// technique of each is the load and the horizon.
+[[nodiscard]] Evaluation evaluate_dirty_rates(std::span<const dataset::DirtyRates> all,
+                                              std::span<const Seconds> horizons);
+
 /// Time, bytes and downtimes of completed live migrations of memory, from the profile taken before;
-/// and, of those that did not converge, too, whether they do within their `max_time`. `curve`: the
-/// predictor of model/curve.h with its stated constants, nothing of it learnt from these rows.
+/// and, of those that did not converge, too, whether they do within their `max_time`. `twin`: with
+/// its stated constants; `twin+pair`: with those that learn/host_pair.h takes from the migrations
+/// of all other loads.
 [[nodiscard]] Evaluation evaluate_campaign(std::span<const dataset::CampaignRow> rows);
+
+/// The same rows by what learns: `svr-dr`, `svr-dr+size`, `svr-dr+size+wss`, `svr-rfecv` (Jo et
+/// al.: support vector regression per technique and metric, of their feature sets), `boost`
+/// (boosted trees of all of the profile), both of the plain value, and `twin+residual`
+/// (learnt_model.h). Each is judged on loads that it did not learn from. Takes minutes; `progress`
+/// is told the share done, and ends it with false: kInterrupted.
+Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
+                                   const std::function<bool(double)>& progress);
+
+/// `openstack_profiles`: total time and downtime of the last fifth of the rows, learnt from those
+/// before: `median`, `svr`, `boost`.
+Result<Evaluation> evaluate_openstack(const dataset::MonitoredRuns& runs);
+
+/// Errors of `twin+residual` by how many migrations it learnt from (50, 100 ... all), on loads that
+/// it did not learn from; the technique of each is the number.
+Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows);
 
 }  // namespace godwit::learn

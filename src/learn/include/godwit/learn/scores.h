@@ -24,6 +24,7 @@ enum class Metric {
   kDowntimeProbe,
 };
 [[nodiscard]] std::string_view to_string(Metric metric);
+[[nodiscard]] bool is_downtime(Metric metric);
 
 /// A prediction, with a 90 % interval or without.
 struct Expected {
@@ -38,6 +39,7 @@ struct Judged {
   Metric metric = Metric::kTotalTime;
   Expected predicted;
   double actual = 0;
+  std::string load{};  ///< what the guest did, where that is known
 };
 
 /// A yes or no: does it end by itself in time?
@@ -55,6 +57,7 @@ struct Score {
   Metric metric = Metric::kTotalTime;
   std::size_t n = 0;
   std::optional<double> mean_rel, median_rel, p90_rel;
+  double mean_abs = 0;
   double median_abs = 0;
   double p90_abs = 0;
   std::optional<double> coverage90;  ///< share of actual values within 90 % intervals, where given
@@ -65,6 +68,8 @@ struct VerdictScore {
   std::size_t wrong = 0;
 };
 
+/// One score per load instead of per technique; `technique` is the load's name then.
+[[nodiscard]] std::vector<Score> score_by_load(std::span<const Judged> judged);
 /// By metric, then technique ("all" first), then model, each in the order of first appearance.
 [[nodiscard]] std::vector<Score> score(std::span<const Judged> judged);
 [[nodiscard]] std::vector<VerdictScore> score(std::span<const JudgedVerdict> judged);

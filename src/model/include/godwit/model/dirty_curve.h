@@ -12,6 +12,9 @@
 
 namespace godwit::model {
 
+/// The normal quantile of the upper bound of a 90 % interval.
+inline constexpr double kNormal95 = 1.6449;
+
 /// How a curve goes on beyond the last window T that was measured.
 struct Tail {
   /// Growth beyond T: `saturation` * (1 - exp(-decay * (t - T))), or, where decay is 0,
@@ -72,13 +75,18 @@ class DirtyCurve {
   [[nodiscard]] const Growth& likely() const { return likely_; }
   [[nodiscard]] const Growth& low() const { return low_; }
   [[nodiscard]] const Growth& high() const { return high_; }
+  /// The curve at a standard normal quantile: likely() at 0, low() and high() at -kNormal95 and
+  /// kNormal95, linear between and beyond them.
+  [[nodiscard]] Growth at(double z) const;
 
   /// The three at one window; p05 <= p50 <= p95.
   [[nodiscard]] Interval<Bytes> within(Seconds window) const;
 
  private:
-  DirtyCurve(Growth likely, Growth low, Growth high);
+  DirtyCurve(Growth likely, Growth low, Growth high, std::vector<double> windows, double ram);
 
+  std::vector<double> windows_;  ///< that were measured, ascending
+  double ram_;
   Growth likely_;
   Growth low_;
   Growth high_;

@@ -23,7 +23,8 @@ class InterfaceCounter final : public WireCounter {
   std::optional<std::string> netns_;
 };
 
-/// The transmit bytes of `interface` in the text of /proc/net/dev. Pure.
+/// The transmit bytes of `interface` in the text of /proc/net/dev; the received ones. Pure.
 std::optional<Bytes> sent_bytes_in(std::string_view proc_net_dev, std::string_view interface);
+std::optional<Bytes> received_bytes_in(std::string_view proc_net_dev, std::string_view interface);
 
 }  // namespace godwit::probe

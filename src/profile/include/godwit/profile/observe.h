@@ -29,6 +29,9 @@ struct ObserveOptions {
   /// faster. 400 MB/s is some 2 % of what one DDR4 channel carries (17...25 GB/s).
   BytesPerSecond traffic_cap{400e6};
 
+  /// Asked at the start and at the end, if there is one.
+  ActivityCounter* activity = nullptr;
+
   /// What the caller knows of the VM and the profile shall repeat.
   std::string vm;
   std::optional<int> vcpus;

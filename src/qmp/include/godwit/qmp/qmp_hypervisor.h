@@ -56,6 +56,7 @@ class QmpHypervisor final : public Hypervisor {
   /// Hands QEMU one end of a socket pair (`getfd`). Nothing is executed in its place: QEMU before
   /// 9.0 under `-sandbox spawn=deny`, as libvirt starts it, is killed by `exec:`.
   Result<void> migrate_to_sink() override;
+  Result<DiskTraffic> disk_traffic() override;
   /// The NBD server listens on the port after the stream's, or one of the next where that is taken:
   /// QEMU never tells which one the kernel would have chosen.
   Result<StorageOffer> serve_storage(const std::string& stream) override;

@@ -4,20 +4,20 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "godwit/model/curve.h"
+#include "godwit/twin/predictor.h"
 #include "guests.h"
 
-namespace godwit::model {
+namespace godwit::twin {
 namespace {
 
-using testing::guest;
+using model::testing::guest;
+using model::testing::idle;
+using model::testing::uniform;
 using ::testing::HasSubstr;
-using testing::idle;
-using testing::uniform;
 
 TechniquePrediction predict(const GuestProfile& profile, BytesPerSecond rate, Technique technique,
-                            const CurveOptions& options = {}) {
-  const auto predictor = CurvePredictor::make(profile, Link{rate, {}}, options);
+                            const Options& options = {}) {
+  const auto predictor = Predictor::make(profile, Link{rate, {}}, options);
   EXPECT_TRUE(predictor.has_value());
   auto prediction = predictor->predict(technique);
   EXPECT_TRUE(prediction.has_value()) << prediction.error().message;
@@ -44,10 +44,18 @@ TEST(Techniques, MultifdSendsWhatPrecopySends) {
   EXPECT_NEAR(multifd.transferred->p50.as_double(), plain.transferred->p50.as_double(), 1e6);
 }
 
+/// A host of one processor, and streams that compress as each page does.
+Options one_processor() {
+  Options options;
+  options.pair.processors = 1;
+  options.pair.zlib_stream = options.pair.zstd_stream = 1;
+  return options;
+}
+
 TEST(Techniques, CompressionSavesTimeWhereTheLinkIsSlow) {
   const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(10e-6));
   for (const Technique technique : {Technique::kMultifdZlib, Technique::kMultifdZstd}) {
-    const auto p = predict(profile, 20_MB_per_s, technique);
+    const auto p = predict(profile, 20_MB_per_s, technique, one_processor());
     ASSERT_TRUE(p.converges);
     // half of 300 MB, and the switchover's part of it
     EXPECT_NEAR(p.total_time->p50.count(), 7.5, 0.3) << to_string(technique);
@@ -57,15 +65,31 @@ TEST(Techniques, CompressionSavesTimeWhereTheLinkIsSlow) {
 
 TEST(Techniques, CompressionIsBoundByTheProcessorWhereTheLinkIsFast) {
   // 100 us a page: 41 MB of memory a second, however fast the link.
-  const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(100e-6));
-  const auto p = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib);
+  auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(100e-6));
+  profile.vcpu_use = 0;
+  const auto p = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib, one_processor());
   ASSERT_TRUE(p.converges);
   EXPECT_NEAR(p.total_time->p50.count(), 300 / 40.96, 0.3);
 }
 
+TEST(Techniques, StreamsOfPagesCompressBetterThanPages) {
+  const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(10e-6));
+  const auto by_page = predict(profile, 20_MB_per_s, Technique::kMultifdZstd, one_processor());
+  const auto streamed = predict(profile, 20_MB_per_s, Technique::kMultifdZstd);
+  EXPECT_LT(streamed.transferred->p50, by_page.transferred->p50);
+}
+
+TEST(Techniques, ABusyGuestLeavesCompressionLess) {
+  auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(100e-6));
+  profile.vcpu_use = 0.05;
+  const auto idle_guest = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib);
+  profile.vcpu_use = 1;
+  const auto busy_guest = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib);
+  EXPECT_LT(idle_guest.total_time->p50 * 1.2, busy_guest.total_time->p50);
+}
+
 TEST(Techniques, CompressionOfAnUnknownContentIsRefused) {
-  const auto predictor =
-      CurvePredictor::make(guest(512_MiB, 300_MB, idle()), Link{50_MB_per_s, {}});
+  const auto predictor = Predictor::make(guest(512_MiB, 300_MB, idle()), Link{50_MB_per_s, {}});
   const auto p = predictor->predict(Technique::kMultifdZstd);
   ASSERT_FALSE(p);
   EXPECT_EQ(p.error().code, ErrorCode::kUnsupported);
@@ -133,4 +157,4 @@ RC_GTEST_PROP(TechniquesProperty, MoreBandwidthIsNeverSlower, ()) {
 }
 
 }  // namespace
-}  // namespace godwit::model
+}  // namespace godwit::twin

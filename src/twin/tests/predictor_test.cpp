@@ -1,4 +1,4 @@
-#include "godwit/model/curve.h"
+#include "godwit/twin/predictor.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,22 +9,23 @@
 
 #include "godwit/model/jin.h"
 #include "godwit/model/ramanathan.h"
+#include "godwit/twin/qemu.h"
 #include "guests.h"
 
-namespace godwit::model {
+namespace godwit::twin {
 namespace {
 
-using testing::guest;
+using model::testing::guest;
+using model::testing::idle;
+using model::testing::sequential;
+using model::testing::uniform;
 using ::testing::HasSubstr;
-using testing::idle;
-using testing::sequential;
-using testing::uniform;
 
 TechniquePrediction predict(const GuestProfile& profile, BytesPerSecond rate,
                             Technique technique = Technique::kPrecopy,
                             const MigrationParameters& parameters = {},
-                            const CurveOptions& options = {}) {
-  const auto predictor = CurvePredictor::make(profile, Link{rate, {}}, options);
+                            const Options& options = {}) {
+  const auto predictor = Predictor::make(profile, Link{rate, {}}, options);
   EXPECT_TRUE(predictor.has_value());
   auto prediction = predictor->predict(technique, parameters);
   EXPECT_TRUE(prediction.has_value());
@@ -67,7 +68,7 @@ GuestProfile large_writer(BytesPerSecond rate) {
   return guest(256_MiB, 243_MB, uniform(128_MiB, rate));
 }
 
-TEST(CurveMeasured, SmallWriter) {
+TEST(TwinMeasured, SmallWriter) {
   const auto p = predict(kSmallWriter, 42_MB_per_s);
   ASSERT_TRUE(p.converges);
   EXPECT_NEAR(p.total_time->p50.count(), 4.1, 0.05 * 4.1);
@@ -80,7 +81,7 @@ TEST(CurveMeasured, SmallWriter) {
               0.253, 0.08);
 }
 
-TEST(CurveMeasured, LargeWriterWithALimitOfOneSecond) {
+TEST(TwinMeasured, LargeWriterWithALimitOfOneSecond) {
   // 30 MB/s: 8.6 s, 760 ms, 358 MB.
   const auto p =
       predict(large_writer(30_MB_per_s), 42_MB_per_s, Technique::kPrecopy, with_limit(Seconds(1)));
@@ -92,7 +93,7 @@ TEST(CurveMeasured, LargeWriterWithALimitOfOneSecond) {
   EXPECT_NEAR(without_return_path(p, 42_MB_per_s).p50.count(), 0.760, 0.35 * 0.760);
 }
 
-TEST(CurveMeasured, AFastWriterNeverConverges) {
+TEST(TwinMeasured, AFastWriterNeverConverges) {
   // 100 MB/s at 50 MB/s: never; auto-converge needed 34 s for it.
   const auto p = predict(large_writer(100_MB_per_s), 52_MB_per_s);
   EXPECT_FALSE(p.converges);
@@ -104,7 +105,7 @@ TEST(CurveMeasured, AFastWriterNeverConverges) {
   EXPECT_THAT(p.why, HasSubstr("300 ms"));
 }
 
-TEST(CurveMeasured, PostcopyFromHalfOfTheFirstPass) {
+TEST(TwinMeasured, PostcopyFromHalfOfTheFirstPass) {
   // 100 MB/s at "40": 7.4 s, 304 MB, client 1127 ms; at "50": 5.6 s, 298 MB.
   MigrationParameters half;
   half.precopy_share = Ratio(0.5);
@@ -119,7 +120,7 @@ TEST(CurveMeasured, PostcopyFromHalfOfTheFirstPass) {
   EXPECT_NEAR(fast.transferred->p50.as_double(), 298e6, 0.05 * 298e6);
 }
 
-TEST(CurveMeasured, PostcopyOutagesOfStressLoads) {
+TEST(TwinMeasured, PostcopyOutagesOfStressLoads) {
   // 384 MiB, 40 MB/s: at once 1.3-2.6 s, after one full pass 0.6-1.4 s.
   const auto profile = guest(384_MiB, 300_MB, uniform(128_MiB, 100_MB_per_s));
   const auto at_once = predict(profile, 40_MB_per_s, Technique::kPostcopy).downtime.probe;
@@ -132,7 +133,7 @@ TEST(CurveMeasured, PostcopyOutagesOfStressLoads) {
   EXPECT_NEAR(after->p95.count(), 1.4, 0.15);
 }
 
-TEST(CurveMeasured, QemuSpendsTheDowntimeLimitThatItIsGiven) {
+TEST(TwinMeasured, QemuSpendsTheDowntimeLimitThatItIsGiven) {
   // An idle guest of 384 MiB at 40 MB/s, 3.28 s each time (131 MB): 300 ms -> 302, 100 -> 49, 20
   // -> 17.
   const auto profile = guest(384_MiB, 131_MB, uniform(4_MiB, 500_kB / Seconds(1)));
@@ -153,8 +154,8 @@ TEST(CurveMeasured, QemuSpendsTheDowntimeLimitThatItIsGiven) {
 // -------------------------------------------------
 
 /// No zero pages, so fine a window that rounds end at the threshold, no constants around.
-CurveOptions ideal() {
-  CurveOptions options;
+Options ideal() {
+  Options options;
   options.pair.overhead = {};
   options.pair.device_state = {};
   options.pair.window = Seconds(1e-3);
@@ -162,7 +163,7 @@ CurveOptions ideal() {
   return options;
 }
 
-RC_GTEST_PROP(CurveClosedForm, AgreesWithJinAndRamanathanOnALinearCurve, ()) {
+RC_GTEST_PROP(TwinClosedForm, AgreesWithJinAndRamanathanOnALinearCurve, ()) {
   // A writer that never wraps dirties linearly. QEMU sends left-over pages with the next round, so
   // rounds end elsewhere than Jin's, but the time to send M while r dirties is M / (B - r) for both
   // as h -> 0 (Jin's eq. (3) with n -> infinity; Ramanathan's eq. (4)), with B less the 8-byte
@@ -177,25 +178,25 @@ RC_GTEST_PROP(CurveClosedForm, AgreesWithJinAndRamanathanOnALinearCurve, ()) {
   const auto p = predict(profile, link, Technique::kPrecopy, with_limit(limit), ideal());
   RC_ASSERT(p.converges);
 
-  RamanathanVm vm;
+  model::RamanathanVm vm;
   vm.memory = memory;
   vm.transmit_rate = pages;
   vm.dirty_rate = rate;
-  const double expected = ramanathan_estimate(vm)->send.count();
+  const double expected = model::ramanathan_estimate(vm)->send.count();
   const double tolerance = 2 * limit.count() / (1 - rho) + 1e-3 * expected;
   RC_ASSERT(std::abs(p.total_time->p50.count() - expected) <= tolerance);
 
-  JinSetup setup;
+  model::JinSetup setup;
   setup.memory = memory;
   setup.bandwidth = pages;
   setup.last_round_threshold = pages * limit;
   setup.max_rounds = 100'000;
   const std::array rates{rate};
-  const double jin = jin_migration(setup, rates).total.count();
+  const double jin = model::jin_migration(setup, rates).total.count();
   RC_ASSERT(std::abs(p.total_time->p50.count() - jin) <= tolerance);
 }
 
-TEST(CurveClosedForm, AnIdleGuestTakesOnePass) {
+TEST(TwinClosedForm, AnIdleGuestTakesOnePass) {
   // 100 MiB of data in 4 KiB pages: 25600 * 4104 B; the rest of 256 MiB: 39936 zero pages * 9 B.
   const auto profile = guest(256_MiB, 100_MiB, idle());
   const auto p = predict(profile, 40_MB_per_s);
@@ -203,18 +204,18 @@ TEST(CurveClosedForm, AnIdleGuestTakesOnePass) {
   EXPECT_NEAR(p.transferred->p50.as_double(), 25600.0 * 4104 + 39936.0 * 9, 10);
 }
 
-TEST(CurveClosedForm, ASaturatedWorkingSetBelowTheThresholdConvergesAtAnyRate) {
+TEST(TwinClosedForm, ASaturatedWorkingSetBelowTheThresholdConvergesAtAnyRate) {
   // 8 MiB rewritten at 1 GB/s, threshold 12 MB: unbounded dirtying, bounded dirt.
   const auto p = predict(guest(384_MiB, 300_MB, uniform(8_MiB, 1000_MB_per_s)), 40_MB_per_s);
   EXPECT_TRUE(p.converges);
 }
 
-TEST(CurveClosedForm, AUniformWriterConvergesUpToTheSteadyStateOfItsWorkingSet) {
+TEST(TwinClosedForm, AUniformWriterConvergesUpToTheSteadyStateOfItsWorkingSet) {
   // Near the threshold QEMU syncs once per window, and the dirty set tends to S * (1 - B / r); it
   // converges where that is below h. S = 128 MiB, B = 40 MB/s, h = 12 MB: r = 40 / (1 - 12 / 134.2)
   // = 43.9 MB/s. Tolerance: 5 %, as looks come once per window and pages carry headers.
   const auto converges = [](double rate) {
-    CurveOptions patient;
+    Options patient;
     patient.max_time = Seconds(3600);
     return predict(guest(384_MiB, 300_MB, uniform(128_MiB, BytesPerSecond(rate))), 40_MB_per_s,
                    Technique::kPrecopy, {}, patient)
@@ -224,7 +225,7 @@ TEST(CurveClosedForm, AUniformWriterConvergesUpToTheSteadyStateOfItsWorkingSet) 
   EXPECT_FALSE(converges(1.05 * 43.9e6));
 }
 
-TEST(CurveClosedForm, DirtyLogOfLargeGuestsIsClearedByChunk) {
+TEST(TwinClosedForm, DirtyLogOfLargeGuestsIsClearedByChunk) {
   // 8 GiB are 8 chunks, cleared at k/8 of the first pass: the second round sends the mean of
   // W(T (8 - k) / 8) = 9/16 of W(T) for a linear W, where one chunk alone would send all of it.
   const auto curve = sequential(Bytes(1'000'000'000'000), 1_MB_per_s);
@@ -239,7 +240,7 @@ TEST(CurveClosedForm, DirtyLogOfLargeGuestsIsClearedByChunk) {
   EXPECT_NEAR(dirtied(one) / (one.rounds[0].duration.count() * 1e6), 1, 0.05);
 }
 
-TEST(Curve, StopAndCopyStandsStillThroughout) {
+TEST(Twin, StopAndCopyStandsStillThroughout) {
   const auto p = predict(guest(256_MiB, 100_MB, uniform(64_MiB, 100_MB_per_s)), 40_MB_per_s,
                          Technique::kStopAndCopy);
   ASSERT_TRUE(p.converges);
@@ -249,7 +250,28 @@ TEST(Curve, StopAndCopyStandsStillThroughout) {
   EXPECT_EQ(p.slowdown->p50, Ratio(1));
 }
 
-TEST(Curve, HybridOfACalmGuestEndsAsPrecopy) {
+TEST(Twin, AGenerousLimitEndsAPassWhereZerosAre) {
+  // the last quarter of RAM is empty: 100 MB of the 400 MB are left, and hold nothing
+  auto profile = guest(400_MB, 300_MB, idle());
+  const auto blind = predict(profile, 50_MB_per_s, Technique::kPrecopy, with_limit(Seconds(1)));
+  profile.data_by_part = {Ratio(1), Ratio(1), Ratio(1), Ratio(0)};
+  const auto known = predict(profile, 50_MB_per_s, Technique::kPrecopy, with_limit(Seconds(1)));
+  EXPECT_GT(blind.downtime.qemu->p50, Seconds(0.6));
+  EXPECT_LT(known.downtime.qemu->p50, Seconds(0.1));
+  EXPECT_NEAR(known.total_time->p50.count(), blind.total_time->p50.count(), 0.2);
+}
+
+TEST(Twin, HybridWithAGenerousLimitEndsBeforeItsShare) {
+  // 50 of 100 MB may be left: QEMU switches over before three quarters have been sent
+  MigrationParameters parameters = with_limit(Seconds(1));
+  parameters.precopy_share = Ratio(0.75);
+  const auto p =
+      predict(guest(100_MB, 100_MB, idle()), 50_MB_per_s, Technique::kHybrid, parameters);
+  EXPECT_THAT(p.why, HasSubstr("before post-copy would begin"));
+  EXPECT_GT(p.downtime.qemu->p50, Seconds(0.8));
+}
+
+TEST(Twin, HybridOfACalmGuestEndsAsPrecopy) {
   const auto profile = guest(256_MiB, 100_MB, idle());
   const auto hybrid = predict(profile, 40_MB_per_s, Technique::kHybrid);
   const auto precopy = predict(profile, 40_MB_per_s);
@@ -257,21 +279,21 @@ TEST(Curve, HybridOfACalmGuestEndsAsPrecopy) {
   EXPECT_THAT(hybrid.why, HasSubstr("before post-copy would begin"));
 }
 
-TEST(Curve, EchoesWhatItAssumed) {
+TEST(Twin, EchoesWhatItAssumed) {
   const auto p = predict(kSmallWriter, 42_MB_per_s, Technique::kHybrid);
   EXPECT_EQ(p.parameters.max_bandwidth, 42_MB_per_s);
   EXPECT_EQ(p.parameters.downtime_limit, kDefaultDowntimeLimit);
   EXPECT_EQ(p.parameters.precopy_share, Ratio(1));
-  EXPECT_EQ(p.model, "curve");
+  EXPECT_EQ(p.model, "twin");
   EXPECT_FALSE(p.slowdown) << "nothing is known of it";
   EXPECT_EQ(predict(kSmallWriter, 42_MB_per_s, Technique::kPostcopy).parameters.precopy_share,
             Ratio(0));
 }
 
-TEST(Curve, RefusesWhatItCannotPredict) {
-  const auto predictor = CurvePredictor::make(kSmallWriter, Link{42_MB_per_s, {}});
+TEST(Twin, RefusesWhatItCannotPredict) {
+  const auto predictor = Predictor::make(kSmallWriter, Link{42_MB_per_s, {}});
   ASSERT_TRUE(predictor.has_value());
-  for (const Technique technique : {Technique::kCompress, Technique::kCold}) {
+  for (const Technique technique : {Technique::kColdZstd, Technique::kCold}) {
     const auto refused = predictor->predict(technique);
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
@@ -280,14 +302,14 @@ TEST(Curve, RefusesWhatItCannotPredict) {
   MigrationParameters share;
   share.precopy_share = Ratio(1.5);
   EXPECT_FALSE(predictor->predict(Technique::kHybrid, share).has_value());
-  EXPECT_FALSE(CurvePredictor::make(kSmallWriter, Link{}).has_value());
+  EXPECT_FALSE(Predictor::make(kSmallWriter, Link{}).has_value());
   auto no_share = kSmallWriter;
   no_share.zero_share = Ratio(std::nan(""));
-  EXPECT_FALSE(CurvePredictor::make(no_share, Link{42_MB_per_s, {}}).has_value());
+  EXPECT_FALSE(Predictor::make(no_share, Link{42_MB_per_s, {}}).has_value());
 }
 
-TEST(Curve, TooLongForTheTimeLimitDoesNotConverge) {
-  CurveOptions hurried;
+TEST(Twin, TooLongForTheTimeLimitDoesNotConverge) {
+  Options hurried;
   hurried.max_time = Seconds(2);
   for (const Technique t :
        {Technique::kPrecopy, Technique::kPostcopy, Technique::kHybrid, Technique::kStopAndCopy}) {
@@ -329,7 +351,7 @@ Technique random_technique() {
 // predictions is meant up to two windows.
 constexpr double kPhase = 0.2;
 
-RC_GTEST_PROP(CurveProperty, MoreBandwidthIsNeverSlower, ()) {
+RC_GTEST_PROP(TwinProperty, MoreBandwidthIsNeverSlower, ()) {
   const Setting s = random_setting();
   const Technique technique = *rc::gen::element(Technique::kPrecopy, Technique::kStopAndCopy);
   const auto faster = s.link * Ratio(1 + *rc::gen::inRange(1, 300) / 100.0);
@@ -337,7 +359,7 @@ RC_GTEST_PROP(CurveProperty, MoreBandwidthIsNeverSlower, ()) {
             total(predict(profile_of(s), s.link, technique)) + kPhase);
 }
 
-RC_GTEST_PROP(CurveProperty, LessDirtyingNeverTakesLonger, ()) {
+RC_GTEST_PROP(TwinProperty, LessDirtyingNeverTakesLonger, ()) {
   const Setting s = random_setting();
   Setting calmer = s;
   calmer.rate = s.rate * Ratio(*rc::gen::inRange(0, 100) / 100.0);
@@ -346,7 +368,7 @@ RC_GTEST_PROP(CurveProperty, LessDirtyingNeverTakesLonger, ()) {
             total(predict(profile_of(s), s.link, technique)) + kPhase);
 }
 
-RC_GTEST_PROP(CurveProperty, ALargerDowntimeLimitNeverTakesLonger, ()) {
+RC_GTEST_PROP(TwinProperty, ALargerDowntimeLimitNeverTakesLonger, ()) {
   const Setting s = random_setting();
   const double limit = *rc::gen::inRange(10, 1000) / 1000.0;
   const double larger = limit * (1 + *rc::gen::inRange(1, 300) / 100.0);
@@ -356,7 +378,7 @@ RC_GTEST_PROP(CurveProperty, ALargerDowntimeLimitNeverTakesLonger, ()) {
   RC_ASSERT(at(larger) <= at(limit) + kPhase);
 }
 
-RC_GTEST_PROP(CurveProperty, BytesAreTheSumOfTheRounds, ()) {
+RC_GTEST_PROP(TwinProperty, BytesAreTheSumOfTheRounds, ()) {
   const Setting s = random_setting();
   const auto p = predict(profile_of(s), s.link, random_technique());
   RC_PRE(p.converges);
@@ -372,7 +394,7 @@ RC_GTEST_PROP(CurveProperty, BytesAreTheSumOfTheRounds, ()) {
   RC_ASSERT(std::abs((p.total_time->p50 - time).count() - overhead) <= 1e-6);
 }
 
-RC_GTEST_PROP(CurveProperty, IntervalsAreOrderedAndPredictionsRepeat, ()) {
+RC_GTEST_PROP(TwinProperty, IntervalsAreOrderedAndPredictionsRepeat, ()) {
   const Setting s = random_setting();
   const Technique technique = random_technique();
   const auto p = predict(profile_of(s), s.link, technique);
@@ -386,7 +408,7 @@ RC_GTEST_PROP(CurveProperty, IntervalsAreOrderedAndPredictionsRepeat, ()) {
   RC_ASSERT(p.downtime.qemu->p50 <= p.downtime.events->p50);
 }
 
-RC_GTEST_PROP(CurveProperty, PrecopyNeverSendsLessThanAllMemoryOnce, ()) {
+RC_GTEST_PROP(TwinProperty, PrecopyNeverSendsLessThanAllMemoryOnce, ()) {
   const Setting s = random_setting();
   const auto p = predict(profile_of(s), s.link, random_technique());
   RC_PRE(p.converges);
@@ -394,4 +416,4 @@ RC_GTEST_PROP(CurveProperty, PrecopyNeverSendsLessThanAllMemoryOnce, ()) {
 }
 
 }  // namespace
-}  // namespace godwit::model
+}  // namespace godwit::twin

@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "godwit/store/paths.h"
+#include "journey.h"
+#include "learnt.h"
+#include "options.h"
+#include "table.h"
+#include "write_file.h"
+
+/// `learn`: from migrations that were measured to corrections of the twin.
+
+namespace godwit::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using learn::Correction;
+using learn::LearntModel;
+
+struct LearnOptions {
+  std::string data;
+  bool own = false;
+  StoreOption store;
+  std::string output;
+};
+
+/// Kept outcomes that teach; all of them, however long ago.
+constexpr std::int64_t kAllRecords = 1'000'000;
+
+Result<fs::path> place_for(const LearnOptions& options) {
+  if (!options.output.empty()) return fs::path(options.output);
+  return store::default_model_path(std::getenv);
+}
+
+struct Learnt {
+  LearntModel model;
+  fs::path path;
+};
+
+Result<Learnt> learn_from(const LearnOptions& options) {
+  Learnt learnt;
+  GODWIT_TRY(learnt.path, place_for(options));
+  GODWIT_TRY(const auto rows, read_data_set(options.data));
+  std::vector<learn::Lesson> lessons = learn::lessons_of(rows);
+  std::string source = fmt::format("{} rows of {}", rows.size(),
+                                   options.data.empty() ? "godwit's own" : options.data);
+  if (options.own) {
+    GODWIT_TRY(const auto store, open_store(options.store.path));
+    GODWIT_TRY(const auto records, store->newest(kAllRecords));
+    const std::vector<learn::Lesson> own = learn::lessons_of(records);
+    lessons.insert(lessons.end(), own.begin(), own.end());
+    source += fmt::format(", and {} kept outcomes", records.size());
+  }
+  GODWIT_TRY(learnt.model, LearntModel::train(lessons, std::move(source)));
+  std::error_code error;
+  fs::create_directories(learnt.path.parent_path(), error);
+  // whole or not at all, whoever reads it meanwhile
+  const fs::path beside = learnt.path.native() + ".new";
+  GODWIT_CHECK_OK(write_file(
+      beside, learnt.model.to_json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"));
+  fs::rename(beside, learnt.path, error);
+  if (error) {
+    return fail(ErrorCode::kEnvironment,
+                fmt::format("'{}' could not be written: {}", learnt.path.native(), error.message()),
+                "choose another place with -o");
+  }
+  return learnt;
+}
+
+std::string percent(double logarithm) {
+  return fmt::format("{:.1f} %", 100 * std::expm1(logarithm));
+}
+
+std::string text_of(const Learnt& learnt) {
+  Table table({"what, of which", "migrations", "the twin is off by", "corrected by", "used"});
+  for (const Correction& c : learnt.model.corrections()) {
+    table.add({fmt::format("{}, {}", learn::to_string(c.metric), to_string(c.technique)),
+               std::to_string(c.lessons), percent(c.twin_error), percent(c.error),
+               c.better() ? "yes" : "no: the twin is better"});
+  }
+  return fmt::format(
+      "learnt from {} migrations ({}); errors on loads not learnt from\n\n{}\n\nkept in "
+      "{}",
+      learnt.model.lessons(), learnt.model.source(), table.text(), learnt.path.native());
+}
+
+Json json_of(const Learnt& learnt) {
+  Json corrections = Json::array();
+  for (const Correction& c : learnt.model.corrections()) {
+    corrections.push_back({{"technique", to_string(c.technique)},
+                           {"metric", learn::to_string(c.metric)},
+                           {"migrations", c.lessons},
+                           {"twin_error", c.twin_error},
+                           {"error", c.error},
+                           {"used", c.better()}});
+  }
+  return Json{{"model", learnt.path.native()},
+              {"migrations", learnt.model.lessons()},
+              {"source", learnt.model.source()},
+              {"corrections", std::move(corrections)}};
+}
+
+}  // namespace
+
+void add_learn(CLI::App& app, Chosen& chosen) {
+  auto options = std::make_shared<LearnOptions>();
+  CLI::App* command = app.add_subcommand(
+      "learn", "learn from measured migrations how to correct predictions; predict then does");
+  command->add_option("--data", options->data, "folder of a data set (default: godwit's own)")
+      ->type_name("DIR");
+  command->add_flag("--own", options->own, "and from the outcomes kept here (godwit history)");
+  options->store.add_to(*command);
+  command
+      ->add_option("-o,--output", options->output,
+                   "file for what was learnt (default: where predict looks for it)")
+      ->type_name("FILE");
+  add_examples(*command,
+               {"godwit learn", "godwit learn --own", "godwit learn -o model.json --json"});
+  command->callback([&chosen, options] {
+    chosen.action = [options](Context& context) {
+      const auto learnt = learn_from(*options);
+      if (!learnt) return context.out.error(learnt.error());
+      context.out.say(text_of(*learnt));
+      context.out.result(json_of(*learnt));
+      return kDone;
+    };
+  });
+}
+
+}  // namespace godwit::cli

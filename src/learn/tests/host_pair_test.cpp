@@ -1,0 +1,94 @@
+#include "godwit/learn/host_pair.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <deque>
+#include <vector>
+
+#include "godwit/twin/predictor.h"
+
+namespace godwit::learn {
+namespace {
+
+const Link kLink{BytesPerSecond(50e6), {}};
+
+GuestProfile guest(int seed) {
+  GuestProfile profile;
+  profile.ram = 512_MiB;
+  profile.zero_share = Ratio(0.3 + 0.01 * seed);
+  for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0}) {
+    const Bytes unique(std::llround(40e6 * -std::expm1(-1e7 * (1 + seed) * t / 40e6 / 10)));
+    profile.dirty_curve.push_back({Seconds(t), unique, unique, unique});
+  }
+  return profile;
+}
+
+/// Migrations between hosts of which all that is known is what happened.
+class Hosts {
+ public:
+  explicit Hosts(const twin::HostPairConstants& truth) : truth_(truth) {}
+
+  void migrate(Technique technique, int seed) {
+    profiles_.push_back(guest(seed));
+    twin::Options options;
+    options.pair = truth_;
+    const auto p = *twin::Predictor::make(profiles_.back(), kLink, options)->predict(technique);
+    PairSample sample;
+    sample.profile = &profiles_.back();
+    sample.technique = technique;
+    sample.link = kLink;
+    sample.total = p.total_time->p50;
+    sample.transferred = p.transferred->p50;
+    sample.downtime.qemu = p.downtime.qemu->p50;
+    sample.downtime.events = p.downtime.events->p50;
+    sample.downtime.probe = p.downtime.probe->p50;
+    samples.push_back(sample);
+  }
+  std::vector<PairSample> samples;
+
+ private:
+  twin::HostPairConstants truth_;
+  std::deque<GuestProfile> profiles_;  // samples point to them
+};
+
+TEST(LearnPair, FindsWhatTheHostsAreLike) {
+  twin::HostPairConstants truth;
+  truth.rate = Ratio(0.9);
+  truth.resume = {Seconds(0.2), Seconds(0.1), Seconds(0.3)};
+  truth.client = {Seconds(0.35), Seconds(0.2), Seconds(0.5)};
+  truth.postcopy_stop = {Seconds(0.02), Seconds(0.01), Seconds(0.03)};
+  Hosts hosts(truth);
+  for (int i = 0; i < 12; ++i) hosts.migrate(Technique::kPrecopy, i);
+  for (int i = 0; i < 12; ++i) hosts.migrate(Technique::kPostcopy, i);
+  const twin::HostPairConstants learnt = learn_pair(hosts.samples);
+  EXPECT_NEAR(learnt.rate.value(), 0.9, 0.01);
+  EXPECT_NEAR(learnt.resume.p50.count(), 0.2, 0.02);
+  EXPECT_NEAR(learnt.client.p50.count(), 0.35, 0.02);
+  EXPECT_NEAR(learnt.postcopy_stop.p50.count(), 0.02, 1e-6);
+  EXPECT_NEAR(learnt.faults_at_once.p50, truth.faults_at_once.p50, 2.5);
+  EXPECT_EQ(learnt.faults_after_pass, twin::HostPairConstants{}.faults_after_pass)
+      << "nobody tried it";
+}
+
+TEST(LearnPair, AHandfulOfMigrationsProvesNothing) {
+  twin::HostPairConstants truth;
+  truth.rate = Ratio(0.5);
+  Hosts hosts(truth);
+  for (int i = 0; i < 5; ++i) hosts.migrate(Technique::kPrecopy, i);
+  EXPECT_EQ(learn_pair(hosts.samples).rate, Ratio(1));
+  EXPECT_EQ(learn_pair({}).rate, Ratio(1));
+}
+
+TEST(LearnPair, QemusWholeTimeAsDowntimeOfAPostcopyIsNotBelieved) {
+  Hosts hosts({});
+  for (int i = 0; i < 12; ++i) hosts.migrate(Technique::kPostcopy, i);
+  for (int i = 0; i < 4; ++i) {
+    PairSample& sample = hosts.samples[static_cast<std::size_t>(i)];
+    sample.downtime.qemu = sample.total * 0.99;
+  }
+  EXPECT_LT(learn_pair(hosts.samples).postcopy_stop.p95, Seconds(0.1));
+}
+
+}  // namespace
+}  // namespace godwit::learn

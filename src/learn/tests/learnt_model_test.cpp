@@ -1,0 +1,193 @@
+#include "godwit/learn/learnt_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "godwit/base/rng.h"
+#include "godwit/learn/features.h"
+#include "godwit/twin/predictor.h"
+
+namespace godwit::learn {
+namespace {
+
+using testing::HasSubstr;
+
+const Link kLink{BytesPerSecond(50e6), {}};
+
+GuestProfile guest(Rng& rng) {
+  GuestProfile profile;
+  profile.ram = 512_MiB;
+  profile.zero_share = Ratio(0.2 + 0.6 * rng.uniform());
+  const double set = 5e6 + 40e6 * rng.uniform();
+  const double rate = 1e6 + 15e6 * rng.uniform();
+  for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0}) {
+    const Bytes unique(std::llround(set * -std::expm1(-rate * t / set)));
+    profile.dirty_curve.push_back({Seconds(t), unique, unique * Ratio(0.95), unique * Ratio(1.05)});
+  }
+  profile.vcpu_use = rng.uniform();
+  return profile;
+}
+
+/// A host on which a guest that uses its vCPU takes longer than the twin knows, and all else is as
+/// the twin says, but for chance.
+std::vector<Lesson> lessons(int count) {
+  Rng rng(11);
+  std::vector<Lesson> all;
+  for (int i = 0; i < count; ++i) {
+    Lesson lesson;
+    lesson.profile = guest(rng);
+    lesson.link = kLink;
+    lesson.twin = *reference_twin(lesson.profile, kLink)->predict(Technique::kPrecopy);
+    lesson.load = std::string(1, static_cast<char>('a' + i % 6));
+    const double slower = *lesson.profile.vcpu_use > 0.5 ? 1.3 : 1.0;
+    const double chance = 1 + 0.02 * (rng.uniform() - 0.5);
+    lesson.total_time = lesson.twin.total_time->p50 * slower * chance;
+    lesson.transferred = lesson.twin.transferred->p50;
+    lesson.downtime.events = lesson.twin.downtime.events->p50;
+    all.push_back(std::move(lesson));
+  }
+  return all;
+}
+
+const Correction& of(const LearntModel& model, Metric metric) {
+  for (const Correction& one : model.corrections()) {
+    if (one.metric == metric) return one;
+  }
+  throw std::logic_error("nothing was learnt of that");
+}
+
+TEST(LearntModel, CorrectsWhatTheTwinDoesNotKnow) {
+  const auto all = lessons(240);
+  const std::vector<Lesson> first(all.begin(), all.begin() + 180);
+  const auto model = LearntModel::train(first, "a test");
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_TRUE(of(*model, Metric::kTotalTime).better());
+  double twin_error = 0;
+  double error = 0;
+  int inside = 0;
+  for (std::size_t i = 180; i < all.size(); ++i) {
+    const auto said = model->correct(all[i].profile, kLink, all[i].twin, all[i].twin);
+    const double actual = all[i].total_time->count();
+    twin_error += std::abs(all[i].twin.total_time->p50.count() / actual - 1);
+    error += std::abs(said.total_time->p50.count() / actual - 1);
+    inside += said.total_time->p05.count() <= actual && actual <= said.total_time->p95.count();
+    const bool unlike = model->distance(all[i].profile, kLink, all[i].twin) > 1;
+    EXPECT_EQ(said.model, unlike ? "twin" : "twin+residual");
+  }
+  EXPECT_LT(error, twin_error / 2);
+  EXPECT_GE(inside, 48) << "of 60, at a nominal 90 %";
+}
+
+TEST(LearntModel, LeavesTheTwinAloneWhereItIsNotBetter) {
+  const auto model = LearntModel::train(lessons(120), "a test");
+  ASSERT_TRUE(model);
+  const Lesson lesson = lessons(1).front();
+  const auto said = model->correct(lesson.profile, kLink, lesson.twin, lesson.twin);
+  if (!of(*model, Metric::kTransferred).better()) {
+    EXPECT_NEAR(said.transferred->p50.as_double(), lesson.twin.transferred->p50.as_double(), 2);
+  }
+  EXPECT_EQ(said.slowdown, lesson.twin.slowdown);
+  EXPECT_EQ(said.rounds, lesson.twin.rounds);
+}
+
+TEST(LearntModel, SaysWhenAGuestIsUnlikeAllItLearntFrom) {
+  const auto model = LearntModel::train(lessons(120), "a test");
+  ASSERT_TRUE(model);
+  Rng rng(5);
+  GuestProfile giant = guest(rng);
+  giant.ram = 64_GiB;
+  const Link fast{BytesPerSecond(5e9), {}};
+  const auto twin = *twin::Predictor::make(giant, fast)->predict(Technique::kPrecopy);
+  EXPECT_GT(model->distance(giant, fast, twin), 1);
+  const auto said = model->correct(giant, fast, twin, twin);
+  EXPECT_THAT(said.why, HasSubstr("unlike"));
+  EXPECT_EQ(said.model, "twin");
+  EXPECT_NEAR(said.total_time->p50 / twin.total_time->p50, 1, 1e-6);
+  const Lesson usual = lessons(1).front();
+  EXPECT_LE(model->distance(usual.profile, kLink, usual.twin), 1);
+}
+
+TEST(LearntModel, AMigrationThatDoesNotConvergeIsNotCorrected) {
+  const auto model = LearntModel::train(lessons(60), "a test");
+  TechniquePrediction never;
+  never.why = "the guest writes faster";
+  Rng rng(5);
+  EXPECT_EQ(model->correct(guest(rng), kLink, never, never), never);
+}
+
+TEST(LearntModel, TooFewLessonsOrOneLoadTeachNothing) {
+  EXPECT_FALSE(LearntModel::train(lessons(20), "a test"));
+  auto same = lessons(60);
+  for (Lesson& lesson : same) lesson.load = "one";
+  EXPECT_FALSE(LearntModel::train(same, "a test"));
+  EXPECT_FALSE(LearntModel::train({}, "a test"));
+}
+
+TEST(LearntModel, IsWhatItWasAfterAFile) {
+  const auto model = LearntModel::train(lessons(60), "a test");
+  ASSERT_TRUE(model);
+  const auto again = LearntModel::from_json(Json::parse(model->to_json().dump()));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->to_json(), model->to_json());
+  const Lesson lesson = lessons(1).front();
+  EXPECT_EQ(again->correct(lesson.profile, kLink, lesson.twin, lesson.twin),
+            model->correct(lesson.profile, kLink, lesson.twin, lesson.twin));
+}
+
+TEST(LearntModel, AFileThatIsNotJustRightIsRefused) {
+  const Json whole = LearntModel::train(lessons(60), "a test")->to_json();
+  const auto refused = [](const Json& json) {
+    const auto model = LearntModel::from_json(json);
+    return model ? std::string() : model.error().message + model.error().what_to_do;
+  };
+  EXPECT_THAT(refused(Json::array()), HasSubstr("godwit learn"));
+  Json other = whole;
+  other["version"] = 99;
+  EXPECT_THAT(refused(other), HasSubstr("version 99"));
+  Json swapped = whole;
+  std::swap(swapped["features"][0], swapped["features"][1]);
+  EXPECT_THAT(refused(swapped), HasSubstr("another order"));
+  for (const auto& [key, value] : whole.items()) {
+    Json torn = whole;
+    torn.erase(key);
+    EXPECT_NE(refused(torn), "") << key;
+  }
+  EXPECT_NE(refused(Json{{"what", 5}}), "");
+  Json narrow = whole;
+  narrow["territory"]["rows"][0].erase(0);
+  EXPECT_NE(refused(narrow), "");
+}
+
+TEST(Features, AreOneDefinition) {
+  const Lesson lesson = lessons(1).front();
+  const auto row = features_of(lesson.profile, kLink, lesson.twin);
+  EXPECT_EQ(row.size(), feature_names().size());
+  const auto at = [&](std::string_view name) {
+    const auto names = feature_names();
+    const auto found = std::find(names.begin(), names.end(), name);
+    return row[static_cast<std::size_t>(found - names.begin())];
+  };
+  EXPECT_DOUBLE_EQ(at("ram"), std::log1p(536.870912));
+  EXPECT_DOUBLE_EQ(at("link"), std::log1p(50));
+  EXPECT_DOUBLE_EQ(at("zero_share"), lesson.profile.zero_share.value());
+  EXPECT_TRUE(std::isnan(at("zlib"))) << "nobody looked";
+  EXPECT_TRUE(std::isnan(at("instructions")));
+}
+
+TEST(Features, JosSetsAreAmongThem) {
+  for (const auto& set : {dirty_rate_features(), dirty_rate_size_features(),
+                          dirty_rate_size_working_set_features()}) {
+    for (const std::string& name : set) {
+      const auto names = feature_names();
+      EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace godwit::learn

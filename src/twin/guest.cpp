@@ -1,0 +1,27 @@
+#include "godwit/twin/guest.h"
+
+#include <algorithm>
+
+namespace godwit::twin {
+
+Result<Guest> guest_of(const GuestProfile& profile) {
+  const double zero = profile.zero_share.value();
+  if (!(zero >= 0 && zero <= 1)) {
+    return fail(ErrorCode::kBadInput, "the profile's share of zero pages is not between 0 and 1",
+                "take the profile again: godwit profile VM");
+  }
+  Guest guest;
+  guest.ram = profile.ram.as_double();
+  guest.page = profile.page_size.bytes().as_double();
+  guest.data = guest.ram * (1 - zero);
+  guest.zero_pages = guest.ram * zero / guest.page;
+  for (const Ratio share : profile.data_by_part) guest.data_by_part.push_back(share.value());
+  guest.vcpus = std::max(profile.vcpus.value_or(1), 1);
+  guest.cpu_use = profile.vcpu_use ? std::min(*profile.vcpu_use / guest.vcpus, 1.0) : 1.0;
+  guest.contents = profile.contents;
+  guest.changed_contents = profile.changed_contents;
+  guest.change = profile.change;
+  return guest;
+}
+
+}  // namespace godwit::twin

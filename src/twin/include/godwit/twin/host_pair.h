@@ -1,0 +1,55 @@
+#pragma once
+
+#include "godwit/base/units.h"
+#include "godwit/domain/prediction.h"
+
+namespace godwit::twin {
+
+/// What a pair of hosts and its QEMU add to what bytes and rates explain: medians and the bounds of
+/// 90 % intervals. Stated constants, each with its source; learn/host_pair.h takes them from a
+/// pair's own outcomes. "Measured": QEMU 10.0.2, TCG, two cores, a link of 40 MB/s.
+struct HostPairConstants {
+  /// `migrate` accepted to the first page (measured: 1-13 ms), and the last page to "completed".
+  Interval<Seconds> overhead{Seconds(0.03), Seconds(0.005), Seconds(0.15)};
+  /// To send device state after the RAM left. Measured: 1-2 ms where no RAM was left.
+  Interval<Seconds> device_state{Seconds(0.004), Seconds(0.001), Seconds(0.025)};
+  /// The destination loads device state and resumes. Within QEMU's downtime, too: with return-path
+  /// on, as Godwit migrates, it counts until the destination runs (0-4 ms from `events` in the 12
+  /// migrations of docs/accuracy.md). Measured in 24 migrations of an idle guest: 33-113 ms,
+  /// median 53.
+  Interval<Seconds> resume{Seconds(0.05), Seconds(0.03), Seconds(0.11)};
+  /// Until a client hears the guest again: resuming as above, announcing, the switch learning the
+  /// new port. Measured in 24 migrations of tools/measure_predictions: `probe` less `events` 13-102
+  /// ms, median 36.
+  Interval<Seconds> client{Seconds(0.086), Seconds(0.05), Seconds(0.18)};
+  /// QEMU's own downtime of post-copy. Measured: 1-5 ms, often 2. (Every fourth run reports the
+  /// whole total time instead: a fault of QEMU's, not predicted.)
+  Interval<Seconds> postcopy_stop{Seconds(0.002), Seconds(0.001), Seconds(0.006)};
+  /// A guest that post-copy moved answers a client after so many page faults in sequence, each
+  /// behind a sender's queue full of bulk pages; begun at once, and after one full pass. Fitted on
+  /// the measured outages at 40 MB/s: 1.3-2.6 s at once, 0.6-1.4 s after a pass.
+  Interval<double> faults_at_once{17, 11, 24};
+  Interval<double> faults_after_pass{8.5, 4.5, 13};
+  /// What the kernel queues for a connection: Linux's default for the largest tcp_wmem.
+  Bytes sender_queue = Bytes(4 << 20);
+  /// The stream's real rate, of the link's stated one.
+  Ratio rate = Ratio(1);
+  /// How far it is from that, either way. Estimate.
+  Ratio rate_error = Ratio(0.03);
+  /// How far the stream's bytes are from what pages, headers and the dirty curve explain, either
+  /// way. Measured: 12 pre-copies of docs/accuracy.md, 0.1 to 1.7 % more than predicted.
+  Ratio stream_error = Ratio(0.02);
+  /// QEMU limits its rate, and looks whether it may switch over, once per window (migration.c).
+  Seconds window{0.1};
+  /// Processors of the source's host that compressing channels share with the vCPUs. Of the lab,
+  /// where both hosts have the same two, and the destination decompresses there.
+  double processors = 1.5;
+  /// multifd compresses packets of pages as one stream, a profile each page by itself: a ratio r of
+  /// the latter becomes r^x. Fitted on 75 migrations of the campaign (docs/data.md).
+  double zlib_stream = 1.12;
+  double zstd_stream = 1.15;
+  /// To find that a page is zero. Estimate, about 4 GB/s.
+  Seconds zero_page_scan{1e-6};
+};
+
+}  // namespace godwit::twin

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "godwit/base/units.h"
+
+/// Constants of QEMU's migration that others need, too.
+
+namespace godwit::twin {
+
+/// Bytes that QEMU's ram.c adds to a page on the stream (offset and flags), and those that stand
+/// for a page of zeros (the same and one byte).
+inline constexpr double kPageHeader = 8;
+inline constexpr double kZeroMark = 9;
+
+inline constexpr Seconds kDefaultDowntimeLimit(0.3);  ///< QEMU's default
+
+}  // namespace godwit::twin

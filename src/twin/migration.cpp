@@ -1,0 +1,248 @@
+#include "godwit/twin/migration.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace godwit::twin {
+namespace {
+
+constexpr double kChunk = 1 << 30;  // guest memory per bit of QEMU's clear_bmap, by default
+constexpr int kMostChunks = 16;     // beyond it the mean hardly changes
+/// QEMU judges rates at a sync, over at least this long (ram.c, migration_bitmap_sync).
+constexpr double kLeastPeriod = 1;
+/// With auto-converge, a pass after the first that takes longer is synced in between
+/// (cpu-throttle.c, since 9.2).
+constexpr double kSyncEvery = 5;
+/// A guest that uses less of its vCPUs' time than this is taken to use so much.
+constexpr double kLeastCpuUse = 0.01;
+
+}  // namespace
+
+double full_stream(const Guest& guest, const Coding& coding) {
+  return guest.data * coding.first + guest.zero_pages * coding.zero_mark;
+}
+
+Migration::Migration(const Guest& guest, const Sending& sending, const Course& course)
+    : guest_(guest), sending_(sending), course_(course), cold_(guest.data) {
+  begin_pass();
+}
+
+double Migration::pace(double factor) const {
+  return std::min(sending_.rate * course_.speed / factor, sending_.coding.cpu_rate);
+}
+
+/// The memory left when QEMU looks and finds it below the threshold. It looks once per window, so
+/// what is left then lies anywhere up to a window's worth below; where a window's worth exceeds the
+/// threshold, a window often ends with all sent (left = 0).
+double Migration::left_at_look(double per_window) const {
+  return std::max(0.0, threshold() - (1 - course_.phase) * per_window);
+}
+
+double Migration::threshold() const {
+  const double f = factor();
+  const double measured = pace(f) * f / course_.speed;
+  return sending_.limit * (sending_.reckoned_rate > 0 ? sending_.reckoned_rate : measured);
+}
+
+/// Pages go as a difference from the second time on that they are sent as written ones: the cache
+/// is filled from the second pass on. Of those written in the last pass, the share that was written
+/// before it, too, is 1 - (W(T + t) - W(T)) / W(t), as far as the cache holds them.
+double Migration::cached_share() const {
+  if (sending_.coding.cache <= 0 || progress_.passes < 2 || last_guest_pass_ <= 0) return 0;
+  const model::Growth& w = *course_.growth;
+  const double before = guest_seconds_ - last_guest_pass_;
+  const double written = w.bytes_at(last_guest_pass_);
+  if (written <= 0) return 0;
+  const double again = 1 - (w.bytes_at(guest_seconds_) - w.bytes_at(before)) / written;
+  const double seen = w.bytes_at(before);
+  return std::clamp(again, 0.0, 1.0) * (seen > 0 ? std::min(1.0, sending_.coding.cache / seen) : 0);
+}
+
+double Migration::factor() const {
+  if (progress_.passes == 0) return sending_.coding.first;
+  const double cached = cached_share();
+  return cached * sending_.coding.cached + (1 - cached) * sending_.coding.later;
+}
+
+/// Throttling takes what the guest does not use before it slows the guest down.
+double Migration::guest_speed() const {
+  return std::min(1.0, (1 - progress_.throttle) / std::max(guest_.cpu_use, kLeastCpuUse));
+}
+
+// --- passes ---
+
+void Migration::begin_pass() {
+  const double all = hot_ + cold_;
+  const double f = factor();
+  const double per_window = pace(f) * sending_.window;
+  const double left = left_at_look(per_window);
+  // at least a window's worth is sent before QEMU looks; until a first one was measured, the
+  // threshold is 0
+  goal_ =
+      std::min(progress_.passes == 0 ? data_at_end(left) : left, std::max(0.0, all - per_window));
+  const double zeros = progress_.passes == 0 ? guest_.zero_pages : 0;
+  const double sent = all - goal_;
+  const double mark_seconds = sending_.coding.zero_mark / (sending_.rate * course_.speed);
+  begin_step(all, sent, sent * f + zeros * sending_.coding.zero_mark,
+             sent / pace(f) + zeros * (mark_seconds + course_.zero_page_scan));
+  guest_pass_ = guest_synced_ = 0;
+}
+
+/// Data among the last bytes of RAM. QEMU counts all pages as left in the first pass, zeros too.
+/// The very last hold data: kernels allocate what they need early from the top, and keep it.
+double Migration::data_at_end(double bytes) const {
+  if (!guest_.data_by_part.empty()) return data_in_last_parts(bytes);
+  constexpr double kKernel = 8 << 20;
+  const double top = std::min(bytes, kKernel * course_.data_at_end);
+  return top + (bytes - top) * std::min(1.0, guest_.data / guest_.ram);
+}
+
+double Migration::data_in_last_parts(double bytes) const {
+  const double part = guest_.ram / static_cast<double>(guest_.data_by_part.size());
+  double data = 0;
+  for (auto share = guest_.data_by_part.rbegin(); share != guest_.data_by_part.rend(); ++share) {
+    const double taken = std::min(bytes, part);
+    data += taken * *share;
+    bytes -= taken;
+  }
+  return data;
+}
+
+void Migration::begin_step(double left, double sent, double stream, double seconds) {
+  progress_.left = left;
+  progress_.step_seconds = progress_.step_stream = 0;
+  length_ = seconds;
+  memory_rate_ = seconds > 0 ? sent / seconds : 0;
+  stream_rate_ = seconds > 0 ? stream / seconds : 0;
+  begun_ = true;
+}
+
+/// What is dirty after the first pass. QEMU clears the dirty log of a chunk when it sends the
+/// chunk's first page: what was written there before is sent with it, and not again. All pages are
+/// dirty at the start of the first pass only, so later ones gain little by this and none is
+/// assumed.
+double Migration::dirtied_in_first_pass() const {
+  const int chunks = std::clamp(static_cast<int>(std::ceil(guest_.ram / kChunk)), 1, kMostChunks);
+  double sum = 0;
+  for (int i = 0; i < chunks; ++i) {
+    sum += course_.growth->bytes_at(guest_pass_ * (1 - 1.0 * i / chunks));
+  }
+  return sum / chunks;
+}
+
+void Migration::end_pass() {
+  const model::Growth& w = *course_.growth;
+  if (progress_.passes == 0) {
+    progress_.dirtied = dirtied_in_first_pass();
+    hot_ = progress_.dirtied;
+    cold_ = goal_ * (1 - progress_.dirtied / guest_.ram);
+  } else {
+    const double sent = hot_ + cold_ - goal_;
+    const double cold_sent = std::min(cold_, sent);
+    const double unsent = hot_ > 0 ? 1 - (sent - cold_sent) / hot_ : 0;
+    // Sent pages are dirty again if written during the pass. Unsent ones stand for all writes since
+    // they were last sent: the set they belong to is W(age), a random part of which is left. Exact
+    // for pages written independently of each other, whatever their rates.
+    const double age = unsent > 0 ? w.seconds_at(hot_) : 0;
+    progress_.dirtied = w.bytes_at(guest_pass_);
+    cold_ -= cold_sent;
+    hot_ = (1 - unsent) * progress_.dirtied;
+    if (unsent > 0) hot_ += unsent * w.bytes_at(age + guest_pass_);
+  }
+  guest_seconds_ += guest_pass_;
+  last_guest_pass_ = guest_pass_;
+  ++progress_.passes;
+  sync(progress_.dirtied - w.bytes_at(guest_synced_));
+  progress_.left = hot_ + cold_;
+  if (progress_.left < threshold() || progress_.left <= 0) progress_.stage = Stage::kSwitchover;
+}
+
+void Migration::elapse(double seconds) {
+  progress_.seconds += seconds;
+  progress_.stream += seconds * stream_rate_;
+  progress_.step_seconds += seconds;
+  progress_.step_stream += seconds * stream_rate_;
+  progress_.left -= seconds * memory_rate_;
+  if (progress_.stage == Stage::kPasses) live(seconds);
+}
+
+/// So long the guest runs on the source.
+void Migration::live(double seconds) {
+  const auto step = [this](double length) {
+    guest_pass_ += length * guest_speed();
+    progress_.lost += length * (1 - guest_speed());
+    period_seconds_ += length;
+    period_stream_ += length * stream_rate_;
+    since_sync_ += length;
+  };
+  while (sending_.throttling.on && progress_.passes > 0 && seconds > kSyncEvery - since_sync_) {
+    const double length = std::max(0.0, kSyncEvery - since_sync_);
+    step(length);
+    seconds -= length;
+    const model::Growth& w = *course_.growth;
+    sync(w.bytes_at(guest_pass_) - w.bytes_at(guest_synced_));
+    guest_synced_ = guest_pass_;
+  }
+  step(seconds);
+}
+
+void Migration::sync(double dirtied) {
+  since_sync_ = 0;
+  period_dirtied_ += dirtied;
+  if (period_seconds_ < kLeastPeriod) return;
+  if (sending_.throttling.on) judge();
+  period_seconds_ = period_stream_ = period_dirtied_ = 0;
+}
+
+void Migration::judge() {
+  const Throttling& t = sending_.throttling;
+  if (period_dirtied_ <= t.trigger * period_stream_ || ++high_periods_ < 2) return;
+  high_periods_ = 0;
+  double& throttle = progress_.throttle;
+  throttle = throttle <= 0 ? t.initial : std::min(throttle + t.increment, t.most);
+}
+
+// --- from step to step ---
+
+bool Migration::run(double seconds) {
+  if (progress_.stage == Stage::kCompleted) return false;
+  if (!begun_ && progress_.stage == Stage::kPasses) begin_pass();
+  if (!begun_) {  // the switchover: no rate limit, nobody writes
+    goal_ = 0;
+    const double stream = progress_.left * factor();
+    begin_step(progress_.left, progress_.left, stream,
+               std::max(stream / (sending_.switch_rate * course_.speed),
+                        progress_.left / sending_.coding.cpu_rate));
+  }
+  const double rest = length_ - progress_.step_seconds;
+  elapse(std::min(seconds, rest));
+  if (seconds < rest) return false;
+  begun_ = false;
+  if (progress_.stage == Stage::kPasses) {
+    end_pass();
+  } else {
+    progress_.stage = Stage::kCompleted;
+    progress_.left = 0;
+  }
+  return true;
+}
+
+void Migration::start_postcopy() {
+  double left = progress_.left;
+  double stream = left * factor();
+  if (begun_ && progress_.passes == 0) {
+    // Pages that were sent and written again since; marks for zero pages are spread over the pass.
+    const double sent = guest_.data > 0 ? 1 - left / guest_.data : 0;
+    const double again = sent * dirtied_in_first_pass();
+    stream = (1 - sent) * full_stream(guest_, sending_.coding) + again * factor();
+    left += again;
+  } else if (begun_) {
+    left += (1 - left / (hot_ + cold_)) * course_.growth->bytes_at(guest_pass_);
+    stream = left * factor();
+  }
+  progress_.stage = Stage::kPostcopy;
+  goal_ = 0;
+  begin_step(left, left, stream, stream / (sending_.postcopy_rate * course_.speed));
+}
+
+}  // namespace godwit::twin

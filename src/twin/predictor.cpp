@@ -1,0 +1,483 @@
+#include "godwit/twin/predictor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "chance.h"
+#include "coding.h"
+#include "godwit/base/quantity.h"
+#include "godwit/twin/qemu.h"
+
+namespace godwit::twin {
+namespace {
+
+using model::Growth;
+
+/// All that the runs of one prediction have in common.
+struct Setup {
+  const Guest& guest;
+  const Options& options;
+  MigrationParameters parameters;
+  Sending sending;
+
+  [[nodiscard]] double max_seconds() const { return options.max_time.count(); }
+};
+
+/// How one run went.
+struct Run {
+  bool converges = false;
+  bool postcopied = false;  ///< ended by post-copy, not by pre-copy's switchover
+  int passes = 0;
+  double seconds = 0;  ///< sending, the stop included
+  double stream = 0;
+  double left = 0;          ///< memory still to send when the passes ended
+  double last_seconds = 0;  ///< that took so long
+  double pass_seconds = 0;  ///< of the last pass, and what was dirtied in it
+  double dirtied = 0;
+  double threshold = 0;  ///< memory that might be left to switch over, by the last pass
+  double lost = 0;       ///< seconds of guest time that throttling took
+};
+
+Bytes to_bytes(double bytes) {
+  return Bytes(static_cast<std::int64_t>(std::llround(bytes)));
+}
+
+Course course_of(const Setup& x, const Chance& chance, const Growth& growth) {
+  return {.growth = &growth,
+          .speed = chance.speed,
+          .phase = chance.phase,
+          .data_at_end = chance.data_at_end,
+          .zero_page_scan = x.options.pair.zero_page_scan.count()};
+}
+
+/// Writes down what a pass or the last stage did, where somebody wants to know.
+void note(std::vector<PredictedRound>* rounds, const Progress& step) {
+  if (rounds == nullptr) return;
+  rounds->push_back({Seconds(step.step_seconds), to_bytes(step.step_stream), to_bytes(step.left)});
+}
+
+void note_pass(const Migration& migration, Run& run) {
+  const Progress& now = migration.progress();
+  run.passes = now.passes;
+  run.left = now.left;
+  run.threshold = migration.threshold();
+  run.pass_seconds = now.step_seconds;
+  run.dirtied = now.dirtied;
+  run.seconds = now.seconds;
+  run.stream = now.stream;
+  run.lost = now.lost;
+}
+
+/// Sends what is left, the guest standing still or at the destination.
+void finish(const Setup& x, Migration& migration, Run& run, std::vector<PredictedRound>* rounds) {
+  const Progress& now = migration.progress();
+  run.left = now.left;
+  migration.run();
+  note(rounds, now);
+  run.last_seconds = now.step_seconds;
+  run.seconds = now.seconds;
+  run.stream = now.stream;
+  run.lost = now.lost;
+  run.converges = run.seconds <= x.max_seconds();
+}
+
+/// Does a guest that had `before` to send before the last pass get below the threshold within the
+/// time left? On a concave curve the gain per second only shrinks, so a straight line from the last
+/// pass is the best that can come; unless it is throttled more yet.
+bool hopeless(const Setup& x, const Progress& now, const Run& run, double before) {
+  const Throttling& throttling = x.sending.throttling;
+  if (throttling.on && now.throttle < throttling.most) return false;
+  const double gain = before - run.left;
+  return gain <= 0 ||
+         (run.left - run.threshold) / gain * run.pass_seconds > x.max_seconds() - run.seconds;
+}
+
+Run run_precopy(const Setup& x, const Course& course, std::vector<PredictedRound>* rounds) {
+  Migration migration(x.guest, x.sending, course);
+  const Progress& now = migration.progress();
+  Run run;
+  int hopeless_passes = 0;
+  bool steady = false;  // passes are comparable once all pages were sent
+  double before = 0;
+  while (now.stage == Stage::kPasses) {
+    if (now.seconds > x.max_seconds()) return run;
+    migration.run();
+    note(rounds, now);
+    note_pass(migration, run);
+    const bool bad = steady && now.stage == Stage::kPasses && hopeless(x, now, run, before);
+    hopeless_passes = bad ? hopeless_passes + 1 : 0;
+    if (hopeless_passes == 2) return run;
+    steady = migration.unsent() <= 0;
+    before = run.left;
+  }
+  finish(x, migration, run, rounds);
+  return run;
+}
+
+/// `share` of one pass by pre-copy, the rest by post-copy. With a whole pass, QEMU may find that it
+/// can switch over as pre-copy does; then it does.
+Run run_postcopy(const Setup& x, const Course& course, double share,
+                 std::vector<PredictedRound>* rounds) {
+  Migration migration(x.guest, x.sending, course);
+  const Progress& now = migration.progress();
+  Run run;
+  if (share >= 1) {
+    migration.run();
+    note(rounds, now);
+    note_pass(migration, run);
+    run.postcopied = now.stage == Stage::kPasses;
+  } else {
+    const double rate = x.sending.rate * course.speed;
+    const double seconds = share * full_stream(x.guest, x.sending.coding) / rate;
+    // with a generous limit what is left fits it before the share has been sent
+    const bool passed = share > 0 && migration.run(seconds);
+    if (passed) note_pass(migration, run);
+    run.postcopied = now.stage == Stage::kPasses;
+    if (!run.postcopied) note(rounds, now);
+  }
+  if (run.postcopied) {
+    const Progress precopied = now;
+    migration.start_postcopy();
+    if (share > 0 && precopied.passes == 0 && rounds != nullptr) {
+      rounds->push_back(
+          {Seconds(precopied.step_seconds), to_bytes(precopied.step_stream), to_bytes(now.left)});
+    }
+  }
+  finish(x, migration, run, rounds);
+  return run;
+}
+
+// --- what is measured of a run ---
+
+struct Sample {
+  double total = 0;  ///< seconds
+  double stream = 0;
+  double qemu = 0;  ///< downtimes, in seconds
+  double events = 0;
+  double probe = 0;
+  std::optional<double> slowdown;
+};
+
+/// A run that does not end within the time limit is cut there.
+Sample cost_of(const Setup& x, const Run& run, const Chance& chance) {
+  Sample s;
+  s.total = (run.converges ? run.seconds : x.max_seconds()) + chance.overhead;
+  s.stream = (run.converges ? run.stream : x.sending.rate * x.max_seconds()) * chance.stream;
+  return s;
+}
+
+/// `ram`: seconds in which what is left is sent while the guest stands still.
+void add_downtime(double ram, const Chance& chance, Sample& s) {
+  const double stopped = ram + chance.device_state;
+  s.qemu = s.events = stopped + chance.resume;
+  s.probe = stopped + chance.client;
+}
+
+Sample sample_precopy(const Setup& x, const Run& run, const Chance& chance) {
+  Sample s = cost_of(x, run, chance);
+  add_downtime(run.converges ? run.last_seconds : run.threshold / x.sending.switch_rate, chance, s);
+  if (x.sending.throttling.on) s.slowdown = run.lost / run.seconds;
+  return s;
+}
+
+/// The guest answers a client after a number of page faults in sequence, each of which waits behind
+/// the sender's queue; at most until everything has arrived.
+Sample sample_postcopy(const Setup& x, const Run& run, const Chance& chance, double share) {
+  Sample s = cost_of(x, run, chance);
+  const double faults =
+      chance.faults_at_once + share * (chance.faults_after_pass - chance.faults_at_once);
+  const double queue = x.options.pair.sender_queue.as_double() / x.sending.postcopy_rate;
+  s.qemu = chance.postcopy_stop;
+  s.events = chance.postcopy_stop + chance.resume;
+  s.probe = std::min(faults * queue, run.last_seconds) + chance.client;
+  return s;
+}
+
+/// A downtime limit that everything fits: QEMU stops the guest at its first look, one window after
+/// the start, and sends the rest (control/settings.cpp).
+Sample sample_stopped(const Setup& x, const Run& run, const Chance& chance) {
+  Sample s = cost_of(x, run, chance);
+  add_downtime(std::max(0.0, s.total - chance.overhead - x.sending.window), chance, s);
+  s.slowdown = 1;
+  return s;
+}
+
+/// Runs a technique, each time with another chance.
+class Technician {
+ public:
+  Technician(const Setup& x, Technique technique) : x_(x), technique_(technique) {
+    if (uses_postcopy(technique)) share_ = x.parameters.precopy_share->value();
+    if (technique == Technique::kStopAndCopy) {
+      still_.emplace(std::vector<Growth::Knot>{{}, {1, 0, 0}}, model::Tail{}, x.guest.ram, 1);
+    }
+  }
+
+  [[nodiscard]] Run run(const Chance& chance, const Growth& growth,
+                        std::vector<PredictedRound>* rounds = nullptr) const {
+    const Course course = course_of(x_, chance, still_ ? *still_ : growth);
+    return uses_postcopy(technique_) ? run_postcopy(x_, course, share_, rounds)
+                                     : run_precopy(x_, course, rounds);
+  }
+  [[nodiscard]] Sample sample(const Run& run, const Chance& chance) const {
+    if (still_) return sample_stopped(x_, run, chance);
+    return run.postcopied ? sample_postcopy(x_, run, chance, std::min(share_, 1.0))
+                          : sample_precopy(x_, run, chance);
+  }
+
+ private:
+  const Setup& x_;
+  Technique technique_;
+  double share_ = 1;
+  std::optional<Growth> still_;  ///< nobody writes while the guest stands still
+};
+
+// --- from runs to a prediction ---
+
+/// The value that a share of the others lies below; `values` ascending, not empty.
+double quantile(const std::vector<double>& values, double share) {
+  const double rank = share * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(rank);
+  const auto above = std::min(below + 1, values.size() - 1);
+  return values[below] + (rank - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+/// The first sample is the likely one; the others give the interval: as the bounds of 90 % of them
+/// where they are draws, as their extremes where they are corners.
+class Summary {
+ public:
+  Summary(std::vector<Sample> samples, bool drawn) : samples_(std::move(samples)), drawn_(drawn) {}
+
+  [[nodiscard]] Interval<double> of(double Sample::*quantity) const {
+    std::vector<double> values;
+    values.reserve(samples_.size());
+    for (const Sample& sample : samples_) values.push_back(sample.*quantity);
+    const double likely = values.front();
+    if (drawn_) values.erase(values.begin());
+    std::sort(values.begin(), values.end());
+    const double low = drawn_ ? quantile(values, 0.05) : values.front();
+    const double high = drawn_ ? quantile(values, 0.95) : values.back();
+    return {.p50 = likely, .p05 = std::min(low, likely), .p95 = std::max(high, likely)};
+  }
+  [[nodiscard]] std::optional<Interval<Ratio>> slowdown() const {
+    if (!samples_.front().slowdown) return std::nullopt;
+    Interval<double> all{*samples_.front().slowdown, *samples_.front().slowdown,
+                         *samples_.front().slowdown};
+    std::vector<double> values;
+    for (const Sample& sample : samples_) values.push_back(sample.slowdown.value_or(all.p50));
+    std::sort(values.begin(), values.end());
+    all.p05 = std::min(all.p50, quantile(values, drawn_ ? 0.05 : 0));
+    all.p95 = std::max(all.p50, quantile(values, drawn_ ? 0.95 : 1));
+    return Interval<Ratio>{Ratio(all.p50), Ratio(all.p05), Ratio(all.p95)};
+  }
+
+ private:
+  std::vector<Sample> samples_;
+  bool drawn_;
+};
+
+Interval<Seconds> seconds(const Interval<double>& i) {
+  return {Seconds(i.p50), Seconds(i.p05), Seconds(i.p95)};
+}
+Interval<Bytes> bytes(const Interval<double>& i) {
+  return {to_bytes(i.p50), to_bytes(i.p05), to_bytes(i.p95)};
+}
+
+void fill(const Summary& summary, TechniquePrediction& out) {
+  out.converges = true;
+  out.total_time = seconds(summary.of(&Sample::total));
+  out.transferred = bytes(summary.of(&Sample::stream));
+  out.downtime.qemu = seconds(summary.of(&Sample::qemu));
+  out.downtime.events = seconds(summary.of(&Sample::events));
+  out.downtime.probe = seconds(summary.of(&Sample::probe));
+  out.slowdown = summary.slowdown();
+}
+
+// --- why ---
+
+std::string allowance(const Setup& x, const Run& run) {
+  return fmt::format("the limit of {} allows {}", human(*x.parameters.downtime_limit),
+                     human(to_bytes(run.threshold)));
+}
+
+std::string rounds_text(int passes) {
+  return passes == 1 ? std::string("one round") : fmt::format("{} rounds", passes);
+}
+
+std::string why_not(const Setup& x, const Run& run) {
+  const std::string rate = human(BytesPerSecond(x.sending.rate));
+  if (run.seconds > x.max_seconds()) {
+    return fmt::format("sending {} at {} takes longer than the {} allowed",
+                       human(to_bytes(run.stream)), rate, human(x.options.max_time));
+  }
+  const std::string dirtied = fmt::format(
+      "the guest dirties {} during the {} that sending takes at {}, and {}",
+      human(to_bytes(run.dirtied)), human(Seconds(run.pass_seconds)), rate, allowance(x, run));
+  if (run.dirtied >= run.threshold) return dirtied;
+  return fmt::format("{} are still dirty after {}: {}", human(to_bytes(run.left)),
+                     rounds_text(run.passes), dirtied);
+}
+
+/// `unsure`: so many of the runs do not end that it should be said.
+std::string why(const Setup& x, Technique technique, const Run& run, bool unsure) {
+  if (technique == Technique::kStopAndCopy) {
+    return fmt::format("the guest stands still while {} are sent at {}",
+                       human(to_bytes(run.stream)), human(BytesPerSecond(x.sending.rate)));
+  }
+  if (run.postcopied) {
+    return fmt::format("after {} the guest runs on the destination, and {} follow within {}",
+                       human(Seconds(run.seconds - run.last_seconds)), human(to_bytes(run.left)),
+                       human(Seconds(run.last_seconds)));
+  }
+  std::string text = fmt::format("after {} {} are left, and {}", rounds_text(run.passes),
+                                 human(to_bytes(run.left)), allowance(x, run));
+  if (unsure) text += "; it may fail to converge if the guest writes a little more than it did";
+  if (uses_postcopy(technique)) text += ": pre-copy ends by itself before post-copy would begin";
+  return text;
+}
+
+/// More than this share of runs without an end is worth a word.
+constexpr double kUnsure = 0.05;
+
+void predict(const Setup& x, Technique technique, const std::vector<Chance>& chances,
+             const std::vector<Growth>& growths, TechniquePrediction& out) {
+  const Technician technician(x, technique);
+  out.rounds.reserve(16);
+  const Run likely = technician.run(chances[0], growths[0], &out.rounds);
+  if (!likely.converges) {
+    out.why = why_not(x, likely);
+    out.rounds.clear();
+    return;
+  }
+  std::vector<Sample> samples{technician.sample(likely, chances[0])};
+  samples.reserve(chances.size());
+  std::size_t endless = 0;
+  for (std::size_t i = 1; i < chances.size(); ++i) {
+    const Run run = technician.run(chances[i], growths[i]);
+    if (!run.converges) ++endless;
+    samples.push_back(technician.sample(run, chances[i]));
+  }
+  const bool unsure =
+      static_cast<double>(endless) > kUnsure * static_cast<double>(chances.size() - 1);
+  out.why = why(x, technique, likely, unsure);
+  fill(Summary(std::move(samples), x.options.draws > 0), out);
+}
+
+// --- what was asked ---
+
+Result<void> check(const MigrationParameters& parameters) {
+  const auto bad = [](const char* what, const char* remedy) {
+    return fail(ErrorCode::kBadInput, what, remedy);
+  };
+  for (const auto& rate : {parameters.max_bandwidth, parameters.avail_switchover_bandwidth}) {
+    if (rate && !(rate->value() > 0 && std::isfinite(rate->value()))) {
+      return bad("a bandwidth must be more than 0", "give a rate such as 50MB/s");
+    }
+  }
+  if (parameters.max_postcopy_bandwidth && !(parameters.max_postcopy_bandwidth->value() >= 0)) {
+    return bad("a post-copy bandwidth cannot be negative", "give a rate, or 0 for no limit");
+  }
+  if (parameters.downtime_limit && !(*parameters.downtime_limit > Seconds(0))) {
+    return bad("the downtime limit must be more than 0", "give a time such as 300ms");
+  }
+  if (parameters.precopy_share &&
+      !(parameters.precopy_share->value() >= 0 && parameters.precopy_share->value() <= 1)) {
+    return bad("the share sent by pre-copy must be between 0 and 1", "give a share such as 0.5");
+  }
+  return {};
+}
+
+MigrationParameters assumed(Technique technique, const MigrationParameters& given,
+                            const Link& link) {
+  MigrationParameters all = given;
+  all.max_bandwidth = given.max_bandwidth.value_or(link.rate);
+  all.downtime_limit = given.downtime_limit.value_or(kDefaultDowntimeLimit);
+  if (technique == Technique::kPostcopy) all.precopy_share = given.precopy_share.value_or(Ratio(0));
+  if (technique == Technique::kHybrid) all.precopy_share = given.precopy_share.value_or(Ratio(1));
+  return all;
+}
+
+Sending sending_of(Technique technique, const Guest& guest, const MigrationParameters& parameters,
+                   const Link& link, const HostPairConstants& pair) {
+  Sending s;
+  const double most = link.rate.value() * pair.rate.value();
+  s.switch_rate = most;
+  s.rate = std::min(parameters.max_bandwidth->value() * pair.rate.value(), most);
+  // with the guest stopped QEMU keeps no limit
+  if (technique == Technique::kStopAndCopy) s.rate = most;
+  const BytesPerSecond postcopy = parameters.max_postcopy_bandwidth.value_or(BytesPerSecond(0));
+  s.postcopy_rate = postcopy.value() > 0 ? std::min(postcopy.value(), most) : most;
+  s.reckoned_rate = parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(0)).value();
+  s.limit = parameters.downtime_limit->count();
+  s.window = pair.window.count();
+  s.coding = coding_of(technique, guest, parameters, pair);
+  s.throttling = throttling_of(technique, parameters);
+  return s;
+}
+
+}  // namespace
+
+bool predicts(Technique technique) {
+  return !is_cold(technique);
+}
+
+bool needs_contents(Technique technique) {
+  return technique == Technique::kMultifdZlib || technique == Technique::kMultifdZstd ||
+         technique == Technique::kCompress;
+}
+
+Predictor::Predictor(Guest guest, const Link& link, const Options& options,
+                     const model::DirtyCurve& curve)
+    : guest_(std::move(guest)), link_(link), options_(options) {
+  Chances drawn = options.draws > 0
+                      ? drawn_chances(options.pair, curve, options.draws, options.seed)
+                      : corner_chances(options.pair, curve);
+  chances_ = std::move(drawn.chances);
+  growths_ = std::move(drawn.growths);
+}
+
+Result<Predictor> Predictor::make(const GuestProfile& profile, const Link& link,
+                                  const Options& options) {
+  if (!(link.rate.value() > 0 && std::isfinite(link.rate.value()))) {
+    return fail(ErrorCode::kBadInput, "the link has no rate", "give one, such as --link 50MB/s");
+  }
+  if (!(options.max_time > Seconds(0))) {
+    return fail(ErrorCode::kBadInput, "the time limit must be more than 0",
+                "give a time such as 120s");
+  }
+  GODWIT_TRY(Guest guest, guest_of(profile));
+  GODWIT_TRY(const model::DirtyCurve curve,
+             model::DirtyCurve::from_profile(profile, options.activity));
+  return Predictor(std::move(guest), link, options, curve);
+}
+
+Result<TechniquePrediction> Predictor::predict(Technique technique,
+                                               const MigrationParameters& parameters) const {
+  if (!predicts(technique)) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} cannot be predicted yet", to_string(technique)),
+                "predict another technique");
+  }
+  if (needs_contents(technique) && guest_.data > 0 && !guest_.contents) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} cannot be predicted: the profile does not say how pages shrink",
+                            to_string(technique)),
+                "take the profile again: godwit profile VM");
+  }
+  GODWIT_CHECK_OK(check(parameters));
+  TechniquePrediction out;
+  out.technique = technique;
+  out.model = "twin";
+  out.parameters = assumed(technique, parameters, link_);
+  const Setup setup{guest_, options_, out.parameters,
+                    sending_of(technique, guest_, out.parameters, link_, options_.pair)};
+  twin::predict(setup, technique, chances_, growths_, out);
+  return out;
+}
+
+}  // namespace godwit::twin
