@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -66,24 +67,27 @@ class Answers {
     options.activity = activity_of(question.profile);
     GODWIT_TRY(twin::Predictor twin,
                twin::Predictor::make(question.profile, question.link, options));
-    GODWIT_TRY(twin::Predictor reference, learn::reference_twin(question.profile, question.link));
-    return Answers(question, std::move(twin), std::move(reference));
+    Answers answers(question, std::move(twin));
+    if (question.learnt != nullptr) {
+      GODWIT_TRY(answers.reference_, learn::reference_twin(question.profile, question.link));
+    }
+    return answers;
   }
   [[nodiscard]] Result<TechniquePrediction> predict(Technique technique,
                                                     const MigrationParameters& parameters) const {
     GODWIT_TRY(TechniquePrediction said, twin_.predict(technique, parameters));
-    if (question_.learnt == nullptr) return said;
-    GODWIT_TRY(const TechniquePrediction reference, reference_.predict(technique, parameters));
+    if (!reference_) return said;
+    GODWIT_TRY(const TechniquePrediction reference, reference_->predict(technique, parameters));
     return question_.learnt->correct(question_.profile, question_.link, reference, std::move(said));
   }
 
  private:
-  Answers(const Question& question, twin::Predictor twin, twin::Predictor reference)
-      : question_(question), twin_(std::move(twin)), reference_(std::move(reference)) {}
+  Answers(const Question& question, twin::Predictor twin)
+      : question_(question), twin_(std::move(twin)) {}
 
   const Question& question_;
   twin::Predictor twin_;
-  twin::Predictor reference_;  ///< that corrections are of
+  std::optional<twin::Predictor> reference_;  ///< that corrections are of, if there are any
 };
 
 struct Candidate {

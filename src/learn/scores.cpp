@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "godwit/model/dirty_curve.h"
+
 namespace godwit::learn {
 namespace {
 
@@ -15,7 +17,7 @@ namespace {
 double student_t95(std::size_t freedom) {
   constexpr std::array kTable{6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812};
   if (freedom <= kTable.size()) return kTable[freedom - 1];
-  constexpr double z = 1.6449;
+  constexpr double z = model::kNormal95;
   return z + (z * z * z + z) / (4 * static_cast<double>(freedom));
 }
 
