@@ -268,7 +268,8 @@ Json json_of(const PageContents& contents) {
               {"zstd_ratio", contents.zstd.value()},
               {"zlib_page_s", contents.zlib_per_page.count()},
               {"zstd_page_s", contents.zstd_per_page.count()},
-              {"entropy_bits", contents.entropy_bits}};
+              {"entropy_bits", contents.entropy_bits},
+              {"in_runs", contents.in_runs}};
 }
 Json json_of(const PageChange& change) {
   return Json{{"sampled_changes", change.sampled.count()},
@@ -286,6 +287,7 @@ Result<PageContents> contents_from_json(const Json& json) {
   contents.zlib_per_page = in.seconds("zlib_page_s");
   contents.zstd_per_page = in.seconds("zstd_page_s");
   contents.entropy_bits = in.number("entropy_bits");
+  contents.in_runs = in.maybe_boolean("in_runs").value_or(false);
   if (contents.entropy_bits < 0 || contents.entropy_bits > 8) {
     in.reject("entropy_bits", "is not within 0...8");
   }

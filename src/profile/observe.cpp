@@ -13,6 +13,7 @@
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "look_plan.h"
+#include "page_change.h"
 #include "page_contents.h"
 #include "page_hash.h"
 #include "rate_classes.h"
@@ -36,7 +37,7 @@ constexpr std::size_t kFewestChunks = 4;
 constexpr std::int64_t kParts = 32;
 constexpr std::int64_t kFewestOfAPart = 16;
 
-// Pages of the first chunks are kept, to see what they hold and how they change.
+// Pages of the first chunks are kept, to see how they change.
 constexpr Bytes kKeptAtMost = 16_MiB;
 
 constexpr const char* kBlindSpot =
@@ -88,8 +89,13 @@ Activity activity_between(const ActivityCount& before, const ActivityCount& afte
 /// One observation: visits the chunks of the plan when they are due, and notes which pages changed.
 class Observation {
  public:
-  Observation(GuestMemory& memory, Clock& clock, const ObserveOptions& options, LookPlan plan)
-      : memory_(memory), clock_(clock), options_(options), plan_(std::move(plan)) {
+  Observation(GuestMemory& memory, Clock& clock, const ObserveOptions& options, LookPlan plan,
+              ContentRuns runs)
+      : memory_(memory),
+        clock_(clock),
+        options_(options),
+        plan_(std::move(plan)),
+        runs_(std::move(runs)) {
     const PageSize page = memory.layout().page_size;
     population_ = page.pages_for(total_size(memory.layout())).count();
     const std::vector<std::byte> zeros(static_cast<std::size_t>(page.bytes().count()));
@@ -101,10 +107,10 @@ class Observation {
       chunks_.push_back(Chunk(pages.size()));
       const PageCount with_these(static_cast<std::int64_t>(positions + pages.size()));
       if (page.bytes_of(with_these) > kKeptAtMost) continue;
-      ++content_chunks_;
+      ++change_chunks_;
       positions += pages.size();
     }
-    content_.emplace(positions, page);
+    change_.emplace(positions, page);
     visits_left_ = static_cast<std::int64_t>(kept_ * plan_.looks.size());
   }
 
@@ -147,6 +153,7 @@ class Observation {
   Activity activity_;
   TimePoint reported_;
   Seconds own_time_before_{};
+  Seconds runs_cost_{};  ///< CPU time that a look at runs_ takes
   std::optional<double> vcpu_use_;
   std::int64_t visits_ = 0;
   std::int64_t visits_left_ = 0;  ///< of kept chunks
@@ -160,13 +167,16 @@ class Observation {
   };
   std::array<Part, kParts> parts_{};
 
-  std::size_t content_chunks_ = 0;  ///< chunks whose pages `content_` keeps
-  std::optional<ContentSample> content_;
+  std::size_t change_chunks_ = 0;  ///< chunks whose pages `change_` keeps
+  std::optional<ChangeSample> change_;
+  ContentRuns runs_;
 };
 
 Result<void> Observation::run(const std::stop_token& stop,
                               const ObserveProgressCallback& progress) {
   own_time_before_ = memory_.own_cpu_time();
+  GODWIT_CHECK_OK(runs_.look(memory_));
+  runs_cost_ = memory_.own_cpu_time() - own_time_before_;
   GODWIT_TRY(const std::optional<Seconds> vcpu_before, memory_.vcpu_time());
   const ActivityCount count_before = count();
   start_ = reported_ = clock_.now();
@@ -186,6 +196,7 @@ Result<void> Observation::run(const std::stop_token& stop,
     report(progress);
   }
   end_ = clock_.now();
+  GODWIT_CHECK_OK(runs_.look(memory_));
   GODWIT_TRY(const std::optional<Seconds> vcpu_after, memory_.vcpu_time());
   activity_ = activity_between(count_before, count(), end_ - start_);
   if (vcpu_before && vcpu_after) {
@@ -213,10 +224,10 @@ Result<void> Observation::visit(std::size_t index) {
                                }
                                if (changed) chunk.changed[i] |= 1U << (look - 1);
                                chunk.hashes[i] = hash;
-                               if (index >= content_chunks_) return;
+                               if (index >= change_chunks_) return;
                                const std::size_t position = index * kChunkPages + i;
-                               if (look == 0) content_->look(position, page);
-                               if (changed) content_->look_changed(position, page);
+                               if (look == 0) change_->look(position, page);
+                               if (changed) change_->look_changed(position, page);
                              });
 }
 
@@ -242,10 +253,10 @@ std::vector<Ratio> Observation::data_by_part() const {
 /// are random parts of the sample, so the rest is still a random one.
 void Observation::keep_to_cpu_cap() {
   if (visits_ < kTrialVisits) return;
-  const Seconds used = memory_.own_cpu_time() - own_time_before_;
+  const Seconds used = memory_.own_cpu_time() - own_time_before_ - runs_cost_;
   const Seconds each = used / static_cast<double>(visits_);
   // Without the spread, of which there may be little when most chunks are given up.
-  const Seconds budget = plan_.looks.back() * options_.cpu_cap.value();
+  const Seconds budget = plan_.looks.back() * options_.cpu_cap.value() - runs_cost_ * 2.0;
   while (kept_ > kFewestChunks && visits_left_ > 0 &&
          used + each * static_cast<double>(visits_left_) > budget) {
     --kept_;
@@ -315,9 +326,9 @@ GuestProfile Observation::profile() const {
   profile.rate_classes = rate_classes(seen);
   const auto cpu_time = [this] { return memory_.own_cpu_time(); };
   profile.duplicate_share = duplicates();
-  profile.contents = content_->contents(cpu_time);
-  profile.changed_contents = content_->changed_contents(cpu_time);
-  profile.change = content_->change();
+  profile.contents = runs_.contents(cpu_time);
+  profile.changed_contents = runs_.changed_contents(cpu_time);
+  profile.change = change_->change();
   profile.vcpus = options_.vcpus;
   profile.vcpu_use = vcpu_use_;
   // Two clocks: a vCPU that never rests may seem to use a little more than there is.
@@ -336,8 +347,10 @@ Result<GuestProfile> observe(GuestMemory& memory, Clock& clock, Rng& rng,
   const Bytes ram = total_size(memory.layout());
   GODWIT_CHECK_OK(check(options, ram));
   const PageSize page = memory.layout().page_size;
-  Observation observation(memory, clock, options,
-                          plan_looks(options, page.pages_for(ram), page, rng));
+  const PageCount population = page.pages_for(ram);
+  LookPlan plan = plan_looks(options, population, page, rng);
+  Observation observation(memory, clock, options, std::move(plan),
+                          ContentRuns(population, page, rng));
   GODWIT_CHECK_OK(observation.run(stop, progress));
   return observation.profile();
 }

@@ -6,39 +6,26 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <memory>
+#include <utility>
 
 namespace godwit::profile {
 namespace {
 
 using Page = std::span<const std::byte>;
 
-/// Pages that are compressed, at most: their ratio is known within 3 % of a page (two standard
-/// errors, the worst case of a ratio that is 0 or 1).
-constexpr std::size_t kMostCompressed = 512;
 /// QEMU's multifd compresses a packet's pages as one stream and flushes after each (512 KiB).
 constexpr std::size_t kPacketBytes = 512 << 10;
 /// QEMU's defaults: multifd-zlib-level and multifd-zstd-level.
 constexpr int kLevel = 1;
-constexpr std::size_t kWord = 8;
-
-std::size_t leb128_size(std::size_t value) {
-  std::size_t size = 1;
-  while (value >>= 7) ++size;
-  return size;
-}
+/// What zlib looks back on, 32 KiB: a page is seen beside what it will be sent beside.
+constexpr std::int64_t kRunPages = 8;
+/// Together 4 MiB, compressed in some 100 ms of a CPU. One in each of so many parts of RAM: a
+/// region that holds one kind of data has its share within a part.
+constexpr std::int64_t kRuns = 128;
 
 bool is_zero(Page page) {
   return std::all_of(page.begin(), page.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
-double modified_words(Page before, Page after) {
-  std::size_t modified = 0;
-  for (std::size_t at = 0; at < before.size(); at += kWord) {
-    if (std::memcmp(before.data() + at, after.data() + at, kWord) != 0) ++modified;
-  }
-  return static_cast<double>(modified * kWord) / static_cast<double>(before.size());
 }
 
 /// One kind of stream: takes pages, says what came out.
@@ -110,22 +97,38 @@ Shrunk shrink(const std::vector<Page>& pages, Compressor& by,
           (cpu_time() - before) / count};
 }
 
-}  // namespace
-
-std::size_t xbzrle_size(Page before, Page after) {
-  std::size_t size = 0;
-  std::size_t at = 0;
-  while (at < before.size()) {
-    const std::size_t equal_from = at;
-    while (at < before.size() && before[at] == after[at]) ++at;
-    if (at == before.size()) break;
-    const std::size_t differs_from = at;
-    while (at < before.size() && before[at] != after[at]) ++at;
-    const std::size_t differing = at - differs_from;
-    size += leb128_size(differs_from - equal_from) + leb128_size(differing) + differing;
-  }
-  return size;
+PageContents summary(const std::vector<Page>& pages, const std::function<Seconds()>& cpu_time) {
+  Zlib zlib;
+  Zstd zstd;
+  const Shrunk by_zlib = shrink(pages, zlib, cpu_time);
+  const Shrunk by_zstd = shrink(pages, zstd, cpu_time);
+  PageContents contents;
+  contents.sampled = PageCount(static_cast<std::int64_t>(pages.size()));
+  contents.in_runs = true;
+  contents.zlib = by_zlib.ratio;
+  contents.zlib_per_page = by_zlib.per_page;
+  contents.zstd = by_zstd.ratio;
+  contents.zstd_per_page = by_zstd.per_page;
+  double bits = 0;
+  for (const Page page : pages) bits += byte_entropy(page);
+  contents.entropy_bits = std::min(8.0, bits / static_cast<double>(pages.size()));
+  return contents;
 }
+
+/// The first page of a run in each of as many equal parts as hold one.
+std::vector<std::int64_t> spread_runs(std::int64_t population, Rng& rng) {
+  std::vector<std::int64_t> pages;
+  const std::int64_t runs = std::min(kRuns, population / kRunPages);
+  for (std::int64_t i = 0; i < runs; ++i) {
+    const std::int64_t from = population * i / runs;
+    const std::int64_t room = population * (i + 1) / runs - from - kRunPages;
+    const std::int64_t first = from + rng.below(room + 1);
+    for (std::int64_t k = 0; k < kRunPages; ++k) pages.push_back(first + k);
+  }
+  return pages;
+}
+
+}  // namespace
 
 double byte_entropy(Page page) {
   std::array<int, 256> counts{};
@@ -151,80 +154,39 @@ std::optional<Ratio> duplicate_share(std::vector<std::uint64_t> hashes) {
   return Ratio(static_cast<double>(twins) / static_cast<double>(hashes.size()));
 }
 
-ContentSample::ContentSample(std::size_t positions, PageSize page)
+ContentRuns::ContentRuns(PageCount population, PageSize page, Rng& rng)
     : page_(static_cast<std::size_t>(page.bytes().count())),
-      pages_(positions * page_),
-      seen_(positions),
-      changed_(positions) {}
+      indices_(spread_runs(population.count(), rng)),
+      pages_(indices_.size() * page_),
+      changed_(indices_.size()) {}
 
-std::span<const std::byte> ContentSample::kept(std::size_t position) const {
-  return std::span(pages_).subspan(position * page_, page_);
+Result<void> ContentRuns::look(GuestMemory& memory) {
+  const bool again = std::exchange(looked_, true);
+  return memory.visit_pages(indices_, [&](std::size_t i, Page page) {
+    const auto kept = pages_.begin() + static_cast<std::ptrdiff_t>(i * page_);
+    if (again && !std::equal(page.begin(), page.end(), kept)) changed_[i] = true;
+    std::copy(page.begin(), page.end(), kept);
+  });
 }
 
-void ContentSample::look(std::size_t position, Page page) {
-  seen_[position] = true;
-  std::copy(page.begin(), page.end(),
-            pages_.begin() + static_cast<std::ptrdiff_t>(position * page_));
+std::optional<PageContents> ContentRuns::contents(const std::function<Seconds()>& cpu_time) const {
+  return contents_of(cpu_time, std::vector<bool>(indices_.size(), true));
 }
 
-void ContentSample::look_changed(std::size_t position, Page page) {
-  const Page before = kept(position);
-  const std::size_t encoded = xbzrle_size(before, page);
-  changed_[position] = true;
-  ++changes_;
-  modified_words_ += modified_words(before, page);
-  if (encoded > page_) {
-    ++overflows_;
-  } else {
-    xbzrle_bytes_ += static_cast<double>(encoded);
-  }
-  look(position, page);
-}
-
-std::optional<PageContents> ContentSample::contents(
+std::optional<PageContents> ContentRuns::changed_contents(
     const std::function<Seconds()>& cpu_time) const {
-  return contents_of(seen_, cpu_time);
+  return contents_of(cpu_time, changed_);
 }
 
-std::optional<PageContents> ContentSample::changed_contents(
-    const std::function<Seconds()>& cpu_time) const {
-  return contents_of(changed_, cpu_time);
-}
-
-std::optional<PageContents> ContentSample::contents_of(
-    const std::vector<bool>& wanted, const std::function<Seconds()>& cpu_time) const {
+std::optional<PageContents> ContentRuns::contents_of(const std::function<Seconds()>& cpu_time,
+                                                     const std::vector<bool>& wanted) const {
   std::vector<Page> pages;
-  for (std::size_t i = 0; i < wanted.size() && pages.size() < kMostCompressed; ++i) {
-    if (wanted[i] && !is_zero(kept(i))) pages.push_back(kept(i));
+  for (std::size_t i = 0; i < indices_.size(); ++i) {
+    const Page page = Page(pages_).subspan(i * page_, page_);
+    if (wanted[i] && !is_zero(page)) pages.push_back(page);
   }
   if (pages.empty()) return std::nullopt;
-  PageContents contents;
-  contents.sampled = PageCount(static_cast<std::int64_t>(pages.size()));
-  Zlib zlib;
-  Zstd zstd;
-  const Shrunk by_zlib = shrink(pages, zlib, cpu_time);
-  const Shrunk by_zstd = shrink(pages, zstd, cpu_time);
-  contents.zlib = by_zlib.ratio;
-  contents.zlib_per_page = by_zlib.per_page;
-  contents.zstd = by_zstd.ratio;
-  contents.zstd_per_page = by_zstd.per_page;
-  double bits = 0;
-  for (const Page page : pages) bits += byte_entropy(page);
-  contents.entropy_bits = std::min(8.0, bits / static_cast<double>(pages.size()));
-  return contents;
-}
-
-std::optional<PageChange> ContentSample::change() const {
-  if (changes_ == 0) return std::nullopt;
-  PageChange change;
-  change.sampled = PageCount(changes_);
-  const auto all = static_cast<double>(changes_);
-  change.modified_words = Ratio(modified_words_ / all);
-  change.xbzrle_overflow = Ratio(static_cast<double>(overflows_) / all);
-  if (changes_ > overflows_) {
-    change.xbzrle = Bytes(std::llround(xbzrle_bytes_ / static_cast<double>(changes_ - overflows_)));
-  }
-  return change;
+  return summary(pages, cpu_time);
 }
 
 }  // namespace godwit::profile

@@ -7,18 +7,15 @@
 #include <span>
 #include <vector>
 
+#include "godwit/base/error.h"
+#include "godwit/base/rng.h"
 #include "godwit/base/units.h"
 #include "godwit/domain/guest_profile.h"
+#include "godwit/domain/ports.h"
 
-/// What sampled pages hold and how they change, for the techniques that shrink them.
+/// What pages hold, for the techniques that compress them.
 
 namespace godwit::profile {
-
-/// Bytes of the encoding that turns `before` into `after`, pages of one size: runs of equal and of
-/// differing bytes in turn, each with its length as LEB128, the differing ones with their bytes, an
-/// equal run at the end left out (QEMU: docs/devel/migration, XBZRLE). 0 for the same content.
-[[nodiscard]] std::size_t xbzrle_size(std::span<const std::byte> before,
-                                      std::span<const std::byte> after);
 
 /// Shannon's entropy of a page's bytes, in bits per byte, 0...8.
 [[nodiscard]] double byte_entropy(std::span<const std::byte> page);
@@ -26,40 +23,33 @@ namespace godwit::profile {
 /// Of `hashes`, the share whose value another one has, too; nothing for none.
 [[nodiscard]] std::optional<Ratio> duplicate_share(std::vector<std::uint64_t> hashes);
 
-/// Keeps pages as they were last seen. Not thread-safe.
-class ContentSample {
+/// Runs of neighbouring pages, spread evenly over RAM: a compressor's stream finds in a page what
+/// was in those before it, which pages taken one by one do not show. Not thread-safe.
+class ContentRuns {
  public:
-  /// `positions`: pages that will be shown; `page`: their size.
-  ContentSample(std::size_t positions, PageSize page);
+  /// Of a guest with so many pages.
+  ContentRuns(PageCount population, PageSize page, Rng& rng);
 
-  /// The page at a position as it is now.
-  void look(std::size_t position, std::span<const std::byte> page);
-  /// It changed since the last look there.
-  void look_changed(std::size_t position, std::span<const std::byte> page);
+  /// Reads them; from the second time on, those that differ have changed.
+  Result<void> look(GuestMemory& memory);
 
-  /// Of the last looks; compresses pages, some 20 ms of a CPU. `cpu_time`: what this thread has
-  /// used.
+  /// Of the last look, without pages of zeros; compresses them. `cpu_time`: what this thread has
+  /// used. Absent where there were no others.
   [[nodiscard]] std::optional<PageContents> contents(
       const std::function<Seconds()>& cpu_time) const;
   /// The same, of the pages that changed.
   [[nodiscard]] std::optional<PageContents> changed_contents(
       const std::function<Seconds()>& cpu_time) const;
-  [[nodiscard]] std::optional<PageChange> change() const;
 
  private:
-  [[nodiscard]] std::span<const std::byte> kept(std::size_t position) const;
-  [[nodiscard]] std::optional<PageContents> contents_of(
-      const std::vector<bool>& wanted, const std::function<Seconds()>& cpu_time) const;
+  [[nodiscard]] std::optional<PageContents> contents_of(const std::function<Seconds()>& cpu_time,
+                                                        const std::vector<bool>& wanted) const;
 
   std::size_t page_;
-  std::vector<std::byte> pages_;  ///< by position
-  std::vector<bool> seen_;
+  std::vector<std::int64_t> indices_;
+  std::vector<std::byte> pages_;  ///< as last seen, in the order of indices_
   std::vector<bool> changed_;
-
-  std::int64_t changes_ = 0;
-  std::int64_t overflows_ = 0;
-  double modified_words_ = 0;  ///< sum of shares
-  double xbzrle_bytes_ = 0;    ///< sum, without overflows
+  bool looked_ = false;
 };
 
 }  // namespace godwit::profile

@@ -60,8 +60,8 @@ Coding by_compressing(const Guest& guest, const HostPairConstants& pair,
   const auto shrunk = [&](const std::optional<PageContents>& contents) {
     if (!contents) return 1.0;
     const double ratio = ((*contents).*compressor.ratio).value();
-    const double power = compressor.stream != nullptr ? pair.*compressor.stream : 1.0;
-    return std::pow(ratio, power) + header / guest.page;
+    const bool shown = compressor.stream == nullptr || contents->in_runs;
+    return std::pow(ratio, shown ? 1.0 : pair.*compressor.stream) + header / guest.page;
   };
   coding.first = shrunk(guest.contents);
   coding.later = coding.cached =

@@ -36,51 +36,6 @@ Seconds no_time() {
   return Seconds(0);
 }
 
-/// A run of up to 127 bytes has a length of one byte in LEB128.
-std::size_t lengths_of(std::size_t run) {
-  return run < 128 ? 1 : 2;
-}
-
-TEST(Xbzrle, NothingForTheSameContent) {
-  const Page page = text_page();
-  EXPECT_EQ(xbzrle_size(page, page), 0u);
-}
-
-TEST(Xbzrle, OneRunTakesItsLengthsAndItsBytes) {
-  const Page before = filled(std::byte{1});
-  Page after = before;
-  after[10] = after[11] = std::byte{7};
-  EXPECT_EQ(xbzrle_size(before, after), 1u + 1 + 2);  // equal: 10, differing: 2
-  after = before;
-  after[4095] = std::byte{7};
-  EXPECT_EQ(xbzrle_size(before, after), 2u + 1 + 1);  // 4095 takes two bytes of LEB128
-  after = filled(std::byte{7});
-  EXPECT_EQ(xbzrle_size(before, after), 1u + 2 + 4096);
-}
-
-RC_GTEST_PROP(Xbzrle, CountsRunsAndTheBytesThatDiffer, (std::uint64_t seed)) {
-  Rng rng(seed);
-  Page before = random_page(rng);
-  Page after = before;
-  const auto writes = *rc::gen::inRange(0, 40);
-  for (int i = 0; i < writes; ++i) {
-    after[static_cast<std::size_t>(rng.below(kSize))] ^= std::byte{1};
-  }
-  std::size_t expected = 0;
-  for (std::size_t at = 0, equal = 0; at < kSize;) {
-    if (before[at] == after[at]) {
-      ++equal;
-      ++at;
-      continue;
-    }
-    std::size_t run = 0;
-    while (at < kSize && before[at] != after[at]) ++run, ++at;
-    expected += lengths_of(equal) + lengths_of(run) + run;
-    equal = 0;
-  }
-  RC_ASSERT(xbzrle_size(before, after) == expected);
-}
-
 TEST(ByteEntropy, OfOneByteIsNoneAndOfAllBytesEight) {
   EXPECT_DOUBLE_EQ(byte_entropy(filled(std::byte{3})), 0);
   Page all(kSize);
@@ -94,74 +49,125 @@ TEST(DuplicateShare, CountsEveryTwin) {
   EXPECT_EQ(duplicate_share({1, 2, 1, 3, 1}), Ratio(0.6));
 }
 
-TEST(ContentSample, TellsWhatCompressesFromWhatDoesNot) {
-  Rng rng(3);
-  ContentSample noise(64, PageSize(4096));
-  ContentSample text(64, PageSize(4096));
-  for (std::size_t i = 0; i < 64; ++i) {
-    noise.look(i, random_page(rng));
-    text.look(i, text_page());
+/// Guest memory that is just these pages.
+class Pages final : public GuestMemory {
+ public:
+  explicit Pages(std::vector<Page> pages) : pages(std::move(pages)) {
+    layout_.blocks.push_back({"ram", PageSize(kSize).bytes_of(count())});
   }
-  const auto hard = noise.contents(no_time);
+  [[nodiscard]] PageCount count() const {
+    return PageCount(static_cast<std::int64_t>(pages.size()));
+  }
+  [[nodiscard]] const RamLayout& layout() const override { return layout_; }
+  Result<void> visit_pages(std::span<const std::int64_t> wanted,
+                           const PageVisitor& visit) override {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      visit(i, pages.at(static_cast<std::size_t>(wanted[i])));
+    }
+    return {};
+  }
+  Result<std::optional<Seconds>> vcpu_time() override { return std::nullopt; }
+  [[nodiscard]] Seconds own_cpu_time() const override { return Seconds(0); }
+
+  std::vector<Page> pages;
+
+ private:
+  RamLayout layout_;
+};
+
+ContentRuns runs_of(const Pages& guest) {
+  Rng rng(1);
+  return ContentRuns(guest.count(), PageSize(kSize), rng);
+}
+
+TEST(ContentRuns, TellWhatCompressesFromWhatDoesNot) {
+  Rng rng(3);
+  Pages noise(std::vector<Page>(64));
+  for (Page& page : noise.pages) page = random_page(rng);
+  Pages text(std::vector<Page>(64, text_page()));
+  ContentRuns of_noise = runs_of(noise);
+  ASSERT_TRUE(of_noise.look(noise));
+  const auto hard = of_noise.contents(no_time);
   ASSERT_TRUE(hard);
   EXPECT_EQ(hard->sampled, PageCount(64));
   EXPECT_GT(hard->zlib.value(), 0.99);
   EXPECT_LE(hard->zlib.value(), 1);
   EXPECT_GT(hard->zstd.value(), 0.99);
   EXPECT_GT(hard->entropy_bits, 7.9);
-  const auto easy = text.contents(no_time);
+  EXPECT_FALSE(of_noise.changed_contents(no_time));
+  ContentRuns of_text = runs_of(text);
+  ASSERT_TRUE(of_text.look(text));
+  const auto easy = of_text.contents(no_time);
   ASSERT_TRUE(easy);
   EXPECT_LT(easy->zlib.value(), 0.05);
   EXPECT_LT(easy->zstd.value(), 0.05);
   EXPECT_LT(easy->entropy_bits, 5);
 }
 
-TEST(ContentSample, ThoseThatChangeAreMeasuredApart) {
+TEST(ContentRuns, APageIsSeenBesideThoseBeforeIt) {
   Rng rng(3);
-  ContentSample sample(2, PageSize(4096));
-  sample.look(0, text_page());
-  sample.look(1, text_page());
-  EXPECT_FALSE(sample.changed_contents(no_time));
-  sample.look_changed(1, random_page(rng));
-  EXPECT_EQ(sample.contents(no_time)->sampled, PageCount(2));
-  const auto changed = sample.changed_contents(no_time);
+  Pages guest(std::vector<Page>(8192));
+  // noise that comes again in the next page, and in none further away
+  for (std::size_t i = 0; i < guest.pages.size(); ++i) {
+    guest.pages[i] = i % 2 == 0 ? random_page(rng) : guest.pages[i - 1];
+  }
+  ContentRuns runs = runs_of(guest);
+  ASSERT_TRUE(runs.look(guest));
+  const auto contents = runs.contents(no_time);
+  EXPECT_EQ(contents->sampled, PageCount(1024));
+  EXPECT_TRUE(contents->in_runs);
+  EXPECT_NEAR(contents->zlib.value(), 0.53, 0.04);  // a run may begin with a second page
+  EXPECT_NEAR(contents->zstd.value(), 0.53, 0.04);
+}
+
+TEST(ContentRuns, ARegionHasItsShareOfThem) {
+  Rng rng(3);
+  Pages guest(std::vector<Page>(16'384, text_page()));
+  for (std::size_t i = 4000; i < 8096; ++i) guest.pages[i] = random_page(rng);  // a quarter
+  ContentRuns runs = runs_of(guest);
+  ASSERT_TRUE(runs.look(guest));
+  EXPECT_NEAR(runs.contents(no_time)->zstd.value(), 0.25, 0.02);
+}
+
+TEST(ContentRuns, ThoseThatChangeAreMeasuredApart) {
+  Rng rng(3);
+  Pages guest(std::vector<Page>(16, text_page()));
+  ContentRuns runs = runs_of(guest);
+  ASSERT_TRUE(runs.look(guest));
+  guest.pages[5] = random_page(rng);
+  ASSERT_TRUE(runs.look(guest));
+  EXPECT_EQ(runs.contents(no_time)->sampled, PageCount(16));
+  const auto changed = runs.changed_contents(no_time);
   EXPECT_EQ(changed->sampled, PageCount(1));
   EXPECT_GT(changed->zlib.value(), 0.99);
 }
 
-TEST(ContentSample, ZeroPagesAndThoseNeverSeenDoNotCount) {
-  ContentSample sample(3, PageSize(4096));
-  EXPECT_FALSE(sample.contents(no_time));
-  sample.look(0, filled(std::byte{0}));
-  EXPECT_FALSE(sample.contents(no_time));
-  sample.look(2, text_page());
-  EXPECT_EQ(sample.contents(no_time)->sampled, PageCount(1));
+TEST(ContentRuns, ZeroPagesDoNotCount) {
+  Pages guest(std::vector<Page>(16, filled(std::byte{0})));
+  ContentRuns runs = runs_of(guest);
+  EXPECT_FALSE(runs.contents(no_time));
+  ASSERT_TRUE(runs.look(guest));
+  EXPECT_FALSE(runs.contents(no_time));
+  guest.pages[2] = text_page();
+  ASSERT_TRUE(runs.look(guest));
+  EXPECT_EQ(runs.contents(no_time)->sampled, PageCount(1));
 }
 
-TEST(ContentSample, TheCostIsByPage) {
-  ContentSample sample(2, PageSize(4096));
-  sample.look(0, text_page());
-  sample.look(1, text_page());
+TEST(ContentRuns, AGuestSmallerThanARunHasNone) {
+  Pages guest(std::vector<Page>(7, text_page()));
+  ContentRuns runs = runs_of(guest);
+  ASSERT_TRUE(runs.look(guest));
+  EXPECT_FALSE(runs.contents(no_time));
+}
+
+TEST(ContentRuns, TheCostIsByPage) {
+  Pages guest(std::vector<Page>(8, text_page()));
+  ContentRuns runs = runs_of(guest);
+  ASSERT_TRUE(runs.look(guest));
   Seconds used{};
-  const auto contents = sample.contents([&used] { return used += Seconds(1); });
-  EXPECT_EQ(contents->zlib_per_page, Seconds(0.5));
-  EXPECT_EQ(contents->zstd_per_page, Seconds(0.5));
-}
-
-TEST(ContentSample, ChangesAreAgainstTheLastLook) {
-  ContentSample sample(1, PageSize(4096));
-  sample.look(0, filled(std::byte{1}));
-  EXPECT_FALSE(sample.change());
-  Page after = filled(std::byte{1});
-  after[0] = std::byte{2};
-  sample.look_changed(0, after);
-  sample.look_changed(0, filled(std::byte{9}));  // overflows: every byte differs
-  const auto change = sample.change();
-  ASSERT_TRUE(change);
-  EXPECT_EQ(change->sampled, PageCount(2));
-  EXPECT_DOUBLE_EQ(change->modified_words.value(), (1.0 / 512 + 1) / 2);
-  EXPECT_DOUBLE_EQ(change->xbzrle_overflow.value(), 0.5);
-  EXPECT_EQ(change->xbzrle, Bytes(3));
+  const auto contents = runs.contents([&used] { return used += Seconds(1); });
+  EXPECT_EQ(contents->zlib_per_page, Seconds(0.125));
+  EXPECT_EQ(contents->zstd_per_page, Seconds(0.125));
 }
 
 }  // namespace

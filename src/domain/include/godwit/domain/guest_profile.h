@@ -39,7 +39,7 @@ struct SourcedCurve {
   friend bool operator==(const SourcedCurve&, const SourcedCurve&) = default;
 };
 
-/// What pages hold that are not zero, for the techniques that shrink them; of a random sample.
+/// What pages hold that are not zero, for the techniques that shrink them; of a sample.
 struct PageContents {
   PageCount sampled;        ///< more than 0
   Ratio zlib;               ///< size after multifd's zlib, at its default level, of the size before
@@ -47,6 +47,9 @@ struct PageContents {
   Seconds zlib_per_page{};  ///< CPU time that this took on the observer's host
   Seconds zstd_per_page{};
   double entropy_bits = 0;  ///< Shannon's, per byte of a page, 0...8: the mean over pages
+  /// Pages were taken in runs of neighbours, as they are sent; not one by one, as profiles of
+  /// before 2026-11-22 did, whose pages seem to shrink less than they do.
+  bool in_runs = true;
 
   friend bool operator==(const PageContents&, const PageContents&) = default;
 };

@@ -44,8 +44,8 @@ struct HostPairConstants {
   /// Processors of the source's host that compressing channels share with the vCPUs. Of the lab,
   /// where both hosts have the same two, and the destination decompresses there.
   double processors = 1.5;
-  /// multifd compresses packets of pages as one stream, a profile each page by itself: a ratio r of
-  /// the latter becomes r^x. Fitted on 75 migrations of the campaign (docs/data.md).
+  /// multifd compresses neighbouring pages as one stream; where a profile's were not neighbours
+  /// (PageContents::in_runs), its ratio r becomes r^x. Fitted on 75 migrations (docs/data.md).
   double zlib_stream = 1.12;
   double zstd_stream = 1.15;
   /// To find that a page is zero. Estimate, about 4 GB/s.
