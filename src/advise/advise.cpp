@@ -69,7 +69,8 @@ class Answers {
                twin::Predictor::make(question.profile, question.link, options));
     Answers answers(question, std::move(twin));
     if (question.learnt != nullptr) {
-      GODWIT_TRY(answers.reference_, learn::reference_twin(question.profile, question.link));
+      GODWIT_TRY(answers.reference_,
+                 learn::reference_twin(question.profile, question.link, question.learnt->pair()));
     }
     return answers;
   }
@@ -134,11 +135,10 @@ double excess(const TechniquePrediction& p, const Intent& intent) {
   return sum;
 }
 
-/// Time in which the guest does not run: the outage, and what throttling takes.
+/// Time in which the guest does not run: the outage, or, throttled, all that it loses.
 double stopped_seconds(const TechniquePrediction& p) {
-  const bool throttled = p.slowdown && p.technique != Technique::kStopAndCopy;
-  return p.downtime.probe->p50.count() +
-         (throttled ? p.slowdown->p50.value() * p.total_time->p50.count() : 0);
+  const double lost = p.slowdown ? p.slowdown->p50.value() * p.total_time->p50.count() : 0;
+  return std::max(p.downtime.probe->p50.count(), lost);
 }
 
 /// The same, and in which it waits for pages.

@@ -125,17 +125,18 @@ std::string percent(std::optional<double> share) {
   return share ? fmt::format("{:.1f} %", *share * 100) : std::string("–");
 }
 
-/// Downtimes in ms, others relative.
 std::string error_text(const Score& score, std::optional<double> relative, double absolute) {
-  return learn::is_downtime(score.metric) ? fmt::format("{:.0f} ms", absolute) : percent(relative);
+  if (!learn::is_relative(score.metric)) return learn::error_text(score.metric, absolute);
+  return relative ? learn::error_text(score.metric, *relative) : "–";
 }
 
 std::string scores_text(const std::vector<Score>& scores) {
-  Table table({"what, of which, by", "n", "median", "p90", "90 % interval holds"});
+  Table table({"what, of which, by", "n", "mean", "median", "p90", "90 % interval holds"});
   for (const Score& score : scores) {
     table.add(
         {fmt::format("{}, {}, {}", learn::to_string(score.metric), score.technique, score.model),
-         std::to_string(score.n), error_text(score, score.median_rel, score.median_abs),
+         std::to_string(score.n), error_text(score, score.mean_rel, score.mean_abs),
+         error_text(score, score.median_rel, score.median_abs),
          error_text(score, score.p90_rel, score.p90_abs), percent(score.coverage90)});
   }
   return table.text();

@@ -204,6 +204,7 @@ Result<advise::Advised> run_predict(const PredictOptions& options, Context& cont
   }
   const auto learnt = usual_model();
   question.learnt = learnt.get();
+  question.pair = usual_pair(question.learnt);
   question.draws = twin::kManyDraws;
   context.out.say(profile_text(question.profile));
   context.out.say(fmt::format("\npredicted over {}", human(question.link.rate)));

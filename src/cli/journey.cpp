@@ -141,7 +141,10 @@ Result<void> Journey::look_at_history() {
   if (store_) {
     GODWIT_TRY(history, store_->newest(kHistory));
   }
-  question_.pair = learnt_pair(history, parties_.destination_name, parties_.stream);
+  learnt_ = usual_model();
+  question_.learnt = learnt_.get();
+  question_.pair = learnt_pair(history, parties_.destination_name, parties_.stream,
+                               usual_pair(question_.learnt));
   if (wishes_.link) {
     record_.link = wishes_.link;
     return {};
@@ -178,8 +181,6 @@ Result<void> Journey::predict() {
              observe_vm(parties_.source, parties_.source_name, wishes_.observe, context_));
   if (wishes_.rehearse) GODWIT_CHECK_OK(rehearse());
   context_.out.say(profile_text(*record_.profile));
-  learnt_ = usual_model();
-  question_.learnt = learnt_.get();
   question_.draws = twin::kManyDraws;
   question_.profile = *record_.profile;
   question_.link = *record_.link;

@@ -55,8 +55,13 @@ Result<std::vector<dataset::CampaignRow>> read_data_set(const std::string& folde
   return dataset::read_campaign(rows, profiles);
 }
 
+twin::HostPairConstants usual_pair(const learn::LearntModel* model) {
+  return model != nullptr ? model->pair() : twin::HostPairConstants();
+}
+
 twin::HostPairConstants learnt_pair(std::span<const OutcomeRecord> history,
-                                    const std::string& destination, const std::string& stream) {
+                                    const std::string& destination, const std::string& stream,
+                                    const twin::HostPairConstants& usual) {
   std::vector<learn::PairSample> samples;
   for (const OutcomeRecord& record : history) {
     const MigrationOutcome& outcome = record.outcome;
@@ -69,7 +74,7 @@ twin::HostPairConstants learnt_pair(std::span<const OutcomeRecord> history,
     samples.push_back({&*record.profile, outcome.technique, outcome.parameters, *record.link,
                        *outcome.total_time, outcome.downtime, *outcome.transferred.qemu});
   }
-  return learn::learn_pair(samples);
+  return learn::learn_pair(samples, usual);
 }
 
 }  // namespace godwit::cli

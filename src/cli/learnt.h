@@ -23,9 +23,12 @@ Result<learn::LearntModel> read_model(const std::filesystem::path& path);
 /// A folder's data set, by default godwit's own.
 Result<std::vector<dataset::CampaignRow>> read_data_set(const std::string& folder);
 
-/// What migrations to the same place, or the same stream's host, taught of the pair of hosts; the
-/// stated constants where there are too few.
+/// What a model knows of a pair of hosts that nobody has seen; the stated constants without one.
+twin::HostPairConstants usual_pair(const learn::LearntModel* model);
+/// What migrations to the same place, or the same stream's host, taught of the pair of hosts; as
+/// `usual` where there are too few.
 twin::HostPairConstants learnt_pair(std::span<const OutcomeRecord> history,
-                                    const std::string& destination, const std::string& stream);
+                                    const std::string& destination, const std::string& stream,
+                                    const twin::HostPairConstants& usual);
 
 }  // namespace godwit::cli

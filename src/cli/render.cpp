@@ -126,11 +126,13 @@ std::string profile_text(const GuestProfile& profile) {
 }
 
 std::string prediction_text(const Prediction& prediction) {
-  Table table({"technique", "total time", "QEMU downtime", "client's outage", "sent", "converges"});
+  Table table({"technique", "total time", "QEMU downtime", "client's outage", "work lost", "sent",
+               "converges"});
   std::string reasons;
   for (const TechniquePrediction& p : prediction.predictions) {
     const std::string name = full_name(p.technique, p.storage);
     table.add({name, text(p.total_time), text(p.downtime.qemu), text(p.downtime.probe),
+               p.slowdown ? fmt::format("{:.0f} %", p.slowdown->p50.value() * 100) : "–",
                text(p.transferred), p.converges ? "yes" : "no"});
     if (!p.converges) reasons += fmt::format("\n  {}: {}", name, p.why);
   }

@@ -341,6 +341,7 @@ Json to_json(const GuestProfile& profile) {
       {"dirty_series", array_of(profile.dirty_series)},
       {"rate_classes", array_of(profile.rate_classes)},
       {"duplicate_share", maybe(profile.duplicate_share, in_ratio)},
+      {"changed_to_zero_share", maybe(profile.changed_to_zero_share, in_ratio)},
       {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
       {"changed_contents", maybe(profile.changed_contents, [](auto& c) { return json_of(c); })},
       {"change", maybe(profile.change, [](auto& c) { return json_of(c); })},
@@ -392,6 +393,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
     profile.rate_classes = read_array(in, "rate_classes", read_rate_class);
   }
   profile.duplicate_share = in.maybe_ratio("duplicate_share");
+  profile.changed_to_zero_share = in.maybe_ratio("changed_to_zero_share");
   profile.contents = read_optional_member(in, "contents", contents_from_json);
   profile.changed_contents = read_optional_member(in, "changed_contents", contents_from_json);
   profile.change = read_optional_member(in, "change", change_from_json);
@@ -478,6 +480,7 @@ Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
   }
   p.transferred = read_interval<Bytes>(in, "transferred_bytes", bytes_value);
   p.slowdown = read_interval<Ratio>(in, "slowdown", ratio_value);
+  p.host_cpu = read_interval<Seconds>(in, "host_cpu_s", seconds_value);
   if (in.find("rounds") != nullptr) p.rounds = read_array(in, "rounds", read_predicted_round);
   return finish(in, std::move(p));
 }
@@ -497,6 +500,7 @@ Json to_json(const TechniquePrediction& p) {
                 {"probe", maybe_interval(p.downtime.probe, in_ms)}}},
               {"transferred_bytes", maybe_interval(p.transferred, in_bytes)},
               {"slowdown", maybe_interval(p.slowdown, in_ratio)},
+              {"host_cpu_s", maybe_interval(p.host_cpu, in_seconds)},
               {"rounds", array_of(p.rounds)}};
 }
 

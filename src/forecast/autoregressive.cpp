@@ -5,6 +5,8 @@
 
 #include "series.h"
 
+#include "godwit/base/statistics.h"
+
 namespace godwit::forecast {
 namespace {
 
@@ -66,7 +68,7 @@ Result<Forecast> forecast_ar1(std::span<const double> samples, std::size_t horiz
     forecast.path.push_back(std::max(0.0, model.mean + away));
   }
   const double mean = mean_of(forecast.path);
-  const double half = kZ90 * deviation(model, samples.size(), horizon);
+  const double half = kNormal95 * deviation(model, samples.size(), horizon);
   forecast.mean = {.p50 = mean, .p05 = std::max(0.0, mean - half), .p95 = mean + half};
   return forecast;
 }

@@ -5,6 +5,8 @@
 
 #include "series.h"
 
+#include "godwit/base/statistics.h"
+
 namespace godwit::forecast {
 namespace {
 
@@ -28,7 +30,7 @@ Interval<double> mean_interval(const std::vector<double>& path, double sigma, do
   const double noise_variance = sigma * sigma / (1 + level_share);
   const double variance = noise_variance * (level_share + 1.0 / static_cast<double>(path.size()));
   const double mean = mean_of(path);
-  const double half = kZ90 * std::sqrt(variance);
+  const double half = kNormal95 * std::sqrt(variance);
   return {.p50 = mean, .p05 = std::max(0.0, mean - half), .p95 = mean + half};
 }
 

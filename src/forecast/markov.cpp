@@ -6,6 +6,8 @@
 
 #include "series.h"
 
+#include "godwit/base/statistics.h"
+
 namespace godwit::forecast {
 namespace {
 
@@ -108,7 +110,7 @@ Result<Forecast> forecast_markov(std::span<const double> samples, std::size_t st
   const auto h = static_cast<double>(horizon);
   const double mean = sum.sum[chain.last] / h;
   const double variance = std::max(0.0, sum.square[chain.last] / (h * h) - mean * mean);
-  const double half = kZ90 * std::sqrt(variance);
+  const double half = kNormal95 * std::sqrt(variance);
   forecast.mean = {.p50 = mean, .p05 = std::max(0.0, mean - half), .p95 = mean + half};
   return forecast;
 }

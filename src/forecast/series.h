@@ -9,9 +9,6 @@
 
 namespace godwit::forecast {
 
-/// Half-width of a normal variable's 90 % interval, in standard deviations.
-inline constexpr double kZ90 = 1.645;
-
 [[nodiscard]] double mean_of(std::span<const double> values);
 
 /// kBadInput: no `count` samples to use, or one that is negative or not finite; a horizon of 0.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <xgboost/c_api.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "estimators.h"
+#include "godwit/base/statistics.h"
 
 namespace godwit::learn {
 namespace {
@@ -35,8 +37,7 @@ class Forest final : public Estimator {
  public:
   std::size_t features = 0;
   double base = 0;
-  // the target, brought to mean 0 and deviation 1
-  double target_mean = 0;
+  double target_middle = 0;
   double target_deviation = 1;
   std::vector<Tree> trees;
 
@@ -46,7 +47,7 @@ class Forest final : public Estimator {
     for (std::size_t k = 0; k < x.size(); ++k) x[k] = static_cast<float>(row[k]);
     double sum = base;
     for (const Tree& tree : trees) sum += static_cast<double>(tree.value(x));
-    return sum * target_deviation + target_mean;
+    return sum * target_deviation + target_middle;
   }
   [[nodiscard]] std::size_t width() const override { return features; }
   [[nodiscard]] Json to_json() const override {
@@ -61,7 +62,7 @@ class Forest final : public Estimator {
     return Json{{"kind", kBoostingKind},
                 {"features", features},
                 {"base", base},
-                {"target_mean", target_mean},
+                {"target_middle", target_middle},
                 {"target_deviation", target_deviation},
                 {"trees", std::move(list)}};
   }
@@ -94,20 +95,30 @@ Result<void> ok(int status) {
   return fail(ErrorCode::kInternal, fmt::format("XGBoost: {}", XGBGetLastError()));
 }
 
+/// The target to 0 and 1 and back.
 struct Targets {
-  double mean = 0;
+  double middle = 0;
   double deviation = 1;
   std::vector<float> scaled;
 };
-Targets targets_of(const Samples& samples) {
+
+/// Mean and deviation, or, robust, those of a normal distribution with the same middle 80 %.
+Moments center_of(const std::vector<double>& values, bool robust) {
+  if (!robust) return moments_of(values);
+  constexpr double kNormal90 = 1.2815515655446004;
+  const double width = quantile(values, 0.9) - quantile(values, 0.1);
+  return {quantile(values, 0.5), width / (2 * kNormal90)};
+}
+
+Targets targets_of(const Samples& samples, bool robust) {
+  constexpr double kFar = 3;
+  const Moments center = center_of(samples.targets, robust);
   Targets targets;
-  double squares = 0;
-  const auto n = static_cast<double>(samples.size());
-  for (const double y : samples.targets) targets.mean += y / n;
-  for (const double y : samples.targets) squares += (y - targets.mean) * (y - targets.mean) / n;
-  if (squares > 0) targets.deviation = std::sqrt(squares);
+  targets.middle = center.mean;
+  if (center.deviation > 0) targets.deviation = center.deviation;
   for (const double y : samples.targets) {
-    targets.scaled.push_back(static_cast<float>((y - targets.mean) / targets.deviation));
+    const double scaled = (y - targets.middle) / targets.deviation;
+    targets.scaled.push_back(static_cast<float>(robust ? std::clamp(scaled, -kFar, kFar) : scaled));
   }
   return targets;
 }
@@ -131,7 +142,7 @@ Result<void> set_up(Booster& booster, const Matrix& matrix, const BoostingOption
   const auto set = [&](const char* name, const std::string& value) {
     return ok(XGBoosterSetParam(booster.handle, name, value.c_str()));
   };
-  GODWIT_CHECK_OK(set("objective", o.absolute ? "reg:absoluteerror" : "reg:squarederror"));
+  GODWIT_CHECK_OK(set("objective", "reg:squarederror"));
   GODWIT_CHECK_OK(set("tree_method", "hist"));
   GODWIT_CHECK_OK(set("max_depth", std::to_string(o.depth)));
   GODWIT_CHECK_OK(set("eta", fmt::format("{}", o.rate)));
@@ -204,7 +215,7 @@ bool sound(const Tree& tree, std::size_t features) {
 Result<std::unique_ptr<Estimator>> train_boosting(const Samples& samples,
                                                   const BoostingOptions& options) {
   GODWIT_CHECK_OK(check(samples));
-  const Targets targets = targets_of(samples);
+  const Targets targets = targets_of(samples, options.robust);
   Matrix matrix;
   Booster booster;
   GODWIT_CHECK_OK(fill(matrix, samples, targets));
@@ -214,7 +225,7 @@ Result<std::unique_ptr<Estimator>> train_boosting(const Samples& samples,
   }
   auto forest = std::make_unique<Forest>();
   forest->features = samples.features.size();
-  forest->target_mean = targets.mean;
+  forest->target_middle = targets.middle;
   forest->target_deviation = targets.deviation;
   GODWIT_TRY(forest->trees, trees_of(booster));
   return std::unique_ptr<Estimator>(std::move(forest));
@@ -225,7 +236,7 @@ Result<std::unique_ptr<Estimator>> boosting_from_json(const Json& json) {
   try {
     forest->features = json.at("features").get<std::size_t>();
     forest->base = json.at("base").get<double>();
-    forest->target_mean = json.at("target_mean").get<double>();
+    forest->target_middle = json.at("target_middle").get<double>();
     forest->target_deviation = json.at("target_deviation").get<double>();
     for (const Json& one : json.at("trees")) {
       Tree tree;

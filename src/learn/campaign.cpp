@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <vector>
@@ -45,6 +46,15 @@ class Judge {
     const auto& [p50, p05, p95] = *predicted;
     note(Metric::kTransferred, {{p50.as_double(), p05.as_double(), p95.as_double()}, true},
          row_.transferred->as_double());
+  }
+  void slowdown(const std::optional<Interval<Ratio>>& predicted) {
+    if (!predicted || !row_.work_lost) return;
+    const auto& [p50, p05, p95] = *predicted;
+    note(Metric::kSlowdown, {{p50.value(), p05.value(), p95.value()}, true},
+         std::max(0.0, row_.work_lost->value()));
+  }
+  void host_cpu(const std::optional<Interval<Seconds>>& predicted) {
+    time(Metric::kHostCpu, predicted, row_.host_cpu, 1);
   }
   /// Of models that give no interval.
   void point(std::optional<Seconds> total) {
@@ -102,6 +112,8 @@ void judge_twin(const CampaignRow& row, const std::string& model,
   }
   judge.downtime(Metric::kDowntimeEvents, said->downtime.events, row.downtime.events);
   judge.downtime(Metric::kDowntimeProbe, said->downtime.probe, row.downtime.probe);
+  judge.slowdown(said->slowdown);
+  judge.host_cpu(said->host_cpu);
 }
 
 /// A pass over what is there, at the link's rate: what QEMU's `remaining` and `mbps` say at the

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "godwit/base/statistics.h"
+
 namespace godwit::learn {
 namespace {
 
@@ -42,12 +44,7 @@ std::vector<T> in_order_of_appearance(std::span<const Judged> judged, T Judged::
 
 double error_of(const Judged& one) {
   const double absolute = std::abs(one.predicted.value.p50 - one.actual);
-  return is_downtime(one.metric) ? absolute : absolute / std::max(one.actual, 1e-12);
-}
-
-std::string axis_text(Metric metric, double value) {
-  return is_downtime(metric) ? fmt::format("{:.0f} ms", value)
-                             : fmt::format("{:.0f} %", value * 100);
+  return is_relative(one.metric) ? absolute / std::max(one.actual, 1e-12) : absolute;
 }
 
 /// Twice what most of the best model's errors stay below.
@@ -78,7 +75,7 @@ std::string panel_svg(const Panel& panel, const std::vector<std::string>& models
       "<rect width=\"{0}\" height=\"{1}\" fill=\"none\" stroke=\"#bbb\"/>"
       "<path d=\"M0,{2}H{0}\" stroke=\"#ddd\"/>"
       "<text x=\"0\" y=\"{3}\">0</text><text x=\"{0}\" y=\"{3}\" text-anchor=\"end\">{4}</text>\n",
-      kWidth, kHeight, kHeight / 10, kHeight + 14, axis_text(metric, end));
+      kWidth, kHeight, kHeight / 10, kHeight + 14, error_text(metric, end));
   for (std::size_t i = 0; i < models.size(); ++i) {
     const auto found = panel.find(models[i]);
     if (found != panel.end()) svg += line(found->second, end, kColours[i % kColours.size()]);

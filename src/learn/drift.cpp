@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "godwit/learn/scores.h"
+#include "godwit/base/statistics.h"
 
 namespace godwit::learn {
 namespace {

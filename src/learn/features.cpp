@@ -95,6 +95,11 @@ constexpr std::array kFeatures{
             [](const Facts& f) {
               return f.profile.duplicate_share ? f.profile.duplicate_share->value() : kUnknown;
             }},
+    Feature{"changed_to_zero",
+            [](const Facts& f) {
+              return f.profile.changed_to_zero_share ? f.profile.changed_to_zero_share->value()
+                                                     : kUnknown;
+            }},
     Feature{"entropy",
             [](const Facts& f) { return of(f.profile.contents, &PageContents::entropy_bits); }},
     Feature{"zlib", [](const Facts& f) { return of(f.profile.contents, &PageContents::zlib); }},

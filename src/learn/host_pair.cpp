@@ -1,12 +1,17 @@
 #include "godwit/learn/host_pair.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 #include <vector>
 
-#include "godwit/learn/scores.h"
+#include "godwit/base/statistics.h"
 #include "godwit/twin/predictor.h"
 
 namespace godwit::learn {
@@ -94,7 +99,9 @@ void learn_stream(const std::vector<Compared>& compared, HostPairConstants& pair
 /// as where the rest is met between two looks is chance, too.
 void learn_resume(const std::vector<Compared>& compared, HostPairConstants& pair) {
   const auto over = interval_of(each(compared, [](const Compared& c) -> std::optional<double> {
-    if (uses_postcopy(c.sample->technique) || !c.sample->downtime.events) return std::nullopt;
+    const Technique technique = c.sample->technique;
+    const bool own = uses_postcopy(technique) || technique == Technique::kStopAndCopy;
+    if (own || !c.sample->downtime.events) return std::nullopt;
     return (*c.sample->downtime.events - c.said.downtime.events->p50).count();
   }));
   if (!over) return;
@@ -113,31 +120,113 @@ void learn_client(const std::vector<Compared>& compared, HostPairConstants& pair
   if (later) pair.client = seconds(*later);
 }
 
+/// Did post-copy end it? A hybrid copy may end as pre-copy does: then QEMU says what events say.
+bool postcopied(const PairSample& sample) {
+  const auto& [qemu, events, probe] = sample.downtime;
+  constexpr Seconds kLongStop(0.1);
+  const bool stopped = qemu && events && *qemu > kLongStop && *qemu < *events * 1.2;
+  return uses_postcopy(sample.technique) && !stopped;
+}
+
+/// Page faults in sequence until a client was answered, of the interval that the sample tells of:
+/// `at_once`, or after half a pass or more. Nothing where all had arrived by then.
+std::optional<double> faults_seen(const Compared& c, const HostPairConstants& pair, bool at_once) {
+  const PairSample& sample = *c.sample;
+  if (!postcopied(sample) || !sample.downtime.probe || c.said.rounds.empty()) return std::nullopt;
+  const double share = c.said.parameters.precopy_share->value();
+  if (at_once ? share > 0 : share < 0.5) return std::nullopt;
+  const Seconds outage = *sample.downtime.probe - pair.client.p50;
+  constexpr double kAll = 0.8;
+  if (outage > c.said.rounds.back().duration * kAll) return std::nullopt;
+  const double queue =
+      pair.sender_queue.as_double() / (sample.link.rate.value() * pair.rate.value());
+  const bool preempt = sample.parameters.postcopy_preempt.value_or(false);
+  const double faults = outage.count() / (queue + pair.fault_cost.count());
+  return std::max(0.0, faults / (preempt ? pair.preempt_faults : 1.0));
+}
+
 /// Post-copy: its stop, and page faults in sequence until a client is answered.
 void learn_postcopy(const std::vector<Compared>& compared, HostPairConstants& pair) {
   const auto stop = interval_of(each(compared, [](const Compared& c) -> std::optional<double> {
     const auto& qemu = c.sample->downtime.qemu;
-    if (!uses_postcopy(c.sample->technique) || !qemu) return std::nullopt;
+    if (!postcopied(*c.sample) || !qemu) return std::nullopt;
     if (*qemu > c.sample->total * kNoDowntime) return std::nullopt;
     return qemu->count();
   }));
   if (stop) pair.postcopy_stop = seconds(*stop);
   const auto faults = [&](bool at_once) {
-    return interval_of(each(compared, [&](const Compared& c) -> std::optional<double> {
-      if (!uses_postcopy(c.sample->technique) || !c.sample->downtime.probe) return std::nullopt;
-      const double share = c.said.parameters.precopy_share->value();
-      if (at_once ? share > 0 : share < 1) return std::nullopt;
-      const double outage = (*c.sample->downtime.probe - pair.client.p50).count();
-      const double queue =
-          pair.sender_queue.as_double() / (c.sample->link.rate.value() * pair.rate.value());
-      return std::max(0.0, outage / queue);
-    }));
+    return interval_of(
+        each(compared, [&](const Compared& c) { return faults_seen(c, pair, at_once); }));
   };
   if (const auto seen = faults(true)) pair.faults_at_once = *seen;
   if (const auto seen = faults(false)) pair.faults_after_pass = *seen;
 }
 
+// --- as JSON ---
+
+constexpr std::array kShares{std::pair{"rate", &HostPairConstants::rate},
+                             std::pair{"rate_error", &HostPairConstants::rate_error},
+                             std::pair{"stream_error", &HostPairConstants::stream_error}};
+constexpr std::array kTimes{std::pair{"resume_s", &HostPairConstants::resume},
+                            std::pair{"client_s", &HostPairConstants::client},
+                            std::pair{"postcopy_stop_s", &HostPairConstants::postcopy_stop}};
+constexpr std::array kCounts{std::pair{"faults_at_once", &HostPairConstants::faults_at_once},
+                             std::pair{"faults_after_pass", &HostPairConstants::faults_after_pass}};
+
+template <class T, class Number>
+Json json_of(const Interval<T>& i, const Number& number) {
+  return Json{{"p50", number(i.p50)}, {"p05", number(i.p05)}, {"p95", number(i.p95)}};
+}
+
+/// Throws what nlohmann::json throws.
+Interval<double> interval_from(const Json& json) {
+  return {json.at("p50").get<double>(), json.at("p05").get<double>(), json.at("p95").get<double>()};
+}
+
+bool sound(const Interval<double>& i) {
+  return i.p05 >= 0 && i.p05 <= i.p50 && i.p50 <= i.p95 && std::isfinite(i.p95);
+}
+
+bool sound(const HostPairConstants& pair) {
+  const auto number = [](const auto& value) { return value.count(); };
+  const auto plain = [&](const Interval<Seconds>& i) {
+    return Interval<double>{number(i.p50), number(i.p05), number(i.p95)};
+  };
+  return pair.rate.value() > 0 && std::isfinite(pair.rate.value()) &&
+         pair.rate_error.value() >= 0 && pair.rate_error.value() < 1 &&
+         pair.stream_error.value() >= 0 && pair.stream_error.value() < 1 &&
+         sound(plain(pair.resume)) && sound(plain(pair.client)) &&
+         sound(plain(pair.postcopy_stop)) && sound(pair.faults_at_once) &&
+         sound(pair.faults_after_pass);
+}
+
 }  // namespace
+
+Json to_json(const HostPairConstants& pair) {
+  Json json = Json::object();
+  for (const auto& [key, member] : kShares) json[key] = (pair.*member).value();
+  const auto in_seconds = [](Seconds s) { return s.count(); };
+  for (const auto& [key, member] : kTimes) json[key] = json_of(pair.*member, in_seconds);
+  const auto as_is = [](double value) { return value; };
+  for (const auto& [key, member] : kCounts) json[key] = json_of(pair.*member, as_is);
+  return json;
+}
+
+Result<HostPairConstants> pair_from_json(const Json& json) {
+  HostPairConstants pair;
+  try {
+    for (const auto& [key, member] : kShares) pair.*member = Ratio(json.at(key).get<double>());
+    for (const auto& [key, member] : kTimes) {
+      const Interval<double> i = interval_from(json.at(key));
+      pair.*member = {Seconds(i.p50), Seconds(i.p05), Seconds(i.p95)};
+    }
+    for (const auto& [key, member] : kCounts) pair.*member = interval_from(json.at(key));
+  } catch (const Json::exception& e) {
+    return fail(ErrorCode::kCorrupt, fmt::format("a pair of hosts: {}", e.what()));
+  }
+  if (!sound(pair)) return fail(ErrorCode::kCorrupt, "a pair of hosts that cannot be");
+  return pair;
+}
 
 HostPairConstants learn_pair(std::span<const PairSample> samples, const HostPairConstants& known) {
   HostPairConstants pair = known;

@@ -126,13 +126,17 @@ std::vector<Lesson> some(std::span<const Lesson> lessons, const std::vector<std:
 
 /// As somebody who waits for it gets it: with drawn intervals where nothing better was learnt.
 TechniquePrediction answer_of(const LearntModel& model, const Lesson& lesson) {
+  const auto answer = [&](const Result<twin::Predictor>& twin) {
+    auto said = twin ? twin->predict(lesson.twin.technique, lesson.twin.parameters)
+                     : Result<TechniquePrediction>(lesson.twin);
+    return said && said->converges ? std::move(*said) : lesson.twin;
+  };
   twin::Options options;
+  options.pair = model.pair();
   options.draws = twin::kManyDraws;
-  const auto predictor = twin::Predictor::make(lesson.profile, lesson.link, options);
-  auto said = predictor ? predictor->predict(lesson.twin.technique, lesson.twin.parameters)
-                        : Result<TechniquePrediction>(lesson.twin);
-  return model.correct(lesson.profile, lesson.link, lesson.twin,
-                       said && said->converges ? std::move(*said) : lesson.twin);
+  return model.correct(lesson.profile, lesson.link,
+                       answer(reference_twin(lesson.profile, lesson.link, model.pair())),
+                       answer(twin::Predictor::make(lesson.profile, lesson.link, options)));
 }
 
 /// With its intervals, by what was learnt of the fold's other loads.

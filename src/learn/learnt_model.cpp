@@ -10,21 +10,26 @@
 #include <utility>
 
 #include "estimators.h"
+#include "godwit/base/statistics.h"
 #include "godwit/learn/features.h"
+#include "godwit/learn/host_pair.h"
 #include "godwit/twin/predictor.h"
 
 namespace godwit::learn {
 namespace {
 
-constexpr std::array kMetrics{Metric::kTotalTime, Metric::kTransferred, Metric::kDowntimeQemu,
-                              Metric::kDowntimeEvents, Metric::kDowntimeProbe};
+constexpr std::array kMetrics{
+    Metric::kTotalTime,     Metric::kTransferred, Metric::kDowntimeQemu, Metric::kDowntimeEvents,
+    Metric::kDowntimeProbe, Metric::kSlowdown,    Metric::kHostCpu};
 constexpr int kVersion = 1;
 constexpr const char* kWhat = "godwit-learnt-model";
 /// Fewer lessons of a technique teach nothing that the twin does not know.
 constexpr std::size_t kFewestLessons = 30;
 constexpr std::size_t kFolds = 8;
-/// Below it downtimes are not told apart: a logarithm would make much of a millisecond.
+/// Below it downtimes are not told apart, nor shares of work lost: a logarithm would make much of a
+/// millisecond.
 constexpr double kDowntimeFloor = 0.02;
+constexpr double kSlowdownFloor = 0.05;
 /// Intervals of the twin are at least so wide, as logarithms: where it is sure of itself, chance is
 /// left.
 constexpr double kLeastWidth = 0.01;
@@ -32,10 +37,13 @@ constexpr double kLeastWidth = 0.01;
 constexpr double kMostWidening = 3;
 /// No interval reaches further than to this logarithm: a factor of 20.
 constexpr double kMostHalf = 3;
+/// Lessons that mark the territory, at most: each prediction is compared with all of them.
+constexpr std::size_t kMostLandmarks = 1500;
 /// A migration that takes longer than this is not corrected.
 constexpr Seconds kLongest(3600);
 
 double floor_of(Metric metric) {
+  if (metric == Metric::kSlowdown) return kSlowdownFloor;
   return is_downtime(metric) ? kDowntimeFloor : 0;
 }
 double logarithm(Metric metric, double value) {
@@ -55,7 +63,7 @@ BoostingOptions correcting(std::size_t lessons) {
   options.rate = 0.05;
   options.least_weight = std::max(4.0, static_cast<double>(lessons) / 40);
   options.smoothing = 4;
-  options.absolute = true;
+  options.robust = true;
   return options;
 }
 
@@ -153,32 +161,30 @@ std::vector<double> scaled(const Territory& territory, std::vector<double> row) 
 
 void scale_column(Territory& territory, const std::vector<std::vector<double>>& rows,
                   std::size_t k) {
-  double sum = 0, squares = 0, n = 0;
-  for (const auto& row : rows) {
-    if (std::isnan(row[k])) continue;
-    sum += row[k];
-    squares += row[k] * row[k];
-    ++n;
-  }
-  const double mean = n > 0 ? sum / n : 0;
-  const double variance = n > 0 ? squares / n - mean * mean : 0;
-  territory.center.push_back(mean);
-  territory.deviation.push_back(variance > 1e-9 ? std::sqrt(variance) : 1);
+  constexpr double kLeastVariation = 3e-5;
+  std::vector<double> column;
+  for (const auto& row : rows) column.push_back(row[k]);
+  const Moments moments = moments_of(column);
+  territory.center.push_back(moments.mean);
+  territory.deviation.push_back(moments.deviation > kLeastVariation ? moments.deviation : 1);
 }
 
 Territory territory_of(std::span<const Lesson> lessons) {
   Territory territory;
+  // every so many where all are too many
+  const std::size_t step = (lessons.size() + kMostLandmarks - 1) / kMostLandmarks;
   std::vector<std::vector<double>> rows;
-  for (const Lesson& lesson : lessons) {
+  for (std::size_t i = 0; i < lessons.size(); i += step) {
+    const Lesson& lesson = lessons[i];
     rows.push_back(features_of(lesson.profile, lesson.link, lesson.twin));
   }
   for (std::size_t k = 0; k < feature_names().size(); ++k) scale_column(territory, rows, k);
   for (auto& row : rows) territory.rows.push_back(scaled(territory, std::move(row)));
   std::vector<double> nearest;
-  for (std::size_t i = 0; i < lessons.size(); ++i) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
     double least = std::numeric_limits<double>::infinity();
-    for (std::size_t j = 0; j < lessons.size(); ++j) {
-      if (lessons[i].load == lessons[j].load) continue;
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      if (lessons[i * step].load == lessons[j * step].load) continue;
       least = std::min(least, apart(territory.rows[i], territory.rows[j]));
     }
     if (std::isfinite(least)) nearest.push_back(least);
@@ -192,6 +198,7 @@ Territory territory_of(std::span<const Lesson> lessons) {
 void set(TechniquePrediction& p, Metric metric, const Interval<double>& value) {
   const Interval<Seconds> time{Seconds(value.p50), Seconds(value.p05), Seconds(value.p95)};
   const auto bytes = [](double v) { return Bytes(static_cast<std::int64_t>(std::llround(v))); };
+  const auto share = [](double v) { return Ratio(std::min(1.0, v)); };
   switch (metric) {
     case Metric::kTotalTime:
       p.total_time = time;
@@ -207,6 +214,12 @@ void set(TechniquePrediction& p, Metric metric, const Interval<double>& value) {
       break;
     case Metric::kDowntimeProbe:
       p.downtime.probe = time;
+      break;
+    case Metric::kSlowdown:
+      p.slowdown = {share(value.p50), share(value.p05), share(value.p95)};
+      break;
+    case Metric::kHostCpu:
+      p.host_cpu = time;
       break;
     default:
       break;
@@ -226,6 +239,32 @@ void widen(TechniquePrediction& p, double times) {
 
 Interval<double> around(Metric metric, double middle, double half) {
   return {back(metric, middle), back(metric, middle - half), back(metric, middle + half)};
+}
+
+// --- the pair of hosts ---
+
+twin::HostPairConstants pair_of(std::span<const Lesson> lessons) {
+  std::vector<PairSample> samples;
+  for (const Lesson& one : lessons) {
+    if (!one.total_time || !one.transferred) continue;
+    samples.push_back({&one.profile, one.twin.technique, one.twin.parameters, one.link,
+                       *one.total_time, one.downtime, *one.transferred});
+  }
+  return learn_pair(samples);
+}
+
+/// With what a twin says that knows the pair; without those that it does not expect to complete.
+std::vector<Lesson> retold(std::span<const Lesson> lessons, const twin::HostPairConstants& pair) {
+  std::vector<Lesson> all;
+  for (const Lesson& one : lessons) {
+    const auto predictor = reference_twin(one.profile, one.link, pair);
+    if (!predictor) continue;
+    auto twin = predictor->predict(one.twin.technique, one.twin.parameters);
+    if (!twin || !twin->converges) continue;
+    all.push_back(one);
+    all.back().twin = std::move(*twin);
+  }
+  return all;
 }
 
 // --- the file ---
@@ -300,7 +339,7 @@ Result<Territory> territory_from(const Json& json) {
 std::optional<TechniquePrediction> expected(const GuestProfile& profile, const Link& link,
                                             Technique technique,
                                             const MigrationParameters& parameters) {
-  const auto predictor = reference_twin(profile, link);
+  const auto predictor = reference_twin(profile, link, {});
   if (!predictor || !twin::predicts(technique)) return std::nullopt;
   auto twin = predictor->predict(technique, parameters);
   return twin && twin->converges ? std::optional(std::move(*twin)) : std::nullopt;
@@ -327,8 +366,10 @@ Result<void> check_head(const Json& json) {
 
 }  // namespace
 
-Result<twin::Predictor> reference_twin(const GuestProfile& profile, const Link& link) {
+Result<twin::Predictor> reference_twin(const GuestProfile& profile, const Link& link,
+                                       const twin::HostPairConstants& pair) {
   twin::Options options;
+  options.pair = pair;
   options.max_time = kLongest;
   return twin::Predictor::make(profile, link, options);
 }
@@ -340,7 +381,7 @@ std::vector<Lesson> lessons_of(std::span<const dataset::CampaignRow> rows) {
     auto twin = expected(*row.profile, row.link, row.technique, row.parameters);
     if (!twin) continue;
     lessons.push_back({*row.profile, row.link, std::move(*twin), row.load, row.total_time,
-                       row.transferred, row.downtime});
+                       row.transferred, row.downtime, row.work_lost, row.host_cpu});
   }
   return lessons;
 }
@@ -354,7 +395,8 @@ std::vector<Lesson> lessons_of(std::span<const OutcomeRecord> records) {
     auto twin = expected(*record.profile, *record.link, outcome.technique, outcome.parameters);
     if (!twin) continue;
     lessons.push_back({*record.profile, *record.link, std::move(*twin), record.source,
-                       outcome.total_time, outcome.transferred.qemu, outcome.downtime});
+                       outcome.total_time, outcome.transferred.qemu, outcome.downtime,
+                       outcome.guest.slowdown, std::nullopt});
   }
   return lessons;
 }
@@ -378,6 +420,11 @@ std::optional<double> actual_of(const Lesson& lesson, Metric metric) {
       return seconds(lesson.downtime.events);
     case Metric::kDowntimeProbe:
       return seconds(lesson.downtime.probe);
+    case Metric::kSlowdown:  // noise can make it seem to do more
+      return lesson.slowdown ? std::optional(std::max(0.0, lesson.slowdown->value()))
+                             : std::nullopt;
+    case Metric::kHostCpu:
+      return seconds(lesson.host_cpu);
     default:
       return std::nullopt;
   }
@@ -401,14 +448,22 @@ std::optional<Interval<double>> twin_of(const TechniquePrediction& twin, Metric 
       return seconds(twin.downtime.events);
     case Metric::kDowntimeProbe:
       return seconds(twin.downtime.probe);
+    case Metric::kSlowdown:
+      if (!twin.slowdown) return std::nullopt;
+      return Interval<double>{twin.slowdown->p50.value(), twin.slowdown->p05.value(),
+                              twin.slowdown->p95.value()};
+    case Metric::kHostCpu:
+      return seconds(twin.host_cpu);
     default:
       return std::nullopt;
   }
 }
 
-Result<LearntModel> LearntModel::train(std::span<const Lesson> lessons, std::string source) {
+Result<LearntModel> LearntModel::train(std::span<const Lesson> given, std::string source) {
   LearntModel model;
   model.source_ = std::move(source);
+  model.pair_ = pair_of(given);
+  const std::vector<Lesson> lessons = retold(given, model.pair_);
   model.lessons_ = lessons.size();
   for (const Technique technique : kAllTechniques) {
     for (const Metric metric : kMetrics) {
@@ -460,8 +515,9 @@ TechniquePrediction LearntModel::correct(const GuestProfile& profile, const Link
   for (const Metric metric : kMetrics) {
     const Correction* const c = find(said.technique, metric);
     const auto expected = twin_of(reference, metric);
-    if (c == nullptr || !c->better() || !expected) continue;
-    const double middle = logarithm(metric, expected->p50) + c->estimator->predict(features);
+    const auto own = twin_of(said, metric);
+    if (c == nullptr || !c->better() || !expected || !own) continue;
+    const double middle = logarithm(metric, own->p50) + c->estimator->predict(features);
     const double half = std::min(kMostHalf, c->spread * width_of(metric, *expected));
     set(said, metric, around(metric, middle, half));
     said.model = "twin+residual";
@@ -479,6 +535,7 @@ Json LearntModel::to_json() const {
               {"version", kVersion},
               {"data", {{"source", source_}, {"migrations", lessons_}}},
               {"features", std::vector<std::string>(features.begin(), features.end())},
+              {"pair", learn::to_json(pair_)},
               {"corrections", std::move(corrections)},
               {"territory",
                {{"center", territory_.center},
@@ -493,6 +550,7 @@ Result<LearntModel> LearntModel::from_json(const Json& json) {
     GODWIT_CHECK_OK(check_head(json));
     model.source_ = json.at("data").at("source").get<std::string>();
     model.lessons_ = json.at("data").at("migrations").get<std::size_t>();
+    GODWIT_TRY(model.pair_, pair_from_json(json.at("pair")));
     for (const Json& one : json.at("corrections")) {
       GODWIT_TRY(Correction correction, correction_from(one));
       model.corrections_.push_back(std::move(correction));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "godwit/base/statistics.h"
 #include "godwit/learn/evaluation.h"
 
 namespace godwit::learn {

@@ -1,5 +1,7 @@
 #include "godwit/learn/scores.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -7,7 +9,7 @@
 #include <numeric>
 #include <utility>
 
-#include "godwit/model/dirty_curve.h"
+#include "godwit/base/statistics.h"
 
 namespace godwit::learn {
 namespace {
@@ -17,7 +19,7 @@ namespace {
 double student_t95(std::size_t freedom) {
   constexpr std::array kTable{6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812};
   if (freedom <= kTable.size()) return kTable[freedom - 1];
-  constexpr double z = model::kNormal95;
+  constexpr double z = kNormal95;
   return z + (z * z * z + z) / (4 * static_cast<double>(freedom));
 }
 
@@ -73,6 +75,16 @@ bool is_downtime(Metric metric) {
          metric == Metric::kDowntimeProbe;
 }
 
+bool is_relative(Metric metric) {
+  return !is_downtime(metric) && metric != Metric::kSlowdown;
+}
+
+std::string error_text(Metric metric, double error) {
+  if (is_downtime(metric)) return fmt::format("{:.0f} ms", error);
+  if (is_relative(metric)) return fmt::format("{:.1f} %", error * 100);
+  return fmt::format("{:.1f} points", error * 100);
+}
+
 std::vector<Score> score_by_load(std::span<const Judged> judged) {
   std::vector<Judged> by_load;
   for (const Judged& one : judged) {
@@ -99,16 +111,12 @@ std::string_view to_string(Metric metric) {
       return "downtime_events";
     case Metric::kDowntimeProbe:
       return "downtime_probe";
+    case Metric::kSlowdown:
+      return "slowdown";
+    case Metric::kHostCpu:
+      return "host_cpu";
   }
   return "";
-}
-
-double quantile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  const double rank = share * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(rank);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return std::lerp(values[below], values[above], rank - static_cast<double>(below));
 }
 
 std::optional<Expected> without_interval(std::optional<double> value) {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "estimators.h"
-#include "godwit/learn/scores.h"
+#include "godwit/base/statistics.h"
 
 namespace godwit::learn {
 namespace {
@@ -19,28 +19,33 @@ namespace {
 struct Scale {
   std::vector<double> mean;
   std::vector<double> deviation;
+  std::vector<double> low;  ///< bounds of what was seen
+  std::vector<double> high;
 
-  /// An unknown value stands for the mean.
+  /// An unknown value stands for the mean, one beyond all that was seen for the nearest of those: a
+  /// kernel tells nothing out there, and one feature that drifts away would silence all others.
   [[nodiscard]] double scaled(std::size_t k, double value) const {
-    return std::isnan(value) ? 0 : (value - mean[k]) / deviation[k];
+    return std::isnan(value) ? 0 : (std::clamp(value, low[k], high[k]) - mean[k]) / deviation[k];
   }
 };
 
-/// Mean and deviation of what is known; 0 and 1 of a column that never varies.
+/// A column that never varies keeps a deviation of 1.
 void add_column(Scale& scale, const std::vector<double>& values) {
-  double sum = 0;
-  double squares = 0;
-  double n = 0;
+  constexpr double kLeastVariation = 1e-6;
+  const Moments moments = moments_of(values);
+  const bool varies = moments.deviation > kLeastVariation * (1 + std::abs(moments.mean));
+  scale.mean.push_back(moments.mean);
+  scale.deviation.push_back(varies ? moments.deviation : 1);
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
   for (const double value : values) {
     if (std::isnan(value)) continue;
-    sum += value;
-    squares += value * value;
-    ++n;
+    low = std::min(low, value);
+    high = std::max(high, value);
   }
-  const double mean = n > 0 ? sum / n : 0;
-  const double variance = n > 0 ? squares / n - mean * mean : 0;
-  scale.mean.push_back(mean);
-  scale.deviation.push_back(variance > 1e-12 * (1 + mean * mean) ? std::sqrt(variance) : 1);
+  if (low > high) low = high = 0;  // never known
+  scale.low.push_back(low);
+  scale.high.push_back(high);
 }
 
 Scale scale_of(const Samples& samples) {
@@ -80,6 +85,8 @@ class Svr final : public Estimator {
     return Json{{"kind", kSvrKind},
                 {"mean", features.mean},
                 {"deviation", features.deviation},
+                {"low", features.low},
+                {"high", features.high},
                 {"target_mean", target.mean},
                 {"target_deviation", target.deviation},
                 {"gamma", gamma},
@@ -264,6 +271,8 @@ Result<std::unique_ptr<Estimator>> svr_from_json(const Json& json) {
   GODWIT_TRY(svr->features.mean, numbers_in(json, "mean"));
   const std::size_t width = svr->features.mean.size();
   GODWIT_TRY(svr->features.deviation, numbers_in(json, "deviation", width));
+  GODWIT_TRY(svr->features.low, numbers_in(json, "low", width));
+  GODWIT_TRY(svr->features.high, numbers_in(json, "high", width));
   GODWIT_TRY(svr->target.mean, numbers_in(json, "target_mean", 1));
   GODWIT_TRY(svr->target.deviation, numbers_in(json, "target_deviation", 1));
   GODWIT_TRY(svr->weights, numbers_in(json, "weights"));
@@ -281,8 +290,10 @@ Result<std::unique_ptr<Estimator>> svr_from_json(const Json& json) {
     }
     *value = json[key].get<double>();
   }
-  for (const double deviation : svr->features.deviation) {
-    if (!(deviation > 0)) return fail(ErrorCode::kCorrupt, "a deviation is not above 0");
+  for (std::size_t k = 0; k < width; ++k) {
+    const bool sound =
+        svr->features.deviation[k] > 0 && svr->features.low[k] <= svr->features.high[k];
+    if (!sound) return fail(ErrorCode::kCorrupt, "a scale is not above 0");
   }
   return std::unique_ptr<Estimator>(std::move(svr));
 }

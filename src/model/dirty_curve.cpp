@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "godwit/base/statistics.h"
+
 namespace godwit::model {
 namespace {
 
@@ -82,12 +84,49 @@ Tail likely_tail(const Growth& curve, double last) {
           .slope = s2};
 }
 
+/// A curve's likely value between its points, linear.
+double unique_at(const std::vector<DirtyPoint>& points, Seconds window) {
+  DirtyPoint before;
+  for (const DirtyPoint& point : points) {
+    if (point.window >= window) {
+      const double share = (window - before.window) / (point.window - before.window);
+      return std::lerp(before.unique.as_double(), point.unique.as_double(), share);
+    }
+    before = point;
+  }
+  return before.unique.as_double();
+}
+
+/// Goes on with what another source saw in longer windows, if both saw the same in those that they
+/// have in common. (They do not where stores are silent.)
+void extend(std::vector<DirtyPoint>& points, const std::vector<DirtyPoint>& longer) {
+  constexpr double kAgree = 0.7;
+  const DirtyPoint last = points.back();
+  const double here = last.unique.as_double();
+  const double there = unique_at(longer, last.window);
+  if (!(there > 0) || here < kAgree * there || there < kAgree * here) return;
+  for (const DirtyPoint& point : longer) {
+    if (!(point.window > points.back().window) || !std::isfinite(point.window.count())) continue;
+    const Ratio scale(here / there);
+    const auto scaled = [&](Bytes bytes) { return bytes * scale; };
+    points.push_back({point.window, scaled(point.unique), scaled(point.low), scaled(point.high)});
+  }
+}
+
+/// The profile's curve, as far as any of its sources saw.
+std::vector<DirtyPoint> all_points(const GuestProfile& profile) {
+  std::vector<DirtyPoint> points = profile.dirty_curve;
+  for (const SourcedCurve& other : profile.other_curves) extend(points, other.points);
+  return points;
+}
+
 /// Takes one of the three values of each point; never falling, and within RAM.
-std::vector<Knot> knots_of(const GuestProfile& profile, Bytes DirtyPoint::*value) {
+std::vector<Knot> knots_of(const std::vector<DirtyPoint>& points, Bytes ram,
+                           Bytes DirtyPoint::*value) {
   std::vector<Knot> knots{{}};
-  knots.reserve(profile.dirty_curve.size() + 1);
-  for (const DirtyPoint& point : profile.dirty_curve) {
-    const double bytes = std::min((point.*value).as_double(), profile.ram.as_double());
+  knots.reserve(points.size() + 1);
+  for (const DirtyPoint& point : points) {
+    const double bytes = std::min((point.*value).as_double(), ram.as_double());
     knots.push_back({point.window.count(), std::max(bytes, knots.back().bytes), 0});
   }
   return knots;
@@ -194,20 +233,24 @@ Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile,
                                             Interval<double> activity) {
   GODWIT_CHECK_OK(check(profile, activity));
   const double ram = profile.ram.as_double();
-  const double last = profile.dirty_curve.back().window.count();
-  const std::vector<Knot> knots = knots_of(profile, &DirtyPoint::unique);
+  const std::vector<DirtyPoint> points = all_points(profile);
+  const double last = points.back().window.count();
+  const auto knots_by = [&](Bytes DirtyPoint::*value) {
+    return knots_of(points, profile.ram, value);
+  };
+  const std::vector<Knot> knots = knots_by(&DirtyPoint::unique);
   const Tail tail = likely_tail(Growth(knots, {}, ram, 1), last);
   const Tail slow{tail.saturation / 2, tail.decay, tail.slope / 2};
   // the upper bound's slope rises with its last point, as both come from the same sample
-  const double measured = profile.dirty_curve.back().unique.as_double();
-  const double above = measured > 0 ? profile.dirty_curve.back().high.as_double() / measured : 1.0;
+  const double measured = points.back().unique.as_double();
+  const double above = measured > 0 ? points.back().high.as_double() / measured : 1.0;
   const Tail straight{0, 0, tail.slope * above};
   std::vector<double> windows;
-  windows.reserve(profile.dirty_curve.size());
-  for (const DirtyPoint& point : profile.dirty_curve) windows.push_back(point.window.count());
+  windows.reserve(points.size());
+  for (const DirtyPoint& point : points) windows.push_back(point.window.count());
   return DirtyCurve(Growth(knots, tail, ram, activity.p50),
-                    Growth(knots_of(profile, &DirtyPoint::low), slow, ram, activity.p05),
-                    Growth(knots_of(profile, &DirtyPoint::high), straight, ram, activity.p95),
+                    Growth(knots_by(&DirtyPoint::low), slow, ram, activity.p05),
+                    Growth(knots_by(&DirtyPoint::high), straight, ram, activity.p95),
                     std::move(windows), ram);
 }
 

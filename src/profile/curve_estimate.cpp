@@ -5,12 +5,10 @@
 #include <cstddef>
 
 #include "godwit/base/contract.h"
+#include "godwit/base/statistics.h"
 
 namespace godwit::profile {
 namespace {
-
-constexpr double kZ90 =
-    1.6448536269514722;  // 95th percentile of the normal distribution: 90 % two-sided
 
 /// Looks `from` and `to` at the same pages: a window of the dirty curve.
 struct Pair {
@@ -66,7 +64,7 @@ void straighten(std::vector<Observed>& observed, double Share::*member) {
 }  // namespace
 
 std::int64_t pages_to_sample(std::int64_t population, double half_width) {
-  const double infinite = kZ90 * kZ90 / (4 * half_width * half_width);
+  const double infinite = kNormal95 * kNormal95 / (4 * half_width * half_width);
   const double all = static_cast<double>(population);
   if (population <= 1 || !std::isfinite(infinite)) return population;
   return std::min(population,
@@ -79,10 +77,10 @@ Share estimate_share(double share, std::int64_t sampled, std::int64_t population
   const auto n = static_cast<double>(sampled);
   const auto all = static_cast<double>(population);
   const double worth = n * (all - 1) / (all - n);
-  const double z2 = kZ90 * kZ90;
+  const double z2 = kNormal95 * kNormal95;
   const double centre = (share + z2 / (2 * worth)) / (1 + z2 / worth);
-  const double half =
-      kZ90 / (1 + z2 / worth) * std::sqrt(share * (1 - share) / worth + z2 / (4 * worth * worth));
+  const double half = kNormal95 / (1 + z2 / worth) *
+                      std::sqrt(share * (1 - share) / worth + z2 / (4 * worth * worth));
   // What was seen is certain: so many pages at least changed, and so many did not.
   const double known_changed = share * n / all;
   const double known_still = (1 - share) * n / all;

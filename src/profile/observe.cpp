@@ -127,8 +127,16 @@ class Observation {
   };
 
   Result<void> visit(std::size_t index);
-  void note_first_look(std::int64_t page, bool zero);
-  [[nodiscard]] std::vector<Ratio> data_by_part() const;
+  struct Zeros {
+    std::int64_t looked = 0;
+    std::int64_t zeros = 0;
+    [[nodiscard]] Ratio share() const {
+      return Ratio(static_cast<double>(zeros) / static_cast<double>(looked));
+    }
+  };
+  using ZerosByPart = std::array<Zeros, kParts>;
+  [[nodiscard]] ZerosByPart zeros_by_part() const;
+  void note_zeros(GuestProfile& profile) const;
   void keep_to_cpu_cap();
   void report(const ObserveProgressCallback& progress);
   void note_cost() const;
@@ -158,14 +166,8 @@ class Observation {
   std::int64_t visits_ = 0;
   std::int64_t visits_left_ = 0;  ///< of kept chunks
   PageCount pages_read_;
-  std::int64_t first_looks_ = 0;  ///< pages that were looked at once or more
-  std::int64_t zeros_ = 0;        ///< of them, those that held zeros at the first look
-  std::int64_t population_ = 0;   ///< pages of the VM
-  struct Part {
-    std::int64_t looked = 0;
-    std::int64_t data = 0;
-  };
-  std::array<Part, kParts> parts_{};
+  Zeros changes_;                ///< that were seen, and those of them that left zeros
+  std::int64_t population_ = 0;  ///< pages of the VM
 
   std::size_t change_chunks_ = 0;  ///< chunks whose pages `change_` keeps
   std::optional<ChangeSample> change_;
@@ -219,10 +221,11 @@ Result<void> Observation::visit(std::size_t index) {
                              [&](std::size_t i, std::span<const std::byte> page) {
                                const std::uint64_t hash = page_hash(page);
                                const bool changed = look > 0 && hash != chunk.hashes[i];
-                               if (look == 0) {
-                                 note_first_look(plan_.chunks[index][i], hash == hash_of_zeros_);
+                               if (changed) {
+                                 chunk.changed[i] |= 1U << (look - 1);
+                                 ++changes_.looked;
+                                 if (hash == hash_of_zeros_) ++changes_.zeros;
                                }
-                               if (changed) chunk.changed[i] |= 1U << (look - 1);
                                chunk.hashes[i] = hash;
                                if (index >= change_chunks_) return;
                                const std::size_t position = index * kChunkPages + i;
@@ -231,22 +234,36 @@ Result<void> Observation::visit(std::size_t index) {
                              });
 }
 
-void Observation::note_first_look(std::int64_t page, bool zero) {
-  ++first_looks_;
-  if (zero) ++zeros_;
-  Part& part = parts_[static_cast<std::size_t>(page * kParts / population_)];
-  ++part.looked;
-  if (!zero) ++part.data;
+/// As each page was when it was last looked at.
+Observation::ZerosByPart Observation::zeros_by_part() const {
+  ZerosByPart parts{};
+  for (std::size_t c = 0; c < chunks_.size(); ++c) {
+    if (chunks_[c].looked.empty()) continue;
+    for (std::size_t i = 0; i < chunks_[c].hashes.size(); ++i) {
+      const std::int64_t page = plan_.chunks[c][i];
+      Zeros& part = parts[static_cast<std::size_t>(page * kParts / population_)];
+      ++part.looked;
+      if (chunks_[c].hashes[i] == hash_of_zeros_) ++part.zeros;
+    }
+  }
+  return parts;
 }
 
-/// Nothing where the sample is too thin to have met every part.
-std::vector<Ratio> Observation::data_by_part() const {
-  std::vector<Ratio> shares;
-  for (const Part& part : parts_) {
-    if (part.looked < kFewestOfAPart) return {};
-    shares.emplace_back(static_cast<double>(part.data) / static_cast<double>(part.looked));
+/// By parts only where the sample is dense enough to have met every part.
+void Observation::note_zeros(GuestProfile& profile) const {
+  const ZerosByPart parts = zeros_by_part();
+  Zeros all;
+  bool dense = true;
+  for (const Zeros& part : parts) {
+    all.looked += part.looked;
+    all.zeros += part.zeros;
+    dense = dense && part.looked >= kFewestOfAPart;
   }
-  return shares;
+  profile.zero_share = all.share();
+  for (const Zeros& part : parts) {
+    if (dense) profile.data_by_part.emplace_back(1 - part.share().value());
+  }
+  if (changes_.looked > 0) profile.changed_to_zero_share = changes_.share();
 }
 
 /// Gives chunks up, the last first, until what is left is expected to stay within the cap. Chunks
@@ -315,8 +332,7 @@ GuestProfile Observation::profile() const {
   profile.vm = options_.vm;
   profile.ram = total_size(memory_.layout());
   profile.page_size = seen.page_size;
-  profile.zero_share = Ratio(static_cast<double>(zeros_) / static_cast<double>(first_looks_));
-  profile.data_by_part = data_by_part();
+  note_zeros(profile);
   profile.observed = end_ - start_;
   profile.sampled_pages = PageCount(static_cast<std::int64_t>(seen.changed.size()));
   profile.source = DirtySource::kContentHash;

@@ -20,9 +20,11 @@ constexpr std::size_t kPacketBytes = 512 << 10;
 constexpr int kLevel = 1;
 /// What zlib looks back on, 32 KiB: a page is seen beside what it will be sent beside.
 constexpr std::int64_t kRunPages = 8;
-/// Together 4 MiB, compressed in some 100 ms of a CPU. One in each of so many parts of RAM: a
-/// region that holds one kind of data has its share within a part.
-constexpr std::int64_t kRuns = 128;
+/// One in each of so many parts of RAM, 16 MiB together: a region that holds one kind of data has
+/// its share within a part, and much of RAM may be zeros.
+constexpr std::int64_t kRuns = 512;
+/// Pages that are compressed, at most: some 100 ms of a CPU.
+constexpr std::size_t kMostCompressed = 1024;
 
 bool is_zero(Page page) {
   return std::all_of(page.begin(), page.end(), [](std::byte b) { return b == std::byte{0}; });
@@ -115,6 +117,10 @@ PageContents summary(const std::vector<Page>& pages, const std::function<Seconds
   return contents;
 }
 
+std::size_t run_of(std::size_t place) {
+  return place / static_cast<std::size_t>(kRunPages);
+}
+
 /// The first page of a run in each of as many equal parts as hold one.
 std::vector<std::int64_t> spread_runs(std::int64_t population, Rng& rng) {
   std::vector<std::int64_t> pages;
@@ -160,12 +166,16 @@ ContentRuns::ContentRuns(PageCount population, PageSize page, Rng& rng)
       pages_(indices_.size() * page_),
       changed_(indices_.size()) {}
 
+std::span<const std::byte> ContentRuns::page(std::size_t place) const {
+  return std::span(pages_).subspan(place * page_, page_);
+}
+
 Result<void> ContentRuns::look(GuestMemory& memory) {
   const bool again = std::exchange(looked_, true);
-  return memory.visit_pages(indices_, [&](std::size_t i, Page page) {
+  return memory.visit_pages(indices_, [&](std::size_t i, Page now) {
     const auto kept = pages_.begin() + static_cast<std::ptrdiff_t>(i * page_);
-    if (again && !std::equal(page.begin(), page.end(), kept)) changed_[i] = true;
-    std::copy(page.begin(), page.end(), kept);
+    if (again && !std::equal(now.begin(), now.end(), kept)) changed_[i] = true;
+    std::copy(now.begin(), now.end(), kept);
   });
 }
 
@@ -180,12 +190,19 @@ std::optional<PageContents> ContentRuns::changed_contents(
 
 std::optional<PageContents> ContentRuns::contents_of(const std::function<Seconds()>& cpu_time,
                                                      const std::vector<bool>& wanted) const {
-  std::vector<Page> pages;
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < indices_.size(); ++i) {
-    const Page page = Page(pages_).subspan(i * page_, page_);
-    if (wanted[i] && !is_zero(page)) pages.push_back(page);
+    if (wanted[i] && !is_zero(page(i))) places.push_back(i);
   }
-  if (pages.empty()) return std::nullopt;
+  if (places.empty()) return std::nullopt;
+  // every so many runs, where all are too many
+  const std::size_t step = (places.size() + kMostCompressed - 1) / kMostCompressed;
+  std::vector<Page> pages;
+  std::size_t runs = 0;
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    if (k > 0 && run_of(places[k]) != run_of(places[k - 1])) ++runs;
+    if (runs % step == 0) pages.push_back(page(places[k]));
+  }
   return summary(pages, cpu_time);
 }
 

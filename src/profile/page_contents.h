@@ -42,6 +42,7 @@ class ContentRuns {
       const std::function<Seconds()>& cpu_time) const;
 
  private:
+  [[nodiscard]] std::span<const std::byte> page(std::size_t place) const;
   [[nodiscard]] std::optional<PageContents> contents_of(const std::function<Seconds()>& cpu_time,
                                                         const std::vector<bool>& wanted) const;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "godwit/base/rng.h"
+#include "godwit/base/statistics.h"
 
 namespace godwit::twin {
 namespace {
@@ -72,7 +73,7 @@ class Column {
 /// A value of a skewed quantity: normal on either side of its median.
 template <class T>
 T at(const Interval<T>& interval, double z) {
-  const double share = z / model::kNormal95;
+  const double share = z / kNormal95;
   return share < 0 ? std::max(T{}, interval.p50 + (interval.p50 - interval.p05) * share)
                    : interval.p50 + (interval.p95 - interval.p50) * share;
 }
@@ -98,6 +99,10 @@ Chances corner_chances(const HostPairConstants& pair, const model::DirtyCurve& c
   heavy.phase = kLate;
   heavy.data_at_end = kMostAtEnd;
   heavy.stream = 1 + pair.stream_error.value();
+  light.coding = 1 - pair.coding_error.value();
+  light.processors = pair.processors.p95 / pair.processors.p50;
+  heavy.coding = 1 + pair.coding_error.value();
+  heavy.processors = pair.processors.p05 / pair.processors.p50;
   // Where between two looks the threshold is met decides how much is left; how fast the guest
   // writes may decide either way, as it moves that moment. So each end of that, and the middle,
   // too.
@@ -120,12 +125,12 @@ Chances drawn_chances(const HostPairConstants& pair, const model::DirtyCurve& cu
   const Column growth = column(), speed = column(), phase = column(), end = column(),
                stream = column();
   const Column overhead = column(), device_state = column(), resume = column(), client = column(),
-               stop = column(), faults = column();
+               stop = column(), faults = column(), coding = column(), processors = column();
   Chances all{{likely_chance(pair)}, {curve.likely()}};
   const Interval<double> data_at_end{1, 0, kMostAtEnd};
   for (std::size_t i = 0; i < static_cast<std::size_t>(draws); ++i) {
     Chance c;
-    const double error = pair.rate_error.value() / model::kNormal95;
+    const double error = pair.rate_error.value() / kNormal95;
     c.speed = std::max(kLeastFactor, 1 + error * speed.normal(i));
     c.phase = phase.uniform(i);
     c.data_at_end = at(data_at_end, end.normal(i));
@@ -136,8 +141,9 @@ Chances drawn_chances(const HostPairConstants& pair, const model::DirtyCurve& cu
     c.postcopy_stop = at(pair.postcopy_stop, stop.normal(i)).count();
     c.faults_at_once = at(pair.faults_at_once, faults.normal(i));
     c.faults_after_pass = at(pair.faults_after_pass, faults.normal(i));
-    c.stream =
-        std::max(kLeastFactor, 1 + pair.stream_error.value() / model::kNormal95 * stream.normal(i));
+    c.stream = std::max(kLeastFactor, 1 + pair.stream_error.value() / kNormal95 * stream.normal(i));
+    c.coding = std::max(kLeastFactor, 1 + pair.coding_error.value() / kNormal95 * coding.normal(i));
+    c.processors = at(pair.processors, processors.normal(i)) / pair.processors.p50;
     all.chances.push_back(c);
     all.growths.push_back(curve.at(growth.normal(i)));
   }

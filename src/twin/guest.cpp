@@ -18,6 +18,7 @@ Result<Guest> guest_of(const GuestProfile& profile) {
   for (const Ratio share : profile.data_by_part) guest.data_by_part.push_back(share.value());
   guest.vcpus = std::max(profile.vcpus.value_or(1), 1);
   guest.cpu_use = profile.vcpu_use ? std::min(*profile.vcpu_use / guest.vcpus, 1.0) : 1.0;
+  guest.written_zero = profile.changed_to_zero_share.value_or(Ratio(0)).value();
   guest.contents = profile.contents;
   guest.changed_contents = profile.changed_contents;
   guest.change = profile.change;

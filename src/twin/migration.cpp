@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace godwit::twin {
 namespace {
@@ -16,14 +17,24 @@ constexpr double kSyncEvery = 5;
 /// A guest that uses less of its vCPUs' time than this is taken to use so much.
 constexpr double kLeastCpuUse = 0.01;
 
-}  // namespace
-
+/// All of memory once, on the stream.
 double full_stream(const Guest& guest, const Coding& coding) {
   return guest.data * coding.first + guest.zero_pages * coding.zero_mark;
 }
 
+/// As chance has it in this run.
+Sending in_this_run(Sending sending, const Course& course) {
+  Coding& coding = sending.coding;
+  if (coding.cpu_per_byte <= 0) return sending;
+  for (double* size : {&coding.first, &coding.later, &coding.cached}) *size *= course.coding;
+  coding.cpu_rate *= course.processors;
+  return sending;
+}
+
+}  // namespace
+
 Migration::Migration(const Guest& guest, const Sending& sending, const Course& course)
-    : guest_(guest), sending_(sending), course_(course), cold_(guest.data) {
+    : guest_(guest), sending_(in_this_run(sending, course)), course_(course), cold_(guest.data) {
   begin_pass();
 }
 
@@ -33,9 +44,17 @@ double Migration::pace(double factor) const {
 
 /// The memory left when QEMU looks and finds it below the threshold. It looks once per window, so
 /// what is left then lies anywhere up to a window's worth below; where a window's worth exceeds the
-/// threshold, a window often ends with all sent (left = 0).
+/// threshold, a window often ends with all sent (left = 0). In the first pass QEMU counts zeros as
+/// left, too, but hardly any time passes until they are gone.
 double Migration::left_at_look(double per_window) const {
-  return std::max(0.0, threshold() - (1 - course_.phase) * per_window);
+  const double fits = progress_.passes == 0 ? data_at_end(threshold()) : threshold();
+  return std::max(0.0, fits - (1 - course_.phase) * per_window);
+}
+
+double Migration::seconds_until(double share) const {
+  const double sent = std::max(0.0, guest_.data - data_at_end((1 - share) * guest_.ram));
+  return memory_rate_ > 0 && share < 1 ? sent / memory_rate_
+                                       : std::numeric_limits<double>::infinity();
 }
 
 double Migration::threshold() const {
@@ -59,9 +78,14 @@ double Migration::cached_share() const {
 }
 
 double Migration::factor() const {
-  if (progress_.passes == 0) return sending_.coding.first;
+  const Coding& coding = sending_.coding;
+  if (progress_.passes == 0) return coding.first;
   const double cached = cached_share();
-  return cached * sending_.coding.cached + (1 - cached) * sending_.coding.later;
+  const double zeros = guest_.written_zero;
+  const double written = (1 - zeros) * (cached * coding.cached + (1 - cached) * coding.later) +
+                         zeros * coding.zero_mark / guest_.page;
+  const double unsent = cold_ > 0 ? cold_ / (hot_ + cold_) : 0;
+  return unsent * coding.first + (1 - unsent) * written;
 }
 
 /// Throttling takes what the guest does not use before it slows the guest down.
@@ -75,11 +99,9 @@ void Migration::begin_pass() {
   const double all = hot_ + cold_;
   const double f = factor();
   const double per_window = pace(f) * sending_.window;
-  const double left = left_at_look(per_window);
   // at least a window's worth is sent before QEMU looks; until a first one was measured, the
   // threshold is 0
-  goal_ =
-      std::min(progress_.passes == 0 ? data_at_end(left) : left, std::max(0.0, all - per_window));
+  goal_ = std::min(left_at_look(per_window), std::max(0.0, all - per_window));
   const double zeros = progress_.passes == 0 ? guest_.zero_pages : 0;
   const double sent = all - goal_;
   const double mark_seconds = sending_.coding.zero_mark / (sending_.rate * course_.speed);
@@ -88,8 +110,8 @@ void Migration::begin_pass() {
   guest_pass_ = guest_synced_ = 0;
 }
 
-/// Data among the last bytes of RAM. QEMU counts all pages as left in the first pass, zeros too.
-/// The very last hold data: kernels allocate what they need early from the top, and keep it.
+/// Data among the last bytes of RAM. The very last hold data: kernels allocate what they need early
+/// from the top, and keep it.
 double Migration::data_at_end(double bytes) const {
   if (!guest_.data_by_part.empty()) return data_in_last_parts(bytes);
   constexpr double kKernel = 8 << 20;

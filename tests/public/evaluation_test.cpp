@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
 #include "godwit/learn/evaluation.h"
@@ -35,10 +36,11 @@ class PublicData : public testing::Test {
   }
   static bool there(const std::string& name) { return fs::exists(public_data() / name); }
 
-  static learn::Score score_of(const learn::Evaluation& evaluation, const std::string& model) {
+  static learn::Score score_of(const learn::Evaluation& evaluation, const std::string& model,
+                               learn::Metric metric) {
     const auto scores = learn::score(evaluation.judged);
     const auto found = std::find_if(scores.begin(), scores.end(), [&](const learn::Score& score) {
-      return score.model == model && score.technique == "all";
+      return score.model == model && score.metric == metric && score.technique == "all";
     });
     EXPECT_NE(found, scores.end()) << model;
     return found == scores.end() ? learn::Score{} : *found;
@@ -52,12 +54,14 @@ TEST_F(PublicData, TotalTimeIsKnownAfterTwoRounds) {
   ASSERT_TRUE(runs) << runs.error().message;
   EXPECT_EQ(runs->size(), 425u);
   const learn::Evaluation evaluation = learn::evaluate_precopy_rounds(*runs);
-  const learn::Score ours = score_of(evaluation, "curve+pair");
+  const learn::Score ours = score_of(evaluation, "curve+pair", learn::Metric::kTotalTime);
   EXPECT_GT(ours.n, 340u);
   EXPECT_LE(ours.median_rel, 0.05);
   for (const char* other : {"remaining/rate", "ramanathan", "jin", "history"}) {
-    EXPECT_LT(ours.median_rel, score_of(evaluation, other).median_rel) << other;
-    EXPECT_LT(ours.p90_rel, score_of(evaluation, other).p90_rel) << other;
+    EXPECT_LT(ours.median_rel, score_of(evaluation, other, learn::Metric::kTotalTime).median_rel)
+        << other;
+    EXPECT_LT(ours.p90_rel, score_of(evaluation, other, learn::Metric::kTotalTime).p90_rel)
+        << other;
   }
 }
 
@@ -69,11 +73,13 @@ TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
   EXPECT_EQ(traces->size(), 50u);
   constexpr std::array kShares{0.25};
   const learn::Evaluation evaluation = learn::evaluate_qmp_traces(*traces, kShares);
-  const learn::Score ours = score_of(evaluation, "progress at 25 %");
+  const learn::Score ours = score_of(evaluation, "progress at 25 %", learn::Metric::kRemainingTime);
   EXPECT_EQ(ours.n, 50u);
   EXPECT_LE(ours.median_rel, 0.10);
   for (const char* other : {"remaining/rate at 25 %", "ramanathan at 25 %"}) {
-    EXPECT_LT(ours.median_rel, score_of(evaluation, other).median_rel) << other;
+    EXPECT_LT(ours.median_rel,
+              score_of(evaluation, other, learn::Metric::kRemainingTime).median_rel)
+        << other;
   }
   const auto verdicts = learn::score(evaluation.verdicts);
   const auto progress = std::find_if(verdicts.begin(), verdicts.end(), [](const auto& verdict) {
@@ -81,6 +87,22 @@ TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
   });
   ASSERT_NE(progress, verdicts.end());
   EXPECT_LE(progress->wrong * 25, progress->n);
+}
+
+TEST_F(PublicData, SupportVectorsKnowAMonitoredGuestsMigrations) {
+  const char* name = "openstack_profiles.csv.gz";
+  if (!there(name)) GTEST_SKIP() << "no " << public_data() / name;
+  const auto runs = dataset::read_openstack_profiles(text_of(name));
+  ASSERT_TRUE(runs) << runs.error().message;
+  EXPECT_EQ(runs->runs.size(), 3780u);
+  const auto evaluation = learn::evaluate_openstack(*runs);
+  ASSERT_TRUE(evaluation) << evaluation.error().message;
+  const auto time = score_of(*evaluation, "svr", learn::Metric::kTotalTime);
+  const auto outage = score_of(*evaluation, "svr", learn::Metric::kDowntimeProbe);
+  EXPECT_EQ(time.n, 756u);
+  // scikit-learn 1.2's SVR on the same rows: 16.2 %, 13.2 ms; its boosting: 46.8 %, 21.9 ms
+  EXPECT_LE(time.mean_rel, 0.12);
+  EXPECT_LE(outage.mean_abs, 12.5);
 }
 
 }  // namespace

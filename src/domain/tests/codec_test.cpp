@@ -115,6 +115,7 @@ Prediction example_prediction() {
   runs.downtime.qemu = Interval<Seconds>{Seconds(0.12), Seconds(0.1), Seconds(0.3)};
   runs.transferred = Interval<Bytes>{310_MiB, 300_MiB, 330_MiB};
   runs.slowdown = Interval<Ratio>{Ratio(0.05), Ratio(0), Ratio(0.1)};
+  runs.host_cpu = Interval<Seconds>{Seconds(2), Seconds(1.5), Seconds(3)};
   runs.rounds = {{Seconds(5.5), 256_MiB, 20_MiB}};
   TechniquePrediction never;
   never.technique = Technique::kXbzrle;

@@ -39,7 +39,7 @@ std::vector<Lesson> lessons(std::size_t count) {
     Lesson lesson;
     lesson.profile = guest(rng);
     lesson.link = kLink;
-    const auto twin = reference_twin(lesson.profile, kLink)->predict(Technique::kPrecopy);
+    const auto twin = reference_twin(lesson.profile, kLink, {})->predict(Technique::kPrecopy);
     if (!twin || !twin->converges) continue;
     lesson.twin = *twin;
     lesson.load = std::to_string(all.size() % 20);
@@ -78,7 +78,7 @@ BENCHMARK(svr_of_10000_rows)->Unit(benchmark::kSecond)->Iterations(1);
 
 /// One VM, one technique, all metrics: what the twin said is corrected.
 void one_correction(benchmark::State& state) {
-  const auto all = lessons(1'000);
+  const auto all = lessons(10'000);
   const auto model = LearntModel::train(all, "the benchmark");
   std::size_t i = 0;
   for (auto _ : state) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <deque>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "godwit/twin/predictor.h"
@@ -88,6 +89,34 @@ TEST(LearnPair, QemusWholeTimeAsDowntimeOfAPostcopyIsNotBelieved) {
     sample.downtime.qemu = sample.total * 0.99;
   }
   EXPECT_LT(learn_pair(hosts.samples).postcopy_stop.p95, Seconds(0.1));
+}
+
+TEST(HostPair, IsWhatItWasAfterAFile) {
+  twin::HostPairConstants pair;
+  pair.rate = Ratio(0.9);
+  pair.resume = {Seconds(0.2), Seconds(0.1), Seconds(0.3)};
+  pair.faults_at_once = {30, 20, 40};
+  const auto again = pair_from_json(to_json(pair));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(to_json(*again), to_json(pair));
+  EXPECT_EQ(again->resume, pair.resume);
+}
+
+TEST(HostPair, ABrokenOneIsRefused) {
+  const Json whole = to_json(twin::HostPairConstants());
+  for (const auto& [key, value] : whole.items()) {
+    Json torn = whole;
+    torn.erase(key);
+    EXPECT_FALSE(pair_from_json(torn)) << key;
+    torn[key] = "much";
+    EXPECT_FALSE(pair_from_json(torn)) << key;
+    torn[key] = -1;
+    EXPECT_FALSE(pair_from_json(torn)) << key;
+  }
+  Json swapped = whole;
+  swapped["resume_s"]["p05"] = 9;
+  EXPECT_FALSE(pair_from_json(swapped));
+  EXPECT_FALSE(pair_from_json(Json::array()));
 }
 
 }  // namespace

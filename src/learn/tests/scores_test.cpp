@@ -76,14 +76,5 @@ TEST(ExpectedNext, HoldsTheNextValueNineTimesOutOfTen) {
   EXPECT_NEAR(static_cast<double>(held) / kTrials, 0.9, 0.02);
 }
 
-RC_GTEST_PROP(Quantile, LiesAmongTheValues, (std::vector<double> values)) {
-  RC_PRE(!values.empty());
-  const double low = *std::min_element(values.begin(), values.end());
-  const double high = *std::max_element(values.begin(), values.end());
-  const double share = *rc::gen::inRange(0, 101) / 100.0;
-  RC_ASSERT(quantile(values, share) >= low);
-  RC_ASSERT(quantile(values, share) <= high);
-}
-
 }  // namespace
 }  // namespace godwit::learn

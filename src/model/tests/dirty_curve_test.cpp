@@ -96,6 +96,37 @@ TEST(DirtyCurve, AMixtureLiesWithinTheExtrapolatedInterval) {
   }
 }
 
+/// What a rehearsal saw within a second, and hashes, of which they see `share`, within eight.
+GuestProfile rehearsed(const testing::CurveFunction& truth, double share) {
+  GuestProfile profile = guest(512_MiB, 300_MB, truth);
+  SourcedCurve hashes;
+  for (DirtyPoint p : profile.dirty_curve) {
+    p.unique = p.unique * Ratio(share);
+    p.low = p.low * Ratio(share);
+    p.high = p.high * Ratio(share);
+    hashes.points.push_back(p);
+  }
+  profile.other_curves.push_back(hashes);
+  profile.dirty_curve.resize(3);
+  return profile;
+}
+
+TEST(DirtyCurve, GoesOnAsALongerLookSaw) {
+  const auto truth = sequential(40_MiB, 10_MB_per_s);  // all written after 4.2 s
+  const auto profile = rehearsed(truth, 0.95);
+  EXPECT_LT(error_at(curve_of(profile), truth, 8), 0.02);
+  auto alone = profile;
+  alone.other_curves.clear();
+  EXPECT_GT(error_at(curve_of(alone), truth, 8), 0.5);
+}
+
+TEST(DirtyCurve, ALookThatMissesStoresSaysNothing) {
+  const auto profile = rehearsed(sequential(40_MiB, 10_MB_per_s), 0.3);
+  auto alone = profile;
+  alone.other_curves.clear();
+  EXPECT_EQ(curve_of(profile).within(Seconds(8)), curve_of(alone).within(Seconds(8)));
+}
+
 TEST(DirtyCurve, NeverExceedsRam) {
   const DirtyCurve curve = curve_of(guest(256_MiB, 200_MB, sequential(200_MiB, 20_MB_per_s), 0.3));
   const auto interval = curve.within(Seconds(1e6));

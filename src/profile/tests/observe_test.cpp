@@ -153,6 +153,20 @@ TEST(Observe, SeesWhatPagesHoldAndHowTheyChange) {
   EXPECT_DOUBLE_EQ(profile->change->xbzrle_overflow.value(), 0);
 }
 
+TEST(Observe, ZerosAreThoseOfTheEnd) {
+  Bench bench(3000);
+  bench.guest.fill(0, 2000);
+  bench.guest.at(Seconds(3), [](SyntheticGuest& g) { g.fill(2000, 2500); });
+  bench.guest.at(Seconds(5), [](SyntheticGuest& g) {
+    for (std::int64_t page = 0; page < 1500; ++page) g.version(page) = 0;
+  });
+  const auto profile = bench.observe(whole_ram());
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_DOUBLE_EQ(profile->zero_share.value(), 2.0 / 3);
+  EXPECT_EQ(profile->data_by_part.front(), Ratio(0));
+  EXPECT_EQ(profile->changed_to_zero_share, Ratio(0.75));
+}
+
 TEST(Observe, AGuestOfZerosHasNoContents) {
   Bench bench(1000);
   const auto profile = bench.observe(whole_ram());

@@ -124,12 +124,13 @@ TEST(TwinMeasured, PostcopyOutagesOfStressLoads) {
   // 384 MiB, 40 MB/s: at once 1.3-2.6 s, after one full pass 0.6-1.4 s.
   const auto profile = guest(384_MiB, 300_MB, uniform(128_MiB, 100_MB_per_s));
   const auto at_once = predict(profile, 40_MB_per_s, Technique::kPostcopy).downtime.probe;
-  EXPECT_NEAR(at_once->p50.count(), 1.95, 0.2);
+  EXPECT_NEAR(at_once->p50.count(), 1.85, 0.2);
   EXPECT_NEAR(at_once->p05.count(), 1.3, 0.15);
   EXPECT_NEAR(at_once->p95.count(), 2.6, 0.15);
   const auto after = predict(profile, 40_MB_per_s, Technique::kHybrid).downtime.probe;
-  EXPECT_NEAR(after->p50.count(), 1.0, 0.1);
-  EXPECT_NEAR(after->p05.count(), 0.6, 0.1);
+  // calmer guests, which were measured since, are answered sooner
+  EXPECT_NEAR(after->p50.count(), 0.7, 0.1);
+  EXPECT_LE(after->p05.count(), 0.6);
   EXPECT_NEAR(after->p95.count(), 1.4, 0.15);
 }
 
@@ -247,7 +248,28 @@ TEST(Twin, StopAndCopyStandsStillThroughout) {
   EXPECT_NEAR(p.downtime.probe->p50.count(), p.total_time->p50.count(), 0.15);
   EXPECT_NEAR(p.downtime.events->p50.count(), p.total_time->p50.count(), 0.15);
   EXPECT_NEAR(p.downtime.qemu->p50.count(), p.total_time->p50.count(), 0.15);
-  EXPECT_EQ(p.slowdown->p50, Ratio(1));
+  EXPECT_GT(p.slowdown->p50, Ratio(0.95));
+}
+
+TEST(Twin, AGuestLosesWhatItStandsStillOrWaits) {
+  const auto precopy = predict(kSmallWriter, 40_MB_per_s);
+  EXPECT_NEAR(precopy.slowdown->p50.value(), precopy.downtime.events->p50 / precopy.total_time->p50,
+              1e-9);
+  const auto postcopy = predict(kSmallWriter, 40_MB_per_s, Technique::kPostcopy);
+  EXPECT_NEAR(postcopy.slowdown->p50.value(),
+              postcopy.downtime.probe->p50 / postcopy.total_time->p50, 0.1);
+}
+
+TEST(Twin, AHostWorksForTheGuestAndForEachByte) {
+  auto profile = guest(256_MiB, 200_MB, idle());
+  profile.vcpus = 2;
+  profile.vcpu_use = 0;
+  const auto lazy = predict(profile, 40_MB_per_s);
+  profile.vcpu_use = 2;
+  const auto busy = predict(profile, 40_MB_per_s);
+  const double seconds = busy.total_time->p50.count() * (1 - busy.slowdown->p50.value());
+  EXPECT_NEAR((busy.host_cpu->p50 - lazy.host_cpu->p50).count(), 2 * seconds, 0.1);
+  EXPECT_GT(lazy.host_cpu->p50, Seconds(0.5));  // 200 MB at 2.5 s per GB
 }
 
 TEST(Twin, AGenerousLimitEndsAPassWhereZerosAre) {
@@ -259,6 +281,38 @@ TEST(Twin, AGenerousLimitEndsAPassWhereZerosAre) {
   EXPECT_GT(blind.downtime.qemu->p50, Seconds(0.6));
   EXPECT_LT(known.downtime.qemu->p50, Seconds(0.1));
   EXPECT_NEAR(known.total_time->p50.count(), blind.total_time->p50.count(), 0.2);
+}
+
+TEST(Twin, AShareIsOfAllMemoryZerosIncluded) {
+  auto profile = guest(400_MB, 200_MB, idle());
+  profile.data_by_part = {Ratio(1), Ratio(0), Ratio(0), Ratio(1)};
+  MigrationParameters parameters = with_limit(Seconds(0.05));
+  for (const double share : {0.3, 0.5, 0.7}) {
+    parameters.precopy_share = Ratio(share);
+    const auto p = predict(profile, 50_MB_per_s, Technique::kHybrid, parameters);
+    ASSERT_EQ(p.rounds.size(), 2u);
+    EXPECT_NEAR(p.rounds[0].sent.as_double(), 100e6, 2e6) << share;
+  }
+}
+
+TEST(Twin, ASmallShareOfASparseGuestIsNoTimeAtAll) {
+  MigrationParameters parameters = with_limit(Seconds(0.05));
+  parameters.precopy_share = Ratio(0.05);
+  const auto p = predict(guest(4_GiB, 20_MB, idle()), 50_MB_per_s, Technique::kHybrid, parameters);
+  ASSERT_FALSE(p.rounds.empty());
+  for (const PredictedRound& round : p.rounds) {
+    EXPECT_GE(round.sent, Bytes(0));
+    EXPECT_GE(round.duration, Seconds(0));
+  }
+  EXPECT_GE(p.total_time->p05, Seconds(0));
+}
+
+TEST(Twin, ZerosBeforeTheEndArePassedInOneWindow) {
+  // the threshold is met among zeros: a window's worth of what lies behind them still goes
+  auto profile = guest(400_MB, 220_MB, idle());
+  profile.data_by_part = {Ratio(1), Ratio(1), Ratio(0), Ratio(0.2)};
+  const auto p = predict(profile, 50_MB_per_s, Technique::kPrecopy, with_limit(Seconds(1)));
+  EXPECT_NEAR(p.downtime.events->p50.count(), (50 * 0.2 - 2.5) / 50 + 0.054, 0.03);
 }
 
 TEST(Twin, HybridWithAGenerousLimitEndsBeforeItsShare) {
@@ -285,7 +339,6 @@ TEST(Twin, EchoesWhatItAssumed) {
   EXPECT_EQ(p.parameters.downtime_limit, kDefaultDowntimeLimit);
   EXPECT_EQ(p.parameters.precopy_share, Ratio(1));
   EXPECT_EQ(p.model, "twin");
-  EXPECT_FALSE(p.slowdown) << "nothing is known of it";
   EXPECT_EQ(predict(kSmallWriter, 42_MB_per_s, Technique::kPostcopy).parameters.precopy_share,
             Ratio(0));
 }

@@ -173,6 +173,7 @@ rc::Gen<GuestProfile> profile() {
     p.dirty_series = *some(dirty_point());
     p.vcpus = *maybe(rc::gen::inRange(0, 65537));
     p.duplicate_share = *maybe(ratio());
+    p.changed_to_zero_share = *maybe(ratio());
     p.contents = *maybe(contents());
     p.changed_contents = *maybe(contents());
     p.change = *maybe(change());

@@ -87,7 +87,7 @@ struct GuestProfile {
   std::string vm;  ///< the address it was taken from, e.g. "qmp:/run/vm.qmp"
   Bytes ram;       ///< all migratable RAM blocks, as QEMU's `ram.total`
   PageSize page_size{4096};
-  Ratio zero_share;  ///< pages that were all zero
+  Ratio zero_share;  ///< pages that were all zero at the end of the observation
   /// Pages that were not all zero, of each of so many equal parts of RAM in the layout's order;
   /// empty where nobody looked.
   std::vector<Ratio> data_by_part;
@@ -104,6 +104,8 @@ struct GuestProfile {
   /// Pages, of those that are not zero, whose content another sampled one has, too; of all RAM
   /// there are more.
   std::optional<Ratio> duplicate_share;
+  /// Of the changes that were seen, those that left a page of zeros; absent where there were none.
+  std::optional<Ratio> changed_to_zero_share;
   std::optional<PageContents> contents;          ///< absent where no page was but zeros
   std::optional<PageContents> changed_contents;  ///< of pages that changed
   std::optional<PageChange> change;              ///< absent where nothing changed

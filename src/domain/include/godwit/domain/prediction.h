@@ -45,7 +45,9 @@ struct TechniquePrediction {
   std::optional<Interval<Seconds>> total_time;  ///< absent when it does not converge, as all below
   DowntimePrediction downtime;
   std::optional<Interval<Bytes>> transferred;
-  std::optional<Interval<Ratio>> slowdown;  ///< 0 = guest undisturbed, 1 = stands still; brownout
+  std::optional<Interval<Ratio>> slowdown;  ///< 0 = guest undisturbed, 1 = stands still throughout
+  /// CPU time of both hypervisor processes while it runs, the guest's own included.
+  std::optional<Interval<Seconds>> host_cpu;
   std::vector<PredictedRound> rounds;
 
   friend bool operator==(const TechniquePrediction&, const TechniquePrediction&) = default;

@@ -27,7 +27,8 @@ class Estimator {
 };
 
 /// Epsilon support vector regression with a Gaussian kernel (libsvm; Jo et al.). Features and
-/// target are brought to mean 0 and deviation 1 first, unknown features to their mean.
+/// target are brought to mean 0 and deviation 1 first, unknown features to their mean, those beyond
+/// all that was learnt from to the nearest of it.
 struct SvrOptions {
   double c = 10;
   double gamma = 0.1;     ///< of the kernel exp(-gamma |x - y|^2), per feature
@@ -46,8 +47,11 @@ struct BoostingOptions {
   double least_weight = 3;  ///< rows that a leaf needs
   double rows_per_tree = 0.8;
   double columns_per_tree = 0.8;
-  double smoothing = 1;   ///< L2, on leaves
-  bool absolute = false;  ///< minimise absolute errors, not squared ones
+  double smoothing = 1;  ///< L2, on leaves
+  /// Targets further from the median than three deviations of a normal distribution as wide as the
+  /// middle 80 % of them count as that far only. (XGBoost 1.7's absolute errors are no choice: it
+  /// gives each tree its full weight then, whatever the rate.)
+  bool robust = false;
   int seed = 1;
 };
 Result<std::unique_ptr<Estimator>> train_boosting(const Samples& samples,

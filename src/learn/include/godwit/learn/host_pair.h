@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "godwit/domain/codec.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"
@@ -29,5 +30,10 @@ struct PairSample {
 /// the bounds of 90 % of what was seen.
 [[nodiscard]] twin::HostPairConstants learn_pair(std::span<const PairSample> samples,
                                                  const twin::HostPairConstants& known = {});
+
+/// The constants that learn_pair finds; the others are the stated ones wherever it is read.
+[[nodiscard]] Json to_json(const twin::HostPairConstants& pair);
+/// kCorrupt: not just those, or one that cannot be.
+[[nodiscard]] Result<twin::HostPairConstants> pair_from_json(const Json& json);
 
 }  // namespace godwit::learn

@@ -18,19 +18,25 @@
 
 namespace godwit::learn {
 
-/// The twin that is corrected, the same in training and in prediction: with its stated constants
-/// and without draws, whatever else a caller asks of the twin. Errors as for twin::Predictor::make.
-Result<twin::Predictor> reference_twin(const GuestProfile& profile, const Link& link);
+/// The twin that is corrected, the same in training and in prediction: with what is known of the
+/// pair of hosts and without draws, whatever else a caller asks of the twin. Errors as for
+/// twin::Predictor::make.
+Result<twin::Predictor> reference_twin(const GuestProfile& profile, const Link& link,
+                                       const twin::HostPairConstants& pair);
 
 /// A completed live migration with what was known before it.
 struct Lesson {
   GuestProfile profile;
   Link link;
-  TechniquePrediction twin;  ///< the reference's for its technique and parameters; it converges
-  std::string load;          ///< what is never divided between training and judging
+  /// The reference's for its technique and parameters, by the stated constants of a pair of hosts;
+  /// it converges.
+  TechniquePrediction twin;
+  std::string load;  ///< what is never divided between training and judging
   std::optional<Seconds> total_time;
   std::optional<Bytes> transferred;
   Downtime downtime;
+  std::optional<Ratio> slowdown;
+  std::optional<Seconds> host_cpu;
 };
 /// Of the rows that the twin expects to complete, and that did.
 [[nodiscard]] std::vector<Lesson> lessons_of(std::span<const dataset::CampaignRow> rows);
@@ -73,13 +79,12 @@ class LearntModel {
  public:
   /// Trains on lessons of two loads or more; each technique and metric of which there are enough.
   /// kBadInput: too few, or a value that cannot be.
-  static Result<LearntModel> train(std::span<const Lesson> lessons, std::string source);
+  static Result<LearntModel> train(std::span<const Lesson> given, std::string source);
 
-  /// What is `said` of a migration, with the metrics in which corrections of the reference twin
-  /// were measured better than it replaced by those, with intervals that held. Far from everything
-  /// learnt
-  /// (`why` says so then): what was said, with wider intervals. `model` names who answers.
-  /// `reference`: reference_twin's prediction for the same technique and parameters.
+  /// What is `said` of a migration, corrected in the metrics in which corrections were measured
+  /// better than the twin, with intervals that held. Far from everything learnt (`why` says so
+  /// then): what was said, with wider intervals. `model` names who answers. `reference`:
+  /// reference_twin's prediction for the same technique and parameters, of pair().
   [[nodiscard]] TechniquePrediction correct(const GuestProfile& profile, const Link& link,
                                             const TechniquePrediction& reference,
                                             TechniquePrediction said) const;
@@ -87,6 +92,9 @@ class LearntModel {
   [[nodiscard]] double distance(const GuestProfile& profile, const Link& link,
                                 const TechniquePrediction& reference) const;
 
+  /// What the lessons' pair of hosts is like: to be known of any pair until its own outcomes say
+  /// otherwise. Corrections are of the twin that knows that much.
+  [[nodiscard]] const twin::HostPairConstants& pair() const { return pair_; }
   [[nodiscard]] const std::vector<Correction>& corrections() const { return corrections_; }
   [[nodiscard]] const std::string& source() const { return source_; }
   [[nodiscard]] std::size_t lessons() const { return lessons_; }
@@ -102,6 +110,7 @@ class LearntModel {
 
   std::string source_;
   std::size_t lessons_ = 0;
+  twin::HostPairConstants pair_;
   std::vector<Correction> corrections_;
   Territory territory_;
 };

@@ -22,9 +22,15 @@ enum class Metric {
   kDowntimeQemu,   ///< milliseconds, as all downtimes
   kDowntimeEvents,
   kDowntimeProbe,
+  kSlowdown,  ///< share of the guest's work that it loses meanwhile
+  kHostCpu,   ///< seconds, of both hypervisors, the guest's own included
 };
 [[nodiscard]] std::string_view to_string(Metric metric);
 [[nodiscard]] bool is_downtime(Metric metric);
+/// Are errors judged relative to the actual value? Those of downtimes and shares are not.
+[[nodiscard]] bool is_relative(Metric metric);
+/// An error as people read it: relative, in ms, or in points of a hundred.
+[[nodiscard]] std::string error_text(Metric metric, double error);
 
 /// A prediction, with a 90 % interval or without.
 struct Expected {
@@ -73,9 +79,6 @@ struct VerdictScore {
 /// By metric, then technique ("all" first), then model, each in the order of first appearance.
 [[nodiscard]] std::vector<Score> score(std::span<const Judged> judged);
 [[nodiscard]] std::vector<VerdictScore> score(std::span<const JudgedVerdict> judged);
-
-/// The value that a share of the others lies below (linear between ranks). `values` not empty.
-[[nodiscard]] double quantile(std::vector<double> values, double share);
 
 [[nodiscard]] std::optional<Expected> without_interval(std::optional<double> value);
 /// The median of what was seen, and the 90 % interval in which the next such value is expected:

@@ -12,9 +12,6 @@
 
 namespace godwit::model {
 
-/// The normal quantile of the upper bound of a 90 % interval.
-inline constexpr double kNormal95 = 1.6449;
-
 /// How a curve goes on beyond the last window T that was measured.
 struct Tail {
   /// Growth beyond T: `saturation` * (1 - exp(-decay * (t - T))), or, where decay is 0,
@@ -68,7 +65,9 @@ class Growth {
 class DirtyCurve {
  public:
   /// `activity`: how much faster the guest will live than while it was observed (1 = the same), an
-  /// interval that a forecast gives. kBadInput when the profile has no curve or a broken one.
+  /// interval that a forecast gives. Where another source of the profile looked longer and agrees
+  /// on what both saw, the curve goes on as that one does. kBadInput when the profile has no curve
+  /// or a broken one.
   static Result<DirtyCurve> from_profile(const GuestProfile& profile,
                                          Interval<double> activity = {1, 1, 1});
 

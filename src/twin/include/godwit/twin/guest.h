@@ -16,6 +16,7 @@ struct Guest {
   double zero_pages = 0;
   /// Share of data in each of so many equal parts of RAM; empty: not known.
   std::vector<double> data_by_part;
+  double written_zero = 0;  ///< share of what the guest writes that is pages of zeros
   int vcpus = 1;
   double cpu_use = 1;  ///< share of its vCPUs' time that it uses
   std::optional<PageContents> contents;

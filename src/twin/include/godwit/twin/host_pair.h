@@ -10,7 +10,8 @@ namespace godwit::twin {
 /// pair's own outcomes. "Measured": QEMU 10.0.2, TCG, two cores, a link of 40 MB/s.
 struct HostPairConstants {
   /// `migrate` accepted to the first page (measured: 1-13 ms), and the last page to "completed".
-  Interval<Seconds> overhead{Seconds(0.03), Seconds(0.005), Seconds(0.15)};
+  /// Measured in 135 migrations: total time less bytes over the link's rate, -3 to 28 ms, median 4.
+  Interval<Seconds> overhead{Seconds(0.005), Seconds(0), Seconds(0.03)};
   /// To send device state after the RAM left. Measured: 1-2 ms where no RAM was left.
   Interval<Seconds> device_state{Seconds(0.004), Seconds(0.001), Seconds(0.025)};
   /// The destination loads device state and resumes. Within QEMU's downtime, too: with return-path
@@ -27,9 +28,13 @@ struct HostPairConstants {
   Interval<Seconds> postcopy_stop{Seconds(0.002), Seconds(0.001), Seconds(0.006)};
   /// A guest that post-copy moved answers a client after so many page faults in sequence, each
   /// behind a sender's queue full of bulk pages; begun at once, and after one full pass. Fitted on
-  /// the measured outages at 40 MB/s: 1.3-2.6 s at once, 0.6-1.4 s after a pass.
-  Interval<double> faults_at_once{17, 11, 24};
-  Interval<double> faults_after_pass{8.5, 4.5, 13};
+  /// the outages of 98 post-copies and 40 hybrid migrations over 20-118 MB/s (docs/data.md).
+  Interval<double> faults_at_once{14.2, 10.5, 20};
+  Interval<double> faults_after_pass{5, 2.5, 10.5};
+  /// What a fault takes beside that: asking, sending, waking up. Of the same fit.
+  Seconds fault_cost{0.016};
+  /// Faults with postcopy-preempt, of those without: it passes QEMU's queue, not the kernel's.
+  double preempt_faults = 0.8;
   /// What the kernel queues for a connection: Linux's default for the largest tcp_wmem.
   Bytes sender_queue = Bytes(4 << 20);
   /// The stream's real rate, of the link's stated one.
@@ -43,13 +48,19 @@ struct HostPairConstants {
   Seconds window{0.1};
   /// Processors of the source's host that compressing channels share with the vCPUs. Of the lab,
   /// where both hosts have the same two, and the destination decompresses there.
-  double processors = 1.5;
+  Interval<double> processors{1.25, 0.9, 1.5};
+  /// How far what a compressor leaves of pages is from what it leaves of a profile's sample.
+  Ratio coding_error = Ratio(0.06);
   /// multifd compresses neighbouring pages as one stream; where a profile's were not neighbours
   /// (PageContents::in_runs), its ratio r becomes r^x. Fitted on 75 migrations (docs/data.md).
   double zlib_stream = 1.12;
   double zstd_stream = 1.15;
-  /// To find that a page is zero. Estimate, about 4 GB/s.
-  Seconds zero_page_scan{1e-6};
+  /// CPU time of both hypervisors beside the guest's own: per second in which it runs, and per GB
+  /// sent. Fitted by least squares on 172 pre-copies under TCG (docs/data.md).
+  double cpu_per_second = 0.26;
+  double cpu_per_gigabyte = 2.5;
+  /// To find that a page is zero: it hides behind a link's queue. Measured in the same migrations.
+  Seconds zero_page_scan{3e-8};
 };
 
 }  // namespace godwit::twin

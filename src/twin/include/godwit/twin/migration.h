@@ -22,6 +22,7 @@ struct Coding {
   double cached = 1;  ///< XBZRLE: of one whose former content is in its cache
   double cache = 0;   ///< XBZRLE: the cache's size; 0 without
   double zero_mark = 9;
+  double cpu_per_byte = 0;  ///< processor time to code a byte of memory
   /// Memory that the sender's processors can code in a second.
   double cpu_rate = std::numeric_limits<double>::infinity();
 };
@@ -55,6 +56,8 @@ struct Course {
   double phase = 0.5;
   double data_at_end = 1;     ///< how large the part of data at the end of RAM is, of the usual
   double zero_page_scan = 0;  ///< seconds to find that a page is zero
+  double coding = 1;          ///< factor on what a compressor leaves of a page
+  double processors = 1;      ///< factor on those that compress
 };
 
 enum class Stage {
@@ -91,6 +94,8 @@ class Migration {
   void start_postcopy();
 
   [[nodiscard]] const Progress& progress() const { return progress_; }
+  /// Seconds into the first pass until so much of RAM, zeros included, has been gone through.
+  [[nodiscard]] double seconds_until(double share) const;
   /// Memory that may be left to switch over, by the pace of now.
   [[nodiscard]] double threshold() const;
   /// Stream bytes per byte of what is left.
@@ -140,8 +145,5 @@ class Migration {
   double period_dirtied_ = 0;
   int high_periods_ = 0;
 };
-
-/// All of memory once, on the stream.
-[[nodiscard]] double full_stream(const Guest& guest, const Coding& coding);
 
 }  // namespace godwit::twin

@@ -50,6 +50,8 @@ struct Chance {
   double faults_at_once = 0;
   double faults_after_pass = 0;
   double stream = 1;  ///< factor on the stream's bytes
+  double coding = 1;  ///< factors, see Course
+  double processors = 1;
 };
 
 /// Predicts migrations of one guest over one link. Immutable, hence safe to share between threads.
@@ -61,9 +63,10 @@ class Predictor {
 
   /// The prediction with these parameters; those absent are assumed and echoed in `.parameters`
   /// (max_bandwidth: the link's rate; downtime_limit: QEMU's 300 ms; precopy_share: 0 for
-  /// post-copy, 1 for hybrid). `slowdown` is absent where nothing is known of it. kUnsupported: not
-  /// one of the techniques above, or one that compresses and nobody looked what pages hold;
-  /// kBadInput: a parameter that cannot be meant.
+  /// post-copy, 1 for hybrid). `slowdown` is what the guest does less while it migrates: it stands
+  /// still, waits for its first pages, is throttled. kUnsupported: not one of the techniques above,
+  /// or one that compresses and nobody looked what pages hold; kBadInput: a parameter that cannot
+  /// be meant.
   Result<TechniquePrediction> predict(Technique technique,
                                       const MigrationParameters& parameters = {}) const;
 
