@@ -117,7 +117,12 @@ void learn_client(const std::vector<Compared>& compared, HostPairConstants& pair
     if (uses_postcopy(c.sample->technique) || !d.events || !d.probe) return std::nullopt;
     return (*d.probe - *d.events + pair.resume.p50).count();
   }));
-  if (later) pair.client = seconds(*later);
+  if (!later) return;
+  // the client waits for whatever holds the destination up, too
+  Interval<double> client = *later;
+  client.p05 -= (pair.resume.p50 - pair.resume.p05).count();
+  client.p95 += (pair.resume.p95 - pair.resume.p50).count();
+  pair.client = seconds(client);
 }
 
 /// Did post-copy end it? A hybrid copy may end as pre-copy does: then QEMU says what events say.

@@ -38,6 +38,7 @@ Chance constants_at(const HostPairConstants& pair, const Place& place) {
   c.postcopy_stop = number(place(pair.postcopy_stop));
   c.faults_at_once = number(place(pair.faults_at_once));
   c.faults_after_pass = number(place(pair.faults_after_pass));
+  c.brownout = number(place(pair.brownout));
   return c;
 }
 
@@ -70,12 +71,14 @@ class Column {
   std::vector<double> places_;
 };
 
-/// A value of a skewed quantity: normal on either side of its median.
+/// A value of a skewed quantity: normal on either side of its median. What cannot be negative is
+/// not.
 template <class T>
 T at(const Interval<T>& interval, double z) {
   const double share = z / kNormal95;
-  return share < 0 ? std::max(T{}, interval.p50 + (interval.p50 - interval.p05) * share)
-                   : interval.p50 + (interval.p95 - interval.p50) * share;
+  const T value = share < 0 ? interval.p50 + (interval.p50 - interval.p05) * share
+                            : interval.p50 + (interval.p95 - interval.p50) * share;
+  return interval.p05 < T{} ? value : std::max(T{}, value);
 }
 
 }  // namespace
@@ -101,6 +104,8 @@ Chances corner_chances(const HostPairConstants& pair, const model::DirtyCurve& c
   heavy.stream = 1 + pair.stream_error.value();
   light.coding = 1 - pair.coding_error.value();
   light.processors = pair.processors.p95 / pair.processors.p50;
+  light.cpu = 1 - pair.cpu_error.value();
+  heavy.cpu = 1 + pair.cpu_error.value();
   heavy.coding = 1 + pair.coding_error.value();
   heavy.processors = pair.processors.p05 / pair.processors.p50;
   // Where between two looks the threshold is met decides how much is left; how fast the guest
@@ -125,7 +130,8 @@ Chances drawn_chances(const HostPairConstants& pair, const model::DirtyCurve& cu
   const Column growth = column(), speed = column(), phase = column(), end = column(),
                stream = column();
   const Column overhead = column(), device_state = column(), resume = column(), client = column(),
-               stop = column(), faults = column(), coding = column(), processors = column();
+               stop = column(), faults = column(), coding = column(), processors = column(),
+               brownout = column(), cpu = column();
   Chances all{{likely_chance(pair)}, {curve.likely()}};
   const Interval<double> data_at_end{1, 0, kMostAtEnd};
   for (std::size_t i = 0; i < static_cast<std::size_t>(draws); ++i) {
@@ -144,6 +150,8 @@ Chances drawn_chances(const HostPairConstants& pair, const model::DirtyCurve& cu
     c.stream = std::max(kLeastFactor, 1 + pair.stream_error.value() / kNormal95 * stream.normal(i));
     c.coding = std::max(kLeastFactor, 1 + pair.coding_error.value() / kNormal95 * coding.normal(i));
     c.processors = at(pair.processors, processors.normal(i)) / pair.processors.p50;
+    c.brownout = at(pair.brownout, brownout.normal(i));
+    c.cpu = std::max(kLeastFactor, 1 + pair.cpu_error.value() / kNormal95 * cpu.normal(i));
     all.chances.push_back(c);
     all.growths.push_back(curve.at(growth.normal(i)));
   }

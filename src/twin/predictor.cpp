@@ -169,13 +169,13 @@ Sample cost_of(const Setup& x, const Run& run, const Chance& chance) {
 }
 
 /// The guest's share of the time, and the processors'. `still`: seconds in which it does nothing.
-void add_guest(const Setup& x, const Run& run, double still, Sample& s) {
+void add_guest(const Setup& x, const Run& run, double still, const Chance& chance, Sample& s) {
   const HostPairConstants& pair = x.options.pair;
-  s.slowdown = std::clamp((run.lost + still) / s.total, 0.0, 1.0);
+  s.slowdown = std::clamp((run.lost + still) / s.total + chance.brownout, 0.0, 1.0);
   const double running = s.total * (1 - s.slowdown);
   const double own = (x.guest.cpu_use * x.guest.vcpus + pair.cpu_per_second) * running;
   const double coding = s.stream / x.sending.coding.first * x.sending.coding.cpu_per_byte;
-  s.host_cpu = own + coding + pair.cpu_per_gigabyte * s.stream / 1e9;
+  s.host_cpu = (own + coding + pair.cpu_per_gigabyte * s.stream / 1e9) * chance.cpu;
 }
 
 /// `ram`: seconds in which what is left is sent while the guest stands still.
@@ -187,8 +187,9 @@ void add_downtime(double ram, const Chance& chance, Sample& s) {
 
 Sample sample_precopy(const Setup& x, const Run& run, const Chance& chance) {
   Sample s = cost_of(x, run, chance);
-  add_downtime(run.converges ? run.last_seconds : run.threshold / x.sending.switch_rate, chance, s);
-  add_guest(x, run, s.events, s);
+  const double rest = run.converges ? run.last_seconds : run.threshold / x.sending.switch_rate;
+  add_downtime(x.sending.queued + rest, chance, s);
+  add_guest(x, run, s.events, chance, s);
   return s;
 }
 
@@ -208,13 +209,14 @@ double faults_of(const Setup& x, const Chance& chance, double share) {
 Sample sample_postcopy(const Setup& x, const Run& run, const Chance& chance, double share) {
   Sample s = cost_of(x, run, chance);
   const HostPairConstants& pair = x.options.pair;
-  const double each =
-      pair.sender_queue.as_double() / x.sending.postcopy_rate + pair.fault_cost.count();
+  const double queue = pair.sender_queue.as_double() / x.sending.postcopy_rate;
+  const double each = queue + pair.fault_cost.count();
   s.qemu = chance.postcopy_stop;
-  s.events = chance.postcopy_stop + chance.resume;
+  const double begun = share > 0 ? pair.queued_by_postcopy * queue : 0;
+  s.events = chance.postcopy_stop + chance.resume + begun;
   const double waiting = std::min(faults_of(x, chance, share) * each, run.last_seconds);
   s.probe = waiting + chance.client;
-  add_guest(x, run, s.events + waiting, s);
+  add_guest(x, run, s.events + waiting, chance, s);
   return s;
 }
 
@@ -224,7 +226,7 @@ Sample sample_stopped(const Setup& x, const Run& run, const Chance& chance) {
   Sample s = cost_of(x, run, chance);
   s.qemu = s.events = std::max(0.0, s.total - x.sending.window);
   s.probe = s.events + std::max(0.0, chance.client - chance.resume);
-  add_guest(x, run, s.events, s);
+  add_guest(x, run, s.events, chance, s);
   return s;
 }
 
@@ -405,6 +407,11 @@ MigrationParameters assumed(Technique technique, const MigrationParameters& give
   return all;
 }
 
+bool uses_multifd(Technique technique) {
+  return technique == Technique::kMultifd || technique == Technique::kMultifdZlib ||
+         technique == Technique::kMultifdZstd;
+}
+
 Sending sending_of(Technique technique, const Guest& guest, const MigrationParameters& parameters,
                    const Link& link, const HostPairConstants& pair) {
   Sending s;
@@ -416,6 +423,9 @@ Sending sending_of(Technique technique, const Guest& guest, const MigrationParam
   const BytesPerSecond postcopy = parameters.max_postcopy_bandwidth.value_or(BytesPerSecond(0));
   s.postcopy_rate = postcopy.value() > 0 ? std::min(postcopy.value(), most) : most;
   s.reckoned_rate = parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(0)).value();
+  if (uses_multifd(technique)) {
+    s.queued = pair.queued_by_multifd * pair.sender_queue.as_double() / most;
+  }
   s.limit = parameters.downtime_limit->count();
   s.window = pair.window.count();
   s.coding = coding_of(technique, guest, parameters, pair);

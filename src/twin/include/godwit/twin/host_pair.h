@@ -18,7 +18,7 @@ struct HostPairConstants {
   /// on, as Godwit migrates, it counts until the destination runs (0-4 ms from `events` in the 12
   /// migrations of docs/accuracy.md). Measured in 24 migrations of an idle guest: 33-113 ms,
   /// median 53.
-  Interval<Seconds> resume{Seconds(0.05), Seconds(0.03), Seconds(0.11)};
+  Interval<Seconds> resume{Seconds(0.05), Seconds(0.01), Seconds(0.13)};
   /// Until a client hears the guest again: resuming as above, announcing, the switch learning the
   /// new port. Measured in 24 migrations of tools/measure_predictions: `probe` less `events` 13-102
   /// ms, median 36.
@@ -33,6 +33,11 @@ struct HostPairConstants {
   Interval<double> faults_after_pass{5, 2.5, 10.5};
   /// What a fault takes beside that: asking, sending, waking up. Of the same fit.
   Seconds fault_cost{0.016};
+  /// What of a sender's queue is still on its way when the guest is stopped: with multifd, whose
+  /// channels have one each, and where post-copy begins in the middle of a pass. The median of 34
+  /// and of 31 migrations (docs/data.md).
+  double queued_by_multifd = 0.5;
+  double queued_by_postcopy = 0.75;
   /// Faults with postcopy-preempt, of those without: it passes QEMU's queue, not the kernel's.
   double preempt_faults = 0.8;
   /// What the kernel queues for a connection: Linux's default for the largest tcp_wmem.
@@ -55,6 +60,11 @@ struct HostPairConstants {
   /// (PageContents::in_runs), its ratio r becomes r^x. Fitted on 75 migrations (docs/data.md).
   double zlib_stream = 1.12;
   double zstd_stream = 1.15;
+  /// Share of its work that a guest loses beside what the twin knows of: it shares processors with
+  /// the migration. The bounds of 90 % of 238 pre-copies.
+  Interval<double> brownout{0, -0.04, 0.18};
+  /// How far CPU times are off, either way: 90 % of the same.
+  Ratio cpu_error = Ratio(0.25);
   /// CPU time of both hypervisors beside the guest's own: per second in which it runs, and per GB
   /// sent. Fitted by least squares on 172 pre-copies under TCG (docs/data.md).
   double cpu_per_second = 0.26;

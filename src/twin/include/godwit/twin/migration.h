@@ -40,7 +40,8 @@ struct Sending {
   double rate = 0;         ///< of the passes: stream bytes per second
   double switch_rate = 0;  ///< of what is left, with the guest stopped: no rate limit then
   double postcopy_rate = 0;
-  double limit = 0;  ///< seconds that sending what is left may take
+  double queued = 0;  ///< seconds until what QEMU called sent is, when the guest is stopped
+  double limit = 0;   ///< seconds that sending what is left may take
   /// Stream bytes per second that QEMU reckons with there; 0: what it measured.
   double reckoned_rate = 0;
   double window = 0;  ///< seconds between two looks

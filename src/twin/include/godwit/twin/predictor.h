@@ -52,6 +52,8 @@ struct Chance {
   double stream = 1;  ///< factor on the stream's bytes
   double coding = 1;  ///< factors, see Course
   double processors = 1;
+  double brownout = 0;  ///< share of the guest's work
+  double cpu = 1;       ///< factor on CPU times
 };
 
 /// Predicts migrations of one guest over one link. Immutable, hence safe to share between threads.
