@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -27,7 +28,7 @@ constexpr std::int64_t kRuns = 512;
 constexpr std::size_t kMostCompressed = 1024;
 
 bool is_zero(Page page) {
-  return std::all_of(page.begin(), page.end(), [](std::byte b) { return b == std::byte{0}; });
+  return page[0] == std::byte{0} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
 }
 
 /// One kind of stream: takes pages, says what came out.
@@ -173,9 +174,9 @@ std::span<const std::byte> ContentRuns::page(std::size_t place) const {
 Result<void> ContentRuns::look(GuestMemory& memory) {
   const bool again = std::exchange(looked_, true);
   return memory.visit_pages(indices_, [&](std::size_t i, Page now) {
-    const auto kept = pages_.begin() + static_cast<std::ptrdiff_t>(i * page_);
-    if (again && !std::equal(now.begin(), now.end(), kept)) changed_[i] = true;
-    std::copy(now.begin(), now.end(), kept);
+    std::byte* const kept = &pages_[i * page_];
+    if (again && std::memcmp(now.data(), kept, page_) != 0) changed_[i] = true;
+    std::memcpy(kept, now.data(), page_);
   });
 }
 

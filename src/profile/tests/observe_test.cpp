@@ -101,7 +101,7 @@ TEST(Observe, CoversTheTruthOfARandomWriter) {
   options.half_width = Ratio(0.025);  // about 1030 pages
   int held = 0;
   int all = 0;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
     Bench bench(kPages);
     bench.guest.write_at_random(kSet, kPerSecond, 1000 + seed);
     const auto profile = bench.observe(options, seed);
