@@ -215,7 +215,7 @@ twin::HostPairConstants pair_without(std::span<const CampaignRow> rows, const st
 Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
   Evaluation evaluation;
   evaluation.split =
-      "each from the profile taken before it; twin: nothing fitted on these rows; twin+pair: with "
+      "each from the profile taken before it; twin: with its stated constants; twin+pair: with "
       "the hosts' constants from the rows of all other loads";
   std::map<std::string, twin::HostPairConstants> pairs;
   for (const CampaignRow& row : rows) {

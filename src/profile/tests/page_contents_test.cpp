@@ -4,34 +4,12 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <cstring>
-
 #include "godwit/base/rng.h"
+#include "pages.h"
 
 namespace godwit::profile {
 namespace {
 
-using Page = std::vector<std::byte>;
-constexpr std::size_t kSize = 4096;
-
-Page filled(std::byte with) {
-  return Page(kSize, with);
-}
-Page random_page(Rng& rng) {
-  Page page(kSize);
-  for (std::size_t at = 0; at < kSize; at += 8) {
-    const std::uint64_t word = rng.next();
-    std::memcpy(page.data() + at, &word, sizeof word);
-  }
-  return page;
-}
-Page text_page() {
-  const std::string_view words = "the bird that flies 12,000 km without landing ";
-  Page page(kSize);
-  for (std::size_t at = 0; at < kSize; ++at)
-    page[at] = static_cast<std::byte>(words[at % words.size()]);
-  return page;
-}
 Seconds no_time() {
   return Seconds(0);
 }
