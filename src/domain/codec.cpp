@@ -344,6 +344,7 @@ Json to_json(const GuestProfile& profile) {
       {"changed_to_zero_share", maybe(profile.changed_to_zero_share, in_ratio)},
       {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
       {"changed_contents", maybe(profile.changed_contents, [](auto& c) { return json_of(c); })},
+      {"end_contents", maybe(profile.end_contents, [](auto& c) { return json_of(c); })},
       {"change", maybe(profile.change, [](auto& c) { return json_of(c); })},
       {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
       {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
@@ -396,6 +397,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   profile.changed_to_zero_share = in.maybe_ratio("changed_to_zero_share");
   profile.contents = read_optional_member(in, "contents", contents_from_json);
   profile.changed_contents = read_optional_member(in, "changed_contents", contents_from_json);
+  profile.end_contents = read_optional_member(in, "end_contents", contents_from_json);
   profile.change = read_optional_member(in, "change", change_from_json);
   profile.vcpus = small_int(in, "vcpus", 65536);
   profile.vcpu_use = in.maybe_number("vcpu_use");

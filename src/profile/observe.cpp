@@ -344,6 +344,7 @@ GuestProfile Observation::profile() const {
   profile.duplicate_share = duplicates();
   profile.contents = runs_.contents(cpu_time);
   profile.changed_contents = runs_.changed_contents(cpu_time);
+  profile.end_contents = runs_.end_contents(cpu_time);
   profile.change = change_->change();
   profile.vcpus = options_.vcpus;
   profile.vcpu_use = vcpu_use_;

@@ -163,6 +163,7 @@ std::optional<Ratio> duplicate_share(std::vector<std::uint64_t> hashes) {
 
 ContentRuns::ContentRuns(PageCount population, PageSize page, Rng& rng)
     : page_(static_cast<std::size_t>(page.bytes().count())),
+      population_(population.count()),
       indices_(spread_runs(population.count(), rng)),
       pages_(indices_.size() * page_),
       changed_(indices_.size()) {}
@@ -182,6 +183,14 @@ Result<void> ContentRuns::look(GuestMemory& memory) {
 
 std::optional<PageContents> ContentRuns::contents(const std::function<Seconds()>& cpu_time) const {
   return contents_of(cpu_time, std::vector<bool>(indices_.size(), true));
+}
+
+std::optional<PageContents> ContentRuns::end_contents(
+    const std::function<Seconds()>& cpu_time) const {
+  const double begin = static_cast<double>(population_) * (1 - kEndOfRam);
+  std::vector<bool> wanted;
+  for (const std::int64_t index : indices_) wanted.push_back(static_cast<double>(index) >= begin);
+  return contents_of(cpu_time, wanted);
 }
 
 std::optional<PageContents> ContentRuns::changed_contents(

@@ -37,6 +37,9 @@ class ContentRuns {
   /// used. Absent where there were no others.
   [[nodiscard]] std::optional<PageContents> contents(
       const std::function<Seconds()>& cpu_time) const;
+  /// The same, of the end of RAM (kEndOfRam).
+  [[nodiscard]] std::optional<PageContents> end_contents(
+      const std::function<Seconds()>& cpu_time) const;
   /// The same, of the pages that changed.
   [[nodiscard]] std::optional<PageContents> changed_contents(
       const std::function<Seconds()>& cpu_time) const;
@@ -47,6 +50,7 @@ class ContentRuns {
                                                         const std::vector<bool>& wanted) const;
 
   std::size_t page_;
+  std::int64_t population_;
   std::vector<std::int64_t> indices_;
   std::vector<std::byte> pages_;  ///< as last seen, in the order of indices_
   std::vector<bool> changed_;

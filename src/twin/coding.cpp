@@ -20,7 +20,7 @@ constexpr int kCompressThreads = 8;
 
 Coding plain(double page) {
   const double whole = 1 + kPageHeader / page;
-  return {.first = whole, .later = whole, .cached = whole, .zero_mark = kZeroMark};
+  return {.first = whole, .end = whole, .later = whole, .cached = whole, .zero_mark = kZeroMark};
 }
 
 Coding by_xbzrle(const Guest& guest, const MigrationParameters& parameters) {
@@ -65,6 +65,7 @@ Coding by_compressing(const Guest& guest, const HostPairConstants& pair,
     return std::pow(ratio, shown ? 1.0 : pair.*compressor.stream) + header / guest.page;
   };
   coding.first = shrunk(guest.contents);
+  coding.end = shrunk(guest.end_contents ? guest.end_contents : guest.contents);
   coding.later = coding.cached =
       shrunk(guest.changed_contents ? guest.changed_contents : guest.contents);
   if (guest.contents && ((*guest.contents).*compressor.cost).count() > 0) {
@@ -76,7 +77,8 @@ Coding by_compressing(const Guest& guest, const HostPairConstants& pair,
 
 Coding by_multifd(const Guest& guest) {
   const double whole = 1 + kMultifdPage / guest.page;
-  return {.first = whole, .later = whole, .cached = whole, .zero_mark = kMultifdZeroMark};
+  return {
+      .first = whole, .end = whole, .later = whole, .cached = whole, .zero_mark = kMultifdZeroMark};
 }
 
 Coding by_multifd(const Guest& guest, const MigrationParameters& parameters,

@@ -21,6 +21,7 @@ Result<Guest> guest_of(const GuestProfile& profile) {
   guest.written_zero = profile.changed_to_zero_share.value_or(Ratio(0)).value();
   guest.contents = profile.contents;
   guest.changed_contents = profile.changed_contents;
+  guest.end_contents = profile.end_contents;
   guest.change = profile.change;
   return guest;
 }

@@ -26,7 +26,9 @@ double full_stream(const Guest& guest, const Coding& coding) {
 Sending in_this_run(Sending sending, const Course& course) {
   Coding& coding = sending.coding;
   if (coding.cpu_per_byte <= 0) return sending;
-  for (double* size : {&coding.first, &coding.later, &coding.cached}) *size *= course.coding;
+  for (double* size : {&coding.first, &coding.end, &coding.later, &coding.cached}) {
+    *size *= course.coding;
+  }
   coding.cpu_rate *= course.processors;
   return sending;
 }
@@ -34,7 +36,11 @@ Sending in_this_run(Sending sending, const Course& course) {
 }  // namespace
 
 Migration::Migration(const Guest& guest, const Sending& sending, const Course& course)
-    : guest_(guest), sending_(in_this_run(sending, course)), course_(course), cold_(guest.data) {
+    : guest_(guest),
+      sending_(in_this_run(sending, course)),
+      course_(course),
+      end_(std::min(data_at_end(guest.ram * kEndOfRam), guest.data)),
+      cold_(guest.data) {
   begin_pass();
 }
 
@@ -84,8 +90,18 @@ double Migration::factor() const {
   const double zeros = guest_.written_zero;
   const double written = (1 - zeros) * (cached * coding.cached + (1 - cached) * coding.later) +
                          zeros * coding.zero_mark / guest_.page;
-  const double unsent = cold_ > 0 ? cold_ / (hot_ + cold_) : 0;
-  return unsent * coding.first + (1 - unsent) * written;
+  if (cold_ <= 0) return written;
+  return (unsent_stream(cold_) + hot_ * written) / (hot_ + cold_);
+}
+
+/// Of memory that the first pass has yet to send: the end of RAM comes last, and what it shrinks to
+/// counts in the mean, too.
+double Migration::unsent_stream(double memory) const {
+  const Coding& coding = sending_.coding;
+  const double before = guest_.data - end_;
+  const double in_end = std::min(memory, end_);
+  const double stream_before = std::max(0.0, guest_.data * coding.first - end_ * coding.end);
+  return in_end * coding.end + (before > 0 ? (memory - in_end) / before * stream_before : 0.0);
 }
 
 /// Throttling takes what the guest does not use before it slows the guest down.
@@ -97,13 +113,14 @@ double Migration::guest_speed() const {
 
 void Migration::begin_pass() {
   const double all = hot_ + cold_;
-  const double f = factor();
+  double f = factor();
   const double per_window = pace(f) * sending_.window;
   // at least a window's worth is sent before QEMU looks; until a first one was measured, the
   // threshold is 0
   goal_ = std::min(left_at_look(per_window), std::max(0.0, all - per_window));
   const double zeros = progress_.passes == 0 ? guest_.zero_pages : 0;
   const double sent = all - goal_;
+  if (progress_.passes == 0 && sent > 0) f = (unsent_stream(all) - unsent_stream(goal_)) / sent;
   const double mark_seconds = sending_.coding.zero_mark / (sending_.rate * course_.speed);
   begin_step(all, sent, sent * f + zeros * sending_.coding.zero_mark,
              sent / pace(f) + zeros * (mark_seconds + course_.zero_page_scan));

@@ -212,7 +212,8 @@ Sample sample_postcopy(const Setup& x, const Run& run, const Chance& chance, dou
   const double queue = pair.sender_queue.as_double() / x.sending.postcopy_rate;
   const double each = queue + pair.fault_cost.count();
   s.qemu = chance.postcopy_stop;
-  const double begun = share > 0 ? pair.queued_by_postcopy * queue : 0;
+  const double begun = share > 0 ? x.sending.window / 2 + pair.queued_by_postcopy * queue
+                                 : pair.postcopy_ahead.count();
   s.events = chance.postcopy_stop + chance.resume + begun;
   const double waiting = std::min(faults_of(x, chance, share) * each, run.last_seconds);
   s.probe = waiting + chance.client;
@@ -423,12 +424,15 @@ Sending sending_of(Technique technique, const Guest& guest, const MigrationParam
   const BytesPerSecond postcopy = parameters.max_postcopy_bandwidth.value_or(BytesPerSecond(0));
   s.postcopy_rate = postcopy.value() > 0 ? std::min(postcopy.value(), most) : most;
   s.reckoned_rate = parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(0)).value();
-  if (uses_multifd(technique)) {
-    s.queued = pair.queued_by_multifd * pair.sender_queue.as_double() / most;
-  }
   s.limit = parameters.downtime_limit->count();
   s.window = pair.window.count();
   s.coding = coding_of(technique, guest, parameters, pair);
+  const bool behind_link = s.coding.cpu_rate * s.coding.first >= s.rate;
+  if (uses_multifd(technique) && behind_link) {
+    const double share =
+        technique == Technique::kMultifdZlib ? pair.queued_by_zlib : pair.queued_by_multifd;
+    s.queued = share * pair.sender_queue.as_double() / most;
+  }
   s.throttling = throttling_of(technique, parameters);
   return s;
 }

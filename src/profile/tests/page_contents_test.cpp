@@ -107,6 +107,17 @@ TEST(ContentRuns, ARegionHasItsShareOfThem) {
   EXPECT_NEAR(runs.contents(no_time)->zstd.value(), 0.25, 0.02);
 }
 
+TEST(ContentRuns, TheEndOfMemoryIsMeasuredApart) {
+  Rng rng(3);
+  Pages guest(std::vector<Page>(16'384, text_page()));
+  for (std::size_t i = 0; i < 15'360; ++i) guest.pages[i] = random_page(rng);
+  ContentRuns runs = runs_of(guest);
+  ASSERT_TRUE(runs.look(guest));
+  EXPECT_GT(runs.contents(no_time)->zlib.value(), 0.9);
+  EXPECT_LT(runs.end_contents(no_time)->zlib.value(), 0.1);
+  EXPECT_EQ(runs.end_contents(no_time)->sampled, PageCount(256));
+}
+
 TEST(ContentRuns, ThoseThatChangeAreMeasuredApart) {
   Rng rng(3);
   Pages guest(std::vector<Page>(16, text_page()));

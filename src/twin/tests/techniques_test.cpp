@@ -95,6 +95,38 @@ TEST(Techniques, WhatWasNeverSentIsNotTakenForWhatTheGuestWrote) {
   EXPECT_GT(p.downtime.events->p50, Seconds(0.35));
 }
 
+TEST(Techniques, WhatIsSentLastShrinksAsTheEndOfMemoryDoes) {
+  // a sixteenth of RAM, 32 MiB and all data, of which 15 MB are left at the first look
+  auto profile = shrinking(guest(512_MiB, 512_MiB, idle()), 0.8, Seconds(1e-6));
+  const auto left_last = [&] {
+    MigrationParameters generous;
+    generous.downtime_limit = Seconds(1);
+    const auto predictor = Predictor::make(profile, Link{20_MB_per_s, {}}, one_processor());
+    return predictor->predict(Technique::kMultifdZlib, generous);
+  };
+  const auto even = left_last();
+  profile.end_contents = profile.contents;
+  profile.end_contents->zlib = Ratio(0.2);
+  const auto uneven = left_last();
+  ASSERT_TRUE(even->converges && uneven->converges);
+  EXPECT_NEAR(uneven->transferred->p50 / even->transferred->p50, 1, 0.02)
+      << "it counts in the mean, too";
+  EXPECT_NEAR(uneven->rounds.back().sent / even->rounds.back().sent, 0.25, 0.05);
+  EXPECT_LT(uneven->downtime.events->p50 * 2, even->downtime.events->p50);
+}
+
+TEST(Techniques, WhatChannelsHoldAtTheEndIsNothingWhereProcessorsAreSlower) {
+  auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(1e-6));
+  profile.vcpu_use = 0;
+  const auto behind_link = predict(profile, 20_MB_per_s, Technique::kMultifdZlib, one_processor());
+  profile = shrinking(std::move(profile), 0.5, Seconds(250e-6));  // 8 MB of stream a second
+  const auto behind_cpu = predict(profile, 20_MB_per_s, Technique::kMultifdZlib, one_processor());
+  const auto beside_last = [](const TechniquePrediction& p) {
+    return p.downtime.events->p50 - p.rounds.back().duration;
+  };
+  EXPECT_GT(beside_last(behind_link), beside_last(behind_cpu) + Seconds(0.15));
+}
+
 TEST(Techniques, ABusyGuestLeavesCompressionLess) {
   auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(100e-6));
   profile.vcpu_use = 0.05;

@@ -176,6 +176,7 @@ rc::Gen<GuestProfile> profile() {
     p.changed_to_zero_share = *maybe(ratio());
     p.contents = *maybe(contents());
     p.changed_contents = *maybe(contents());
+    p.end_contents = *maybe(contents());
     p.change = *maybe(change());
     p.vcpu_use = *maybe(number());
     p.accelerator = *maybe(text());

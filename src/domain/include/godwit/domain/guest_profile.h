@@ -63,6 +63,9 @@ struct PageChange {
   friend bool operator==(const PageChange&, const PageChange&) = default;
 };
 
+/// The share of RAM, in the layout's order, that counts as its end.
+inline constexpr double kEndOfRam = 1.0 / 16;
+
 /// What a VM does beside writing memory, per second of the observation, as its host counts it.
 /// Absent: nobody counts it there.
 struct Activity {
@@ -108,6 +111,8 @@ struct GuestProfile {
   std::optional<Ratio> changed_to_zero_share;
   std::optional<PageContents> contents;          ///< absent where no page was but zeros
   std::optional<PageContents> changed_contents;  ///< of pages that changed
+  /// Of the last `kEndOfRam` of it, where kernels live: what a first pass sends last.
+  std::optional<PageContents> end_contents;
   std::optional<PageChange> change;              ///< absent where nothing changed
   std::optional<int> vcpus;
   std::optional<double> vcpu_use;  ///< CPUs' worth of vCPU time used, 0…vcpus

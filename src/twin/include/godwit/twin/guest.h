@@ -21,6 +21,7 @@ struct Guest {
   double cpu_use = 1;  ///< share of its vCPUs' time that it uses
   std::optional<PageContents> contents;
   std::optional<PageContents> changed_contents;
+  std::optional<PageContents> end_contents;
   std::optional<PageChange> change;
 };
 

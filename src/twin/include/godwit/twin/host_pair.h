@@ -34,10 +34,15 @@ struct HostPairConstants {
   /// What a fault takes beside that: asking, sending, waking up. Of the same fit.
   Seconds fault_cost{0.016};
   /// What of a sender's queue is still on its way when the guest is stopped: with multifd, whose
-  /// channels have one each, and where post-copy begins in the middle of a pass. The median of 34
-  /// and of 31 migrations (docs/data.md).
+  /// channels have one each, unless processors are slower than the link (the medians of 106 and of
+  /// 32 migrations), and, beside half a window, where post-copy begins midway (of 40;
+  /// docs/data.md).
   double queued_by_multifd = 0.5;
-  double queued_by_postcopy = 0.75;
+  double queued_by_zlib = 0.85;
+  double queued_by_postcopy = 0.25;
+  /// QEMU may send a whole window's worth at once, and is so far ahead of the link when a post-copy
+  /// stops the guest right after the start. The median of 146.
+  Seconds postcopy_ahead{0.035};
   /// Faults with postcopy-preempt, of those without: it passes QEMU's queue, not the kernel's.
   double preempt_faults = 0.8;
   /// What the kernel queues for a connection: Linux's default for the largest tcp_wmem.

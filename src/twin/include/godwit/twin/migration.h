@@ -17,7 +17,8 @@ namespace godwit::twin {
 
 /// What a technique makes of a page on its way: stream bytes per byte of memory.
 struct Coding {
-  double first = 1;   ///< of a page with content, in the first pass
+  double first = 1;   ///< of a page with content, in the first pass: the mean
+  double end = 1;     ///< of one at the end of RAM (kEndOfRam), which that pass sends last
   double later = 1;   ///< of a page that the guest wrote
   double cached = 1;  ///< XBZRLE: of one whose former content is in its cache
   double cache = 0;   ///< XBZRLE: the cache's size; 0 without
@@ -116,6 +117,7 @@ class Migration {
   [[nodiscard]] double left_at_look(double per_window) const;
   [[nodiscard]] double data_at_end(double bytes) const;
   [[nodiscard]] double data_in_last_parts(double bytes) const;
+  [[nodiscard]] double unsent_stream(double memory) const;
   [[nodiscard]] double cached_share() const;
   [[nodiscard]] double guest_speed() const;
   [[nodiscard]] double dirtied_in_first_pass() const;
@@ -123,6 +125,7 @@ class Migration {
   Guest guest_;
   Sending sending_;
   Course course_;
+  double end_;  ///< data at the end of RAM
   Progress progress_;
 
   // pages waiting to be sent: those that the guest wrote, and those that were never sent
