@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -32,8 +33,10 @@ struct EvaluateOptions {
   std::string dataset = "campaign";
   std::string file;
   std::string plot;
+  std::string run;
   bool by_load = false;
   bool quick = false;
+  bool learning_curve = false;
 };
 
 /// An evaluation, summed up.
@@ -54,19 +57,46 @@ void append(Evaluation& evaluation, const Evaluation& more) {
   evaluation.verdicts.insert(evaluation.verdicts.end(), more.verdicts.begin(), more.verdicts.end());
 }
 
+/// Tells how far what learns has come; false: it is to stop.
+class LearningBar {
+ public:
+  explicit LearningBar(Context& context)
+      : context_(context),
+        bar_(context.clock, context.out.bar_stream()),
+        start_(context.clock.now()) {}
+  LearningBar(const LearningBar&) = delete;
+  LearningBar& operator=(const LearningBar&) = delete;
+  ~LearningBar() { bar_.clear(); }
+
+  bool operator()(double share) {
+    const Seconds left = (context_.clock.now() - start_) * (1 / share - 1);
+    bar_.draw(share, left, "learning and judging");
+    return !context_.stop.stop_requested();
+  }
+
+ private:
+  Context& context_;
+  ProgressBar bar_;
+  TimePoint start_;
+};
+
+Result<Evaluation> learnt_of(const std::vector<dataset::CampaignRow>& campaign, Context& context) {
+  LearningBar bar(context);
+  return learn::evaluate_learnt(campaign, std::ref(bar));
+}
+
+Result<Evaluation> curve_of(const std::vector<dataset::CampaignRow>& campaign, Context& context) {
+  LearningBar bar(context);
+  return learn::learning_curve(campaign, std::ref(bar));
+}
+
 /// All models: those that learn take minutes.
-Result<Evaluation> evaluate_campaign(const EvaluateOptions& options, Context& context) {
-  GODWIT_TRY(const auto campaign, read_data_set(options.file));
+Result<Evaluation> evaluate_models(const EvaluateOptions& options,
+                                   const std::vector<dataset::CampaignRow>& campaign,
+                                   Context& context) {
   Evaluation evaluation = learn::evaluate_campaign(campaign);
   if (options.quick) return evaluation;
-  ProgressBar bar(context.clock, context.out.bar_stream());
-  const TimePoint start = context.clock.now();
-  const auto learnt = learn::evaluate_learnt(campaign, [&](double share) {
-    const Seconds left = (context.clock.now() - start) * (1 / share - 1);
-    bar.draw(share, left, "learning and judging");
-    return !context.stop.stop_requested();
-  });
-  bar.clear();
+  const auto learnt = learnt_of(campaign, context);
   if (!learnt && learnt.error().code == ErrorCode::kBadInput) {
     log::warning("without the models that learn: {}", learnt.error().message);
     return evaluation;
@@ -75,6 +105,14 @@ Result<Evaluation> evaluate_campaign(const EvaluateOptions& options, Context& co
   append(evaluation, *learnt);
   evaluation.split += "; the others " + learnt->split;
   return evaluation;
+}
+
+Result<Evaluation> evaluate_campaign(const EvaluateOptions& options, Context& context) {
+  GODWIT_TRY(const auto campaign, read_data_set(options.file));
+  if (options.learning_curve) return curve_of(campaign, context);
+  GODWIT_TRY(Evaluation evaluation, evaluate_models(options, campaign, context));
+  if (options.run.empty()) return evaluation;
+  return learn::of_run(evaluation, options.run);
 }
 
 /// How far ahead dirty rates are forecast: as in Ramanathan's tables.
@@ -89,6 +127,12 @@ Result<Evaluation> evaluate_dirty_rates(const std::string& file) {
 
 Result<Evaluation> evaluate(const EvaluateOptions& options, Context& context) {
   if (options.dataset == "campaign") return evaluate_campaign(options, context);
+  if (options.learning_curve || !options.run.empty()) {
+    return fail(
+        ErrorCode::kBadInput,
+        fmt::format("--run and --learning-curve are of the campaign, not of {}", options.dataset),
+        "leave them out, or --dataset");
+  }
   if (options.file.empty()) {
     return fail(ErrorCode::kBadInput, "no FILE is given", "name the table, gzipped CSV");
   }
@@ -113,7 +157,11 @@ Result<Summed> sum_up(const EvaluateOptions& options, Context& context) {
   GODWIT_TRY(summed.evaluation, evaluate(options, context));
   const auto& judged = summed.evaluation.judged;
   summed.techniques = learn::score(judged);
-  summed.loads = learn::score_by_load(judged);
+  if (options.learning_curve) {  // its sizes are no parts of a whole
+    std::erase_if(summed.techniques, [](const Score& score) { return score.technique == "all"; });
+  } else {
+    summed.loads = learn::score_by_load(judged);
+  }
   summed.verdicts = learn::score(summed.evaluation.verdicts);
   if (!options.plot.empty()) GODWIT_CHECK_OK(write_file(options.plot, learn::cdf_svg(judged)));
   return summed;
@@ -131,13 +179,15 @@ std::string error_text(const Score& score, std::optional<double> relative, doubl
 }
 
 std::string scores_text(const std::vector<Score>& scores) {
-  Table table({"what, of which, by", "n", "mean", "median", "p90", "90 % interval holds"});
+  Table table(
+      {"what, of which, by", "n", "mean", "median", "p90", "90 % interval holds", "of width"});
   for (const Score& score : scores) {
     table.add(
         {fmt::format("{}, {}, {}", learn::to_string(score.metric), score.technique, score.model),
          std::to_string(score.n), error_text(score, score.mean_rel, score.mean_abs),
          error_text(score, score.median_rel, score.median_abs),
-         error_text(score, score.p90_rel, score.p90_abs), percent(score.coverage90)});
+         error_text(score, score.p90_rel, score.p90_abs), percent(score.coverage90),
+         score.width90_abs ? error_text(score, score.width90_rel, *score.width90_abs) : "–"});
   }
   return table.text();
 }
@@ -168,7 +218,9 @@ Json json_of(const Score& score) {
               {"mean_abs", score.mean_abs},
               {"median_abs", score.median_abs},
               {"p90_abs", score.p90_abs},
-              {"coverage90", or_null(score.coverage90)}};
+              {"coverage90", or_null(score.coverage90)},
+              {"width90_rel", or_null(score.width90_rel)},
+              {"width90_abs", or_null(score.width90_abs)}};
 }
 
 Json json_of(const EvaluateOptions& options, const Summed& summed) {
@@ -215,10 +267,20 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
       ->type_name("FILE");
   command->add_flag("--quick", options->quick,
                     "of campaign: without the models that learn, which take minutes");
-  command->add_flag("--by-load", options->by_load, "a table by load instead of by technique");
-  add_examples(*command, {"godwit evaluate --plot errors.svg", "godwit evaluate --quick --by-load",
-                          "godwit evaluate --dataset precopy-rounds precopy_rounds.csv.gz",
-                          "godwit evaluate --dataset qmp-traces qmp_traces_200ms.csv.gz --json"});
+  const auto by_load =
+      command->add_flag("--by-load", options->by_load, "a table by load instead of by technique");
+  const auto run = command->add_option("--run", options->run,
+                                       "of campaign: show the errors on one run's rows alone");
+  run->type_name("NUMBER");
+  command
+      ->add_flag("--learning-curve", options->learning_curve,
+                 "of campaign: errors of twin+residual by how many migrations it learnt from")
+      ->excludes(run, by_load);
+  add_examples(*command,
+               {"godwit evaluate --plot errors.svg", "godwit evaluate --quick --by-load",
+                "godwit evaluate --quick --run 338203322", "godwit evaluate --learning-curve",
+                "godwit evaluate --dataset precopy-rounds precopy_rounds.csv.gz",
+                "godwit evaluate --dataset qmp-traces qmp_traces_200ms.csv.gz --json"});
   command->callback([&chosen, options] {
     chosen.action = [options](Context& context) {
       auto summed = sum_up(*options, context);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -77,6 +78,37 @@ Result<CampaignRow> row_of(const CsvTable& table, std::size_t index) {
   return out;
 }
 
+// --- do a row's values go together? ---
+
+/// What a link's queues may hold beside its rate, and clocks and rounding may add.
+constexpr double kQueues = 32e6;
+constexpr double kMostOverRate = 1.1;
+/// What a profile counts beside a guest's memory, at most: firmware and the display's.
+constexpr Bytes kBesideRam = 32_MiB;
+
+/// Whether two columns stand in each other's place, or a row and its profile do not belong
+/// together; empty: no such sign.
+std::string contradiction(const CampaignRow& row) {
+  constexpr std::array kStatuses{"completed", "did_not_converge", "failed", "broken"};
+  if (std::find(kStatuses.begin(), kStatuses.end(), row.status) == kStatuses.end()) {
+    return fmt::format("unknown status {}", row.status);
+  }
+  if (row.profile && (row.profile->ram < row.ram || row.profile->ram > row.ram + kBesideRam)) {
+    return fmt::format("a guest of {} bytes, whose profile is of {}", row.ram.count(),
+                       row.profile->ram.count());
+  }
+  if (!row.completed() || is_cold(row.technique)) return {};
+  if (row.total_time && row.downtime.events && *row.downtime.events > *row.total_time) {
+    return "the guest stood still for longer than the migration took";
+  }
+  if (row.total_time && row.transferred && !row.storage &&
+      row.transferred->as_double() >
+          kQueues + kMostOverRate * row.link.rate.value() * row.total_time->count()) {
+    return "more bytes than the link carries in that time";
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<CampaignRow>> read_campaign(std::string_view csv, std::string_view profiles) {
@@ -87,6 +119,9 @@ Result<std::vector<CampaignRow>> read_campaign(std::string_view csv, std::string
     GODWIT_TRY(CampaignRow row, row_of(table, i));
     if (const auto found = profile_of.find({row.run, row.number}); found != profile_of.end()) {
       row.profile = found->second;
+    }
+    if (const std::string why = contradiction(row); !why.empty()) {
+      return fail(ErrorCode::kCorrupt, fmt::format("row {}: {}", i + 1, why));
     }
     rows.push_back(std::move(row));
   }

@@ -1,6 +1,11 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "godwit/learn/evaluation.h"
@@ -20,6 +25,8 @@ using dataset::CampaignRow;
 /// The scalar dirty rate that the papers' closed forms want: within one second.
 constexpr Seconds kRateWindow{1};
 constexpr double kMilliseconds = 1e3;
+/// The model that has a verdict on every migration.
+constexpr const char* kAlwaysAsked = "remaining/rate";
 
 Bytes content_of(const GuestProfile& profile) {
   return profile.ram * Ratio(1 - profile.zero_share.value());
@@ -32,7 +39,7 @@ class Judge {
       : row_(row), model_(std::move(model)), evaluation_(evaluation) {}
 
   void verdict(bool converges) {
-    evaluation_.verdicts.push_back({model_, converges, row_.completed()});
+    evaluation_.verdicts.push_back({model_, converges, row_.completed(), row_.run, row_.load});
   }
   void seconds(const std::optional<Interval<Seconds>>& predicted) {
     time(Metric::kTotalTime, predicted, row_.total_time, 1);
@@ -82,8 +89,8 @@ class Judge {
          actual->count() * unit);
   }
   void note(Metric metric, const Expected& predicted, double actual) {
-    evaluation_.judged.push_back(
-        {model_, std::string(to_string(row_.technique)), metric, predicted, actual, row_.load});
+    evaluation_.judged.push_back({model_, std::string(to_string(row_.technique)), metric, predicted,
+                                  actual, row_.load, row_.run});
   }
 
   const CampaignRow& row_;
@@ -121,7 +128,7 @@ void judge_twin(const CampaignRow& row, const std::string& model,
 void judge_remaining(const CampaignRow& row, Evaluation& evaluation) {
   const Bytes content = content_of(*row.profile);
   const Seconds total = content / row.link.rate;
-  Judge judge(row, "remaining/rate", evaluation);
+  Judge judge(row, kAlwaysAsked, evaluation);
   judge.verdict(!row.max_time || total <= *row.max_time);
   if (!row.completed()) return;
   judge.point(total);
@@ -229,6 +236,26 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
   }
   evaluation.loads = pairs.size();
   return evaluation;
+}
+
+Result<Evaluation> of_run(const Evaluation& all, const std::string& run) {
+  Evaluation of;
+  of.split = fmt::format("of run {} alone; {}", run, all.split);
+  const auto is_of = [&](const auto& one) { return one.run == run; };
+  std::copy_if(all.judged.begin(), all.judged.end(), std::back_inserter(of.judged), is_of);
+  std::copy_if(all.verdicts.begin(), all.verdicts.end(), std::back_inserter(of.verdicts), is_of);
+  if (of.verdicts.empty()) {
+    return fail(ErrorCode::kNotFound, fmt::format("no migration of run {} was judged", run),
+                "give one of the numbers in the data set's column \"run\"");
+  }
+  std::set<std::string> loads;
+  for (const JudgedVerdict& one : of.verdicts) {
+    if (one.model != kAlwaysAsked) continue;
+    ++of.migrations;
+    loads.insert(one.load);
+  }
+  of.loads = loads.size();
+  return of;
 }
 
 }  // namespace godwit::learn

@@ -65,7 +65,7 @@ struct Judging {
     Expected scaled = said;
     scaled.value = {said.value.p50 * unit, said.value.p05 * unit, said.value.p95 * unit};
     evaluation.judged.push_back({model, std::string(to_string(one.twin.technique)), metric, scaled,
-                                 *actual_of(one, metric) * unit, one.load});
+                                 *actual_of(one, metric) * unit, one.load, one.run});
   }
 };
 
@@ -176,6 +176,43 @@ Result<Evaluation> empty_evaluation(std::span<const Lesson> lessons, std::string
   return evaluation;
 }
 
+tl::unexpected<Error> interrupted() {
+  return fail(ErrorCode::kInterrupted, "interrupted while learning", "run it again");
+}
+
+// --- the learning curve ---
+
+void shuffle(std::vector<std::size_t>& order, Rng& rng) {
+  for (std::size_t i = order.size(); i > 1; --i) {
+    const std::int64_t other = rng.below(static_cast<std::int64_t>(i));
+    std::swap(order[i - 1], order[static_cast<std::size_t>(other)]);
+  }
+}
+
+/// So many migrations to learn from.
+struct CurvePoint {
+  std::size_t lessons = 0;
+  std::string name;
+};
+
+/// None, 50, 100 and so on, as far as each fold has more (`least`), and all that one has.
+std::vector<CurvePoint> curve_points(std::size_t least, std::size_t all) {
+  std::vector<CurvePoint> points{{0, "0"}};
+  for (std::size_t n = 50; n < least; n *= 2) points.push_back({n, std::to_string(n)});
+  points.push_back({all, "all others"});
+  return points;
+}
+
+/// Where there are too few to learn from, the twin answers.
+void judge_part(const std::vector<std::size_t>& training, const std::string& name,
+                const std::vector<std::size_t>& judged, Judging& judging) {
+  std::vector<Judged>& all = judging.evaluation.judged;
+  const std::size_t before = all.size();
+  const auto model = LearntModel::train(some(judging.lessons, training), "a part");
+  judge_corrected(model ? *model : LearntModel(), judged, judging);
+  for (std::size_t i = before; i < all.size(); ++i) all[i].technique = name;
+}
+
 }  // namespace
 
 Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
@@ -191,7 +228,7 @@ Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
   double done = 0;
   const auto step = [&]() -> Result<void> {
     if (progress(++done / steps)) return {};
-    return fail(ErrorCode::kInterrupted, "interrupted while learning", "run it again, or --quick");
+    return interrupted();
   };
   for (const Fold& fold : folds) {
     for (const Technique technique : kAllTechniques) {
@@ -207,30 +244,27 @@ Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
   return evaluation;
 }
 
-Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows) {
+Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
+                                  const std::function<bool(double)>& progress) {
   const std::vector<Lesson> lessons = lessons_of(rows);
-  GODWIT_TRY(Evaluation evaluation, empty_evaluation(lessons, "leave-load-out"));
+  GODWIT_TRY(Evaluation evaluation,
+             empty_evaluation(lessons,
+                              "each load is judged by what was learnt of so many migrations of "
+                              "others, chosen by lot"));
   Judging judging{lessons, evaluation};
   Rng rng(1);
-  for (const Fold& fold : folds_of(loads_of(lessons), kFolds)) {
-    std::vector<std::size_t> order = fold.training;
-    for (std::size_t i = order.size(); i > 1; --i) {
-      std::swap(order[i - 1],
-                order[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(i)))]);
-    }
-    for (std::size_t size = 50;; size *= 2) {
-      const bool last = size >= order.size();
-      const std::vector<std::size_t> first(
-          order.begin(), last ? order.end() : order.begin() + static_cast<std::ptrdiff_t>(size));
-      const std::size_t before = evaluation.judged.size();
-      // too few to learn from: the twin answers
-      const auto model = LearntModel::train(some(lessons, first), "a part");
-      judge_corrected(model ? *model : LearntModel(), fold.judged, judging);
-      const std::string name = last ? "all" : std::to_string(size);
-      for (std::size_t i = before; i < evaluation.judged.size(); ++i) {
-        evaluation.judged[i].technique = name;
-      }
-      if (last) break;
+  const std::vector<Fold> folds = folds_of(loads_of(lessons), kFolds);
+  std::size_t least = lessons.size();
+  for (const Fold& fold : folds) least = std::min(least, fold.training.size());
+  for (std::size_t f = 0; f < folds.size(); ++f) {
+    std::vector<std::size_t> order = folds[f].training;
+    shuffle(order, rng);
+    const std::vector<CurvePoint> points = curve_points(least, order.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      judge_part({order.begin(), order.begin() + static_cast<std::ptrdiff_t>(points[i].lessons)},
+                 points[i].name, folds[f].judged, judging);
+      const double done = static_cast<double>(f * points.size() + i + 1);
+      if (!progress(done / static_cast<double>(folds.size() * points.size()))) return interrupted();
     }
   }
   return evaluation;

@@ -381,7 +381,7 @@ std::vector<Lesson> lessons_of(std::span<const dataset::CampaignRow> rows) {
     auto twin = expected(*row.profile, row.link, row.technique, row.parameters);
     if (!twin) continue;
     lessons.push_back({*row.profile, row.link, std::move(*twin), row.load, row.total_time,
-                       row.transferred, row.downtime, row.work_lost, row.host_cpu});
+                       row.transferred, row.downtime, row.work_lost, row.host_cpu, row.run});
   }
   return lessons;
 }

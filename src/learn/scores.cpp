@@ -44,13 +44,15 @@ Score score_of(const std::vector<const Judged*>& group, const std::string& techn
   score.n = group.size();
   std::vector<double> absolute;
   std::vector<double> relative;
-  std::size_t with_interval = 0;
+  std::vector<double> widths;
+  std::vector<double> relative_widths;
   std::size_t inside = 0;
   for (const Judged* one : group) {
     absolute.push_back(std::abs(one->predicted.value.p50 - one->actual));
     if (one->actual > 0) relative.push_back(absolute.back() / one->actual);
     if (!one->predicted.has_interval) continue;
-    ++with_interval;
+    widths.push_back(one->predicted.value.p95 - one->predicted.value.p05);
+    if (one->actual > 0) relative_widths.push_back(widths.back() / one->actual);
     if (one->predicted.value.p05 <= one->actual && one->actual <= one->predicted.value.p95)
       ++inside;
   }
@@ -62,9 +64,10 @@ Score score_of(const std::vector<const Judged*>& group, const std::string& techn
     score.median_rel = quantile(relative, 0.5);
     score.p90_rel = quantile(relative, 0.9);
   }
-  if (with_interval > 0) {
-    score.coverage90 = static_cast<double>(inside) / static_cast<double>(with_interval);
-  }
+  if (widths.empty()) return score;
+  score.coverage90 = static_cast<double>(inside) / static_cast<double>(widths.size());
+  score.width90_abs = quantile(widths, 0.5);
+  if (relative_widths.size() == widths.size()) score.width90_rel = quantile(relative_widths, 0.5);
   return score;
 }
 

@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <cstdint>
 
 #include "godwit/advise/advise.h"
 #include "godwit/twin/predictor.h"
@@ -11,14 +12,15 @@
 namespace godwit {
 namespace {
 
-/// 4 GiB, a tenth of which is rewritten at random.
-GuestProfile profile(int seed) {
+/// 4 GiB, a tenth of which is rewritten at random; or all so many times as large.
+GuestProfile profile(int seed, std::int64_t times = 1) {
   GuestProfile profile;
-  profile.ram = 4_GiB;
+  profile.ram = 4_GiB * times;
   profile.zero_share = Ratio(0.4);
-  const double set = 4e8 * (1 + seed % 7);
+  const double scale = static_cast<double>(times);
+  const double set = 4e8 * scale * (1 + seed % 7);
   for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0}) {
-    const Bytes unique(std::llround(set * -std::expm1(-3e7 * t / set)));
+    const Bytes unique(std::llround(set * -std::expm1(-3e7 * scale * t / set)));
     profile.dirty_curve.push_back({Seconds(t), unique, unique * Ratio(0.95), unique * Ratio(1.05)});
   }
   profile.vcpus = 2;
@@ -31,16 +33,19 @@ GuestProfile profile(int seed) {
 }
 const Link kLink{125_MB_per_s, {}};
 
+/// The argument: its GiB, moved by a link that is as much faster.
 void one_vm_all_techniques(benchmark::State& state) {
-  const GuestProfile guest = profile(0);
+  const std::int64_t times = state.range(0) / 4;
+  const GuestProfile guest = profile(0, times);
+  const Link link{kLink.rate * Ratio(static_cast<double>(times)), {}};
   for (auto _ : state) {
-    const auto predictor = twin::Predictor::make(guest, kLink);
+    const auto predictor = twin::Predictor::make(guest, link);
     for (const Technique technique : kAllTechniques) {
       if (twin::predicts(technique)) benchmark::DoNotOptimize(predictor->predict(technique));
     }
   }
 }
-BENCHMARK(one_vm_all_techniques)->Unit(benchmark::kMicrosecond);
+BENCHMARK(one_vm_all_techniques)->Arg(4)->Arg(64)->Arg(1024)->Unit(benchmark::kMicrosecond);
 
 /// With intervals by Monte Carlo, as somebody who waits for the answer gets them.
 void one_vm_all_techniques_drawn(benchmark::State& state) {

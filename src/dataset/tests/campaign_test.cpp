@@ -72,5 +72,59 @@ TEST(Campaign, WhatIsBrokenIsNamed) {
   EXPECT_THAT(read_campaign(kHeader, "{\"run\": 7}\n").error().message, HasSubstr("profile 1"));
 }
 
+std::string replaced(std::string text, std::string_view what, std::string_view by) {
+  const std::size_t at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return text.replace(at, what.size(), by);
+}
+
+TEST(Campaign, NothingIsReadFromATableThatIsNotJustRight) {
+  const std::string profiles = profile_line("7", 3);
+  const auto refused = [&](const std::string& csv) {
+    const auto rows = read_campaign(csv, profiles);
+    EXPECT_FALSE(rows) << csv;
+    if (!rows) {
+      EXPECT_EQ(rows.error().code, ErrorCode::kCorrupt);
+    }
+    return rows ? std::string() : rows.error().message;
+  };
+  const std::string header(kHeader);
+  const std::string whole = row("precopy");
+  ASSERT_TRUE(read_campaign(header + whole, profiles));
+  EXPECT_THAT(refused(header + whole.substr(0, 40)), HasSubstr("line 2")) << "torn";
+  EXPECT_THAT(refused(replaced(header, "total_time_s", "time") + whole), HasSubstr("total_time_s"));
+  EXPECT_THAT(refused(header + replaced(whole, "4.5", "nan")), HasSubstr("total_time_s"));
+  EXPECT_THAT(refused(header + replaced(whole, "4.5", "-4.5")), HasSubstr("total_time_s"));
+}
+
+TEST(Campaign, ColumnsInEachOthersPlaceAreNoticed) {
+  const std::string profiles = profile_line("7", 3);
+  const auto message = [&](std::string_view what, std::string_view by) {
+    const auto rows =
+        read_campaign(std::string(kHeader) + replaced(row("precopy"), what, by), profiles);
+    return rows ? std::string("read") : rows.error().message;
+  };
+  EXPECT_THAT(message("completed,precopy", "precopy,completed"), HasSubstr("unknown technique"));
+  EXPECT_THAT(message("completed,", "idle,"), HasSubstr("unknown status idle"));
+  EXPECT_THAT(message("4e+07,268435456", "268435456,40000000"), HasSubstr("profile"))
+      << "the rate and the memory";
+  EXPECT_THAT(message("4.5,299.5,,320,178000000", "0.45,299.5,,320,178000000"),
+              HasSubstr("carries"));
+  EXPECT_THAT(message("268435456", "568435456"), HasSubstr("profile"));
+  EXPECT_EQ(message("30,4.5,299.5", "4.5,30,299.5"), "read") << "possible, if odd";
+  EXPECT_THAT(message("4.5,299.5,,320", "0.2995,4500,4500,320"), HasSubstr("stood still"));
+}
+
+TEST(Campaign, WhatRowsNeedNotAgreeInIsNotAsked) {
+  const std::string fast = replaced(row("precopy"), "4.5,299.5", "0.45,299.5");
+  const auto is_read = [](const std::string& one) {
+    return read_campaign(std::string(kHeader) + one, profile_line("7", 3)).has_value();
+  };
+  EXPECT_FALSE(is_read(fast));
+  EXPECT_TRUE(is_read(replaced(fast, "precopy", "precopy+storage"))) << "its disk went before";
+  EXPECT_TRUE(is_read(replaced(fast, "completed", "did_not_converge")));
+  EXPECT_TRUE(is_read(replaced(fast, "precopy", "cold")));
+}
+
 }  // namespace
 }  // namespace godwit::dataset

@@ -28,6 +28,8 @@ TEST(Scores, AreByTechniqueAndOverAll) {
   EXPECT_NEAR(*scores[0].median_rel, 0.1, 1e-12);
   EXPECT_NEAR(*scores[0].p90_rel, 0.18, 1e-12);
   EXPECT_NEAR(*scores[0].coverage90, 2.0 / 3, 1e-12);
+  EXPECT_NEAR(*scores[0].width90_abs, 2.2, 1e-12);
+  EXPECT_NEAR(*scores[0].width90_rel, 0.22, 1e-12);
   EXPECT_EQ(scores[1].technique, "precopy");
   EXPECT_NEAR(*scores[1].median_rel, 0.05, 1e-12);
   EXPECT_EQ(scores[2].technique, "postcopy");
@@ -38,6 +40,7 @@ TEST(Scores, RelativeErrorsNeedActualValuesAboveZero) {
   const Score first = score(all).front();
   EXPECT_EQ(first.median_rel, std::nullopt);
   EXPECT_DOUBLE_EQ(first.median_abs, 1);
+  EXPECT_EQ(first.width90_rel, std::nullopt);
 }
 
 TEST(Scores, OfVerdictsCountTheWrongOnes) {

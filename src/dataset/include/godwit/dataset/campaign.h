@@ -37,7 +37,8 @@ struct CampaignRow {
 };
 
 /// The rows, each with its profile from the other file's lines, where it has one. kCorrupt: not
-/// those files, a technique that nobody knows, a profile that is broken.
+/// those files, a technique that nobody knows, a profile that is broken, values that contradict
+/// each other, as where two columns stand in each other's place.
 Result<std::vector<CampaignRow>> read_campaign(std::string_view csv, std::string_view profiles);
 
 }  // namespace godwit::dataset

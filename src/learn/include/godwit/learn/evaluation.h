@@ -74,8 +74,14 @@ Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
 /// before: `median`, `svr`, `boost`.
 Result<Evaluation> evaluate_openstack(const dataset::MonitoredRuns& runs);
 
-/// Errors of `twin+residual` by how many migrations it learnt from (50, 100 ... all), on loads that
-/// it did not learn from; the technique of each is the number.
-Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows);
+/// Errors of `twin+residual` by how many migrations it learnt from (none, 50, 100 and so on), on
+/// loads that it did not learn from; the technique of each is the number, or "all others". About a
+/// minute; `progress` as above.
+Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
+                                  const std::function<bool(double)>& progress);
+
+/// Of an evaluation of the campaign, what was judged of one run of measurements; whatever was
+/// learnt was learnt of all. kNotFound: no such run.
+Result<Evaluation> of_run(const Evaluation& all, const std::string& run);
 
 }  // namespace godwit::learn

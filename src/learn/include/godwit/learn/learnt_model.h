@@ -37,6 +37,7 @@ struct Lesson {
   Downtime downtime;
   std::optional<Ratio> slowdown;
   std::optional<Seconds> host_cpu;
+  std::string run{};  ///< of which run of measurements; of kept outcomes none
 };
 /// Of the rows that the twin expects to complete, and that did.
 [[nodiscard]] std::vector<Lesson> lessons_of(std::span<const dataset::CampaignRow> rows);

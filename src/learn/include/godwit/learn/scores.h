@@ -46,6 +46,7 @@ struct Judged {
   Expected predicted;
   double actual = 0;
   std::string load{};  ///< what the guest did, where that is known
+  std::string run{};   ///< which run of measurements it was of, the same
 };
 
 /// A yes or no: does it end by itself in time?
@@ -53,6 +54,8 @@ struct JudgedVerdict {
   std::string model;
   bool predicted = false;
   bool actual = false;
+  std::string run{};  ///< as of Judged
+  std::string load{};
 };
 
 /// Errors of one model at one metric, for one technique or "all". Relative ones are of the actual
@@ -67,6 +70,8 @@ struct Score {
   double median_abs = 0;
   double p90_abs = 0;
   std::optional<double> coverage90;  ///< share of actual values within 90 % intervals, where given
+  /// How wide those are: the median, also of the actual value (as of errors).
+  std::optional<double> width90_abs, width90_rel;
 };
 struct VerdictScore {
   std::string model;
