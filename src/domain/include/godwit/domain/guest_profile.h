@@ -113,7 +113,7 @@ struct GuestProfile {
   std::optional<PageContents> changed_contents;  ///< of pages that changed
   /// Of the last `kEndOfRam` of it, where kernels live: what a first pass sends last.
   std::optional<PageContents> end_contents;
-  std::optional<PageChange> change;              ///< absent where nothing changed
+  std::optional<PageChange> change;  ///< absent where nothing changed
   std::optional<int> vcpus;
   std::optional<double> vcpu_use;  ///< CPUs' worth of vCPU time used, 0…vcpus
   Activity activity;
