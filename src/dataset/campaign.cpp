@@ -57,6 +57,7 @@ Result<CampaignRow> row_of(const CsvTable& table, std::size_t index) {
   out.parameters = parameters_of(row);
   if (const auto most = row.optional_number("max_time_s")) out.max_time = Seconds(*most);
   out.load = row.text("load");
+  out.spec = row.text("spec");
   out.link.rate = BytesPerSecond(row.number("link_bytes_per_s"));
   out.ram = row.bytes("ram_bytes");
   if (const auto total = row.optional_number("total_time_s")) out.total_time = Seconds(*total);

@@ -1,13 +1,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "godwit/base/statistics.h"
 #include "godwit/learn/evaluation.h"
 #include "godwit/learn/host_pair.h"
 #include "godwit/model/curve_rounds.h"
@@ -25,11 +29,41 @@ using dataset::CampaignRow;
 /// The scalar dirty rate that the papers' closed forms want: within one second.
 constexpr Seconds kRateWindow{1};
 constexpr double kMilliseconds = 1e3;
+constexpr std::array kMetrics{
+    Metric::kTotalTime,     Metric::kTransferred, Metric::kDowntimeQemu, Metric::kDowntimeEvents,
+    Metric::kDowntimeProbe, Metric::kSlowdown,    Metric::kHostCpu};
 /// The model that has a verdict on every migration.
 constexpr const char* kAlwaysAsked = "remaining/rate";
 
 Bytes content_of(const GuestProfile& profile) {
   return profile.ram * Ratio(1 - profile.zero_share.value());
+}
+
+/// As it came, in the metric's unit.
+std::optional<double> measured(const CampaignRow& row, Metric metric) {
+  const auto seconds = [](const std::optional<Seconds>& time, double unit) {
+    return time ? std::optional(time->count() * unit) : std::nullopt;
+  };
+  switch (metric) {
+    case Metric::kTotalTime:
+      return seconds(row.total_time, 1);
+    case Metric::kTransferred:
+      return row.transferred ? std::optional(row.transferred->as_double()) : std::nullopt;
+    case Metric::kDowntimeQemu:
+      // of post-copy QEMU's own figure is not to be relied on (docs/data.md): its events are
+      if (uses_postcopy(row.technique)) return std::nullopt;
+      return seconds(row.downtime.qemu, kMilliseconds);
+    case Metric::kDowntimeEvents:
+      return seconds(row.downtime.events, kMilliseconds);
+    case Metric::kDowntimeProbe:
+      return seconds(row.downtime.probe, kMilliseconds);
+    case Metric::kSlowdown:
+      return row.work_lost ? std::optional(std::max(0.0, row.work_lost->value())) : std::nullopt;
+    case Metric::kHostCpu:
+      return seconds(row.host_cpu, 1);
+    default:
+      return std::nullopt;
+  }
 }
 
 /// Judges what one model says of one row.
@@ -41,56 +75,29 @@ class Judge {
   void verdict(bool converges) {
     evaluation_.verdicts.push_back({model_, converges, row_.completed(), row_.run, row_.load});
   }
-  void seconds(const std::optional<Interval<Seconds>>& predicted) {
-    time(Metric::kTotalTime, predicted, row_.total_time, 1);
+  void interval(Metric metric, const std::optional<Interval<Seconds>>& said) {
+    const double unit = is_downtime(metric) ? kMilliseconds : 1;
+    interval(metric, said, [unit](Seconds time) { return time.count() * unit; });
   }
-  void downtime(Metric kind, const std::optional<Interval<Seconds>>& predicted,
-                const std::optional<Seconds>& actual) {
-    time(kind, predicted, actual, kMilliseconds);
+  void interval(Metric metric, const std::optional<Interval<Bytes>>& said) {
+    interval(metric, said, [](Bytes bytes) { return bytes.as_double(); });
   }
-  void bytes(const std::optional<Interval<Bytes>>& predicted) {
-    if (!predicted || !row_.transferred) return;
-    const auto& [p50, p05, p95] = *predicted;
-    note(Metric::kTransferred, {{p50.as_double(), p05.as_double(), p95.as_double()}, true},
-         row_.transferred->as_double());
+  void interval(Metric metric, const std::optional<Interval<Ratio>>& said) {
+    interval(metric, said, [](Ratio share) { return share.value(); });
   }
-  void slowdown(const std::optional<Interval<Ratio>>& predicted) {
-    if (!predicted || !row_.work_lost) return;
-    const auto& [p50, p05, p95] = *predicted;
-    note(Metric::kSlowdown, {{p50.value(), p05.value(), p95.value()}, true},
-         std::max(0.0, row_.work_lost->value()));
-  }
-  void host_cpu(const std::optional<Interval<Seconds>>& predicted) {
-    time(Metric::kHostCpu, predicted, row_.host_cpu, 1);
-  }
-  /// Of models that give no interval.
-  void point(std::optional<Seconds> total) {
-    if (total && row_.total_time) {
-      note(Metric::kTotalTime, *without_interval(total->count()), row_.total_time->count());
-    }
-  }
-  void point_bytes(Bytes predicted) {
-    if (!row_.transferred) return;
-    note(Metric::kTransferred, *without_interval(predicted.as_double()),
-         row_.transferred->as_double());
-  }
-  void point_downtime(Seconds predicted) {
-    if (!row_.downtime.qemu) return;
-    note(Metric::kDowntimeQemu, *without_interval(predicted.count() * kMilliseconds),
-         row_.downtime.qemu->count() * kMilliseconds);
-  }
+  /// Of models that give no interval; in the metric's unit.
+  void point(Metric metric, double said) { note(metric, *without_interval(said)); }
 
  private:
-  void time(Metric metric, const std::optional<Interval<Seconds>>& predicted,
-            const std::optional<Seconds>& actual, double unit) {
-    if (!predicted || !actual) return;
-    const auto& [p50, p05, p95] = *predicted;
-    note(metric, {{p50.count() * unit, p05.count() * unit, p95.count() * unit}, true},
-         actual->count() * unit);
+  template <class T, class ToNumber>
+  void interval(Metric metric, const std::optional<Interval<T>>& said, const ToNumber& number) {
+    if (said) note(metric, {{number(said->p50), number(said->p05), number(said->p95)}, true});
   }
-  void note(Metric metric, const Expected& predicted, double actual) {
-    evaluation_.judged.push_back({model_, std::string(to_string(row_.technique)), metric, predicted,
-                                  actual, row_.load, row_.run});
+  void note(Metric metric, const Expected& said) {
+    const auto actual = measured(row_, metric);
+    if (!actual) return;
+    evaluation_.judged.push_back({model_, std::string(to_string(row_.technique)), metric, said,
+                                  *actual, row_.load, row_.run});
   }
 
   const CampaignRow& row_;
@@ -111,16 +118,13 @@ void judge_twin(const CampaignRow& row, const std::string& model,
   Judge judge(row, model, evaluation);
   judge.verdict(said->converges);
   if (!row.completed()) return;
-  judge.seconds(said->total_time);
-  judge.bytes(said->transferred);
-  // of post-copy QEMU's own figure is not to be relied on (docs/data.md): its events are
-  if (!uses_postcopy(row.technique)) {
-    judge.downtime(Metric::kDowntimeQemu, said->downtime.qemu, row.downtime.qemu);
-  }
-  judge.downtime(Metric::kDowntimeEvents, said->downtime.events, row.downtime.events);
-  judge.downtime(Metric::kDowntimeProbe, said->downtime.probe, row.downtime.probe);
-  judge.slowdown(said->slowdown);
-  judge.host_cpu(said->host_cpu);
+  judge.interval(Metric::kTotalTime, said->total_time);
+  judge.interval(Metric::kTransferred, said->transferred);
+  judge.interval(Metric::kDowntimeQemu, said->downtime.qemu);
+  judge.interval(Metric::kDowntimeEvents, said->downtime.events);
+  judge.interval(Metric::kDowntimeProbe, said->downtime.probe);
+  judge.interval(Metric::kSlowdown, said->slowdown);
+  judge.interval(Metric::kHostCpu, said->host_cpu);
 }
 
 /// A pass over what is there, at the link's rate: what QEMU's `remaining` and `mbps` say at the
@@ -131,8 +135,8 @@ void judge_remaining(const CampaignRow& row, Evaluation& evaluation) {
   Judge judge(row, kAlwaysAsked, evaluation);
   judge.verdict(!row.max_time || total <= *row.max_time);
   if (!row.completed()) return;
-  judge.point(total);
-  judge.point_bytes(content);
+  judge.point(Metric::kTotalTime, total.count());
+  judge.point(Metric::kTransferred, content.as_double());
 }
 
 /// What the papers' closed forms have in common.
@@ -152,8 +156,8 @@ void judge_ramanathan(const CampaignRow& row, const Simple& simple, Evaluation& 
   Judge judge(row, "ramanathan", evaluation);
   judge.verdict(estimate && estimate->total <= simple.max_time);
   if (!row.completed() || !estimate) return;
-  judge.point(estimate->total);
-  judge.point_bytes(row.link.rate * estimate->send);
+  judge.point(Metric::kTotalTime, estimate->total.count());
+  judge.point(Metric::kTransferred, (row.link.rate * estimate->send).as_double());
 }
 
 void judge_jin(const CampaignRow& row, const Simple& simple, Evaluation& evaluation) {
@@ -166,9 +170,9 @@ void judge_jin(const CampaignRow& row, const Simple& simple, Evaluation& evaluat
   judge.verdict(simple.dirty_rate <= model::jin_barrier(setup) &&
                 migration.total <= simple.max_time);
   if (!row.completed()) return;
-  judge.point(migration.total);
-  judge.point_bytes(simple.content * migration.redundancy);
-  judge.point_downtime(migration.downtime);
+  judge.point(Metric::kTotalTime, migration.total.count());
+  judge.point(Metric::kTransferred, (simple.content * migration.redundancy).as_double());
+  judge.point(Metric::kDowntimeQemu, migration.downtime.count() * kMilliseconds);
 }
 
 void judge_curve_rounds(const CampaignRow& row, const model::DirtyCurve& curve,
@@ -178,9 +182,9 @@ void judge_curve_rounds(const CampaignRow& row, const model::DirtyCurve& curve,
   Judge judge(row, "curve", evaluation);
   judge.verdict(said.converges);
   if (!row.completed()) return;
-  judge.point(said.total);
-  judge.point_bytes(said.sent);
-  judge.point_downtime(said.downtime);
+  judge.point(Metric::kTotalTime, said.total.count());
+  judge.point(Metric::kTransferred, said.sent.as_double());
+  judge.point(Metric::kDowntimeQemu, said.downtime.count() * kMilliseconds);
 }
 
 /// The papers know pre-copy, and multifd is pre-copy over more connections.
@@ -203,6 +207,38 @@ void judge_baselines(const CampaignRow& row, Evaluation& evaluation) {
 bool can_be_judged(const CampaignRow& row) {
   const bool ended = row.completed() || row.status == "did_not_converge";
   return ended && !row.storage && !is_cold(row.technique) && row.profile;
+}
+
+/// What two migrations have in common that differ by chance alone.
+auto cell_of(const CampaignRow& row) {
+  const MigrationParameters& p = row.parameters;
+  return std::tuple(row.run, row.spec, row.technique, row.link.rate.value(), row.ram.count(),
+                    p.downtime_limit.value_or(Seconds(0)).count(),
+                    p.precopy_share.value_or(Ratio(-1)).value(),
+                    p.postcopy_preempt.value_or(false));
+}
+
+/// How much migrations of one and the same cell differ: each beside the median of the others.
+void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
+  constexpr std::size_t kFewestRepeats = 3;
+  std::map<decltype(cell_of(rows.front())), std::vector<const CampaignRow*>> cells;
+  for (const CampaignRow& row : rows) {
+    if (can_be_judged(row) && row.completed()) cells[cell_of(row)].push_back(&row);
+  }
+  for (const auto& [cell, all] : cells) {
+    if (all.size() < kFewestRepeats) continue;
+    for (const CampaignRow* one : all) {
+      for (const Metric metric : kMetrics) {
+        std::vector<double> others;
+        for (const CampaignRow* other : all) {
+          const auto value = measured(*other, metric);
+          if (other != one && value) others.push_back(*value);
+        }
+        if (!others.empty())
+          Judge(*one, "repeats", evaluation).point(metric, quantile(others, 0.5));
+      }
+    }
+  }
 }
 
 /// What the pair of hosts is like, from the loads other than one.
@@ -234,6 +270,7 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
     judge_baselines(row, evaluation);
     ++evaluation.migrations;
   }
+  judge_repeats(rows, evaluation);
   evaluation.loads = pairs.size();
   return evaluation;
 }

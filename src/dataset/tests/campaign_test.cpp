@@ -14,13 +14,14 @@ namespace {
 using testing::HasSubstr;
 
 constexpr std::string_view kHeader =
-    "run,number,status,technique,load,link_bytes_per_s,ram_bytes,downtime_limit_ms,precopy_share,"
-    "postcopy_preempt,max_time_s,total_time_s,downtime_qemu_ms,downtime_events_ms,"
+    "run,number,status,technique,load,spec,link_bytes_per_s,ram_bytes,downtime_limit_ms,"
+    "precopy_share,postcopy_preempt,max_time_s,total_time_s,downtime_qemu_ms,downtime_events_ms,"
     "downtime_probe_ms,transferred_qemu_bytes,work_lost,source_cpu_s,destination_cpu_s\n";
 
 std::string row(std::string_view technique) {
   return fmt::format(
-      "7,3,completed,{},idle,4e+07,268435456,300,,1,30,4.5,299.5,,320,178000000,-0.01,1.5,0.5\n",
+      "7,3,completed,{},idle,idle;fill=5MiB,4e+07,268435456,300,,1,30,4.5,299.5,,320,178000000,"
+      "-0.01,1.5,0.5\n",
       technique);
 }
 
@@ -43,6 +44,7 @@ TEST(Campaign, ARowHasWhatWasMeasuredAndItsProfile) {
   const CampaignRow& one = rows->front();
   EXPECT_TRUE(one.completed());
   EXPECT_EQ(one.technique, Technique::kPrecopy);
+  EXPECT_EQ(one.spec, "idle;fill=5MiB");
   EXPECT_TRUE(one.storage);
   EXPECT_DOUBLE_EQ(one.parameters.downtime_limit->count(), 0.3);
   EXPECT_EQ(one.parameters.precopy_share, std::nullopt);

@@ -151,6 +151,18 @@ TEST(EvaluateCampaign, EveryModelIsAskedForWhatItKnows) {
   for (const VerdictScore& verdict : score(evaluation.verdicts)) EXPECT_EQ(verdict.wrong, 0u);
 }
 
+TEST(EvaluateCampaign, RepeatsShowWhatChanceAloneDoes) {
+  std::vector<dataset::CampaignRow> rows(3, idle_row());
+  rows[2].total_time = *rows[2].total_time * 1.2;
+  auto another = idle_row();
+  another.spec = "idle,fill=64MiB";
+  rows.push_back(another);
+  const Score repeats = score_of(evaluate_campaign(rows), "repeats");
+  EXPECT_EQ(repeats.n, 3u) << "one alone has no repeats";
+  EXPECT_NEAR(*repeats.median_rel, 0.1, 1e-9);  // 1 of 1.1, twice, and 1.2 of 1
+  EXPECT_EQ(repeats.coverage90, std::nullopt);
+}
+
 TEST(EvaluateCampaign, WhatDidNotConvergeCountsInTheVerdictAlone) {
   auto row = idle_row();
   row.status = "did_not_converge";

@@ -24,6 +24,7 @@ struct CampaignRow {
   MigrationParameters parameters;
   std::optional<Seconds> max_time;
   std::string load;  ///< its kind
+  std::string spec;  ///< all of it (guest/README.md)
   Link link;
   Bytes ram;
   std::optional<Seconds> total_time;
