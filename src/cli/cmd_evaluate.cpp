@@ -261,12 +261,12 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   command->add_option("FILE", options->file,
                       "the table, gzipped CSV; for campaign its folder (default: godwit's own)");
-  command
-      ->add_option("--plot", options->plot,
-                   "also draw how large errors are, per technique and metric, into an SVG")
-      ->type_name("FILE");
-  command->add_flag("--quick", options->quick,
-                    "of campaign: without the models that learn, which take minutes");
+  const auto plot =
+      command->add_option("--plot", options->plot,
+                          "also draw how large errors are, per technique and metric, into an SVG");
+  plot->type_name("FILE");
+  const auto quick = command->add_flag(
+      "--quick", options->quick, "of campaign: without the models that learn, which take minutes");
   const auto by_load =
       command->add_flag("--by-load", options->by_load, "a table by load instead of by technique");
   const auto run = command->add_option("--run", options->run,
@@ -275,7 +275,7 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
   command
       ->add_flag("--learning-curve", options->learning_curve,
                  "of campaign: errors of twin+residual by how many migrations it learnt from")
-      ->excludes(run, by_load);
+      ->excludes(plot, quick, by_load, run);
   add_examples(*command,
                {"godwit evaluate --plot errors.svg", "godwit evaluate --quick --by-load",
                 "godwit evaluate --quick --run 338203322", "godwit evaluate --learning-curve",

@@ -90,7 +90,7 @@ constexpr Bytes kBesideRam = 32_MiB;
 /// Whether two columns stand in each other's place, or a row and its profile do not belong
 /// together; empty: no such sign.
 std::string contradiction(const CampaignRow& row) {
-  constexpr std::array kStatuses{"completed", "did_not_converge", "failed", "broken"};
+  constexpr std::array kStatuses{"completed", "did_not_converge", "cancelled", "failed", "broken"};
   if (std::find(kStatuses.begin(), kStatuses.end(), row.status) == kStatuses.end()) {
     return fmt::format("unknown status {}", row.status);
   }

@@ -235,7 +235,7 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
           if (other != one && value) others.push_back(*value);
         }
         if (!others.empty())
-          Judge(*one, "repeats", evaluation).point(metric, quantile(others, 0.5));
+          Judge(*one, std::string(kRepeats), evaluation).point(metric, quantile(others, 0.5));
       }
     }
   }

@@ -50,12 +50,20 @@ double error_of(const Judged& one) {
 /// Twice what most of the best model's errors stay below.
 double axis_end(const Panel& panel) {
   double best = std::numeric_limits<double>::infinity();
-  for (const auto& [model, errors] : panel) best = std::min(best, quantile(errors, kShown));
-  return std::max(best * 2, 1e-3);
+  for (const auto& [model, errors] : panel) {
+    if (model != kRepeats) best = std::min(best, quantile(errors, kShown));
+  }
+  return std::max(std::isfinite(best) ? best * 2 : 0.0, 1e-3);
+}
+
+/// How a model's lines are drawn: dashed where all colours are taken.
+std::string stroke_of(std::size_t model) {
+  return fmt::format("stroke=\"{}\"{}", kColours[model % kColours.size()],
+                     model < kColours.size() ? "" : " stroke-dasharray=\"4 2\"");
 }
 
 /// A staircase from (0, 0) to where the axis ends.
-std::string line(Errors errors, double end, std::string_view colour) {
+std::string line(Errors errors, double end, const std::string& stroke) {
   std::sort(errors.begin(), errors.end());
   std::string points = fmt::format("M0,{}", kHeight);
   double share = 0;
@@ -65,8 +73,7 @@ std::string line(Errors errors, double end, std::string_view colour) {
     points += fmt::format("H{:.1f}V{:.1f}", error / end * kWidth, kHeight * (1 - share));
   }
   points += fmt::format("H{}", kWidth);
-  return fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\"/>\n", points,
-                     colour);
+  return fmt::format("<path d=\"{}\" fill=\"none\" {} stroke-width=\"1.6\"/>\n", points, stroke);
 }
 
 std::string panel_svg(const Panel& panel, const std::vector<std::string>& models, Metric metric) {
@@ -78,7 +85,7 @@ std::string panel_svg(const Panel& panel, const std::vector<std::string>& models
       kWidth, kHeight, kHeight / 10, kHeight + 14, error_text(metric, end));
   for (std::size_t i = 0; i < models.size(); ++i) {
     const auto found = panel.find(models[i]);
-    if (found != panel.end()) svg += line(found->second, end, kColours[i % kColours.size()]);
+    if (found != panel.end()) svg += line(found->second, end, stroke_of(i));
   }
   return svg;
 }
@@ -88,9 +95,9 @@ std::string legend(const std::vector<std::string>& models) {
   int x = kLeft;
   for (std::size_t i = 0; i < models.size(); ++i) {
     svg += fmt::format(
-        "<path d=\"M{},24h22\" stroke=\"{}\" stroke-width=\"3\"/><text x=\"{}\" "
+        "<path d=\"M{},24h22\" {} stroke-width=\"3\"/><text x=\"{}\" "
         "y=\"28\">{}</text>\n",
-        x, kColours[i % kColours.size()], x + 28, models[i]);
+        x, stroke_of(i), x + 28, models[i]);
     x += 50 + 8 * static_cast<int>(models[i].size());
   }
   return svg;

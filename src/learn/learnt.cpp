@@ -176,8 +176,8 @@ Result<Evaluation> empty_evaluation(std::span<const Lesson> lessons, std::string
   return evaluation;
 }
 
-tl::unexpected<Error> interrupted() {
-  return fail(ErrorCode::kInterrupted, "interrupted while learning", "run it again");
+tl::unexpected<Error> interrupted(std::string what_to_do) {
+  return fail(ErrorCode::kInterrupted, "interrupted while learning", std::move(what_to_do));
 }
 
 // --- the learning curve ---
@@ -228,7 +228,7 @@ Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
   double done = 0;
   const auto step = [&]() -> Result<void> {
     if (progress(++done / steps)) return {};
-    return interrupted();
+    return interrupted("run it again, or --quick");
   };
   for (const Fold& fold : folds) {
     for (const Technique technique : kAllTechniques) {
@@ -264,7 +264,8 @@ Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
       judge_part({order.begin(), order.begin() + static_cast<std::ptrdiff_t>(points[i].lessons)},
                  points[i].name, folds[f].judged, judging);
       const double done = static_cast<double>(f * points.size() + i + 1);
-      if (!progress(done / static_cast<double>(folds.size() * points.size()))) return interrupted();
+      if (!progress(done / static_cast<double>(folds.size() * points.size())))
+        return interrupted("run it again");
     }
   }
   return evaluation;

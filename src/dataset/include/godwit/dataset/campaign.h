@@ -18,7 +18,7 @@ namespace godwit::dataset {
 struct CampaignRow {
   std::string run;  ///< with `number`: its name for ever
   std::int64_t number = 0;
-  std::string status;  ///< completed, did_not_converge, failed, broken
+  std::string status;  ///< completed, did_not_converge, cancelled, failed, broken
   Technique technique = Technique::kPrecopy;
   bool storage = false;
   MigrationParameters parameters;

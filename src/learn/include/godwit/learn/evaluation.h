@@ -21,9 +21,8 @@
 /// - `jin`: Jin et al., eqs (1)-(3), with one dirty rate for all rounds
 /// - `history`: the median of what the same pair of hosts did with that guest before
 /// - `curve`: of the campaign, the predictor proposed for QEMU in 2023 (model/curve_rounds.h)
-/// - `repeats`: no prediction, but how far a migration is from the median of others that differ
-/// from it
-///   by chance alone, where there are some; nobody can be expected to do better
+/// - `repeats`: no model, but how far a migration is from the median of others that differ from it
+///   by chance alone, where there are some
 /// - `progress`, `twin`, and `curve` of precopy_rounds: ours, see below.
 /// What a model needs to know of the pair of hosts (its rate, what it adds to what bytes explain)
 /// is learnt from the other migrations of that pair, never from the one that is predicted.

@@ -32,6 +32,9 @@ enum class Metric {
 /// An error as people read it: relative, in ms, or in points of a hundred.
 [[nodiscard]] std::string error_text(Metric metric, double error);
 
+/// The model that is none: how far migrations of one and the same cell are from each other.
+inline constexpr std::string_view kRepeats = "repeats";
+
 /// A prediction, with a 90 % interval or without.
 struct Expected {
   Interval<double> value;
