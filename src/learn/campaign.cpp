@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "godwit/base/statistics.h"
 #include "godwit/learn/evaluation.h"
 #include "godwit/learn/host_pair.h"
+#include "godwit/learn/learnt_model.h"
 #include "godwit/model/curve_rounds.h"
 #include "godwit/model/dirty_curve.h"
 #include "godwit/model/jin.h"
@@ -29,9 +29,6 @@ using dataset::CampaignRow;
 /// The scalar dirty rate that the papers' closed forms want: within one second.
 constexpr Seconds kRateWindow{1};
 constexpr double kMilliseconds = 1e3;
-constexpr std::array kMetrics{
-    Metric::kTotalTime,     Metric::kTransferred, Metric::kDowntimeQemu, Metric::kDowntimeEvents,
-    Metric::kDowntimeProbe, Metric::kSlowdown,    Metric::kHostCpu};
 /// The model that has a verdict on every migration.
 constexpr const char* kAlwaysAsked = "remaining/rate";
 
@@ -228,7 +225,7 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
   for (const auto& [cell, all] : cells) {
     if (all.size() < kFewestRepeats) continue;
     for (const CampaignRow* one : all) {
-      for (const Metric metric : kMetrics) {
+      for (const Metric metric : learnt_metrics()) {
         std::vector<double> others;
         for (const CampaignRow* other : all) {
           const auto value = measured(*other, metric);
