@@ -335,10 +335,7 @@ std::vector<Cell> in_order(const Suite& suite, std::uint64_t seed) {
   all.reserve(suite.cells.size() * static_cast<std::size_t>(suite.repeats));
   for (int repeat = 1; repeat <= suite.repeats; ++repeat) {
     std::vector<Cell> pass = suite.cells;
-    for (std::size_t left = pass.size(); left > 1; --left) {  // Fisher and Yates
-      std::swap(pass[left - 1],
-                pass[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(left)))]);
-    }
+    rng.shuffle(pass);
     for (Cell& cell : pass) {
       cell.repeat = repeat;
       all.push_back(std::move(cell));

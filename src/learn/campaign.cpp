@@ -28,7 +28,6 @@ using dataset::CampaignRow;
 
 /// The scalar dirty rate that the papers' closed forms want: within one second.
 constexpr Seconds kRateWindow{1};
-constexpr double kMilliseconds = 1e3;
 /// The model that has a verdict on every migration.
 constexpr const char* kAlwaysAsked = "remaining/rate";
 
@@ -38,29 +37,10 @@ Bytes content_of(const GuestProfile& profile) {
 
 /// As it came, in the metric's unit.
 std::optional<double> measured(const CampaignRow& row, Metric metric) {
-  const auto seconds = [](const std::optional<Seconds>& time, double unit) {
-    return time ? std::optional(time->count() * unit) : std::nullopt;
-  };
-  switch (metric) {
-    case Metric::kTotalTime:
-      return seconds(row.total_time, 1);
-    case Metric::kTransferred:
-      return row.transferred ? std::optional(row.transferred->as_double()) : std::nullopt;
-    case Metric::kDowntimeQemu:
-      // of post-copy QEMU's own figure is not to be relied on (docs/data.md): its events are
-      if (uses_postcopy(row.technique)) return std::nullopt;
-      return seconds(row.downtime.qemu, kMilliseconds);
-    case Metric::kDowntimeEvents:
-      return seconds(row.downtime.events, kMilliseconds);
-    case Metric::kDowntimeProbe:
-      return seconds(row.downtime.probe, kMilliseconds);
-    case Metric::kSlowdown:
-      return row.work_lost ? std::optional(std::max(0.0, row.work_lost->value())) : std::nullopt;
-    case Metric::kHostCpu:
-      return seconds(row.host_cpu, 1);
-    default:
-      return std::nullopt;
-  }
+  const auto value = value_of({row.technique, row.total_time, row.transferred, row.downtime,
+                               row.work_lost, row.host_cpu},
+                              metric);
+  return value ? std::optional(*value * unit_of(metric)) : std::nullopt;
 }
 
 /// Judges what one model says of one row.
@@ -73,7 +53,7 @@ class Judge {
     evaluation_.verdicts.push_back({model_, converges, row_.completed(), row_.run, row_.load});
   }
   void interval(Metric metric, const std::optional<Interval<Seconds>>& said) {
-    const double unit = is_downtime(metric) ? kMilliseconds : 1;
+    const double unit = unit_of(metric);
     interval(metric, said, [unit](Seconds time) { return time.count() * unit; });
   }
   void interval(Metric metric, const std::optional<Interval<Bytes>>& said) {
@@ -84,6 +64,9 @@ class Judge {
   }
   /// Of models that give no interval; in the metric's unit.
   void point(Metric metric, double said) { note(metric, *without_interval(said)); }
+  void downtime(Seconds said) {
+    point(Metric::kDowntimeQemu, said.count() * unit_of(Metric::kDowntimeQemu));
+  }
 
  private:
   template <class T, class ToNumber>
@@ -169,7 +152,7 @@ void judge_jin(const CampaignRow& row, const Simple& simple, Evaluation& evaluat
   if (!row.completed()) return;
   judge.point(Metric::kTotalTime, migration.total.count());
   judge.point(Metric::kTransferred, (simple.content * migration.redundancy).as_double());
-  judge.point(Metric::kDowntimeQemu, migration.downtime.count() * kMilliseconds);
+  judge.downtime(migration.downtime);
 }
 
 void judge_curve_rounds(const CampaignRow& row, const model::DirtyCurve& curve,
@@ -181,7 +164,7 @@ void judge_curve_rounds(const CampaignRow& row, const model::DirtyCurve& curve,
   if (!row.completed()) return;
   judge.point(Metric::kTotalTime, said.total.count());
   judge.point(Metric::kTransferred, said.sent.as_double());
-  judge.point(Metric::kDowntimeQemu, said.downtime.count() * kMilliseconds);
+  judge.downtime(said.downtime);
 }
 
 /// The papers know pre-copy, and multifd is pre-copy over more connections.
@@ -201,9 +184,14 @@ void judge_baselines(const CampaignRow& row, Evaluation& evaluation) {
 }
 
 /// Live migrations of memory that ended by themselves or at their time limit.
-bool can_be_judged(const CampaignRow& row) {
+bool is_live(const CampaignRow& row) {
   const bool ended = row.completed() || row.status == "did_not_converge";
   return ended && !row.storage && !is_cold(row.technique) && row.profile;
+}
+
+/// Of a profile that says as much as today's.
+bool can_be_judged(const CampaignRow& row) {
+  return is_live(row) && !twin::guesses(*row.profile, row.technique);
 }
 
 /// What two migrations have in common that differ by chance alone.
@@ -220,7 +208,7 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
   constexpr std::size_t kFewestRepeats = 3;
   std::map<decltype(cell_of(rows.front())), std::vector<const CampaignRow*>> cells;
   for (const CampaignRow& row : rows) {
-    if (can_be_judged(row) && row.completed()) cells[cell_of(row)].push_back(&row);
+    if (is_live(row) && row.completed()) cells[cell_of(row)].push_back(&row);
   }
   for (const auto& [cell, all] : cells) {
     if (all.size() < kFewestRepeats) continue;
@@ -257,9 +245,13 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
   evaluation.split =
       "each from the profile taken before it; twin: with its stated constants; twin+pair: with "
       "the hosts' constants from the rows of all other loads";
+  std::size_t left_out = 0;
   std::map<std::string, twin::HostPairConstants> pairs;
   for (const CampaignRow& row : rows) {
-    if (!can_be_judged(row)) continue;
+    if (!can_be_judged(row)) {
+      if (is_live(row)) ++left_out;
+      continue;
+    }
     auto pair = pairs.find(row.load);
     if (pair == pairs.end()) pair = pairs.emplace(row.load, pair_without(rows, row.load)).first;
     judge_twin(row, "twin", {}, evaluation);
@@ -269,6 +261,11 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
   }
   judge_repeats(rows, evaluation);
   evaluation.loads = pairs.size();
+  if (left_out > 0) {
+    evaluation.split += fmt::format(
+        "; left out: {} whose profiles, of older versions, do not say what lies at the end of RAM",
+        left_out);
+  }
   return evaluation;
 }
 

@@ -87,12 +87,12 @@ void learn_rate(const std::vector<Compared>& compared, HostPairConstants& pair) 
 }
 
 void learn_stream(const std::vector<Compared>& compared, HostPairConstants& pair) {
-  const auto more = interval_of(each(compared, [](const Compared& c) -> std::optional<double> {
+  const auto off = each(compared, [](const Compared& c) -> std::optional<double> {
     if (!plain(c.sample->technique)) return std::nullopt;
-    return c.sample->transferred.as_double() / c.said.transferred->p50.as_double();
-  }));
-  if (!more) return;
-  pair.stream_error = Ratio(std::clamp(std::max(more->p95 - 1, 1 - more->p05), 0.0, kMostError));
+    return std::abs(c.sample->transferred.as_double() / c.said.transferred->p50.as_double() - 1);
+  });
+  if (off.size() < kFewest) return;
+  pair.stream_error = Ratio(std::min(kMostError, quantile(off, 0.9)));
 }
 
 /// The destination's part of a downtime: what is over what sending the rest takes. The median only,

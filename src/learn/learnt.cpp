@@ -18,11 +18,6 @@ namespace {
 constexpr std::size_t kFolds = 8;
 /// Fewer rows of a technique are not learnt from.
 constexpr std::size_t kFewestRows = 12;
-constexpr double kMilliseconds = 1e3;
-
-double unit_of(Metric metric) {
-  return is_downtime(metric) ? kMilliseconds : 1;
-}
 
 /// Rows of one technique with the value of one metric, and which lesson each is of.
 struct Class {
@@ -182,13 +177,6 @@ tl::unexpected<Error> interrupted(std::string what_to_do) {
 
 // --- the learning curve ---
 
-void shuffle(std::vector<std::size_t>& order, Rng& rng) {
-  for (std::size_t i = order.size(); i > 1; --i) {
-    const std::int64_t other = rng.below(static_cast<std::int64_t>(i));
-    std::swap(order[i - 1], order[static_cast<std::size_t>(other)]);
-  }
-}
-
 /// So many migrations to learn from.
 struct CurvePoint {
   std::size_t lessons = 0;
@@ -258,7 +246,7 @@ Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
   for (const Fold& fold : folds) least = std::min(least, fold.training.size());
   for (std::size_t f = 0; f < folds.size(); ++f) {
     std::vector<std::size_t> order = folds[f].training;
-    shuffle(order, rng);
+    rng.shuffle(order);
     const std::vector<CurvePoint> points = curve_points(least, order.size());
     for (std::size_t i = 0; i < points.size(); ++i) {
       judge_part({order.begin(), order.begin() + static_cast<std::ptrdiff_t>(points[i].lessons)},

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -89,17 +90,32 @@ Class class_of(std::span<const Lesson> lessons, Technique technique, Metric metr
   return one;
 }
 
-/// The value that covers 90 % of what is to come: one rank higher than of what was seen.
-double conformal90(std::vector<double> scores) {
-  std::sort(scores.begin(), scores.end());
-  const auto n = static_cast<double>(scores.size());
-  const auto rank = static_cast<std::size_t>(std::ceil((n + 1) * 0.9));
-  return scores[std::min(rank, scores.size()) - 1];
+/// How far off one lesson was, in widths, and its load.
+struct Score {
+  double value = 0;
+  std::string load;
+};
+
+/// The value that covers 90 % of what is to come of a load that was not seen. All loads count alike,
+/// and one more may lie beyond all of them (hierarchical conformal prediction by pooled
+/// distributions: Dunn, Wasserman, Ramdas 2023).
+double conformal90(std::vector<Score> scores) {
+  std::map<std::string, double> of_load;
+  for (const Score& score : scores) ++of_load[score.load];
+  std::sort(scores.begin(), scores.end(),
+            [](const Score& a, const Score& b) { return a.value < b.value; });
+  const double loads = static_cast<double>(of_load.size()) + 1;
+  double covered = 0;
+  for (const Score& score : scores) {
+    covered += 1 / (loads * of_load[score.load]);
+    if (covered >= 0.9) return score.value;
+  }
+  return scores.back().value;
 }
 
 /// What is left over, on loads that were not learnt from.
 struct LeftOver {
-  std::vector<double> scores;        ///< in widths
+  std::vector<Score> scores;
   double error = 0, twin_error = 0;  ///< means
 };
 
@@ -112,7 +128,7 @@ Result<LeftOver> judge(const Class& one) {
     for (const std::size_t i : fold.judged) {
       const double target = one.samples.targets[i];
       const double error = std::abs(target - estimator->predict(one.samples.rows[i]));
-      left.scores.push_back(error / one.widths[i]);
+      left.scores.push_back({error / one.widths[i], one.samples.groups[i]});
       left.error += error / n;
       left.twin_error += std::abs(target) / n;
     }
@@ -335,12 +351,14 @@ Result<Territory> territory_from(const Json& json) {
   return territory;
 }
 
-/// What the twin says of one that completed; nothing where it expected otherwise.
+/// What the twin says of one that completed; nothing where it expected otherwise, or guesses.
 std::optional<TechniquePrediction> expected(const GuestProfile& profile, const Link& link,
                                             Technique technique,
                                             const MigrationParameters& parameters) {
+  // where it guesses, it errs for reasons that a profile of today does not have
+  if (!twin::predicts(technique) || twin::guesses(profile, technique)) return std::nullopt;
   const auto predictor = reference_twin(profile, link, {});
-  if (!predictor || !twin::predicts(technique)) return std::nullopt;
+  if (!predictor) return std::nullopt;
   auto twin = predictor->predict(technique, parameters);
   return twin && twin->converges ? std::optional(std::move(*twin)) : std::nullopt;
 }
@@ -405,29 +423,35 @@ std::span<const Metric> learnt_metrics() {
   return kMetrics;
 }
 
-std::optional<double> actual_of(const Lesson& lesson, Metric metric) {
+std::optional<double> value_of(const Measured& measured, Metric metric) {
   const auto seconds = [](const std::optional<Seconds>& time) {
     return time ? std::optional(time->count()) : std::nullopt;
   };
   switch (metric) {
     case Metric::kTotalTime:
-      return seconds(lesson.total_time);
+      return seconds(measured.total_time);
     case Metric::kTransferred:
-      return lesson.transferred ? std::optional(lesson.transferred->as_double()) : std::nullopt;
-    case Metric::kDowntimeQemu:  // of post-copy it is not to be relied on
-      return uses_postcopy(lesson.twin.technique) ? std::nullopt : seconds(lesson.downtime.qemu);
+      return measured.transferred ? std::optional(measured.transferred->as_double()) : std::nullopt;
+    case Metric::kDowntimeQemu:
+      return uses_postcopy(measured.technique) ? std::nullopt : seconds(measured.downtime.qemu);
     case Metric::kDowntimeEvents:
-      return seconds(lesson.downtime.events);
+      return seconds(measured.downtime.events);
     case Metric::kDowntimeProbe:
-      return seconds(lesson.downtime.probe);
-    case Metric::kSlowdown:  // noise can make it seem to do more
-      return lesson.slowdown ? std::optional(std::max(0.0, lesson.slowdown->value()))
-                             : std::nullopt;
+      return seconds(measured.downtime.probe);
+    case Metric::kSlowdown:
+      return measured.slowdown ? std::optional(std::max(0.0, measured.slowdown->value()))
+                               : std::nullopt;
     case Metric::kHostCpu:
-      return seconds(lesson.host_cpu);
+      return seconds(measured.host_cpu);
     default:
       return std::nullopt;
   }
+}
+
+std::optional<double> actual_of(const Lesson& lesson, Metric metric) {
+  return value_of({lesson.twin.technique, lesson.total_time, lesson.transferred, lesson.downtime,
+                   lesson.slowdown, lesson.host_cpu},
+                  metric);
 }
 
 std::optional<Interval<double>> twin_of(const TechniquePrediction& twin, Metric metric) {

@@ -20,7 +20,6 @@ BoostingOptions boosting() {
   return options;
 }
 constexpr SvrOptions kSvr{1, 0.1, 0.1};
-constexpr double kMilliseconds = 1e3;
 
 /// Runs in the file's order: each is its own group, and nothing is known of loads.
 Samples samples_of(const dataset::MonitoredRuns& all, std::size_t from, std::size_t to,
@@ -42,7 +41,7 @@ Result<void> judge(const dataset::MonitoredRuns& all, Metric metric,
       static_cast<std::size_t>(kTrainingShare * static_cast<double>(all.runs.size()));
   Samples training = samples_of(all, 0, split, target);
   const Samples judged = samples_of(all, split, all.runs.size(), target);
-  const double unit = is_downtime(metric) ? kMilliseconds : 1;
+  const double unit = unit_of(metric);
   const bool relative = is_relative(metric);
   const double median = quantile(training.targets, 0.5);
   if (relative) {

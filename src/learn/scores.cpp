@@ -78,6 +78,10 @@ bool is_downtime(Metric metric) {
          metric == Metric::kDowntimeProbe;
 }
 
+double unit_of(Metric metric) {
+  return is_downtime(metric) ? 1e3 : 1;
+}
+
 bool is_relative(Metric metric) {
   return !is_downtime(metric) && metric != Metric::kSlowdown;
 }

@@ -27,10 +27,7 @@ std::int64_t most_overlapping(const std::vector<Seconds>& looks, Seconds spread)
 }
 
 std::vector<std::vector<std::int64_t>> deal(std::vector<std::int64_t> pages, Rng& rng) {
-  for (std::size_t left = pages.size(); left > 1; --left) {
-    std::swap(pages[left - 1],
-              pages[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(left)))]);
-  }
+  rng.shuffle(pages);
   std::vector<std::vector<std::int64_t>> chunks;
   const auto chunk_size = static_cast<std::size_t>(kChunkPages);
   for (std::size_t start = 0; start < pages.size(); start += chunk_size) {

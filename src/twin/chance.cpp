@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <utility>
 
 #include "godwit/base/rng.h"
 #include "godwit/base/statistics.h"
@@ -36,8 +35,10 @@ Chance constants_at(const HostPairConstants& pair, const Place& place) {
   c.resume = number(place(pair.resume));
   c.client = number(place(pair.client));
   c.postcopy_stop = number(place(pair.postcopy_stop));
+  c.postcopy_resume = number(place(pair.postcopy_resume));
   c.faults_at_once = number(place(pair.faults_at_once));
   c.faults_after_pass = number(place(pair.faults_after_pass));
+  c.still_waits = number(place(pair.still_waits));
   c.brownout = number(place(pair.brownout));
   return c;
 }
@@ -55,10 +56,7 @@ class Column {
  public:
   Column(Rng& rng, int draws) : places_(static_cast<std::size_t>(draws)) {
     std::iota(places_.begin(), places_.end(), 0.0);
-    for (std::size_t i = places_.size(); i > 1; --i) {
-      std::swap(places_[i - 1],
-                places_[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(i)))]);
-    }
+    rng.shuffle(places_);
     for (double& place : places_) place = (place + rng.uniform()) / draws;
   }
   /// In (0, 1).
@@ -131,7 +129,7 @@ Chances drawn_chances(const HostPairConstants& pair, const model::DirtyCurve& cu
                stream = column();
   const Column overhead = column(), device_state = column(), resume = column(), client = column(),
                stop = column(), faults = column(), coding = column(), processors = column(),
-               brownout = column(), cpu = column();
+               brownout = column(), cpu = column(), waits = column();
   Chances all{{likely_chance(pair)}, {curve.likely()}};
   const Interval<double> data_at_end{1, 0, kMostAtEnd};
   for (std::size_t i = 0; i < static_cast<std::size_t>(draws); ++i) {
@@ -145,8 +143,10 @@ Chances drawn_chances(const HostPairConstants& pair, const model::DirtyCurve& cu
     c.resume = at(pair.resume, resume.normal(i)).count();
     c.client = at(pair.client, client.normal(i)).count();
     c.postcopy_stop = at(pair.postcopy_stop, stop.normal(i)).count();
+    c.postcopy_resume = at(pair.postcopy_resume, resume.normal(i)).count();
     c.faults_at_once = at(pair.faults_at_once, faults.normal(i));
     c.faults_after_pass = at(pair.faults_after_pass, faults.normal(i));
+    c.still_waits = at(pair.still_waits, waits.normal(i));
     c.stream = std::max(kLeastFactor, 1 + pair.stream_error.value() / kNormal95 * stream.normal(i));
     c.coding = std::max(kLeastFactor, 1 + pair.coding_error.value() / kNormal95 * coding.normal(i));
     c.processors = at(pair.processors, processors.normal(i)) / pair.processors.p50;

@@ -212,12 +212,14 @@ Sample sample_postcopy(const Setup& x, const Run& run, const Chance& chance, dou
   const double queue = pair.sender_queue.as_double() / x.sending.postcopy_rate;
   const double each = queue + pair.fault_cost.count();
   s.qemu = chance.postcopy_stop;
-  const double begun = share > 0 ? x.sending.window / 2 + pair.queued_by_postcopy * queue
-                                 : pair.postcopy_ahead.count();
-  s.events = chance.postcopy_stop + chance.resume + begun;
+  const double begun =
+      share > 0 ? 2 * chance.phase * (x.sending.window / 2 + pair.queued_by_postcopy * queue)
+                : pair.postcopy_ahead.as_double() / x.sending.postcopy_rate;
+  s.events = chance.postcopy_stop + begun + (share > 0 ? chance.resume : chance.postcopy_resume);
   const double waiting = std::min(faults_of(x, chance, share) * each, run.last_seconds);
-  s.probe = waiting + chance.client;
-  add_guest(x, run, s.events + waiting, chance, s);
+  s.probe = std::max(waiting, chance.postcopy_stop + begun) + chance.client;
+  const double later = chance.still_waits * (1 - share) * (run.last_seconds - waiting);
+  add_guest(x, run, s.events + waiting + later, chance, s);
   return s;
 }
 
@@ -446,6 +448,16 @@ bool predicts(Technique technique) {
 bool needs_contents(Technique technique) {
   return technique == Technique::kMultifdZlib || technique == Technique::kMultifdZstd ||
          technique == Technique::kCompress;
+}
+
+bool guesses(const GuestProfile& profile, Technique technique) {
+  if (technique == Technique::kPostcopy || technique == Technique::kStopAndCopy) return false;
+  const std::vector<Ratio>& parts = profile.data_by_part;
+  if (parts.empty()) return true;
+  const auto end = std::max(1L, std::lround(static_cast<double>(parts.size()) * kEndOfRam));
+  const bool data = std::any_of(parts.end() - end, parts.end(),
+                                [](Ratio share) { return share.value() > 0; });
+  return needs_contents(technique) && data && !profile.end_contents;
 }
 
 Predictor::Predictor(Guest guest, const Link& link, const Options& options,

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "godwit/learn/learnt_model.h"
+
 namespace godwit::learn {
 namespace {
 
@@ -132,6 +134,7 @@ dataset::CampaignRow idle_row() {
   row.profile.emplace();
   row.profile->ram = Bytes(400 << 20);
   row.profile->zero_share = Ratio(0.5);
+  row.profile->data_by_part.assign(32, Ratio(0.5));
   row.profile->dirty_curve = {{Seconds(1), Bytes(0), Bytes(0), Bytes(40960)}};
   row.total_time = Seconds((200 << 20) / 50e6);
   row.transferred = Bytes(200 << 20);
@@ -187,6 +190,19 @@ TEST(EvaluateCampaign, ColdOnesDisksAndRowsWithoutAProfileAreLeftOut) {
   auto broken = idle_row();
   broken.status = "broken";
   EXPECT_EQ(evaluate_campaign(std::vector{cold, storage, blind, broken}).migrations, 0u);
+}
+
+TEST(EvaluateCampaign, RowsOfOlderProfilesAreLeftOutWhereTheTwinWouldGuess) {
+  auto older = idle_row();
+  older.profile->data_by_part.clear();
+  auto postcopy = older;  // which sends everything, whatever lies at the end
+  postcopy.technique = Technique::kPostcopy;
+  const Evaluation evaluation = evaluate_campaign(std::vector{older, postcopy});
+  EXPECT_EQ(evaluation.migrations, 1u);
+  EXPECT_NE(evaluation.split.find("left out: 1 whose"), std::string::npos);
+  const std::vector<Lesson> lessons = lessons_of(std::vector{older, postcopy});
+  ASSERT_EQ(lessons.size(), 1u);
+  EXPECT_EQ(lessons.front().twin.technique, Technique::kPostcopy);
 }
 
 TEST(EvaluateCampaign, OneRunsRowsAreShownAlone) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace godwit {
@@ -19,6 +21,14 @@ class Rng {
   [[nodiscard]] std::int64_t below(std::int64_t bound);
   /// `count` distinct integers of [0, bound), ascending (Floyd's sampling). count ≤ bound.
   [[nodiscard]] std::vector<std::int64_t> sample(std::int64_t bound, std::int64_t count);
+  /// Any order is as likely as another (Fisher and Yates).
+  template <class T>
+  void shuffle(std::vector<T>& values) {
+    for (std::size_t left = values.size(); left > 1; --left) {
+      const std::int64_t other = below(static_cast<std::int64_t>(left));
+      std::swap(values[left - 1], values[static_cast<std::size_t>(other)]);
+    }
+  }
 
  private:
   std::mt19937_64 engine_;

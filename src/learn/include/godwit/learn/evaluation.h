@@ -62,6 +62,7 @@ struct Evaluation {
 /// and, of those that did not converge, too, whether they do within their `max_time`. `twin`: with
 /// its stated constants; `twin+pair`: with those that learn/host_pair.h takes from the migrations
 /// of all other loads.
+/// Live migrations of memory of whose profile the twin need not guess (twin::guesses).
 [[nodiscard]] Evaluation evaluate_campaign(std::span<const dataset::CampaignRow> rows);
 
 /// The same rows by what learns: `svr-dr`, `svr-dr+size`, `svr-dr+size+wss`, `svr-rfecv` (Jo et

@@ -24,6 +24,19 @@ namespace godwit::learn {
 Result<twin::Predictor> reference_twin(const GuestProfile& profile, const Link& link,
                                        const twin::HostPairConstants& pair);
 
+/// What came of a migration, as far as somebody measured it.
+struct Measured {
+  Technique technique = Technique::kPrecopy;
+  std::optional<Seconds> total_time;
+  std::optional<Bytes> transferred;
+  Downtime downtime;
+  std::optional<Ratio> slowdown;
+  std::optional<Seconds> host_cpu;
+};
+/// In seconds, bytes or shares; never below 0, as noise may make a guest seem to do more. Nothing of
+/// QEMU's own downtime of post-copies: it is not to be relied on (docs/data.md).
+[[nodiscard]] std::optional<double> value_of(const Measured& measured, Metric metric);
+
 /// A completed live migration with what was known before it.
 struct Lesson {
   GuestProfile profile;
@@ -39,14 +52,14 @@ struct Lesson {
   std::optional<Seconds> host_cpu;
   std::string run{};  ///< of which run of measurements; of kept outcomes none
 };
-/// Of the rows that the twin expects to complete, and that did.
+/// Of the rows that the twin expects to complete without a guess (twin::guesses), and that did.
 [[nodiscard]] std::vector<Lesson> lessons_of(std::span<const dataset::CampaignRow> rows);
 /// The same of kept outcomes; the load is not known, the guest stands for it.
 [[nodiscard]] std::vector<Lesson> lessons_of(std::span<const OutcomeRecord> records);
 
 /// What is learnt of, and predicted.
 [[nodiscard]] std::span<const Metric> learnt_metrics();
-/// The value as it came, and as the twin said; seconds, bytes, or for downtimes seconds.
+/// The value as it came, and as the twin said, in units of value_of.
 [[nodiscard]] std::optional<double> actual_of(const Lesson& lesson, Metric metric);
 [[nodiscard]] std::optional<Interval<double>> twin_of(const TechniquePrediction& twin,
                                                       Metric metric);
@@ -57,8 +70,8 @@ struct Correction {
   Technique technique = Technique::kPrecopy;
   Metric metric = Metric::kTotalTime;
   std::shared_ptr<const Estimator> estimator;
-  /// The 90 % quantile of |logarithm of actual over predicted| over the twin's width, on loads that
-  /// were not learnt from (conformal prediction: Vovk, Gammerman, Shafer 2005).
+  /// What 90 % of |logarithm of actual over predicted| over the twin's width stay below, on loads
+  /// that were not learnt from (hierarchical conformal prediction: Dunn, Wasserman, Ramdas 2023).
   double spread = 1;
   std::size_t lessons = 0;
   /// Mean of |logarithm of actual over predicted| there: of the correction, and of the twin.

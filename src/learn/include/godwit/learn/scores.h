@@ -27,6 +27,8 @@ enum class Metric {
 };
 [[nodiscard]] std::string_view to_string(Metric metric);
 [[nodiscard]] bool is_downtime(Metric metric);
+/// What a second, or a byte, or a share, is in the metric's unit.
+[[nodiscard]] double unit_of(Metric metric);
 /// Are errors judged relative to the actual value? Those of downtimes and shares are not.
 [[nodiscard]] bool is_relative(Metric metric);
 /// An error as people read it: relative, in ms, or in points of a hundred.

@@ -36,6 +36,10 @@ inline constexpr int kManyDraws = 200;
 [[nodiscard]] bool predicts(Technique technique);
 /// Only of a guest whose profile says what its pages hold?
 [[nodiscard]] bool needs_contents(Technique technique);
+/// Does the profile not say what lies at the end of RAM, as those that older versions took? What a
+/// switchover after a first pass sends is there: without it the twin takes the end for a kernel's
+/// and for as dense as all of RAM.
+[[nodiscard]] bool guesses(const GuestProfile& profile, Technique technique);
 
 /// What chance decides in one run, as numbers.
 struct Chance {
@@ -47,8 +51,10 @@ struct Chance {
   double resume = 0;
   double client = 0;
   double postcopy_stop = 0;
+  double postcopy_resume = 0;
   double faults_at_once = 0;
   double faults_after_pass = 0;
+  double still_waits = 0;
   double stream = 1;  ///< factor on the stream's bytes
   double coding = 1;  ///< factors, see Course
   double processors = 1;
