@@ -103,7 +103,7 @@ Result<Evaluation> evaluate_models(const EvaluateOptions& options,
   }
   if (!learnt) return fail(learnt.error());
   append(evaluation, *learnt);
-  evaluation.split += "; the others " + learnt->split;
+  evaluation.split += "; the other models " + learnt->split;
   return evaluation;
 }
 
@@ -192,11 +192,21 @@ std::string scores_text(const std::vector<Score>& scores) {
   return table.text();
 }
 
+std::size_t left_out(const Evaluation& evaluation) {
+  std::size_t all = 0;
+  for (const auto& [run, count] : evaluation.left_out) all += count;
+  return all;
+}
+
 std::string text_of(const Summed& summed, bool by_load) {
   const Evaluation& evaluation = summed.evaluation;
   std::string text =
       fmt::format("{} migrations, {} loads; {}\n\n{}", evaluation.migrations, evaluation.loads,
                   evaluation.split, scores_text(by_load ? summed.loads : summed.techniques));
+  if (const std::size_t others = left_out(evaluation); others > 0) {
+    text += fmt::format(
+        "\n{} more are not judged: their profiles do not say what lies at the end of RAM", others);
+  }
   for (const learn::VerdictScore& verdict : summed.verdicts) {
     text +=
         fmt::format("\nverdict by {}: wrong in {} of {}", verdict.model, verdict.wrong, verdict.n);
@@ -246,6 +256,7 @@ Json json_of(const EvaluateOptions& options, const Summed& summed) {
                {{"source", options.dataset},
                 {"rows", evaluation.migrations},
                 {"loads", evaluation.loads},
+                {"left_out", left_out(evaluation)},
                 {"split", evaluation.split}}}};
 }
 

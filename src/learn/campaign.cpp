@@ -37,9 +37,9 @@ Bytes content_of(const GuestProfile& profile) {
 
 /// As it came, in the metric's unit.
 std::optional<double> measured(const CampaignRow& row, Metric metric) {
-  const auto value = value_of({row.technique, row.total_time, row.transferred, row.downtime,
-                               row.work_lost, row.host_cpu},
-                              metric);
+  const auto value = value_of(
+      {row.technique, row.total_time, row.transferred, row.downtime, row.work_lost, row.host_cpu},
+      metric);
   return value ? std::optional(*value * unit_of(metric)) : std::nullopt;
 }
 
@@ -245,11 +245,10 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
   evaluation.split =
       "each from the profile taken before it; twin: with its stated constants; twin+pair: with "
       "the hosts' constants from the rows of all other loads";
-  std::size_t left_out = 0;
   std::map<std::string, twin::HostPairConstants> pairs;
   for (const CampaignRow& row : rows) {
     if (!can_be_judged(row)) {
-      if (is_live(row)) ++left_out;
+      if (is_live(row)) ++evaluation.left_out[row.run];
       continue;
     }
     auto pair = pairs.find(row.load);
@@ -261,17 +260,14 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
   }
   judge_repeats(rows, evaluation);
   evaluation.loads = pairs.size();
-  if (left_out > 0) {
-    evaluation.split += fmt::format(
-        "; left out: {} whose profiles, of older versions, do not say what lies at the end of RAM",
-        left_out);
-  }
   return evaluation;
 }
 
 Result<Evaluation> of_run(const Evaluation& all, const std::string& run) {
   Evaluation of;
   of.split = fmt::format("of run {} alone; {}", run, all.split);
+  if (const auto left = all.left_out.find(run); left != all.left_out.end())
+    of.left_out.insert(*left);
   const auto is_of = [&](const auto& one) { return one.run == run; };
   std::copy_if(all.judged.begin(), all.judged.end(), std::back_inserter(of.judged), is_of);
   std::copy_if(all.verdicts.begin(), all.verdicts.end(), std::back_inserter(of.verdicts), is_of);

@@ -41,7 +41,7 @@ Interval<Seconds> seconds(const Interval<double>& i) {
   return {at_least_none(i.p50), at_least_none(i.p05), at_least_none(i.p95)};
 }
 
-/// A sample beside what the twin says of it with the constants known so far.
+/// A sample beside what the twin says of it, without a guess, with the constants known so far.
 struct Compared {
   const PairSample* sample = nullptr;
   TechniquePrediction said;
@@ -52,6 +52,7 @@ std::vector<Compared> compare(std::span<const PairSample> samples, const HostPai
   twin::Options options;
   options.pair = pair;
   for (const PairSample& sample : samples) {
+    if (twin::guesses(*sample.profile, sample.technique)) continue;
     const auto predictor = twin::Predictor::make(*sample.profile, sample.link, options);
     if (!predictor) continue;
     auto said = predictor->predict(sample.technique, sample.parameters);

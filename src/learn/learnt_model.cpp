@@ -22,7 +22,8 @@ namespace {
 constexpr std::array kMetrics{
     Metric::kTotalTime,     Metric::kTransferred, Metric::kDowntimeQemu, Metric::kDowntimeEvents,
     Metric::kDowntimeProbe, Metric::kSlowdown,    Metric::kHostCpu};
-constexpr int kVersion = 1;
+/// Raised whenever the twin changes that corrections are of: its algorithm or stated constants.
+constexpr int kVersion = 2;
 constexpr const char* kWhat = "godwit-learnt-model";
 /// Fewer lessons of a technique teach nothing that the twin does not know.
 constexpr std::size_t kFewestLessons = 30;
@@ -91,31 +92,32 @@ Class class_of(std::span<const Lesson> lessons, Technique technique, Metric metr
 }
 
 /// How far off one lesson was, in widths, and its load.
-struct Score {
-  double value = 0;
+struct Miss {
+  double widths = 0;
   std::string load;
 };
 
-/// The value that covers 90 % of what is to come of a load that was not seen. All loads count alike,
-/// and one more may lie beyond all of them (hierarchical conformal prediction by pooled
-/// distributions: Dunn, Wasserman, Ramdas 2023).
-double conformal90(std::vector<Score> scores) {
+/// What 90 % of the misses on a load that was not seen stay below. All of k loads count alike, and
+/// one more may lie beyond all of them (hierarchical conformal prediction: Lee, Barber, Willett,
+/// "Distribution-free inference with hierarchical data", 2023). Of fewer than nine loads no bound
+/// is known to do that: then it is the largest miss, for k / (k + 1) of what is to come.
+double conformal90(std::vector<Miss> misses) {
   std::map<std::string, double> of_load;
-  for (const Score& score : scores) ++of_load[score.load];
-  std::sort(scores.begin(), scores.end(),
-            [](const Score& a, const Score& b) { return a.value < b.value; });
+  for (const Miss& miss : misses) ++of_load[miss.load];
+  std::sort(misses.begin(), misses.end(),
+            [](const Miss& a, const Miss& b) { return a.widths < b.widths; });
   const double loads = static_cast<double>(of_load.size()) + 1;
   double covered = 0;
-  for (const Score& score : scores) {
-    covered += 1 / (loads * of_load[score.load]);
-    if (covered >= 0.9) return score.value;
+  for (const Miss& miss : misses) {
+    covered += 1 / (loads * of_load[miss.load]);
+    if (covered >= 0.9) return miss.widths;
   }
-  return scores.back().value;
+  return misses.back().widths;
 }
 
 /// What is left over, on loads that were not learnt from.
 struct LeftOver {
-  std::vector<Score> scores;
+  std::vector<Miss> misses;
   double error = 0, twin_error = 0;  ///< means
 };
 
@@ -128,7 +130,7 @@ Result<LeftOver> judge(const Class& one) {
     for (const std::size_t i : fold.judged) {
       const double target = one.samples.targets[i];
       const double error = std::abs(target - estimator->predict(one.samples.rows[i]));
-      left.scores.push_back({error / one.widths[i], one.samples.groups[i]});
+      left.misses.push_back({error / one.widths[i], one.samples.groups[i]});
       left.error += error / n;
       left.twin_error += std::abs(target) / n;
     }
@@ -141,12 +143,12 @@ Result<std::optional<Correction>> correction_of(std::span<const Lesson> lessons,
   const Class one = class_of(lessons, technique, metric);
   if (one.samples.size() < kFewestLessons) return std::optional<Correction>();
   GODWIT_TRY(LeftOver left, judge(one));
-  if (left.scores.empty()) return std::optional<Correction>();  // all of one load
+  if (left.misses.empty()) return std::optional<Correction>();  // all of one load
   Correction c;
   c.technique = technique;
   c.metric = metric;
   c.lessons = one.samples.size();
-  c.spread = conformal90(std::move(left.scores));
+  c.spread = conformal90(std::move(left.misses));
   c.error = left.error;
   c.twin_error = left.twin_error;
   GODWIT_TRY(auto estimator, train_boosting(one.samples, correcting(one.samples.size())));
@@ -498,7 +500,9 @@ Result<LearntModel> LearntModel::train(std::span<const Lesson> given, std::strin
   if (model.corrections_.empty()) {
     return fail(ErrorCode::kBadInput,
                 fmt::format("{} migrations are too few to learn from", lessons.size()),
-                fmt::format("it takes {} of one technique, of two loads or more", kFewestLessons));
+                fmt::format("it takes {} of one technique, of two loads or more, whose profiles "
+                            "say what lies at the end of RAM",
+                            kFewestLessons));
   }
   model.territory_ = territory_of(lessons);
   return model;

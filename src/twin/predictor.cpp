@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -214,12 +215,14 @@ Sample sample_postcopy(const Setup& x, const Run& run, const Chance& chance, dou
   s.qemu = chance.postcopy_stop;
   const double begun =
       share > 0 ? 2 * chance.phase * (x.sending.window / 2 + pair.queued_by_postcopy * queue)
-                : pair.postcopy_ahead.as_double() / x.sending.postcopy_rate;
-  s.events = chance.postcopy_stop + begun + (share > 0 ? chance.resume : chance.postcopy_resume);
+                : pair.postcopy_ahead.as_double() / x.sending.switch_rate;
+  const double resume = share > 0 ? chance.resume : chance.postcopy_resume;
+  s.events = chance.postcopy_stop + begun + resume;
   const double waiting = std::min(faults_of(x, chance, share) * each, run.last_seconds);
-  s.probe = std::max(waiting, chance.postcopy_stop + begun) + chance.client;
+  const double silent = std::max(waiting, chance.postcopy_stop + begun);
+  s.probe = silent + chance.client;
   const double later = chance.still_waits * (1 - share) * (run.last_seconds - waiting);
-  add_guest(x, run, s.events + waiting + later, chance, s);
+  add_guest(x, run, silent + resume + later, chance, s);
   return s;
 }
 
@@ -454,9 +457,10 @@ bool guesses(const GuestProfile& profile, Technique technique) {
   if (technique == Technique::kPostcopy || technique == Technique::kStopAndCopy) return false;
   const std::vector<Ratio>& parts = profile.data_by_part;
   if (parts.empty()) return true;
-  const auto end = std::max(1L, std::lround(static_cast<double>(parts.size()) * kEndOfRam));
-  const bool data = std::any_of(parts.end() - end, parts.end(),
-                                [](Ratio share) { return share.value() > 0; });
+  const auto end =
+      static_cast<std::ptrdiff_t>(std::ceil(static_cast<double>(parts.size()) * kEndOfRam));
+  const bool data =
+      std::any_of(parts.end() - end, parts.end(), [](Ratio share) { return share.value() > 0; });
   return needs_contents(technique) && data && !profile.end_contents;
 }
 

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <map>
 #include <set>
+#include <vector>
 
 namespace godwit {
 namespace {
@@ -35,6 +37,18 @@ TEST(Rng, SamplesAreUniform) {
     for (const auto page : rng.sample(20, 5)) ++hits[static_cast<std::size_t>(page)];
   }
   for (const int hit : hits) EXPECT_NEAR(hit, 5000, 300);  // five standard deviations
+}
+
+TEST(Rng, AShuffleMakesEveryOrderAsLikely) {
+  Rng rng(42);
+  std::map<std::vector<int>, int> orders;
+  for (int i = 0; i < 24000; ++i) {
+    std::vector<int> cards{1, 2, 3, 4};
+    rng.shuffle(cards);
+    ++orders[cards];
+  }
+  EXPECT_EQ(orders.size(), 24u);
+  for (const auto& [order, times] : orders) EXPECT_NEAR(times, 1000, 155);  // five deviations
 }
 
 }  // namespace

@@ -199,7 +199,7 @@ TEST(EvaluateCampaign, RowsOfOlderProfilesAreLeftOutWhereTheTwinWouldGuess) {
   postcopy.technique = Technique::kPostcopy;
   const Evaluation evaluation = evaluate_campaign(std::vector{older, postcopy});
   EXPECT_EQ(evaluation.migrations, 1u);
-  EXPECT_NE(evaluation.split.find("left out: 1 whose"), std::string::npos);
+  EXPECT_THAT(evaluation.left_out, testing::ElementsAre(testing::Pair(older.run, 1u)));
   const std::vector<Lesson> lessons = lessons_of(std::vector{older, postcopy});
   ASSERT_EQ(lessons.size(), 1u);
   EXPECT_EQ(lessons.front().twin.technique, Technique::kPostcopy);
@@ -211,11 +211,15 @@ TEST(EvaluateCampaign, OneRunsRowsAreShownAlone) {
   auto second = idle_row();
   second.run = "8";
   second.load = "other";
-  const Evaluation all = evaluate_campaign(std::vector{first, second, first});
+  auto older = first;
+  older.profile->data_by_part.clear();
+  const Evaluation all = evaluate_campaign(std::vector{first, second, first, older});
   const auto of_one = of_run(all, "8");
   ASSERT_TRUE(of_one);
   EXPECT_EQ(of_one->migrations, 1u);
   EXPECT_EQ(of_one->loads, 1u);
+  EXPECT_EQ(all.left_out.size(), 1u);
+  EXPECT_TRUE(of_one->left_out.empty()) << "it was of the other run";
   EXPECT_EQ(score_of(*of_one, "twin").n, 1u);
   EXPECT_EQ(of_run(all, "9").error().code, ErrorCode::kNotFound);
 }

@@ -18,6 +18,7 @@ GuestProfile guest(int seed) {
   GuestProfile profile;
   profile.ram = 512_MiB;
   profile.zero_share = Ratio(0.3 + 0.01 * seed);
+  profile.data_by_part.assign(32, Ratio(0.7 - 0.01 * seed));
   for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0}) {
     const Bytes unique(std::llround(40e6 * -std::expm1(-1e7 * (1 + seed) * t / 40e6 / 10)));
     profile.dirty_curve.push_back({Seconds(t), unique, unique, unique});
@@ -70,6 +71,31 @@ TEST(LearnPair, FindsWhatTheHostsAreLike) {
   EXPECT_NEAR(learnt.faults_at_once.p50, truth.faults_at_once.p50, 2.5);
   EXPECT_EQ(learnt.faults_after_pass, twin::HostPairConstants{}.faults_after_pass)
       << "nobody tried it";
+}
+
+TEST(LearnPair, BytesAreAsUncertainAsTheyWereInNineOfTen) {
+  Hosts hosts{twin::HostPairConstants()};
+  for (int i = 0; i < 20; ++i) hosts.migrate(Technique::kPrecopy, i);
+  for (std::size_t i = 0; i < 4; ++i) {
+    hosts.samples[i].transferred = hosts.samples[i].transferred * Ratio(1.1);
+  }
+  EXPECT_NEAR(learn_pair(hosts.samples).stream_error.value(), 0.1, 0.001);
+  hosts.samples.resize(7);
+  EXPECT_EQ(learn_pair(hosts.samples).stream_error, twin::HostPairConstants().stream_error);
+}
+
+TEST(LearnPair, WhatTheTwinWouldGuessTeachesNothing) {
+  twin::HostPairConstants truth;
+  truth.rate = Ratio(0.5);
+  Hosts hosts(truth);
+  for (int i = 0; i < 12; ++i) hosts.migrate(Technique::kPrecopy, i);
+  std::vector<GuestProfile> older;
+  for (const PairSample& sample : hosts.samples) older.push_back(*sample.profile);
+  for (std::size_t i = 0; i < older.size(); ++i) {
+    older[i].data_by_part.clear();
+    hosts.samples[i].profile = &older[i];
+  }
+  EXPECT_EQ(learn_pair(hosts.samples).rate, Ratio(1));
 }
 
 TEST(LearnPair, AHandfulOfMigrationsProvesNothing) {

@@ -23,6 +23,7 @@ GuestProfile guest(Rng& rng) {
   GuestProfile profile;
   profile.ram = 512_MiB;
   profile.zero_share = Ratio(0.2 + 0.6 * rng.uniform());
+  profile.data_by_part.assign(32, Ratio(1 - profile.zero_share.value()));
   const double set = 5e6 + 40e6 * rng.uniform();
   const double rate = 1e6 + 15e6 * rng.uniform();
   for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0}) {
@@ -69,6 +70,7 @@ TEST(LearntModel, CorrectsWhatTheTwinDoesNotKnow) {
   EXPECT_TRUE(of(*model, Metric::kTotalTime).better());
   double twin_error = 0;
   double error = 0;
+  double width = 0;
   int inside = 0;
   for (std::size_t i = 180; i < all.size(); ++i) {
     const auto twin =
@@ -77,12 +79,14 @@ TEST(LearntModel, CorrectsWhatTheTwinDoesNotKnow) {
     const double actual = all[i].total_time->count();
     twin_error += std::abs(twin.total_time->p50.count() / actual - 1);
     error += std::abs(said.total_time->p50.count() / actual - 1);
+    width += (said.total_time->p95 - said.total_time->p05) / *all[i].total_time / 60;
     inside += said.total_time->p05.count() <= actual && actual <= said.total_time->p95.count();
     const bool unlike = model->distance(all[i].profile, kLink, twin) > 1;
     EXPECT_EQ(said.model, unlike ? "twin" : "twin+residual");
   }
   EXPECT_LT(error, twin_error / 2);
   EXPECT_GE(inside, 48) << "of 60, at a nominal 90 %";
+  EXPECT_LT(width, 0.6) << "no wider than the step that there was to learn, either way";
 }
 
 TEST(LearntModel, LeavesTheTwinAloneWhereItIsNotBetter) {

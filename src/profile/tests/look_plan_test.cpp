@@ -39,7 +39,7 @@ TEST(LookTimes, DoubleUpToTheLength) {
 TEST(PlanLooks, TakesTheWantedSampleWhereTheCapAllows) {
   Rng rng(1);
   const LookPlan plan = plan_looks(lasting(8), PageCount(131'072), kPage, rng);
-  EXPECT_EQ(sampled(plan), pages_to_sample(131'072, 0.005));
+  EXPECT_EQ(sampled(plan), pages_to_sample(131'072, 0.007));
   EXPECT_EQ(plan.spread, Seconds(1));
 }
 

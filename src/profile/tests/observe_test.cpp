@@ -217,7 +217,7 @@ TEST(Observe, TellsHowFarItIs) {
 TEST(Observe, KeepsToTheCpuCapWithASmallerSample) {
   Bench bench(200'000);
   bench.guest.always_write(0, 100'000);
-  bench.guest.cpu_per_page = Seconds(20e-6);  // all wanted pages, 8 times: 3.8 s of CPU
+  bench.guest.cpu_per_page = Seconds(20e-6);  // all wanted pages, 8 times: 2.1 s of CPU
   const auto profile = bench.observe({});
   ASSERT_TRUE(profile) << profile.error().message;
   EXPECT_LE(bench.guest.own_cpu_time() / profile->observed, 0.10 + 1e-9);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ struct Evaluation {
   std::string split;  ///< what each prediction may have learnt from, in one sentence
   std::size_t migrations = 0;
   std::size_t loads = 0;
+  /// Of each run, migrations that are not judged as their profiles do not say enough
+  /// (twin::guesses).
+  std::map<std::string, std::size_t> left_out{};
   std::vector<Judged> judged;
   std::vector<JudgedVerdict> verdicts;
 };
@@ -62,7 +66,8 @@ struct Evaluation {
 /// and, of those that did not converge, too, whether they do within their `max_time`. `twin`: with
 /// its stated constants; `twin+pair`: with those that learn/host_pair.h takes from the migrations
 /// of all other loads.
-/// Live migrations of memory of whose profile the twin need not guess (twin::guesses).
+/// Live migrations of memory of whose profile the twin need not guess (twin::guesses); `repeats` of
+/// others, too, as those need no profile.
 [[nodiscard]] Evaluation evaluate_campaign(std::span<const dataset::CampaignRow> rows);
 
 /// The same rows by what learns: `svr-dr`, `svr-dr+size`, `svr-dr+size+wss`, `svr-rfecv` (Jo et

@@ -33,8 +33,8 @@ struct Measured {
   std::optional<Ratio> slowdown;
   std::optional<Seconds> host_cpu;
 };
-/// In seconds, bytes or shares; never below 0, as noise may make a guest seem to do more. Nothing of
-/// QEMU's own downtime of post-copies: it is not to be relied on (docs/data.md).
+/// In seconds, bytes or shares. A guest that by chance seems to do more lost nothing; of
+/// post-copies QEMU's own downtime is not to be relied on (docs/data.md), and is none.
 [[nodiscard]] std::optional<double> value_of(const Measured& measured, Metric metric);
 
 /// A completed live migration with what was known before it.
@@ -70,8 +70,9 @@ struct Correction {
   Technique technique = Technique::kPrecopy;
   Metric metric = Metric::kTotalTime;
   std::shared_ptr<const Estimator> estimator;
-  /// What 90 % of |logarithm of actual over predicted| over the twin's width stay below, on loads
-  /// that were not learnt from (hierarchical conformal prediction: Dunn, Wasserman, Ramdas 2023).
+  /// What 90 % of |logarithm of actual over predicted| over the twin's width are to stay below on
+  /// loads that were not learnt from (hierarchical conformal prediction: Lee, Barber, Willett
+  /// 2023).
   double spread = 1;
   std::size_t lessons = 0;
   /// Mean of |logarithm of actual over predicted| there: of the correction, and of the twin.

@@ -19,9 +19,10 @@ struct ObserveOptions {
   /// and so on doubling, those that fit; the observation takes an eighth longer than the last.
   Seconds length{8};
   /// Wanted half-width of the 90 % interval of W(t), as a share of RAM, where half of RAM changes
-  /// (the worst case). 0.5 % of RAM is 2.6 MB of a 512 MiB guest: a tenth of a second on a 25 MB/s
-  /// link. 0 reads all pages.
-  Ratio half_width{0.005};
+  /// (the worst case). 0.7 % of RAM is 3.8 MB of a 512 MiB guest, and 12,500 of its pages: as many
+  /// as the profiles had that predictions are measured by (docs/data.md), at half of what 0.5 %
+  /// costs. 0 reads all pages.
+  Ratio half_width{0.007};
   /// What observing may cost, at most; the sample shrinks to fit, and the intervals show it.
   /// A tenth of one CPU is what a host that is evacuated because it is full can still spare.
   Ratio cpu_cap{0.10};

@@ -16,11 +16,12 @@ struct HostPairConstants {
   Interval<Seconds> device_state{Seconds(0.004), Seconds(0.001), Seconds(0.025)};
   /// The destination loads device state and resumes. Within QEMU's downtime, too: with return-path
   /// on, as Godwit migrates, it counts until the destination runs (0-4 ms from `events` in the 12
-  /// migrations of docs/accuracy.md). This and the next: learn/host_pair.h's of the 440 migrations of
-  /// before run 20261122 whose profiles say what lies at the end of RAM (docs/data.md).
+  /// migrations of docs/accuracy.md). Measured in 24 migrations of an idle guest: 33-113 ms, median
+  /// 53; moved by what learn/host_pair.h finds in the 442 migrations of before run 20261122 of
+  /// which the twin need not guess (docs/data.md; none of them compresses).
   Interval<Seconds> resume{Seconds(0.04), Seconds(0.003), Seconds(0.12)};
   /// Until a client hears the guest again: resuming as above, announcing, the switch learning the
-  /// new port.
+  /// new port. Of the same migrations, but for post-copies.
   Interval<Seconds> client{Seconds(0.064), Seconds(0.004), Seconds(0.171)};
   /// QEMU's own downtime of post-copy. Measured: 1-5 ms, often 2. (Every fourth run reports the
   /// whole total time instead: a fault of QEMU's, not predicted.)
@@ -32,9 +33,9 @@ struct HostPairConstants {
   Interval<double> faults_after_pass{5, 2.5, 10.5};
   /// What a fault takes beside that: asking, sending, waking up. Of the same fit.
   Seconds fault_cost{0.016};
-  /// Once it answers, the guest still waits for pages in this share of what is left of post-copy, if
-  /// that sends everything. Fitted on what 146 post-copies lost of their work, of before run
-  /// 20261122 (docs/data.md).
+  /// Once it answers, the guest still waits for pages in this share of what is left of post-copy;
+  /// if pre-copy sent some first, of as much less (that is assumed). Fitted on what 146 post-copies
+  /// lost of their work, of before run 20261122 (docs/data.md).
   Interval<double> still_waits{0.25, 0, 0.75};
   /// What of a sender's queue is still on its way when the guest is stopped: with multifd, whose
   /// channels have one each, unless processors are slower than the link (the medians of 106 and of
@@ -57,7 +58,7 @@ struct HostPairConstants {
   /// How far it is from that, either way. Estimate.
   Ratio rate_error = Ratio(0.03);
   /// How far the stream's bytes are from what pages, headers and the dirty curve explain, either
-  /// way, in 90 % of those 440 migrations.
+  /// way. Chosen so that 90 % of the bytes of those 442 migrations lie within.
   Ratio stream_error = Ratio(0.03);
   /// QEMU limits its rate, and looks whether it may switch over, once per window (migration.c).
   Seconds window{0.1};
@@ -71,7 +72,7 @@ struct HostPairConstants {
   double zlib_stream = 1.12;
   double zstd_stream = 1.15;
   /// Share of its work that a guest loses beside what the twin knows of: it shares processors with
-  /// the migration. The bounds of 90 % of those 440 migrations.
+  /// the migration. Chosen so that 90 % of what those 442 lost, but for post-copies, lies within.
   Interval<double> brownout{0, -0.06, 0.25};
   /// How far CPU times are off, either way: 90 % of the migrations below.
   Ratio cpu_error = Ratio(0.33);
