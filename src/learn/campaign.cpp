@@ -203,6 +203,17 @@ auto cell_of(const CampaignRow& row) {
                     p.postcopy_preempt.value_or(false));
 }
 
+/// Of all but one, as they came; nothing where nobody measured it.
+std::optional<double> median_of_others(const std::vector<const CampaignRow*>& all,
+                                       const CampaignRow* one, Metric metric) {
+  std::vector<double> others;
+  for (const CampaignRow* other : all) {
+    const auto value = measured(*other, metric);
+    if (other != one && value) others.push_back(*value);
+  }
+  return others.empty() ? std::nullopt : std::optional(quantile(std::move(others), 0.5));
+}
+
 /// How much migrations of one and the same cell differ: each beside the median of the others.
 void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
   constexpr std::size_t kFewestRepeats = 3;
@@ -214,13 +225,8 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
     if (all.size() < kFewestRepeats) continue;
     for (const CampaignRow* one : all) {
       for (const Metric metric : learnt_metrics()) {
-        std::vector<double> others;
-        for (const CampaignRow* other : all) {
-          const auto value = measured(*other, metric);
-          if (other != one && value) others.push_back(*value);
-        }
-        if (!others.empty())
-          Judge(*one, std::string(kRepeats), evaluation).point(metric, quantile(others, 0.5));
+        const auto median = median_of_others(all, one, metric);
+        if (median) Judge(*one, std::string(kRepeats), evaluation).point(metric, *median);
       }
     }
   }

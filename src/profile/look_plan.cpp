@@ -1,7 +1,6 @@
 #include "look_plan.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "curve_estimate.h"
 

@@ -46,7 +46,8 @@ struct HostPairConstants {
   double queued_by_postcopy = 0.25;
   /// When a post-copy stops the guest right after the start, that much is on its way, and the
   /// destination, which has loaded next to nothing, takes so long to run. Fitted by least absolute
-  /// errors on 146 over 20-118 MB/s, of before run 20261122 (docs/data.md).
+  /// errors on 146 over 20-118 MB/s, of before run 20261122 (docs/data.md); the late bound on that
+  /// run, too.
   Bytes postcopy_ahead = Bytes(1'600'000);
   Interval<Seconds> postcopy_resume{Seconds(0.02), Seconds(0.003), Seconds(0.1)};
   /// Faults with postcopy-preempt, of those without: it passes QEMU's queue, not the kernel's.
@@ -58,7 +59,7 @@ struct HostPairConstants {
   /// How far it is from that, either way. Estimate.
   Ratio rate_error = Ratio(0.03);
   /// How far the stream's bytes are from what pages, headers and the dirty curve explain, either
-  /// way. Chosen so that 90 % of the bytes of those 442 migrations lie within.
+  /// way. Chosen so that intervals hold in 90 % of those 442 and of run 20261122.
   Ratio stream_error = Ratio(0.03);
   /// QEMU limits its rate, and looks whether it may switch over, once per window (migration.c).
   Seconds window{0.1};
@@ -72,7 +73,7 @@ struct HostPairConstants {
   double zlib_stream = 1.12;
   double zstd_stream = 1.15;
   /// Share of its work that a guest loses beside what the twin knows of: it shares processors with
-  /// the migration. Chosen so that 90 % of what those 442 lost, but for post-copies, lies within.
+  /// the migration. Chosen so that intervals hold in 90 % of the same, but for post-copies.
   Interval<double> brownout{0, -0.06, 0.25};
   /// How far CPU times are off, either way: 90 % of the migrations below.
   Ratio cpu_error = Ratio(0.33);
