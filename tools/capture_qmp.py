@@ -22,13 +22,15 @@ from pathlib import Path
 COMMANDS = [
     "block-export-add", "block-job-cancel", "blockdev-add", "blockdev-del", "blockdev-mirror",
     "cont", "getfd", "closefd", "human-monitor-command", "job-dismiss", "migrate", "migrate-incoming",
-    "migrate-set-capabilities", "migrate-set-parameters", "migrate-start-postcopy",
-    "migrate_cancel", "migrate-continue", "nbd-server-add", "nbd-server-start", "nbd-server-stop",
-    "qmp_capabilities", "qom-get", "qom-list",
-    "query-block", "query-cpus-fast", "query-jobs", "query-kvm", "query-memory-size-summary", "query-migrate",
+    "migrate-pause", "migrate-recover", "migrate-set-capabilities", "migrate-set-parameters",
+    "migrate-start-postcopy", "migrate_cancel", "migrate-continue", "nbd-server-add",
+    "nbd-server-start", "nbd-server-stop", "qmp_capabilities", "qom-get", "qom-list",
+    "query-block", "query-cpus-fast", "query-hotpluggable-cpus", "query-jobs", "query-kvm",
+    "query-memory-devices", "query-memory-size-summary", "query-migrate",
     "query-migrate-capabilities", "query-migrate-parameters", "query-name",
-    "query-named-block-nodes", "query-pci", "query-qmp-schema", "query-status", "query-version",
-    "quit", "stop", "system_powerdown", "yank",
+    "query-named-block-nodes", "query-pci", "query-qmp-schema", "query-status", "query-uuid",
+    "query-version", "quit", "stop", "system_powerdown", "x-query-virtio", "x-query-virtio-status",
+    "yank",
 ]  # fmt: skip
 # A guest that only ran firmware is nearly all zero pages of 9 bytes each: only at such a rate
 # (bytes/s) is its first pass long enough to be looked at.

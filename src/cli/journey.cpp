@@ -236,6 +236,9 @@ Result<MigrationPlan> Journey::choose() {
   plan.parameters = wishes_.parameters;
   plan.law = wishes_.law;
   plan.storage = moves_disks();
+  for (const Disk& disk : parties_.source.description.disks) {
+    if (plan.storage && disk.writable) plan.moved_disks.push_back(disk.device);
+  }
   plan.max_time = wishes_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
   if (chooses_itself()) {

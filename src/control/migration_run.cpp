@@ -183,7 +183,7 @@ void MigrationRun::start_clocks() {
 Result<void> MigrationRun::begin_storage() {
   if (const auto vm = parties_.source.describe()) ram_ = vm->ram;
   note("mirroring");
-  return storage_->begin(parties_.stream, plan_.parameters.max_bandwidth);
+  return storage_->begin(parties_.stream, plan_.moved_disks, plan_.parameters.max_bandwidth);
 }
 
 Result<void> MigrationRun::launch() {

@@ -19,7 +19,9 @@ bool is_gone(const Error& error) {
 
 }  // namespace
 
-Result<void> StorageMirror::begin(const std::string& stream, std::optional<BytesPerSecond> most) {
+Result<void> StorageMirror::begin(const std::string& stream,
+                                  const std::vector<std::string>& devices,
+                                  std::optional<BytesPerSecond> most) {
   GODWIT_TRY(const StorageStatus before, source_.storage_status());
   if (before.mirrors > 0) {
     log::warning("giving up the mirrors that an earlier migration of disks has left");
@@ -30,7 +32,7 @@ Result<void> StorageMirror::begin(const std::string& stream, std::optional<Bytes
     }
   }
   destination_busy_ = true;
-  auto offer = destination_.serve_storage(stream);
+  auto offer = destination_.serve_storage(stream, devices);
   if (!offer) {
     give_back();
     return fail(offer.error().while_doing("offering the destination's disks"));

@@ -26,7 +26,8 @@ class StorageMirror {
   ~StorageMirror() { give_back(); }
 
   /// `most` is the limit of each mirror. On error everything is as it was.
-  Result<void> begin(const std::string& stream, std::optional<BytesPerSecond> most);
+  Result<void> begin(const std::string& stream, const std::vector<std::string>& devices,
+                     std::optional<BytesPerSecond> most);
 
   /// Asks the source how far its mirrors are. Errors are those of asking.
   Result<void> look();

@@ -43,17 +43,19 @@ constexpr detail::Names<VmRunsOn, 4> kPlaces{{{VmRunsOn::kSource, "source"},
                                               {VmRunsOn::kBothPaused, "both_paused"},
                                               {VmRunsOn::kUnknown, "unknown"}}};
 
-constexpr detail::Names<RunState, 9> kRunStates{{{RunState::kRunning, "running"},
-                                                 {RunState::kPaused, "paused"},
-                                                 {RunState::kPrelaunch, "prelaunch"},
-                                                 {RunState::kInmigrate, "inmigrate"},
-                                                 {RunState::kPostmigrate, "postmigrate"},
-                                                 {RunState::kFinishMigrate, "finish-migrate"},
-                                                 {RunState::kShutdown, "shutdown"},
-                                                 {RunState::kBroken, "broken"},
-                                                 {RunState::kOther, "other"}}};
+constexpr detail::Names<RunState, 11> kRunStates{{{RunState::kRunning, "running"},
+                                                  {RunState::kPaused, "paused"},
+                                                  {RunState::kPrelaunch, "prelaunch"},
+                                                  {RunState::kInmigrate, "inmigrate"},
+                                                  {RunState::kPostmigrate, "postmigrate"},
+                                                  {RunState::kFinishMigrate, "finish-migrate"},
+                                                  {RunState::kShutdown, "shutdown"},
+                                                  {RunState::kSuspended, "suspended"},
+                                                  {RunState::kIoError, "io-error"},
+                                                  {RunState::kBroken, "broken"},
+                                                  {RunState::kOther, "other"}}};
 
-constexpr detail::Names<MigrationPhase, 11> kPhases{
+constexpr detail::Names<MigrationPhase, 12> kPhases{
     {{MigrationPhase::kNone, "none"},
      {MigrationPhase::kSetup, "setup"},
      {MigrationPhase::kActive, "active"},
@@ -64,7 +66,8 @@ constexpr detail::Names<MigrationPhase, 11> kPhases{
      {MigrationPhase::kCompleted, "completed"},
      {MigrationPhase::kCancelling, "cancelling"},
      {MigrationPhase::kCancelled, "cancelled"},
-     {MigrationPhase::kFailed, "failed"}}};
+     {MigrationPhase::kFailed, "failed"},
+     {MigrationPhase::kOther, "other"}}};
 
 constexpr detail::Names<Capability, 10> kCapabilities{
     {{Capability::kEvents, "events"},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <regex>
 
 #include "godwit/domain/json_reader.h"
 #include "godwit/qmp/schema.h"
@@ -13,10 +14,8 @@
 namespace godwit::qmp {
 namespace {
 
-using MaybePhase = std::optional<MigrationPhase>;
-
-/// QEMU knows more states than the house; those that pass by themselves are counted to the next.
-MaybePhase phase_of(std::string_view status) {
+/// QEMU knows more states than Godwit. One that is not known is no error: the migration goes on.
+MigrationPhase phase_of(std::string_view status) {
   using Phase = MigrationPhase;
   constexpr std::array<std::pair<std::string_view, Phase>, 17> kPhases{
       {{"none", Phase::kNone},
@@ -26,7 +25,7 @@ MaybePhase phase_of(std::string_view status) {
        {"colo", Phase::kActive},
        {"pre-switchover", Phase::kPreSwitchover},
        {"device", Phase::kDevice},
-       {"postcopy-device", Phase::kPostcopyActive},
+       {"postcopy-device", Phase::kDevice},  // 10.2: the source still takes its guest back
        {"postcopy-active", Phase::kPostcopyActive},
        {"postcopy-paused", Phase::kPostcopyPaused},
        {"postcopy-recover-setup", Phase::kPostcopyPaused},
@@ -39,11 +38,11 @@ MaybePhase phase_of(std::string_view status) {
   for (const auto& [name, phase] : kPhases) {
     if (name == status) return phase;
   }
-  return std::nullopt;
+  return Phase::kOther;
 }
 
 RunState run_state_of(std::string_view status) {
-  constexpr std::array<std::pair<std::string_view, RunState>, 10> kStates{
+  constexpr std::array<std::pair<std::string_view, RunState>, 11> kStates{
       {{"running", RunState::kRunning},
        {"paused", RunState::kPaused},
        {"prelaunch", RunState::kPrelaunch},
@@ -51,8 +50,9 @@ RunState run_state_of(std::string_view status) {
        {"postmigrate", RunState::kPostmigrate},
        {"finish-migrate", RunState::kFinishMigrate},
        {"shutdown", RunState::kShutdown},
+       {"suspended", RunState::kSuspended},
        {"internal-error", RunState::kBroken},
-       {"io-error", RunState::kBroken},
+       {"io-error", RunState::kIoError},
        {"guest-panicked", RunState::kBroken}}};
   for (const auto& [name, state] : kStates) {
     if (name == status) return state;
@@ -167,19 +167,17 @@ Result<Version> decode_version(const Json& json) {
   return Version{fmt::format("{}.{}.{}", *major, *minor, *micro), *major};
 }
 
-Result<RunState> decode_run_state(const Json& json) {
+Result<NamedRunState> decode_run_state(const Json& json) {
   JsonReader in(json, "query-status");
-  const std::string status = in.text("status");
+  std::string status = in.text("status");
   GODWIT_CHECK_OK(checked(in, "query-status"));
-  return run_state_of(status);
+  return NamedRunState{run_state_of(status), std::move(status)};
 }
 
 Result<MigrationStatus> decode_migration(const Json& json) {
   JsonReader in(json, "query-migrate");
   MigrationStatus status;
-  const std::string name = in.maybe_text("status").value_or("none");
-  const auto phase = phase_of(name);
-  status.phase = phase.value_or(MigrationPhase::kNone);
+  status.phase = phase_of(in.maybe_text("status").value_or("none"));
   status.error = in.maybe_text("error-desc").value_or("");
   status.total_time = milliseconds(in, "total-time");
   status.setup_time = milliseconds(in, "setup-time");
@@ -192,7 +190,6 @@ Result<MigrationStatus> decode_migration(const Json& json) {
     if (ram.error()) in.adopt(*ram.error());
   }
   GODWIT_CHECK_OK(checked(in, "query-migrate"));
-  if (!phase) return fail(unreadable("query-migrate", "unknown status " + name));
   return status;
 }
 
@@ -359,16 +356,44 @@ Result<std::vector<QomChild>> decode_children(const Json& json) {
   return children;
 }
 
+Result<Vcpus> decode_vcpus(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-cpus-fast", "no list"));
+  Vcpus vcpus;
+  for (const Json& one : json) {
+    JsonReader in(one, "query-cpus-fast");
+    vcpus.threads.push_back(in.integer("thread-id"));
+    if (vcpus.first_path.empty()) vcpus.first_path = in.text("qom-path");
+    GODWIT_CHECK_OK(checked(in, "query-cpus-fast"));
+  }
+  return vcpus;
+}
+
+std::vector<VcpuLook> decode_registers(const std::string& text) {
+  // "RIP=ffffffff81c01234 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1"; EIP and EFL in
+  // 32-bit modes
+  static const std::regex kLine(
+      "[RE]IP=([0-9a-f]{1,16}) [RE]FL=([0-9a-f]{1,16}) \\[[^\\]]*\\] CPL=([0-3])[^\n]* HLT=([01])");
+  constexpr std::uint64_t kInterruptFlag = 0x200;
+  std::vector<VcpuLook> vcpus;
+  for (std::sregex_iterator at(text.begin(), text.end(), kLine), end; at != end; ++at) {
+    VcpuLook look;
+    look.instruction = std::stoull((*at)[1], nullptr, 16);
+    look.interrupts_enabled = (std::stoull((*at)[2], nullptr, 16) & kInterruptFlag) != 0;
+    look.privilege_level = std::stoi((*at)[3]);
+    look.halted = (*at)[4] == "1";
+    vcpus.push_back(look);
+  }
+  return vcpus;
+}
+
 HypervisorEvent decode_event(const QmpEvent& event) {
   HypervisorEvent decoded;
   decoded.wall_us = event.wall_us;
   decoded.name = event.name;
   JsonReader data(event.data, event.name);
   if (event.name == "MIGRATION") {
-    if (const auto phase = phase_of(data.maybe_text("status").value_or(""))) {
-      decoded.kind = HypervisorEvent::Kind::kMigration;
-      decoded.phase = *phase;
-    }
+    decoded.kind = HypervisorEvent::Kind::kMigration;
+    decoded.phase = phase_of(data.maybe_text("status").value_or(""));
   } else if (event.name == "MIGRATION_PASS") {
     if (const auto pass = data.maybe_integer("pass")) {
       decoded.kind = HypervisorEvent::Kind::kPass;
@@ -378,8 +403,15 @@ HypervisorEvent decode_event(const QmpEvent& event) {
     decoded.kind = HypervisorEvent::Kind::kStop;
   } else if (event.name == "RESUME") {
     decoded.kind = HypervisorEvent::Kind::kResume;
-  } else if (event.name == "SHUTDOWN") {
-    decoded.kind = HypervisorEvent::Kind::kShutdown;
+  } else if (event.name == "SHUTDOWN" || event.name == "RESET") {
+    decoded.kind =
+        event.name == "RESET" ? HypervisorEvent::Kind::kReset : HypervisorEvent::Kind::kShutdown;
+    const Json* guest = data.find("guest");
+    decoded.by_guest = guest != nullptr && guest->is_boolean() && guest->get<bool>();
+  } else if (event.name == "GUEST_PANICKED") {
+    decoded.kind = HypervisorEvent::Kind::kPanicked;
+  } else if (event.name == "BLOCK_IO_ERROR") {
+    decoded.kind = HypervisorEvent::Kind::kIoError;
   }
   return decoded;
 }

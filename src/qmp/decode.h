@@ -22,7 +22,11 @@ struct Version {
   int major = 0;
 };
 Result<Version> decode_version(const Json& json);
-Result<RunState> decode_run_state(const Json& json);
+struct NamedRunState {
+  RunState state;
+  std::string name;  ///< QEMU's own word
+};
+Result<NamedRunState> decode_run_state(const Json& json);
 Result<MigrationStatus> decode_migration(const Json& json);
 Result<CapabilitySet> decode_capabilities(const Json& json);
 Result<MigrationParameters> decode_parameters(const Json& json);
@@ -48,6 +52,14 @@ struct QomChild {
   std::string type;
 };
 Result<std::vector<QomChild>> decode_children(const Json& json);
+/// Of `query-cpus-fast`: its threads, as QEMU numbers them, and where the first vCPU is in QOM.
+struct Vcpus {
+  std::vector<std::int64_t> threads;
+  std::string first_path;  ///< empty without any
+};
+Result<Vcpus> decode_vcpus(const Json& json);
+/// The text of `info registers -a` on x86; empty where it is of another form.
+std::vector<VcpuLook> decode_registers(const std::string& text);
 HypervisorEvent decode_event(const QmpEvent& event);
 
 /// Arguments of `migrate-set-parameters`: only what is set; `precopy_share` and

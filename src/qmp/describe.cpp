@@ -7,6 +7,7 @@
 #include "decode.h"
 #include "godwit/domain/json_reader.h"
 #include "godwit/qmp/qmp_hypervisor.h"
+#include "qemu_process.h"
 
 namespace godwit::qmp {
 namespace {
@@ -39,9 +40,17 @@ Result<VmDescription> QmpHypervisor::describe() {
   GODWIT_TRY(vm.devices, devices());
   GODWIT_TRY(const Json blocks, ask("query-block"));
   GODWIT_TRY(vm.disks, decode_disks(blocks));
-  GODWIT_TRY(vm.state, run_state());
+  GODWIT_TRY(const Json status, ask("query-status"));
+  GODWIT_TRY(const NamedRunState named, decode_run_state(status));
+  vm.state = named.state;
+  vm.state_name = named.name;
   vm.can = schema_.capabilities();
-  vm.pid = client_.peer_pid();
+  if (process_ != nullptr) {
+    vm.pid = process_->pid();
+    vm.process_started = process_->started();
+  } else {
+    vm.answered_by = process_name(client_.peer_pid());
+  }
   return vm;
 }
 
@@ -71,13 +80,10 @@ Result<void> QmpHypervisor::describe_machine(VmDescription& vm) {
 
 Result<void> QmpHypervisor::describe_cpus(VmDescription& vm) {
   GODWIT_TRY(const Json cpus, ask("query-cpus-fast"));
-  if (!cpus.is_array()) return fail(unreadable("query-cpus-fast", "no list"));
-  vm.vcpus = static_cast<int>(cpus.size());
-  if (cpus.empty()) return {};
-  JsonReader first(cpus.front(), "query-cpus-fast");
-  const std::string path = first.text("qom-path");
-  if (first.error()) return fail(unreadable("query-cpus-fast", first.error()->message));
-  GODWIT_TRY(vm.cpu_model, qom_type(path));
+  GODWIT_TRY(const Vcpus vcpus, decode_vcpus(cpus));
+  vm.vcpus = static_cast<int>(vcpus.threads.size());
+  if (vcpus.threads.empty()) return {};
+  GODWIT_TRY(vm.cpu_model, qom_type(vcpus.first_path));
   return {};
 }
 
@@ -132,11 +138,14 @@ Result<std::string> QmpHypervisor::ask_human(const std::string& line) {
 
 Result<RamLayout> QmpHypervisor::ram_layout() {
   RamLayout layout;
-  layout.pid = client_.peer_pid();
-  if (layout.pid == 0) {
-    return fail(ErrorCode::kUnsupported, "cannot tell which process serves this QMP socket",
-                "run godwit in the same process namespace as QEMU");
+  if (process_ == nullptr) {
+    const std::string who = process_name(client_.peer_pid());
+    return fail(ErrorCode::kUnsupported,
+                who.empty() ? fmt::format("cannot tell which process serves {}", path_)
+                            : fmt::format("who answers on {} is {}, not QEMU itself", path_, who),
+                "run godwit on the VM's host, on QEMU's own socket; or move it without a profile");
   }
+  layout.pid = process_->pid();
   GODWIT_TRY(layout.page_size, page_size());
   GODWIT_TRY(const std::string text, ask_human("info ramblock"));
   GODWIT_TRY(auto blocks, parse_ramblock(text));

@@ -1,12 +1,14 @@
 #include "godwit/qmp/qmp_hypervisor.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "decode.h"
 #include "godwit/domain/json_reader.h"
+#include "qemu_process.h"
 #include "stream_sink.h"
 
 namespace godwit::qmp {
@@ -14,8 +16,13 @@ namespace {
 constexpr std::string_view kSinkName = "godwit-sink";  // as QEMU knows our socket
 }
 
-QmpHypervisor::QmpHypervisor(QmpClient client, Schema schema, Clock& clock, Patience patience)
-    : client_(std::move(client)), schema_(std::move(schema)), clock_(clock), patience_(patience) {}
+QmpHypervisor::QmpHypervisor(QmpClient client, Schema schema, std::string path, Clock& clock,
+                             Patience patience)
+    : client_(std::move(client)),
+      schema_(std::move(schema)),
+      path_(std::move(path)),
+      clock_(clock),
+      patience_(patience) {}
 
 QmpHypervisor::~QmpHypervisor() = default;
 
@@ -25,8 +32,41 @@ Result<std::unique_ptr<QmpHypervisor>> QmpHypervisor::connect(const std::string&
   GODWIT_TRY(const Json entities,
              client.execute("query-qmp-schema", Json::object(), clock.now() + patience.command));
   GODWIT_TRY(auto schema, Schema::parse(entities));
-  return std::unique_ptr<QmpHypervisor>(
-      new QmpHypervisor(std::move(client), std::move(schema), clock, patience));
+  std::unique_ptr<QmpHypervisor> vm(
+      new QmpHypervisor(std::move(client), std::move(schema), path, clock, patience));
+  GODWIT_CHECK_OK(vm->recognise());
+  return vm;
+}
+
+/// Which VM is it, and is the process behind the socket its QEMU? The threads of the vCPUs tell VMs
+/// apart that share name and UUID, as a migration's two sides do.
+Result<void> QmpHypervisor::recognise() {
+  GODWIT_TRY(const Json uuid, ask("query-uuid"));
+  GODWIT_TRY(const Json cpus, ask("query-cpus-fast"));
+  GODWIT_TRY(const Vcpus vcpus, decode_vcpus(cpus));
+  std::string identity = fmt::format("{} {}", uuid.dump(), fmt::join(vcpus.threads, " "));
+  if (!identity_.empty() && identity != identity_) {
+    return fail(ErrorCode::kBadInput, fmt::format("another VM answers on {} now", path_),
+                "look which VM runs where before anything else is done");
+  }
+  identity_ = std::move(identity);
+  if (process_ != nullptr) return {};
+  if (auto process = QemuProcess::recognise(client_.peer_pid(), vcpus.threads)) {
+    process_ = std::make_unique<QemuProcess>(std::move(*process));
+  }
+  return {};
+}
+
+Result<void> QmpHypervisor::reconnect() {
+  if (known_ended()) return fail(ErrorCode::kPeerGone, "the QEMU process has ended");
+  GODWIT_TRY(client_, QmpClient::connect(path_, clock_, clock_.now() + patience_.greeting));
+  auto known = recognise();
+  if (!known) client_.close(known.error());  // nothing may be asked of, or ordered to, another VM
+  return known;
+}
+
+bool QmpHypervisor::known_ended() {
+  return process_ != nullptr && process_->ended();
 }
 
 Result<Json> QmpHypervisor::ask(std::string_view command, const Json& arguments) {
@@ -39,7 +79,8 @@ Result<void> QmpHypervisor::order(std::string_view command, const Json& argument
 
 Result<RunState> QmpHypervisor::run_state() {
   GODWIT_TRY(const Json json, ask("query-status"));
-  return decode_run_state(json);
+  GODWIT_TRY(const NamedRunState named, decode_run_state(json));
+  return named.state;
 }
 Result<MigrationStatus> QmpHypervisor::migration_status() {
   GODWIT_TRY(const Json json, ask("query-migrate"));
@@ -116,6 +157,17 @@ Result<void> QmpHypervisor::migrate_to_sink() {
 }
 Result<void> QmpHypervisor::start_postcopy() {
   return order("migrate-start-postcopy");
+}
+Result<void> QmpHypervisor::pause_postcopy() {
+  return order("migrate-pause");
+}
+Result<std::vector<VcpuLook>> QmpHypervisor::look_at_vcpus() {
+  GODWIT_TRY(const std::string text, ask_human("info registers -a"));
+  std::vector<VcpuLook> vcpus = decode_registers(text);
+  if (vcpus.empty()) {
+    return fail(ErrorCode::kUnsupported, "this QEMU's registers are not those of x86");
+  }
+  return vcpus;
 }
 Result<void> QmpHypervisor::cancel() {
   return order("migrate_cancel");

@@ -86,14 +86,15 @@ Result<DiskTraffic> QmpHypervisor::disk_traffic() {
   return decode_disk_traffic(stats);
 }
 
-Result<StorageOffer> QmpHypervisor::serve_storage(const std::string& stream) {
+Result<StorageOffer> QmpHypervisor::serve_storage(const std::string& stream,
+                                                  const std::vector<std::string>& devices) {
   GODWIT_TRY(const InetAddress address, inet_address_of(stream));
   GODWIT_TRY(const std::vector<Disk> all, disks());
   StorageOffer offer;
   offer.host = address.host;
   GODWIT_TRY(offer.port, start_nbd_server(address.host, address.port + 1));
   for (const Disk& disk : all) {
-    if (!disk.writable) continue;
+    if (std::find(devices.begin(), devices.end(), disk.device) == devices.end()) continue;
     const std::string name = fmt::format("{}{}", kExport, offer.exports.size());
     GODWIT_CHECK_OK(export_disk(disk, name));
     offer.exports.push_back({disk.device, name});

@@ -245,7 +245,8 @@ void FakePair::move_mirror() {
   }
 }
 
-Result<StorageOffer> FakePair::Fake::serve_storage(const std::string& stream) {
+Result<StorageOffer> FakePair::Fake::serve_storage(const std::string& stream,
+                                                   const std::vector<std::string>&) {
   GODWIT_CHECK_OK(enter("serve-storage " + stream));
   if (world_.refuse_serve) return fail(ErrorCode::kRefused, *world_.refuse_serve);
   pair_.serving_ = true;

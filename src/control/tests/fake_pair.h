@@ -69,7 +69,8 @@ class FakePair {
     Result<void> pause() override;
     Result<void> resume() override;
     Result<void> quit() override;
-    Result<StorageOffer> serve_storage(const std::string& stream) override;
+    Result<StorageOffer> serve_storage(const std::string& stream,
+                                       const std::vector<std::string>& devices) override;
     Result<void> mirror_storage(const StorageOffer& offer,
                                 std::optional<BytesPerSecond> most) override;
     Result<StorageStatus> storage_status() override;

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -245,13 +246,18 @@ FakeQmpServer& FakeQmpServer::whenever(std::string command, Json value) {
 
 FakeQmpServer& FakeQmpServer::answer_as_captured() {
   const QemuVersion version = version_;
-  for (const char* name :
-       {"query-version", "query-name", "query-kvm", "query-cpus-fast", "query-block",
-        "query-memory-size-summary", "query-pci", "query-migrate-parameters",
-        "query-migrate-capabilities", "query-status", "query-qmp-schema"}) {
+  for (const char* name : {"query-version", "query-name", "query-kvm", "query-block",
+                           "query-memory-size-summary", "query-pci", "query-migrate-parameters",
+                           "query-migrate-capabilities", "query-status", "query-qmp-schema"}) {
     whenever(name, captured_return(version, name));
   }
   whenever("query-migrate", captured_return(version, "query-migrate.none"));
+  whenever("query-uuid", Json{{"UUID", "00000000-0000-0000-0000-000000000000"}});
+  whenever("query-cpus-fast", [version](const Json&) -> Result<Json> {
+    Json cpus = captured_return(version, "query-cpus-fast");
+    for (Json& cpu : cpus) cpu["thread-id"] = ::gettid();  // so that this process is known as QEMU
+    return cpus;
+  });
   whenever("qom-list", [version](const Json& arguments) -> Result<Json> {
     const std::string path = arguments.value("path", "");
     const bool anonymous = path == "/machine/peripheral-anon";

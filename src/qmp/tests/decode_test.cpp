@@ -66,7 +66,7 @@ TEST_P(Captured, EndsAndInterruptionsAreToldApart) {
 
 TEST_P(Captured, RunStates) {
   const auto state = [](const std::string& name) {
-    return decode_run_state(captured_return(GetParam(), name)).value();
+    return decode_run_state(captured_return(GetParam(), name)).value().state;
   };
   EXPECT_EQ(state("query-status"), RunState::kRunning);
   EXPECT_EQ(state("query-status.inmigrate"), RunState::kInmigrate);
@@ -171,9 +171,34 @@ TEST(Decode, BridgesAreLookedInto) {
               ElementsAre("1af4:1000 device@pci/1f.7", "1af4:1000 device@pci/1f.7/01.0"));
 }
 
+TEST(Decode, APhaseThatIsNotKnownIsNoErrorAndNeverFinal) {
+  const auto status = decode_migration(parse_json(R"({"status":"dancing"})").value());
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->phase, MigrationPhase::kOther);
+  EXPECT_FALSE(is_final(status->phase));
+}
+
+TEST(Decode, AVcpuIsLookedAtByItsRegisters) {
+  const std::string text =
+      "\r\nCPU#0\r\nRAX=0000000000000000 RBX=0000000000000000\r\n"
+      "RIP=ffffffff81c01234 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\r\n"
+      "ES =0000 0000000000000000 ffffffff 00c00000\r\n\r\nCPU#1\r\n"
+      "EIP=0000fff0 EFL=00000002 [-------] CPL=3 II=0 A20=1 SMM=0 HLT=0\r\n";
+  const auto vcpus = decode_registers(text);
+  ASSERT_EQ(vcpus.size(), 2U);
+  EXPECT_EQ(vcpus[0].instruction, 0xffffffff81c01234U);
+  EXPECT_TRUE(vcpus[0].halted);
+  EXPECT_TRUE(vcpus[0].interrupts_enabled);
+  EXPECT_EQ(vcpus[0].privilege_level, 0);
+  EXPECT_FALSE(vcpus[1].halted);
+  EXPECT_FALSE(vcpus[1].interrupts_enabled);
+  EXPECT_EQ(vcpus[1].privilege_level, 3);
+  EXPECT_TRUE(decode_registers("PC=0000000000000000 X00=0").empty());
+}
+
 TEST(Decode, WhatIsWrongIsAProtocolErrorOnOneLine) {
-  for (const char* text : {R"({"status":7})", R"({"status":"dancing"})", "[]", "7",
-                           R"({"ram":{"total":-1}})", R"({"total-time":"long"})"}) {
+  for (const char* text :
+       {R"({"status":7})", "[]", "7", R"({"ram":{"total":-1}})", R"({"total-time":"long"})"}) {
     const auto status = decode_migration(parse_json(text).value());
     ASSERT_FALSE(status) << text;
     EXPECT_EQ(status.error().code, ErrorCode::kProtocol) << text;

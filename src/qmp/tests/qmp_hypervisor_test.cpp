@@ -197,7 +197,7 @@ TEST_P(Hypervisors, ServesItsDisksBesideTheStream) {
   fake.whenever("query-named-block-nodes", Json::array());
   fake.expect("nbd-server-stop").reply();
   QmpHypervisor& vm = connect();
-  const StorageOffer offer = vm.serve_storage("tcp:10.0.0.2:4444").value();
+  const StorageOffer offer = vm.serve_storage("tcp:10.0.0.2:4444", {"virtio0"}).value();
   EXPECT_EQ(offer, (StorageOffer{"10.0.0.2", 4446, {{"virtio0", "godwit-disk-0"}}}));
   EXPECT_TRUE(vm.drop_storage());
   EXPECT_TRUE(vm.drop_storage()) << "a second time nothing is stopped";
@@ -209,10 +209,10 @@ TEST_P(Hypervisors, AnothersServerIsLeftAlone) {
   fake.whenever("query-jobs", Json::array());
   fake.whenever("query-named-block-nodes", Json::array());
   QmpHypervisor& vm = connect();
-  EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:4444").error().code, ErrorCode::kRefused);
+  EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:4444", {"virtio0"}).error().code, ErrorCode::kRefused);
   EXPECT_TRUE(vm.drop_storage());
-  EXPECT_EQ(vm.serve_storage("unix:/run/stream").error().code, ErrorCode::kBadInput);
-  EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:0").error().code, ErrorCode::kBadInput);
+  EXPECT_EQ(vm.serve_storage("unix:/run/stream", {}).error().code, ErrorCode::kBadInput);
+  EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:0", {}).error().code, ErrorCode::kBadInput);
   EXPECT_THAT(fake.finish(), IsEmpty());
   EXPECT_THAT(fake.commands(), ::testing::Not(Contains("nbd-server-stop")));
 }

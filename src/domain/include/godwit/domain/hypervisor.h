@@ -22,7 +22,9 @@ enum class RunState {
   kPostmigrate,    ///< gave its guest away: must never be resumed
   kFinishMigrate,  ///< stopped for the last part of an outgoing migration
   kShutdown,
-  kBroken,  ///< internal-error, io-error, guest-panicked
+  kSuspended,  ///< the guest sleeps (ACPI S3)
+  kIoError,    ///< stopped because a disk failed
+  kBroken,     ///< internal-error, guest-panicked
   kOther,
 };
 [[nodiscard]] std::string_view to_string(RunState state);
@@ -39,6 +41,7 @@ enum class MigrationPhase {
   kCancelling,
   kCancelled,
   kFailed,
+  kOther,  ///< one that this Godwit does not know: not final, and nothing may be ordered in it
 };
 [[nodiscard]] std::string_view to_string(MigrationPhase phase);
 /// Completed, cancelled or failed: nothing more happens by itself.
@@ -95,7 +98,14 @@ struct VmDescription {
   std::vector<Disk> disks;
   CapabilitySet can;  ///< from the schema, never from the version
   RunState state = RunState::kOther;
-  std::int64_t pid = 0;  ///< of the QEMU process; 0 where it can't be known
+  std::string state_name;  ///< the hypervisor's own word for it
+  /// Of the QEMU process; 0 where it runs on another host, in a process namespace that can't be
+  /// seen, or behind a forwarder: nothing of this host may then be asked about it.
+  std::int64_t pid = 0;
+  /// When that process started, in the kernel's clock ticks since boot; 0 with pid 0. Both together
+  /// name a process for ever.
+  std::int64_t process_started = 0;
+  std::string answered_by{};  ///< who answers on the monitor's socket where that is not QEMU itself
 };
 
 /// A block of guest RAM in the QEMU process.
@@ -132,6 +142,10 @@ struct MigrationStatus {
   std::optional<BytesPerSecond> throughput;
   std::optional<std::int64_t> postcopy_requests;
   std::optional<int> throttle_percent;
+  /// Destination: where it listens already, as URIs ("tcp:10.0.0.2:4444").
+  std::vector<std::string> listens_on;
+  /// Source: why this VM can't be migrated now, in the hypervisor's words; empty where it can.
+  std::vector<std::string> blocked_by;
 };
 
 /// Where a destination offers its disks to be filled.
@@ -167,23 +181,50 @@ struct DiskTraffic {
 
 /// Something that the hypervisor said by itself.
 struct HypervisorEvent {
-  enum class Kind { kMigration, kPass, kStop, kResume, kShutdown, kOther };
+  enum class Kind {
+    kMigration,
+    kPass,
+    kStop,
+    kResume,
+    kShutdown,
+    kReset,
+    kPanicked,
+    kIoError,  ///< of one of the guest's disks
+    kOther
+  };
   Kind kind = Kind::kOther;
   MigrationPhase phase = MigrationPhase::kNone;  ///< of kMigration
   std::int64_t pass = 0;                         ///< of kPass
+  bool by_guest = false;                         ///< of kShutdown and kReset: the guest's own doing
   std::int64_t wall_us = 0;                      ///< its own timestamp, microseconds since 1970
   std::string name;                              ///< as the hypervisor calls it
 };
 
+/// What can be seen of a virtual CPU from outside.
+struct VcpuLook {
+  std::uint64_t instruction = 0;       ///< where it executes
+  bool halted = false;                 ///< it waits for an interrupt
+  bool interrupts_enabled = true;      ///< halted without them it waits for ever
+  std::optional<int> privilege_level;  ///< 0: kernel, 3: a program
+};
+
 /// One VM on one hypervisor process: adapters (qmp) and the twin implement it. Calls block up to
 /// the adapter's command deadline. Errors: kTimeout, kPeerGone, kProtocol, kRefused, kUnsupported.
-/// Not thread-safe; one owner drives it.
+/// kPeerGone means that the connection is lost, and nothing more: `known_ended()` tells whether the
+/// process is. Not thread-safe; one owner drives it.
 class Hypervisor {
  public:
   Hypervisor() = default;
   Hypervisor(const Hypervisor&) = delete;
   Hypervisor& operator=(const Hypervisor&) = delete;
   virtual ~Hypervisor() = default;
+
+  /// Connects anew after kPeerGone; events in between are lost. kBadInput when another VM answers
+  /// now; kPeerGone, kNotFound, kBusy, kTimeout when it can't be reached (try again).
+  virtual Result<void> reconnect() { return fail(ErrorCode::kUnsupported, "cannot reconnect"); }
+  /// True only where the process that runs the VM is known to have ended: by a handle on the
+  /// process itself, never by a lost connection. False means: not known.
+  [[nodiscard]] virtual bool known_ended() { return false; }
 
   virtual Result<VmDescription> describe() = 0;
   virtual Result<RamLayout> ram_layout() = 0;
@@ -212,9 +253,11 @@ class Hypervisor {
   }
   // --- the disks' part of a migration that takes them along; kUnsupported where there is none ---
 
-  /// Destination: offers its writable disks at the address of `stream`, on a port of its own.
-  virtual Result<StorageOffer> serve_storage(const std::string& stream) {
-    (void)stream;
+  /// Destination: offers these of its disks (Disk::device) at the address of `stream`, on a port of
+  /// its own; encrypted where its migration is.
+  virtual Result<StorageOffer> serve_storage(const std::string& stream,
+                                             const std::vector<std::string>& devices) {
+    (void)stream, (void)devices;
     return no_storage();
   }
   /// Source: begins to copy each of its writable disks into the one offered for it. What the guest
@@ -237,12 +280,21 @@ class Hypervisor {
   virtual Result<void> continue_switchover() { return no_storage(); }
 
   virtual Result<void> start_postcopy() = 0;
+  /// Either side, in post-copy over a dead link: gives the connection up (`migrate-pause`). The
+  /// migration can be recovered later. kUnsupported before QEMU 3.0.
+  virtual Result<void> pause_postcopy() {
+    return fail(ErrorCode::kUnsupported, "this hypervisor cannot give up a post-copy's link");
+  }
+  /// Each vCPU at this instant; kUnsupported where they can't be looked at.
+  virtual Result<std::vector<VcpuLook>> look_at_vcpus() {
+    return fail(ErrorCode::kUnsupported, "this hypervisor does not show its vCPUs");
+  }
   virtual Result<void> cancel() = 0;
   virtual Result<void> pause() = 0;   ///< `stop`
   virtual Result<void> resume() = 0;  ///< `cont`
   virtual Result<void> quit() = 0;
 
-  /// The next event, or nothing when `deadline` passes. kPeerGone when the process ended.
+  /// The next event, or nothing when `deadline` passes. kPeerGone when the connection is lost.
   virtual Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) = 0;
 
  private:

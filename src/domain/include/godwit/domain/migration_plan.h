@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "godwit/base/units.h"
 #include "godwit/domain/technique.h"
@@ -51,9 +52,10 @@ struct Intent {
 struct MigrationPlan {
   Technique technique = Technique::kPrecopy;
   MigrationParameters parameters;
-  std::optional<Seconds> max_time;  ///< cancel (did_not_converge) when it takes longer
-  std::string law = "none";         ///< control law while it runs; "none" is QEMU as it is
-  bool storage = false;             ///< the writable disks move, too: the destination has its own
+  std::optional<Seconds> max_time;         ///< cancel (did_not_converge) when it takes longer
+  std::string law = "none";                ///< control law while it runs; "none" is QEMU as it is
+  bool storage = false;                    ///< disks move, too: the destination has its own
+  std::vector<std::string> moved_disks{};  ///< which (Disk::device), where `storage` is set
 
   friend bool operator==(const MigrationPlan&, const MigrationPlan&) = default;
 };

@@ -54,6 +54,12 @@ class QmpClient {
   /// The next event in the order of arrival, or nothing when `deadline` passes.
   Result<std::optional<QmpEvent>> next_event(TimePoint deadline);
 
+  /// Nothing goes over this connection any more: each call ends with `why`.
+  void close(const Error& why) {
+    broken_ = why;
+    socket_.reset();
+  }
+
   /// The process that listens on the socket, from the kernel; 0 where it cannot be known (it lives
   /// in a process namespace that is not ours).
   [[nodiscard]] std::int64_t peer_pid() const { return peer_pid_; }

@@ -20,6 +20,7 @@ struct Patience {
   Seconds command{10};
 };
 
+class QemuProcess;
 class StreamSink;
 
 /// A VM on QEMU ≥ 2.11 through its QMP monitor. Nothing but the setters and verbs of `Hypervisor`
@@ -41,6 +42,8 @@ class QmpHypervisor final : public Hypervisor {
   /// it (firmware tables, an unmapped video memory) are left out there; kUnsupported when the
   /// largest one is. kUnsupported too when the process behind the socket cannot be known.
   Result<RamLayout> ram_layout() override;
+  Result<void> reconnect() override;
+  bool known_ended() override;
   Result<RunState> run_state() override;
   Result<MigrationStatus> migration_status() override;
 
@@ -59,7 +62,8 @@ class QmpHypervisor final : public Hypervisor {
   Result<DiskTraffic> disk_traffic() override;
   /// The NBD server listens on the port after the stream's, or one of the next where that is taken:
   /// QEMU never tells which one the kernel would have chosen.
-  Result<StorageOffer> serve_storage(const std::string& stream) override;
+  Result<StorageOffer> serve_storage(const std::string& stream,
+                                     const std::vector<std::string>& devices) override;
   Result<void> mirror_storage(const StorageOffer& offer,
                               std::optional<BytesPerSecond> most) override;
   Result<StorageStatus> storage_status() override;
@@ -67,6 +71,9 @@ class QmpHypervisor final : public Hypervisor {
   Result<void> drop_storage() override;
   Result<void> continue_switchover() override;
   Result<void> start_postcopy() override;
+  Result<void> pause_postcopy() override;
+  /// By the monitor's `info registers`, on x86.
+  Result<std::vector<VcpuLook>> look_at_vcpus() override;
   Result<void> cancel() override;
   Result<void> pause() override;
   Result<void> resume() override;
@@ -75,8 +82,9 @@ class QmpHypervisor final : public Hypervisor {
   Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) override;
 
  private:
-  QmpHypervisor(QmpClient client, Schema schema, Clock& clock, Patience patience);
+  QmpHypervisor(QmpClient client, Schema schema, std::string path, Clock& clock, Patience patience);
 
+  Result<void> recognise();
   Result<Json> ask(std::string_view command, const Json& arguments = Json::object());
   Result<void> order(std::string_view command, const Json& arguments = Json::object());
   Result<std::string> ask_human(const std::string& line);
@@ -96,6 +104,9 @@ class QmpHypervisor final : public Hypervisor {
 
   QmpClient client_;
   Schema schema_;
+  std::string path_;
+  std::unique_ptr<QemuProcess> process_;  ///< null where it can't be seen
+  std::string identity_;                  ///< by which the VM is known again
   Clock& clock_;
   Patience patience_;
   std::unique_ptr<StreamSink> sink_;

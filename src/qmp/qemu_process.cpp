@@ -1,0 +1,91 @@
+#include "qemu_process.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace godwit::qmp {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A thread's number as it sees itself: the last of the NSpid line has that of its own process
+/// namespace (a QEMU in a container), which may be another than ours.
+std::int64_t own_number(const fs::path& task) {
+  std::ifstream status(task / "status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("NSpid:")) continue;
+    std::istringstream numbers(line.substr(6));
+    std::int64_t last = 0;
+    for (std::int64_t one = 0; numbers >> one;) last = one;
+    return last;
+  }
+  return 0;
+}
+
+std::set<std::int64_t> threads_of(std::int64_t pid) {
+  std::set<std::int64_t> threads;
+  std::error_code unseen;
+  for (const auto& task : fs::directory_iterator(fmt::format("/proc/{}/task", pid), unseen)) {
+    threads.insert(own_number(task.path()));
+  }
+  return threads;
+}
+
+std::string command_of(std::int64_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/comm", pid));
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+bool is_qemu(std::int64_t pid, const std::vector<std::int64_t>& vcpu_threads) {
+  if (vcpu_threads.empty()) return command_of(pid).starts_with("qemu");  // machine "none"
+  const auto threads = threads_of(pid);
+  return std::all_of(vcpu_threads.begin(), vcpu_threads.end(),
+                     [&](std::int64_t one) { return one > 0 && threads.contains(one); });
+}
+
+/// Field 22 of /proc/PID/stat; the second is in parentheses and may hold anything.
+std::int64_t start_of(std::int64_t pid) {
+  constexpr int kBehindName = 20;
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  std::getline(file, line);
+  const auto name_end = line.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream fields(line.substr(name_end + 1));
+  std::string field;
+  for (int i = 0; i < kBehindName && fields >> field; ++i) continue;
+  return std::strtoll(field.c_str(), nullptr, 10);
+}
+
+}  // namespace
+
+std::optional<QemuProcess> QemuProcess::recognise(std::int64_t peer,
+                                                  const std::vector<std::int64_t>& vcpu_threads) {
+  if (peer <= 0) return std::nullopt;
+  // First the handle: what is asked after it was opened is asked of the process that it holds.
+  UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(peer), 0)));
+  if (!handle.valid() || !is_qemu(peer, vcpu_threads)) return std::nullopt;
+  return QemuProcess(std::move(handle), peer, start_of(peer));
+}
+
+bool QemuProcess::ended() const {
+  pollfd waiting{handle_.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+std::string process_name(std::int64_t pid) {
+  const std::string command = pid > 0 ? command_of(pid) : "";
+  return command.empty() ? "" : fmt::format("process {} ({})", pid, command);
+}
+
+}  // namespace godwit::qmp
