@@ -113,7 +113,7 @@ TEST_P(Hypervisors, WhatTheSchemaLacksIsNamedAndNothingIsSet) {
     EXPECT_THAT(verdict.error().message, HasSubstr("avail-switchover-bandwidth"));
   }
   EXPECT_THAT(fake.finish(), IsEmpty());
-  EXPECT_THAT(fake.commands(), Each(AnyOf("qmp_capabilities", "query-qmp-schema")));
+  EXPECT_THAT(fake.commands(), Each(AnyOf("qmp_capabilities", StartsWith("query-"))));
 }
 
 TEST_P(Hypervisors, SetsParametersInQemusUnits) {
@@ -293,8 +293,8 @@ TEST_P(Hypervisors, AnswersOfTheWrongKindAreErrors) {
     FakeQmpServer odd(GetParam());
     odd.greet().answer_as_captured().whenever(command, Json(7));
     odd.start();
-    auto vm = QmpHypervisor::connect(odd.path(), clock, {Seconds(60), Seconds(60)}).value();
-    const auto description = vm->describe();
+    auto vm = QmpHypervisor::connect(odd.path(), clock, {Seconds(60), Seconds(60)});
+    const auto description = vm ? (*vm)->describe() : Result<VmDescription>(fail(vm.error()));
     ASSERT_FALSE(description) << command;
     EXPECT_EQ(description.error().code, ErrorCode::kProtocol) << command;
   }
