@@ -93,6 +93,7 @@ int run(int argc, char** argv) {
   add_profile(app, chosen);
   add_predict(app, chosen);
   add_migrate(app, chosen);
+  add_recover(app, chosen);
   add_bench(app, chosen);
   add_evaluate(app, chosen);
   add_history(app, chosen);

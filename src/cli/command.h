@@ -25,6 +25,7 @@ void add_lab(CLI::App& app, Chosen& chosen);
 void add_profile(CLI::App& app, Chosen& chosen);
 void add_predict(CLI::App& app, Chosen& chosen);
 void add_migrate(CLI::App& app, Chosen& chosen);
+void add_recover(CLI::App& app, Chosen& chosen);
 void add_bench(CLI::App& app, Chosen& chosen);
 void add_bench_data(CLI::App& bench, Chosen& chosen);
 void add_bench_command(CLI::App& bench, Chosen& chosen);

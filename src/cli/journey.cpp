@@ -42,6 +42,8 @@ std::string progress_note(const control::Progress& p) {
   if (disks_first) return fmt::format("mirroring, {} of the disks left", human(*p.storage_left));
   std::string note = fmt::format("{}, {} sent", to_string(p.phase), human(p.transferred));
   if (p.rate) note += fmt::format(" at {}", human(*p.rate));
+  if (p.standstill) note += fmt::format(", NOTHING SENT for {}", human(*p.standstill));
+  if (p.silence) note += fmt::format(", its monitor is silent for {}", human(*p.silence));
   if (p.point_of_no_return) note += ", past the point of no return";
   return note;
 }
@@ -273,7 +275,9 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
   parties.source_name = parties_.source_name;
   parties.destination_name = parties_.destination_name;
   parties.source_pid = parties_.source.description.pid;
+  parties.source_started = parties_.source.description.process_started;
   parties.destination_pid = parties_.destination.description.pid;
+  parties.destination_started = parties_.destination.description.process_started;
   GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
   store::FileJournal journal(journal_path);
   parties.journal = &journal;

@@ -12,26 +12,6 @@
 #include "progress_bar.h"
 
 namespace godwit::cli {
-namespace {
-
-/// The newest entry of an unfinished rehearsal of this process that says what was lent.
-std::optional<JournalEntry> unfinished_rehearsal(const std::filesystem::path& journal,
-                                                 std::int64_t pid) {
-  const auto entries = store::read_journal(journal);
-  if (!entries) {
-    log::warning("the journal cannot be read: {}", entries.error().message);
-    return std::nullopt;
-  }
-  std::optional<JournalEntry> found;
-  for (const JournalEntry& entry : *entries) {
-    const bool is_one = entry.destination == control::kRehearsalName && entry.lent;
-    if (is_one && entry.source_pid == pid) found = entry;
-  }
-  return found;
-}
-
-}  // namespace
-
 Result<control::Rehearsal> rehearse_vm(OpenVm& vm, const std::string& name, Context& context) {
   GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
   store::FileJournal journal(journal_path);
@@ -39,29 +19,10 @@ Result<control::Rehearsal> rehearse_vm(OpenVm& vm, const std::string& name, Cont
   control::RehearsalOptions options;
   options.vm = name;
   options.pid = vm.description.pid;
+  options.process_started = vm.description.process_started;
   options.journal = &journal;
   options.on_progress = [&bar](Ratio done) { bar.draw(done.value(), {}, "rehearsing"); };
   return control::rehearse(context.clock, *vm.hypervisor, options, context.stop);
-}
-
-void end_killed_rehearsal(Hypervisor& vm, std::int64_t pid, Clock& clock) {
-  const auto path = store::default_journal_path(std::getenv);
-  if (!path) return;
-  auto entry = unfinished_rehearsal(*path, pid);
-  if (!entry) return;
-  const auto ended = control::end_leftover_rehearsal(clock, vm, *entry->lent);
-  if (!ended) {
-    log::warning("the settings that a killed rehearsal left could not be given back: {}",
-                 ended.error().message);
-    return;
-  }
-  if (*ended) log::info("gave back the settings that a killed rehearsal had left");
-  entry->step = "done";
-  entry->lent.reset();
-  entry->wall_us = clock.wall_us();
-  if (const auto written = store::FileJournal(*path).record(*entry); !written) {
-    log::warning("the journal could not be written: {}", written.error().message);
-  }
 }
 
 std::string rehearsal_text(const control::Rehearsal& rehearsal) {

@@ -12,10 +12,6 @@ namespace godwit::cli {
 /// entry carries `name`.
 Result<control::Rehearsal> rehearse_vm(OpenVm& vm, const std::string& name, Context& context);
 
-/// Gives back what a killed rehearsal left on this VM, if one did, and says so. For who holds the
-/// VM's lock; what cannot be given back is a warning.
-void end_killed_rehearsal(Hypervisor& vm, std::int64_t pid, Clock& clock);
-
 /// What it cost, and why it ended early if it did.
 [[nodiscard]] std::string rehearsal_text(const control::Rehearsal& rehearsal);
 [[nodiscard]] Json rehearsal_json(const control::Rehearsal& rehearsal);

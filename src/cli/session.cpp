@@ -8,7 +8,7 @@
 #include "godwit/base/log.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/qmp/qmp_hypervisor.h"
-#include "rehearse.h"
+#include "recover.h"
 
 namespace godwit::cli {
 namespace {
@@ -35,7 +35,9 @@ Result<OpenVm> open_vm(const std::string& qmp_socket, Clock& clock, Access acces
   GODWIT_TRY(vm.description, vm.hypervisor->describe());
   if (access == Access::kDrive && vm.description.pid != 0) {
     GODWIT_TRY(vm.lock, qmp::VmLock::acquire(vm.description.pid));
-    end_killed_rehearsal(*vm.hypervisor, vm.description.pid, clock);
+  }
+  if (access == Access::kDrive) {
+    recover_before_driving(*vm.hypervisor, vm.description, qmp_socket, clock);
   }
   return vm;
 }

@@ -123,7 +123,7 @@ void ColdRun::note(std::string_view step) {
   entry.source = parties_.source_name;
   entry.destination = parties_.destination_name;
   entry.step = step;
-  record_step(parties_.journal, clock_, std::move(entry));
+  (void)record_step(parties_.journal, clock_, std::move(entry));
 }
 
 }  // namespace

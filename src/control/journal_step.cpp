@@ -4,12 +4,12 @@
 
 namespace godwit::control {
 
-void record_step(Journal* journal, const Clock& clock, JournalEntry entry) {
-  if (journal == nullptr) return;
+Result<void> record_step(Journal* journal, const Clock& clock, JournalEntry entry) {
+  if (journal == nullptr) return {};
   entry.wall_us = clock.wall_us();
-  if (const auto written = journal->record(entry); !written) {
-    log::warning("the journal could not be written: {}", written.error().message);
-  }
+  auto written = journal->record(entry);
+  if (!written) log::warning("the journal could not be written: {}", written.error().message);
+  return written;
 }
 
 }  // namespace godwit::control

@@ -5,8 +5,8 @@
 
 namespace godwit::control {
 
-/// Writes the entry down as of now. One that can't be written is warned of: what goes on is more
-/// important. `journal` may be null.
-void record_step(Journal* journal, const Clock& clock, JournalEntry entry);
+/// Writes the entry down as of now. One that can't be written is warned of: once something runs,
+/// what goes on is more important. `journal` may be null.
+Result<void> record_step(Journal* journal, const Clock& clock, JournalEntry entry);
 
 }  // namespace godwit::control

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "borrowed_settings.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/control/rounds.h"
@@ -12,7 +12,13 @@
 #include "guest_exam.h"
 #include "journal_step.h"
 #include "outside_view.h"
+#include "run_record.h"
+#include "settings_lease.h"
+#include "settlement.h"
+#include "stage.h"
 #include "storage_mirror.h"
+#include "vcpu_watch.h"
+#include "watched_side.h"
 
 namespace godwit::control {
 namespace {
@@ -21,23 +27,16 @@ namespace {
 constexpr Seconds kTick{0.05};
 /// QEMU aborts a stream by closing its socket; what takes longer than this is stuck in the kernel.
 constexpr Seconds kCancelPatience{30};
-/// A link that carried nothing for this long is cut (TCP itself would wait a quarter of an hour).
-constexpr Seconds kStallPatience{30};
-/// From the source's "completed" to the destination's RESUME: device state and page-in are behind
-/// it.
-constexpr Seconds kResumePatience{15};
-/// A QEMU whose monitor says nothing for this long is stopped or stuck; nobody can steer it then.
-constexpr Seconds kMonitorPatience{60};
-constexpr Seconds kLongestStandstill{3600};
-
-enum class Abort {
-  kNone,
-  kUser,
-  kDeadline,
-  kStall,
-  kStorage,  ///< the disks would not be whole at the destination
-  kRefused,  ///< after the disks had been mirrored
-};
+/// In a switchover QEMU is mute, and each question in vain holds everything up: events tell.
+constexpr Seconds kAskSwitchoverEvery{30};
+constexpr Seconds kAskCancellingEvery{1};
+constexpr Seconds kOrderAgain{1};
+/// A guest in post-copy feels it: said at once, long before anything is given up.
+constexpr Seconds kSayStandstill{3};
+/// A destination that does not answer may be taking the guest over: cancelling waits for it.
+constexpr Seconds kHoldPatience{30};
+/// What a killed tunnel takes to come back: settings that only that side's monitor can give back.
+constexpr Seconds kGiveBackPatience{10};
 
 class MigrationRun {
  public:
@@ -47,7 +46,9 @@ class MigrationRun {
         parties_(parties),
         plan_(plan),
         options_(options),
-        stop_(std::move(stop)),
+        stop_request_(std::move(stop)),
+        source_(clock, parties.source),
+        destination_(clock, parties.destination),
         source_settings_(parties.source),
         destination_settings_(parties.destination),
         outside_(parties.probe, parties.wire),
@@ -58,96 +59,104 @@ class MigrationRun {
   Result<MigrationOutcome> run();
 
  private:
+  // --- the way there ---
   Result<void> begin();
   Result<void> prepare();
+  Result<void> look_at_guest();
+  Result<void> borrow_settings();
   void start_clocks();
   Result<void> begin_storage();
   Result<void> launch();
-  void watch();
-  void mind_storage();
-  void look_at_storage();
   void launch_after_storage();
-  void settle();
-  void measure();
-  void examine();
 
+  // --- while it runs ---
+  void watch();
+  [[nodiscard]] bool ended();
   bool take_source_event(TimePoint deadline);
+  void take_events();
+  void take_phase(MigrationPhase phase);
+  void take_stop();
+  void take_guest_event(const HypervisorEvent& event, std::string_view side);
   void drain_destination();
   void poll();
+  void mind_storage();
+  void look_at_storage();
+  void go_on_again();
+  void mind_link();
+  void pause_postcopy();
   [[nodiscard]] bool postcopy_is_due() const;
   void enter_postcopy_when_due();
-  [[nodiscard]] bool held_back() const;
-  [[nodiscard]] bool past_return() const;
   void abort_when_due();
-  void abort(Abort why);
+  void give_up(Abort why, std::string reason);
+  enum class Hold { kHeld, kNotYet, kTooLate };
+  Hold hold_destination();
+  [[nodiscard]] Stage stage() const { return stage_of(record_.seen); }
+  [[nodiscard]] Seconds standstill() const { return last_poll_ - last_progress_; }
+  [[nodiscard]] std::string dead_link_reason() const;
+
+  // --- what is shown ---
   void report();
   [[nodiscard]] std::optional<Seconds> eta() const;
   [[nodiscard]] std::optional<Seconds> left_by_rate() const;
-  [[nodiscard]] bool ended() const;
-  [[nodiscard]] bool monitor_is_silent() const;
 
-  void drain_source();
-  void await_resume();
-  void await_source_decision();
-  [[nodiscard]] bool take_guest_back();
-  void settle_completed();
-  void settle_aborted();
-  void settle_without_source();
+  // --- the end ---
+  void examine();
+  void look_from_outside();
+  void give_back();
+  void measure();
   void measure_times();
-  [[nodiscard]] std::optional<RunState> state_of(Hypervisor& side, bool& gone);
-  [[nodiscard]] std::string failure_reason() const;
-  void note(std::string_view step);
+  Result<void> note(std::string_view step);
 
   Clock& clock_;
   const Parties& parties_;
   const MigrationPlan& plan_;
   const RunOptions& options_;
-  std::stop_token stop_;
-  BorrowedSettings source_settings_;
-  BorrowedSettings destination_settings_;
+  std::stop_token stop_request_;
+  WatchedSide source_;
+  WatchedSide destination_;
+  SettingsLease source_settings_;
+  SettingsLease destination_settings_;
   OutsideView outside_;
   GuestExam exam_;
   RoundTracker rounds_;
+  RunRecord record_;
   MigrationOutcome outcome_;
-  std::optional<StorageMirror> storage_;  ///< where the disks move, too
+  std::optional<StorageMirror> storage_;  ///< where disks move, too
 
-  MigrationStatus status_;  ///< newest of the source
   TimePoint started_{};
-  /// `migrate` was given: without disks, at the start.
-  std::optional<TimePoint> launched_;
-  std::string refusal_;  ///< of `migrate`, after the disks had been mirrored
-  Bytes ram_;            ///< asked for where disks come first, for the ETA
+  TimePoint launched_{};  ///< `migrate` was given: without disks, at the start
+  Bytes ram_;             ///< asked for where disks come first, for the ETA
   TimePoint last_progress_{};
-  TimePoint last_answer_{};
+  TimePoint last_poll_{};  ///< that was answered
+  TimePoint next_question_{};
+  TimePoint next_order_{};
   TimePoint abort_time_{};
-  Abort abort_ = Abort::kNone;
-  bool postcopy_ordered_ = false;
+  std::optional<TimePoint> holding_since_;
+  std::optional<HypervisorEvent> stop_event_;  ///< STOP at the source, not yet known whose
   bool postcopy_refused_ = false;
-  bool source_gone_ = false;
-  bool destination_gone_ = false;
+  bool standstill_said_ = false;
+  bool postcopy_paused_ = false;
   std::int64_t passes_ = 0;
-  std::optional<std::int64_t> stop_us_;    ///< STOP on the source
-  std::optional<std::int64_t> resume_us_;  ///< RESUME on the destination
 };
 
 Result<MigrationOutcome> MigrationRun::run() {
   if (auto begun = begin(); !begun) {
-    note("done");
+    outcome_.vm_runs_on = VmRunsOn::kSource;
+    give_back();
     return fail(std::move(begun).error());
   }
   watch();
-  if (held_back()) storage_->give_back();
-  settle();
+  if (record_.seen.held_back) (void)storage_->give_back();
+  Settlement(clock_, parties_, plan_, source_, destination_, record_, [this] {
+    take_events();
+  }).settle(outcome_);
   examine();
+  give_back();
   measure();
-  source_settings_.give_back();
-  destination_settings_.give_back();
-  const bool known_place =
-      outcome_.vm_runs_on == VmRunsOn::kSource || outcome_.vm_runs_on == VmRunsOn::kDestination;
-  // What is not done stays in the journal: somebody has to look at it.
-  note(known_place ? "done" : fmt::format("left {}", to_string(outcome_.vm_runs_on)));
   return outcome_;
 }
+
+// --- the way there ---
 
 Result<void> MigrationRun::begin() {
   GODWIT_CHECK_OK(prepare());
@@ -157,13 +166,13 @@ Result<void> MigrationRun::begin() {
 
 /// Everything that can fail without touching the guest.
 Result<void> MigrationRun::prepare() {
-  note("preparing");
-  const Settings settings = settings_for(plan_);
-  GODWIT_CHECK_OK(source_settings_.apply(settings));
-  GODWIT_CHECK_OK(destination_settings_.apply(settings));
-  GODWIT_CHECK_OK(outside_.start_probe());
-  exam_.before();
-  if (stop_.stop_requested()) {
+  GODWIT_CHECK_OK(look_at_guest());
+  GODWIT_CHECK_OK(borrow_settings());
+  if (!record_.paused_as) {
+    GODWIT_CHECK_OK(outside_.start_probe());
+    exam_.before();
+  }
+  if (stop_request_.stop_requested()) {
     return fail(ErrorCode::kInterrupted, "interrupted before the migration began",
                 "the VM was not touched; run the command again");
   }
@@ -172,165 +181,301 @@ Result<void> MigrationRun::prepare() {
   return {};
 }
 
+/// A guest that stands still now will stand still at the destination.
+Result<void> MigrationRun::look_at_guest() {
+  GODWIT_TRY(const RunState state, parties_.source.run_state());
+  if (state != RunState::kRunning) record_.paused_as = state;
+  return {};
+}
+
+/// What is borrowed is written down first: without that, nobody could give it back after a kill.
+Result<void> MigrationRun::borrow_settings() {
+  const Settings settings = settings_for(plan_);
+  GODWIT_CHECK_OK(source_settings_.plan(settings));
+  GODWIT_CHECK_OK(destination_settings_.plan(settings));
+  if (const auto written = note("preparing"); !written) {
+    return fail(
+        written.error().while_doing("nothing was started, as the journal can't be written"));
+  }
+  GODWIT_CHECK_OK(source_settings_.take());
+  return destination_settings_.take();
+}
+
 void MigrationRun::start_clocks() {
   outcome_.technique = plan_.technique;
   outcome_.requested = options_.requested;
   outcome_.parameters = plan_.parameters;
   outcome_.started_wall_us = clock_.wall_us();
-  started_ = last_progress_ = last_answer_ = clock_.now();
+  started_ = last_progress_ = last_poll_ = clock_.now();
+  source_.forgive_silence();
+  destination_.forgive_silence();
+  record_.seen.held_back = storage_.has_value();
 }
 
 Result<void> MigrationRun::begin_storage() {
   if (const auto vm = parties_.source.describe()) ram_ = vm->ram;
-  note("mirroring");
+  (void)note("mirroring");
   return storage_->begin(parties_.stream, plan_.moved_disks, plan_.parameters.max_bandwidth);
 }
 
 Result<void> MigrationRun::launch() {
   launched_ = clock_.now();
+  record_.seen.launched = true;
   rounds_.begin(clock_.wall_us());
-  note("migrating");
+  (void)note("migrating");
   const auto accepted = parties_.source.migrate(parties_.stream);
   if (accepted) return {};
   const ErrorCode why = accepted.error().code;
   const bool certainly_not_started =
       why == ErrorCode::kRefused || why == ErrorCode::kUnsupported || why == ErrorCode::kBadInput;
-  if (certainly_not_started) return fail(accepted.error());
+  if (certainly_not_started) {
+    record_.seen.launched = false;
+    return fail(accepted.error());
+  }
   // No answer is no refusal: a stuck QEMU may still carry the command out, so it is watched.
   log::warning("migrate: {}", accepted.error().message);
   return {};
 }
 
+void MigrationRun::launch_after_storage() {
+  last_progress_ = last_poll_ = clock_.now();
+  if (const auto accepted = launch(); !accepted) give_up(Abort::kRefused, accepted.error().message);
+}
+
+// --- while it runs ---
+
 void MigrationRun::watch() {
   while (!ended()) {
-    (void)take_source_event(clock_.now() + kTick);
+    if (take_source_event(clock_.now() + kTick)) next_question_ = clock_.now();
+    take_stop();
     drain_destination();
     poll();
     mind_storage();
     enter_postcopy_when_due();
     abort_when_due();
+    mind_link();
     report();
+  }
+}
+
+/// Nothing more is to be learnt by watching.
+bool MigrationRun::ended() {
+  if (source_.ended() || source_.out_of_reach()) return true;
+  const Stage now = stage();
+  if (source_.silent_for() > rules_of(now).longest_silence) return true;
+  if (!record_.seen.launched) return record_.abort != Abort::kNone;
+  if (now == Stage::kOver || now == Stage::kPostcopyBroken) return true;
+  const bool gone_over = record_.seen.resume_us && !record_.seen.postcopy_ordered;
+  if (gone_over && !source_.connected()) return true;
+  const bool answers = source_.connected() && source_.silent_for() < kCancelPatience;
+  return now == Stage::kCancelling && answers && clock_.now() - abort_time_ > kCancelPatience;
+}
+
+/// False when none came by the deadline.
+bool MigrationRun::take_source_event(TimePoint deadline) {
+  using Kind = HypervisorEvent::Kind;
+  const auto event = source_.next_event(deadline);
+  if (!event) return false;
+  switch (event->kind) {
+    case Kind::kPass:
+      next_question_ = clock_.now();
+      poll();
+      passes_ = event->pass;
+      rounds_.on_pass(passes_, event->wall_us, record_.seen.status);
+      break;
+    case Kind::kMigration:
+      take_phase(event->phase);
+      break;
+    case Kind::kStop:
+      stop_event_ = *event;
+      break;
+    case Kind::kResume:  // QEMU took the guest back, or a person let it go on
+      stop_event_.reset();
+      record_.seen.stop_us.reset();
+      record_.paused_as.reset();
+      break;
+    default:
+      take_guest_event(*event, "source");
+      break;
+  }
+  return true;
+}
+
+/// Those phases in which QEMU may not answer a question are taken from the event.
+void MigrationRun::take_phase(MigrationPhase phase) {
+  using Phase = MigrationPhase;
+  if (!record_.seen.launched) return;
+  if (phase == Phase::kDevice || phase == Phase::kPreSwitchover ||
+      phase == Phase::kPostcopyActive) {
+    record_.seen.status.phase = phase;
+    last_progress_ = last_poll_ = clock_.now();
+  }
+}
+
+/// Has the migration begun its switchover, by its phase?
+bool switches(MigrationPhase phase) {
+  using Phase = MigrationPhase;
+  return phase == Phase::kDevice || phase == Phase::kPreSwitchover ||
+         phase == Phase::kPostcopyActive || phase == Phase::kCompleted;
+}
+
+/// Whose STOP is it? The migration's own is followed by its change of phase; a person's `stop`, or
+/// a disk that fails, leaves a monitor that answers.
+void MigrationRun::take_stop() {
+  if (stop_event_ && !switches(record_.seen.status.phase)) {
+    (void)take_source_event(clock_.now() + kTick);
+  }
+  if (!stop_event_) return;
+  const std::optional<RunState> state = switches(record_.seen.status.phase)
+                                            ? std::optional(RunState::kFinishMigrate)
+                                            : source_.run_state();
+  const std::int64_t when = stop_event_->wall_us;
+  stop_event_.reset();
+  if (state == RunState::kRunning) return;  // it goes on already
+  if (!state || state == RunState::kFinishMigrate || state == RunState::kPostmigrate) {
+    record_.seen.stop_us = when;
+    return;
+  }
+  record_.paused_as = state;
+  outcome_.remarks.push_back(
+      state == RunState::kPaused
+          ? "somebody paused the guest at the source during the migration"
+          : fmt::format("the guest stopped at the source during the migration ({})",
+                        to_string(*state)));
+}
+
+void MigrationRun::take_guest_event(const HypervisorEvent& event, std::string_view side) {
+  using Kind = HypervisorEvent::Kind;
+  if (event.kind == Kind::kShutdown && event.by_guest) {
+    record_.shut_down = true;
+    outcome_.remarks.push_back(fmt::format("the guest shut itself down at the {}", side));
+  } else if (event.kind == Kind::kReset && event.by_guest) {
+    outcome_.remarks.push_back(fmt::format("the guest reset itself at the {}", side));
+  } else if (event.kind == Kind::kPanicked) {
+    outcome_.remarks.push_back(fmt::format("the guest's kernel panicked at the {}", side));
+  } else if (event.kind == Kind::kIoError) {
+    outcome_.remarks.push_back(fmt::format("a disk of the guest failed at the {}", side));
+  }
+}
+
+void MigrationRun::drain_destination() {
+  while (const auto event = destination_.next_event(clock_.now())) {
+    if (event->kind != HypervisorEvent::Kind::kResume) {
+      take_guest_event(*event, "destination");
+    } else if (!record_.seen.resume_us) {
+      record_.seen.resume_us = event->wall_us;
+      next_question_ = clock_.now();
+    }
+  }
+}
+
+/// What has arrived: STOP and the last pass often come together with the end.
+void MigrationRun::take_events() {
+  while (take_source_event(clock_.now())) take_stop();
+  drain_destination();
+}
+
+void MigrationRun::poll() {
+  if (!record_.seen.launched) return;  // before, it would tell of an earlier migration
+  const Stage now = stage();
+  if (rules_of(now).mute && clock_.now() < next_question_) return;
+  auto status = source_.migration_status();
+  next_question_ =
+      clock_.now() + (now == Stage::kCancelling ? kAskCancellingEvery : kAskSwitchoverEvery);
+  if (!status) return;
+  last_poll_ = clock_.now();
+  MigrationStatus& known = record_.seen.status;
+  if (status->transferred != known.transferred || status->phase != known.phase) {
+    last_progress_ = last_poll_;
+  }
+  known = std::move(*status);
+  // A monitor that answers "active" is in no switchover: the STOP was a person's after all.
+  if (now == Stage::kSwitchover && known.phase == MigrationPhase::kActive && record_.seen.stop_us) {
+    stop_event_.emplace();
+    stop_event_->wall_us = *std::exchange(record_.seen.stop_us, std::nullopt);
   }
 }
 
 /// Disks first: memory changes faster, so what is copied last should be that.
 void MigrationRun::mind_storage() {
-  if (!storage_ || storage_->let_go() || source_gone_) return;
+  if (!storage_ || !source_.connected()) return;
+  if (storage_->let_go()) return go_on_again();
   look_at_storage();
-  if (abort_ != Abort::kNone) return;
-  if (!launched_ && storage_->ready()) launch_after_storage();
-  if (status_.phase == MigrationPhase::kPreSwitchover) storage_->hand_over();
+  if (record_.abort != Abort::kNone) return;
+  if (!record_.seen.launched && storage_->ready()) launch_after_storage();
+  if (record_.seen.status.phase == MigrationPhase::kPreSwitchover) storage_->hand_over();
+  record_.seen.held_back = !storage_->let_go();
+  next_order_ = clock_.now() + kOrderAgain;
+}
+
+/// `migrate-continue` may have been lost with the connection; QEMU refuses a second one.
+void MigrationRun::go_on_again() {
+  if (record_.seen.status.phase != MigrationPhase::kPreSwitchover || clock_.now() < next_order_) {
+    return;
+  }
+  next_order_ = clock_.now() + kOrderAgain;
+  (void)source_.order(&Hypervisor::continue_switchover);
+  next_question_ = clock_.now();
 }
 
 void MigrationRun::look_at_storage() {
   const Bytes before = storage_->done();
-  const auto seen = storage_->look();
-  if (!seen) {
-    source_gone_ = seen.error().code == ErrorCode::kPeerGone;
+  if (const auto seen = storage_->look(); !seen) {
+    if (seen.error().code == ErrorCode::kPeerGone) (void)source_.run_state();  // notes the loss
     return;
   }
-  last_answer_ = clock_.now();
-  if (storage_->done() != before) last_progress_ = clock_.now();
+  source_.forgive_silence();
+  last_poll_ = clock_.now();
+  if (storage_->done() != before) last_progress_ = last_poll_;
 }
 
-void MigrationRun::launch_after_storage() {
-  last_progress_ = clock_.now();
-  if (const auto accepted = launch(); !accepted) {
-    launched_.reset();
-    refusal_ = accepted.error().message;
-    abort(Abort::kRefused);
-  }
-}
-
-bool MigrationRun::ended() const {
-  if (source_gone_) return true;
-  if (!launched_) return abort_ != Abort::kNone || monitor_is_silent();
-  if (is_final(status_.phase)) return true;
-  if (status_.phase == MigrationPhase::kPostcopyPaused) return true;
-  if (monitor_is_silent()) return true;
-  return abort_ != Abort::kNone && clock_.now() - abort_time_ > kCancelPatience;
-}
-
-/// QEMU's monitor does not answer while QEMU sends the last part; in stop-and-copy that is all of
-/// it.
-bool MigrationRun::monitor_is_silent() const {
-  const Seconds last_part = plan_.technique == Technique::kStopAndCopy
-                                ? plan_.max_time.value_or(kLongestStandstill)
-                                : Seconds(0);
-  return clock_.now() - last_answer_ > kMonitorPatience + last_part;
-}
-
-/// False when none came by the deadline.
-bool MigrationRun::take_source_event(TimePoint deadline) {
-  const auto event = parties_.source.next_event(deadline);
-  if (!event) {
-    source_gone_ = event.error().code == ErrorCode::kPeerGone;
-    if (!source_gone_) (void)clock_.wait_until(deadline, {});  // a broken monitor returns at once
-    return false;
-  }
-  if (!*event) return false;
-  switch ((*event)->kind) {
-    case HypervisorEvent::Kind::kPass:
-      poll();
-      passes_ = (*event)->pass;
-      rounds_.on_pass(passes_, (*event)->wall_us, status_);
-      break;
-    case HypervisorEvent::Kind::kStop:
-      stop_us_ = (*event)->wall_us;
-      break;
-    case HypervisorEvent::Kind::kResume:
-      stop_us_.reset();
-      break;  // QEMU took the guest back
-    default:
-      break;  // a change of phase shows in the status, asked for after each event
-  }
-  return true;
-}
-
-void MigrationRun::drain_destination() {
-  while (!destination_gone_) {
-    const auto event = parties_.destination.next_event(clock_.now());
-    if (!event) {
-      destination_gone_ = event.error().code == ErrorCode::kPeerGone;
-      return;
-    }
-    if (!*event) return;
-    if ((*event)->kind == HypervisorEvent::Kind::kResume && !resume_us_) {
-      resume_us_ = (*event)->wall_us;
-    }
-  }
-}
-
-void MigrationRun::poll() {
-  if (source_gone_ || !launched_) return;  // before, it would tell of an earlier migration
-  auto status = parties_.source.migration_status();
-  if (!status) {
-    source_gone_ = status.error().code == ErrorCode::kPeerGone;
+/// A link that is dead in post-copy keeps the guest waiting: that is said within seconds, and then
+/// the connection is given up, so that the guest can be recovered over another one.
+void MigrationRun::mind_link() {
+  if (stage() != Stage::kPostcopy) return;
+  if (standstill() < kSayStandstill) {
+    standstill_said_ = false;
     return;
   }
-  last_answer_ = clock_.now();
-  if (status->transferred != status_.transferred || status->phase != status_.phase) {
-    last_progress_ = clock_.now();
+  outcome_.postcopy_standstill =
+      std::max(standstill(), outcome_.postcopy_standstill.value_or(Seconds(0)));
+  if (!standstill_said_) {
+    standstill_said_ = true;
+    log::warning("post-copy's link has carried nothing for {}: the guest waits for its memory",
+                 human(kSayStandstill));
   }
-  status_ = std::move(*status);
+  const StageRules& rules = rules_of(Stage::kPostcopy);
+  if (!postcopy_paused_ && standstill() > *rules.longest_standstill) pause_postcopy();
+}
+
+void MigrationRun::pause_postcopy() {
+  postcopy_paused_ = true;
+  (void)note("pausing post-copy");
+  // The destination waits in the kernel for what will never come: it has to be told as well.
+  const auto here = source_.order(&Hypervisor::pause_postcopy);
+  const auto there = destination_.order(&Hypervisor::pause_postcopy);
+  for (const auto* told : {&here, &there}) {
+    if (!*told) log::warning("migrate-pause: {}", told->error().message);
+  }
 }
 
 bool MigrationRun::postcopy_is_due() const {
-  if (status_.phase != MigrationPhase::kActive) return false;
+  const MigrationStatus& status = record_.seen.status;
+  if (status.phase != MigrationPhase::kActive) return false;
   const double share = plan_.technique == Technique::kPostcopy
                            ? 0
                            : plan_.parameters.precopy_share.value_or(Ratio(1)).value();
   const bool first_pass_over = passes_ >= 2;
   if (share <= 0 || first_pass_over) return true;
   // Within the first pass, what is not "remaining" has been dealt with, zero pages included.
-  if (share >= 1 || !status_.total || !status_.remaining) return false;
-  return 1 - *status_.remaining / *status_.total >= share;
+  if (share >= 1 || !status.total || !status.remaining) return false;
+  return 1 - *status.remaining / *status.total >= share;
 }
 
 void MigrationRun::enter_postcopy_when_due() {
-  if (!uses_postcopy(plan_.technique) || postcopy_ordered_ || postcopy_refused_) return;
-  if (abort_ != Abort::kNone || !postcopy_is_due()) return;
-  const auto ordered = parties_.source.start_postcopy();
+  if (!uses_postcopy(plan_.technique) || record_.seen.postcopy_ordered || postcopy_refused_) return;
+  if (!rules_of(stage()).may_start_postcopy || !postcopy_is_due()) return;
+  const auto ordered = source_.order(&Hypervisor::start_postcopy);
   postcopy_refused_ = !ordered && (ordered.error().code == ErrorCode::kRefused ||
                                    ordered.error().code == ErrorCode::kUnsupported);
   if (postcopy_refused_) {
@@ -338,59 +483,99 @@ void MigrationRun::enter_postcopy_when_due() {
     return;
   }
   // Without an answer it may have begun all the same, and cancelling could then lose the guest.
-  postcopy_ordered_ = true;
-  note("postcopy");
+  record_.seen.postcopy_ordered = true;
+  (void)note("postcopy");
 }
 
-/// QEMU does not begin the switchover before it is told that the disks are whole, not even where
-/// post-copy was ordered or the guest is stopped already.
-bool MigrationRun::held_back() const {
-  return storage_ && !storage_->let_go();
-}
-
-/// From here on cancelling could leave two guests or none: the source has stopped for the last
-/// part, or the destination runs on pages that it has not got yet.
-bool MigrationRun::past_return() const {
-  if (held_back()) return false;
-  return postcopy_ordered_ || stop_us_.has_value() || status_.phase == MigrationPhase::kDevice ||
-         status_.phase == MigrationPhase::kPostcopyActive ||
-         status_.phase == MigrationPhase::kPostcopyPaused;
+std::string MigrationRun::dead_link_reason() const {
+  const MigrationStatus& status = record_.seen.status;
+  const Seconds patience = *rules_of(stage()).longest_standstill;
+  if (record_.seen.launched && status.transferred.value_or(Bytes()) == Bytes()) {
+    return fmt::format(
+        "no connection to {} came about within {}: look for a firewall, and whether "
+        "the address leads to the destination's host",
+        parties_.stream, human(patience));
+  }
+  return fmt::format("the link carried nothing for {}", human(patience));
 }
 
 void MigrationRun::abort_when_due() {
-  if (abort_ != Abort::kNone || is_final(status_.phase)) return;
-  if (postcopy_ordered_ && !held_back()) return;
-  // A switchover that hangs is no switchover: the stall test holds for it too.
-  const bool stalled = clock_.now() - last_progress_ > kStallPatience;
-  if (past_return() && !stalled) return;
-  if (stop_.stop_requested()) return abort(Abort::kUser);
-  if (held_back() && !storage_->failure().empty()) return abort(Abort::kStorage);
-  if (plan_.max_time && clock_.now() - started_ > *plan_.max_time) return abort(Abort::kDeadline);
-  if (stalled) return abort(Abort::kStall);
+  const StageRules& rules = rules_of(stage());
+  if (record_.abort != Abort::kNone) return;
+  if (rules.dead_link == StageRules::DeadLink::kCancel &&
+      standstill() > *rules.longest_standstill) {
+    return give_up(Abort::kDeadLink, dead_link_reason());
+  }
+  if (!rules.may_cancel) return;
+  if (stop_request_.stop_requested()) return give_up(Abort::kUser, "cancelled on request");
+  if (record_.shut_down) return give_up(Abort::kGuestShutDown, "the guest shut itself down");
+  if (record_.seen.held_back && !storage_->failure().empty()) {
+    return give_up(Abort::kStorage, storage_->failure());
+  }
+  if (plan_.max_time && clock_.now() - started_ > *plan_.max_time) {
+    give_up(Abort::kDeadline, fmt::format("it did not converge within {}", human(*plan_.max_time)));
+  }
 }
 
-void MigrationRun::abort(Abort why) {
-  abort_ = why;
+/// Cancels, once the destination can't run the guest by itself any more.
+void MigrationRun::give_up(Abort why, std::string reason) {
+  if (record_.seen.launched && !record_.seen.held_back) {
+    const Hold hold = hold_destination();
+    if (hold == Hold::kTooLate)
+      record_.seen.stop_us = record_.seen.stop_us.value_or(clock_.wall_us());
+    if (hold != Hold::kHeld) return;
+  }
+  record_.abort = why;
+  record_.abort_reason = std::move(reason);
   abort_time_ = clock_.now();
-  note("cancelling");
-  if (!launched_) return;  // there are only mirrors, and those end with the watching
-  if (const auto cancelled = parties_.source.cancel(); !cancelled) {
+  (void)note("cancelling");
+  if (!record_.seen.launched) return;  // there are only mirrors, and those end with the watching
+  record_.seen.cancel_ordered = true;
+  if (const auto cancelled = source_.order(&Hypervisor::cancel); !cancelled) {
     log::warning("migrate_cancel failed: {}", cancelled.error().message);
   }
 }
 
+/// `migrate_cancel` may reach QEMU just when it has sent the last byte: it would take the guest
+/// back while the destination lets it run as well. `stop`, given to a destination that still
+/// receives, keeps it from starting the guest by itself (QEMU clears `autostart`); what it says of
+/// its state after that is the last word on whether it has begun to.
+MigrationRun::Hold MigrationRun::hold_destination() {
+  const bool nothing_sent = record_.seen.status.transferred.value_or(Bytes()) == Bytes();
+  if (nothing_sent || record_.destination_held || destination_.ended()) return Hold::kHeld;
+  if (!holding_since_) holding_since_ = clock_.now();
+  if (destination_.connected() && destination_.order(&Hypervisor::pause)) {
+    const auto state = destination_.run_state();
+    if (state == RunState::kInmigrate) {
+      record_.destination_held = true;
+      return Hold::kHeld;
+    }
+    if (state && *state != RunState::kOther) {
+      if (*state == RunState::kPaused && !record_.paused_as) {
+        (void)destination_.order(&Hypervisor::resume);
+      }
+      return Hold::kTooLate;
+    }
+  }
+  // It can't be asked. The source still runs the guest, and that is all there is to go by.
+  return clock_.now() - *holding_since_ > kHoldPatience ? Hold::kHeld : Hold::kNotYet;
+}
+
+// --- what is shown ---
+
 /// As fast as it went until now. While disks are mirrored, memory is all still to come.
 std::optional<Seconds> MigrationRun::left_by_rate() const {
   const Seconds elapsed = clock_.now() - started_;
-  if (!launched_) {
+  if (!record_.seen.launched) {
     if (storage_->done() <= Bytes(0) || elapsed <= Seconds(0)) return std::nullopt;
     return (storage_->left() + ram_) / (storage_->done() / elapsed);
   }
-  if (!status_.remaining || !status_.throughput || status_.throughput->value() <= 0) {
+  const MigrationStatus& status = record_.seen.status;
+  if (!status.remaining || !status.throughput || status.throughput->value() <= 0) {
     return std::nullopt;
   }
-  const Bytes disks = held_back() ? storage_->left() : Bytes(0);
-  return (*status_.remaining + disks) / *status_.throughput;
+  const Bytes disks = record_.seen.held_back ? storage_->left() : Bytes(0);
+  return (*status.remaining + disks) / *status.throughput;
 }
 
 std::optional<Seconds> MigrationRun::eta() const {
@@ -403,248 +588,143 @@ std::optional<Seconds> MigrationRun::eta() const {
 
 void MigrationRun::report() {
   if (!options_.on_progress) return;
+  const MigrationStatus& status = record_.seen.status;
   Progress progress;
-  progress.phase = status_.phase;
+  progress.phase = status.phase;
   progress.elapsed = clock_.now() - started_;
   progress.round = rounds_.current();
-  progress.transferred = status_.transferred.value_or(Bytes());
-  progress.remaining = status_.remaining;
-  if (held_back()) progress.storage_left = storage_->left();
-  progress.rate = status_.throughput;
-  progress.dirty_rate = status_.dirty_rate;
-  progress.throttle_percent = status_.throttle_percent;
+  progress.transferred = status.transferred.value_or(Bytes());
+  progress.remaining = status.remaining;
+  if (record_.seen.held_back) progress.storage_left = storage_->left();
+  progress.rate = status.throughput;
+  progress.dirty_rate = status.dirty_rate;
+  progress.throttle_percent = status.throttle_percent;
   progress.eta = eta();
-  progress.point_of_no_return = past_return();
+  progress.point_of_no_return = !rules_of(stage()).may_cancel;
+  if (standstill() >= kSayStandstill) progress.standstill = standstill();
+  if (!source_.connected() || source_.silent_for() >= kSayStandstill) {
+    progress.silence = source_.silent_for();
+  }
   options_.on_progress(progress);
 }
 
-// --- where does the guest run now? ---
-
-std::optional<RunState> MigrationRun::state_of(Hypervisor& side, bool& gone) {
-  if (gone) return std::nullopt;
-  const auto state = side.run_state();
-  if (state) return *state;
-  gone = state.error().code == ErrorCode::kPeerGone;
-  return std::nullopt;
-}
-
-/// Takes what has arrived: STOP and the last pass often come together with the end.
-void MigrationRun::drain_source() {
-  while (!source_gone_ && take_source_event(clock_.now())) {
-  }
-}
-
-void MigrationRun::await_resume() {
-  const TimePoint give_up = clock_.now() + kResumePatience;
-  while (!resume_us_ && !destination_gone_ && clock_.now() < give_up) {
-    const auto event = parties_.destination.next_event(std::min(give_up, clock_.now() + kTick));
-    if (!event) {
-      destination_gone_ = event.error().code == ErrorCode::kPeerGone;
-      if (!destination_gone_) (void)clock_.wait_until(clock_.now() + kTick, {});
-    } else if (*event && (*event)->kind == HypervisorEvent::Kind::kResume) {
-      resume_us_ = (*event)->wall_us;
-    } else if (!*event && state_of(parties_.destination, destination_gone_) == RunState::kPaused) {
-      return;  // it has the guest and was told (-S) not to run it
-    }
-  }
-}
-
-/// QEMU says "failed" a moment before it lets the guest run on.
-void MigrationRun::await_source_decision() {
-  const TimePoint give_up = clock_.now() + kResumePatience;
-  while (clock_.now() < give_up &&
-         state_of(parties_.source, source_gone_) == RunState::kFinishMigrate) {
-    (void)clock_.wait_until(clock_.now() + kTick, {});
-  }
-}
-
-/// Lets the source run its guest on; first makes sure that no copy of it can start elsewhere.
-bool MigrationRun::take_guest_back() {
-  if (!destination_gone_) {
-    (void)parties_.destination.quit();
-    const TimePoint give_up = clock_.now() + kResumePatience;
-    while (!destination_gone_ && clock_.now() < give_up) {
-      (void)state_of(parties_.destination, destination_gone_);
-      if (!destination_gone_) (void)clock_.wait_until(clock_.now() + kTick, {});
-    }
-  }
-  return destination_gone_ && parties_.source.resume() &&
-         state_of(parties_.source, source_gone_) == RunState::kRunning;
-}
-
-void MigrationRun::settle() {
-  drain_source();
-  if (source_gone_ || monitor_is_silent()) {
-    settle_without_source();
-  } else if (status_.phase == MigrationPhase::kCompleted) {
-    settle_completed();
-  } else {
-    settle_aborted();
-  }
-}
-
-void MigrationRun::settle_completed() {
-  if (uses_postcopy(plan_.technique) && !postcopy_ordered_)
-    outcome_.technique = Technique::kPrecopy;
-  await_resume();
-  auto state = state_of(parties_.destination, destination_gone_);
-  if (state == RunState::kPaused || state == RunState::kPrelaunch) {
-    // Started with -S. The source ran its guest and has given it away for good: let it run there.
-    if (parties_.destination.resume()) await_resume();
-    state = state_of(parties_.destination, destination_gone_);
-  }
-  outcome_.status = OutcomeStatus::kCompleted;
-  outcome_.vm_runs_on = VmRunsOn::kDestination;
-  if (state == RunState::kRunning && !held_back()) return;
-  outcome_.status = OutcomeStatus::kFailed;
-  if (state == RunState::kRunning) {
-    outcome_.reason = "somebody let the switchover go on before the guest's disks were whole there";
-    return;
-  }
-  if (!destination_gone_) {
-    outcome_.vm_runs_on = VmRunsOn::kBothPaused;
-    outcome_.reason = fmt::format("the destination has the guest but does not run it (state {})",
-                                  state ? to_string(*state) : "unknown");
-  } else if (!resume_us_ && !postcopy_ordered_ && take_guest_back()) {
-    outcome_.vm_runs_on = VmRunsOn::kSource;
-    outcome_.reason = "the destination's QEMU ended before it ran the guest";
-  } else {
-    outcome_.vm_runs_on = VmRunsOn::kUnknown;
-    outcome_.reason = "the destination's QEMU ended after it had taken the guest over";
-  }
-}
-
-std::string MigrationRun::failure_reason() const {
-  if (abort_ == Abort::kUser) return "cancelled on request";
-  if (abort_ == Abort::kDeadline) {
-    return fmt::format("it did not converge within {}", human(*plan_.max_time));
-  }
-  if (destination_gone_) return "the destination's QEMU ended";
-  if (abort_ == Abort::kStorage) return storage_->failure();
-  if (abort_ == Abort::kRefused) return refusal_;
-  if (abort_ == Abort::kStall) {
-    return fmt::format("the link carried nothing for {}", human(kStallPatience));
-  }
-  if (status_.phase == MigrationPhase::kPostcopyPaused) {
-    return "the link broke during post-copy: both sides hold a part of the guest; "
-           "recover it with QMP migrate-recover on the destination and migrate resume on the "
-           "source";
-  }
-  return status_.error.empty() ? "QEMU gave up without saying why" : status_.error;
-}
-
-/// A guest that somebody else paused meanwhile stays paused. (QEMU 7.2 leaves its guest in
-/// postmigrate when post-copy is cancelled in pre-switchover, and takes `cont`; 10.0 lets it run on
-/// by itself: measured.)
-bool stopped_by_migration(std::optional<RunState> state) {
-  return state == RunState::kFinishMigrate || state == RunState::kPostmigrate;
-}
-
-/// Cancelled, failed, stuck, or split by post-copy: the guest is at the source unless the
-/// destination runs it. The source is let run on only where no second copy can run.
-void MigrationRun::settle_aborted() {
-  drain_destination();
-  // All of the guest may be on its way although the stream was cut: it could still start there.
-  if (stop_us_ && !postcopy_ordered_ && !held_back()) await_resume();
-  await_source_decision();
-  outcome_.reason = failure_reason();
-  outcome_.status = abort_ == Abort::kUser       ? OutcomeStatus::kCancelled
-                    : abort_ == Abort::kDeadline ? OutcomeStatus::kDidNotConverge
-                                                 : OutcomeStatus::kFailed;
-  const auto there = state_of(parties_.destination, destination_gone_);
-  const auto here = state_of(parties_.source, source_gone_);
-  if (here == RunState::kRunning) {
-    outcome_.vm_runs_on = VmRunsOn::kSource;
-    if (there == RunState::kRunning) {
-      (void)parties_.destination.pause();
-      outcome_.reason += "; the destination had begun to run a copy and was paused: end it";
-    }
-  } else if (postcopy_ordered_ && (resume_us_ || there == RunState::kRunning)) {
-    outcome_.vm_runs_on = destination_gone_ ? VmRunsOn::kUnknown : VmRunsOn::kBothPaused;
-    if (destination_gone_)
-      outcome_.reason += " while it held a part of the guest: the guest is lost";
-  } else if (there == RunState::kRunning) {
-    outcome_.vm_runs_on = VmRunsOn::kDestination;
-  } else if (stopped_by_migration(here) && !resume_us_) {
-    outcome_.vm_runs_on = take_guest_back() ? VmRunsOn::kSource : VmRunsOn::kBothPaused;
-  } else {
-    outcome_.vm_runs_on = here ? VmRunsOn::kBothPaused : VmRunsOn::kUnknown;
-  }
-}
-
-void MigrationRun::settle_without_source() {
-  outcome_.status = OutcomeStatus::kFailed;
-  if (!held_back()) await_resume();
-  const std::string_view source =
-      source_gone_ ? "the source's QEMU ended" : "the source's monitor fell silent";
-  const auto there = state_of(parties_.destination, destination_gone_);
-  bool whole = there == RunState::kRunning && !postcopy_ordered_;
-  if (there == RunState::kRunning && postcopy_ordered_) {
-    const auto received = parties_.destination.migration_status();
-    whole = received && received->phase == MigrationPhase::kCompleted;
-  }
-  outcome_.vm_runs_on = whole ? VmRunsOn::kDestination : VmRunsOn::kUnknown;
-  outcome_.reason = destination_gone_ ? fmt::format("{}, and so did the destination's", source)
-                    : whole           ? fmt::format("{} after it had given the guest away", source)
-                                      : fmt::format("{} during the migration", source);
-}
-
-// --- what it cost ---
+// --- the end ---
 
 void MigrationRun::examine() {
-  if (outcome_.vm_runs_on == VmRunsOn::kDestination) {
-    outcome_.guest = exam_.after(Side::kDestination, resume_us_.value_or(outcome_.started_wall_us));
-    if (outcome_.guest.alive == false && outcome_.status == OutcomeStatus::kCompleted) {
-      outcome_.status = OutcomeStatus::kFailed;
-      outcome_.reason = "the guest is not well on the destination: " + outcome_.guest.evidence;
-    }
-  } else if (outcome_.vm_runs_on == VmRunsOn::kSource) {
-    outcome_.guest = exam_.after(Side::kSource, clock_.wall_us());
-  } else {
+  const bool there = outcome_.vm_runs_on == VmRunsOn::kDestination;
+  if (!there && outcome_.vm_runs_on != VmRunsOn::kSource) {
     outcome_.guest.evidence = "not examined";
+    return;
   }
+  if (record_.shut_down) {
+    outcome_.guest.alive = false;
+    outcome_.guest.evidence = "it shut itself down";
+    return;
+  }
+  WatchedSide& side = there ? destination_ : source_;
+  if (const auto state = side.run_state(); state && *state != RunState::kRunning) {
+    outcome_.guest.evidence = fmt::format("it stands still ({})", to_string(*state));
+    return;
+  }
+  outcome_.guest = exam_.after(
+      there ? Side::kDestination : Side::kSource,
+      there ? record_.seen.resume_us.value_or(outcome_.started_wall_us) : clock_.wall_us());
+  if (there && !outcome_.guest.alive) look_from_outside();
+  if (there && outcome_.guest.alive == false && outcome_.status == OutcomeStatus::kCompleted) {
+    outcome_.status = OutcomeStatus::kFailed;
+    outcome_.reason = "the guest is not well on the destination: " + outcome_.guest.evidence;
+  }
+}
+
+/// Nobody can look inside. What can be seen of its vCPUs, and what QEMU says of it, is enough to
+/// call it dead where it plainly is, and never to call it well.
+void MigrationRun::look_from_outside() {
+  const std::size_t known = outcome_.remarks.size();
+  const auto dead = why_dead(clock_, parties_.destination);
+  take_events();
+  if (dead) {
+    outcome_.guest.alive = false;
+    outcome_.guest.evidence = *dead;
+  } else if (outcome_.remarks.size() > known) {
+    outcome_.guest.alive = false;
+    outcome_.guest.evidence = outcome_.remarks.back();
+  }
+}
+
+/// Only once the migration's state is final: before, QEMU takes no capabilities, and with other
+/// limits it would go on differently than it was begun.
+void MigrationRun::give_back() {
+  const bool over = stage() == Stage::kOver || !record_.seen.launched;
+  bool all = true;
+  const auto settle = [&](WatchedSide& side, SettingsLease& lease) {
+    if (side.ended()) return lease.leave();  // they went with it
+    const bool given = over && side.reach(kGiveBackPatience) && lease.give_back();
+    if (!given) lease.leave();
+    all = all && given;
+  };
+  if (record_.seen.held_back && source_.reach(kGiveBackPatience))
+    all = storage_->give_back() && all;
+  settle(source_, source_settings_);
+  settle(destination_, destination_settings_);
+  outcome_.given_back = all;
+  if (!all) {
+    outcome_.remarks.emplace_back(
+        "settings are still changed on a side that could not be asked, or whose migration is not "
+        "over: godwit recover gives them back");
+  }
+  const bool known_place =
+      outcome_.vm_runs_on == VmRunsOn::kSource || outcome_.vm_runs_on == VmRunsOn::kDestination;
+  // What is not done stays in the journal: somebody has to look at it.
+  (void)note(known_place && all ? "done" : fmt::format("left {}", to_string(outcome_.vm_runs_on)));
 }
 
 /// Of the whole: what QEMU says is of memory's part, which disks come before.
 void MigrationRun::measure_times() {
-  if (storage_) outcome_.storage = storage_->outcome(stop_us_);
-  if (!launched_) {
-    if (abort_ != Abort::kNone) outcome_.total_time = abort_time_ - started_;
+  const Seen& seen = record_.seen;
+  if (storage_) outcome_.storage = storage_->outcome(seen.stop_us);
+  if (!seen.launched) {
+    if (record_.abort != Abort::kNone) outcome_.total_time = abort_time_ - started_;
     return;
   }
-  const Seconds before = storage_ ? *launched_ - started_ : Seconds(0);
+  const Seconds before = storage_ ? launched_ - started_ : Seconds(0);
   if (storage_) outcome_.storage->ready_after = before;
-  rounds_.finish(clock_.wall_us(), status_);
+  rounds_.finish(clock_.wall_us(), seen.status);
   outcome_.rounds = rounds_.rounds();
   for (RoundRecord& round : outcome_.rounds) round.started += before;
-  if (!status_.total_time) return;
-  outcome_.total_time = before + *status_.total_time;
+  if (!seen.status.total_time) return;
+  outcome_.total_time = before + *seen.status.total_time;
   // The last round ends with the migration, not when Godwit has looked at everything.
   RoundRecord& last = outcome_.rounds.back();
   last.duration = std::max(*outcome_.total_time - last.started, Seconds(0));
 }
 
 void MigrationRun::measure() {
+  const Seen& seen = record_.seen;
   measure_times();
-  outcome_.transferred.qemu = status_.transferred;
+  outcome_.transferred.qemu = seen.status.transferred;
   if (outcome_.status == OutcomeStatus::kCompleted) {
-    outcome_.downtime.qemu = status_.downtime;
-    if (stop_us_ && resume_us_) {
-      outcome_.downtime.events = Seconds(static_cast<double>(*resume_us_ - *stop_us_) * 1e-6);
+    outcome_.downtime.qemu = seen.status.downtime;
+    if (seen.stop_us && seen.resume_us) {
+      outcome_.downtime.events =
+          Seconds(static_cast<double>(*seen.resume_us - *seen.stop_us) * 1e-6);
     }
   }
   outcome_.transferred.wire = outside_.sent();
   outcome_.downtime.probe = outside_.outage();
 }
 
-void MigrationRun::note(std::string_view step) {
+Result<void> MigrationRun::note(std::string_view step) {
   JournalEntry entry;
   entry.source = parties_.source_name;
   entry.destination = parties_.destination_name;
   entry.source_pid = parties_.source_pid;
+  entry.source_started = parties_.source_started;
   entry.destination_pid = parties_.destination_pid;
+  entry.destination_started = parties_.destination_started;
   entry.step = step;
-  record_step(parties_.journal, clock_, std::move(entry));
+  entry.source_lease = source_settings_.lease();
+  entry.destination_lease = destination_settings_.lease();
+  return record_step(parties_.journal, clock_, std::move(entry));
 }
 
 }  // namespace

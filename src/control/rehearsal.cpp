@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "borrowed_settings.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/domain/tcg_rule.h"
 #include "journal_step.h"
 #include "passes.h"
+#include "settings_lease.h"
+#include "watched_side.h"
 
 namespace godwit::control {
 namespace {
@@ -44,6 +45,7 @@ constexpr Seconds kCancelPatience{30};
 constexpr Seconds kCancelAgain{1};
 constexpr Seconds kRunPatience{15};
 constexpr Seconds kMonitorPatience{20};
+constexpr Seconds kGiveBackPatience{10};
 
 constexpr const char* kBlindSpot =
     "the guest was slower than usual while it was measured: QEMU traps the first write to each "
@@ -111,6 +113,7 @@ class RehearsalRun {
         source_(source),
         options_(options),
         stop_(std::move(stop)),
+        side_(clock, source),
         settings_(source) {}
 
   Result<Rehearsal> run();
@@ -138,13 +141,13 @@ class RehearsalRun {
   void end();
   void cancel();
   void await_running();
-  [[nodiscard]] std::optional<RunState> run_state();
-  [[nodiscard]] bool over() const { return gone_ || is_final(status_.phase); }
+  [[nodiscard]] bool gone() { return side_.ended() || side_.out_of_reach(); }
+  [[nodiscard]] bool over() { return gone() || is_final(status_.phase); }
   [[nodiscard]] std::optional<std::string> why_early() const;
   Result<Rehearsal> verdict();
-  Result<void> verdict_on_the_guest() const;
+  Result<void> verdict_on_the_guest();
   Error nothing_measured() const;
-  void note(std::string_view step);
+  Result<void> note(std::string_view step);
 
   /// What is known for certain right after a sync.
   struct Mark {
@@ -159,8 +162,8 @@ class RehearsalRun {
   Hypervisor& source_;
   const RehearsalOptions& options_;
   std::stop_token stop_;
-  BorrowedSettings settings_;
-  MigrationSettings lent_;
+  WatchedSide side_;
+  SettingsLease settings_;
 
   MigrationStatus status_;
   HypervisorEvent last_pass_;
@@ -178,8 +181,8 @@ class RehearsalRun {
   TimePoint pass_began_{};
   TimePoint last_success_{};
 
-  bool gone_ = false;
   bool noted_ = false;
+  bool given_back_ = false;
   std::optional<RunState> state_;  ///< at the end
   std::optional<std::int64_t> stop_us_;
   Seconds longest_stop_{};
@@ -190,19 +193,17 @@ class RehearsalRun {
 Result<Rehearsal> RehearsalRun::run() {
   started_ = last_answer_ = clock_.now();
   if (auto begun = begin(); !begun) {
-    settings_.give_back();
-    note("done");
+    (void)note(settings_.give_back() ? "done" : "left");
     return fail(std::move(begun).error());
   }
   watch();
   end();
-  if (over()) {
-    settings_.give_back();
-  } else {
-    settings_.leave();  // QEMU takes no capabilities now; with its speed back it would go on
-  }
+  // Until it is over QEMU takes no capabilities, and with its speed back it would go on.
+  given_back_ = side_.ended() || (is_final(status_.phase) && side_.reach(kGiveBackPatience) &&
+                                  settings_.give_back());
+  if (!given_back_) settings_.leave();
   // What is not done stays in the journal: a successor has to look at it.
-  note(over() ? "done" : "left");
+  (void)note(given_back_ ? "done" : "left");
   return verdict();
 }
 
@@ -222,9 +223,7 @@ Result<void> RehearsalRun::begin() {
 }
 
 Result<void> RehearsalRun::borrow(const VmDescription& vm) {
-  GODWIT_TRY(lent_.on, source_.capabilities());
-  GODWIT_TRY(lent_.parameters, source_.parameters());
-  note("rehearsing");
+  GODWIT_TRY(const MigrationParameters before, source_.parameters());
   Settings settings;
   settings.on = {Capability::kEvents, Capability::kPauseBeforeSwitchover};
   settings.off = other_techniques();
@@ -234,10 +233,15 @@ Result<void> RehearsalRun::borrow(const VmDescription& vm) {
   }
   settings.parameters.max_bandwidth = kCreep;
   settings.parameters.downtime_limit = kDowntimeLimit;
-  if (lent_.parameters.avail_switchover_bandwidth) {
+  if (before.avail_switchover_bandwidth) {
     settings.parameters.avail_switchover_bandwidth = kSwitchoverBandwidth;
   }
-  return settings_.apply(settings);
+  GODWIT_CHECK_OK(settings_.plan(settings));
+  if (const auto written = note("rehearsing"); !written) {
+    return fail(
+        written.error().while_doing("nothing was started, as the journal can't be written"));
+  }
+  return settings_.take();
 }
 
 Result<void> RehearsalRun::launch() {
@@ -290,16 +294,11 @@ void RehearsalRun::end_when_due() {
 
 /// False when none came by the deadline.
 bool RehearsalRun::take_event(TimePoint deadline) {
-  const auto event = source_.next_event(deadline);
-  if (!event) {
-    gone_ = event.error().code == ErrorCode::kPeerGone;
-    if (!gone_) (void)clock_.wait_until(deadline, {});  // a broken monitor returns at once
-    return false;
-  }
-  if (!*event) return false;
-  if ((*event)->kind == HypervisorEvent::Kind::kPass) last_pass_ = **event;
-  if ((*event)->kind == HypervisorEvent::Kind::kStop) take_stop((*event)->wall_us);
-  if ((*event)->kind == HypervisorEvent::Kind::kResume) take_resume((*event)->wall_us);
+  const auto event = side_.next_event(deadline);
+  if (!event) return false;
+  if (event->kind == HypervisorEvent::Kind::kPass) last_pass_ = *event;
+  if (event->kind == HypervisorEvent::Kind::kStop) take_stop(event->wall_us);
+  if (event->kind == HypervisorEvent::Kind::kResume) take_resume(event->wall_us);
   return true;
 }
 
@@ -313,7 +312,7 @@ void RehearsalRun::take_events() {
 
 void RehearsalRun::take_stop(std::int64_t wall_us) {
   stop_us_ = wall_us;
-  if (run_state() == RunState::kPaused) ending_ = Ending::kPaused;
+  if (side_.run_state() == RunState::kPaused) ending_ = Ending::kPaused;
 }
 
 void RehearsalRun::take_resume(std::int64_t wall_us) {
@@ -324,12 +323,8 @@ void RehearsalRun::take_resume(std::int64_t wall_us) {
 }
 
 void RehearsalRun::poll() {
-  if (gone_) return;
-  auto status = source_.migration_status();
-  if (!status) {
-    gone_ = status.error().code == ErrorCode::kPeerGone;
-    return;
-  }
+  auto status = side_.migration_status();
+  if (!status) return;
   last_answer_ = clock_.now();
   status_ = std::move(*status);
 }
@@ -428,7 +423,6 @@ void RehearsalRun::set_rate(BytesPerSecond rate) {
   MigrationParameters parameters;
   parameters.max_bandwidth = std::clamp(rate, kSlowest, kFullSpeed);
   if (const auto set = source_.set_parameters(parameters); !set) {
-    gone_ = gone_ || set.error().code == ErrorCode::kPeerGone;
     log::debug("max-bandwidth could not be set: {}", set.error().message);
   }
 }
@@ -438,7 +432,7 @@ void RehearsalRun::set_rate(BytesPerSecond rate) {
 void RehearsalRun::end() {
   if (!over()) cancel();
   await_running();
-  while (!gone_ && take_event(clock_.now())) {
+  while (take_event(clock_.now())) {
   }
   if (stop_us_) take_resume(clock_.wall_us());
 }
@@ -449,22 +443,13 @@ void RehearsalRun::cancel() {
   while (!over() && clock_.now() < give_up) {
     if (clock_.now() >= again) {
       again = clock_.now() + kCancelAgain;
-      if (const auto done = source_.cancel(); !done) {
-        gone_ = done.error().code == ErrorCode::kPeerGone;
+      if (const auto done = side_.order(&Hypervisor::cancel); !done) {
         log::debug("migrate_cancel: {}", done.error().message);
       }
     }
-    if (!gone_) (void)take_event(clock_.now() + kTick);
+    (void)take_event(clock_.now() + kTick);
     poll();
   }
-}
-
-std::optional<RunState> RehearsalRun::run_state() {
-  if (gone_) return std::nullopt;
-  const auto state = source_.run_state();
-  if (state) return *state;
-  gone_ = state.error().code == ErrorCode::kPeerGone;
-  return std::nullopt;
 }
 
 bool stopped_by_migration(std::optional<RunState> state) {
@@ -475,17 +460,17 @@ bool stopped_by_migration(std::optional<RunState> state) {
 /// the guest is told to: nobody else has it, as the stream went nowhere.
 void RehearsalRun::await_running() {
   const TimePoint give_up = clock_.now() + kRunPatience;
-  state_ = run_state();
-  while (!gone_ && over() && (!state_ || state_ == RunState::kFinishMigrate) &&
+  state_ = side_.run_state();
+  while (!gone() && over() && (!state_ || state_ == RunState::kFinishMigrate) &&
          clock_.now() < give_up) {
     (void)take_event(clock_.now() + kTick);
-    state_ = run_state();
+    state_ = side_.run_state();
   }
   if (!over() || !stopped_by_migration(state_)) return;
-  if (const auto resumed = source_.resume(); !resumed) {
+  if (const auto resumed = side_.order(&Hypervisor::resume); !resumed) {
     log::warning("cont failed: {}", resumed.error().message);
   }
-  state_ = run_state();
+  state_ = side_.run_state();
 }
 
 std::optional<std::string> RehearsalRun::why_early() const {
@@ -508,19 +493,20 @@ std::optional<std::string> RehearsalRun::why_early() const {
   return std::nullopt;
 }
 
-Result<void> RehearsalRun::verdict_on_the_guest() const {
-  if (gone_) {
+Result<void> RehearsalRun::verdict_on_the_guest() {
+  if (side_.ended()) {
     return fail(ErrorCode::kPeerGone, "the VM's QEMU ended during the rehearsal, its guest with it",
                 "look into QEMU's log for the reason");
   }
-  if (!over()) {
+  if (!given_back_) {
     return fail(ErrorCode::kTimeout,
-                fmt::format("the rehearsal could not be cancelled (phase {}, the VM is {}); "
-                            "its settings are not given back",
+                fmt::format("the rehearsal {} (phase {}, the VM is {}); its settings are not given "
+                            "back",
+                            side_.connected() ? "could not be cancelled" : "was lost sight of",
                             to_string(status_.phase), state_ ? to_string(*state_) : "silent"),
                 "QEMU ends it by itself now that its stream has no reader; make sure that the "
-                "guest runs (QMP: query-status, else migrate_cancel), then profile the VM with "
-                "--rehearse again, which gives the settings back");
+                "guest runs (QMP: query-status, else migrate_cancel), then run godwit recover, "
+                "which gives the settings back");
   }
   if (state_ != RunState::kRunning) {
     return fail(ErrorCode::kRefused,
@@ -559,16 +545,19 @@ Result<Rehearsal> RehearsalRun::verdict() {
 }
 
 /// A "done" speaks only for what this run began: an earlier one may have left an entry.
-void RehearsalRun::note(std::string_view step) {
-  if (step == "done" && !noted_) return;
+Result<void> RehearsalRun::note(std::string_view step) {
+  if (step == "done" && !noted_) return {};
   noted_ = true;
   JournalEntry entry;
   entry.source = options_.vm;
   entry.destination = kRehearsalName;
   entry.source_pid = options_.pid;
+  entry.source_started = options_.process_started;
   entry.step = step;
-  if (step != "done") entry.lent = lent_;
-  record_step(options_.journal, clock_, std::move(entry));
+  entry.source_lease = settings_.lease();
+  // It is set anew for each pass.
+  if (entry.source_lease) entry.source_lease->borrowed.parameters.max_bandwidth.reset();
+  return record_step(options_.journal, clock_, std::move(entry));
 }
 
 }  // namespace
@@ -597,35 +586,6 @@ void put_into(GuestProfile& profile, const Rehearsal& rehearsal) {
       *value = std::min(*value, profile.ram);
     }
   }
-}
-
-Result<bool> end_leftover_rehearsal(Clock& clock, Hypervisor& source,
-                                    const MigrationSettings& lent) {
-  GODWIT_TRY(const CapabilitySet on, source.capabilities());
-  // It is switched on first and off last.
-  const auto mark = Capability::kPauseBeforeSwitchover;
-  if (!on.contains(mark) || lent.on.contains(mark)) return false;
-  GODWIT_TRY(MigrationStatus status, source.migration_status());
-  if (status.phase == MigrationPhase::kPreSwitchover) {
-    GODWIT_CHECK_OK(source.cancel());
-  }
-  const TimePoint give_up = clock.now() + kCancelPatience;
-  while (status.phase != MigrationPhase::kNone && !is_final(status.phase) &&
-         clock.now() < give_up) {
-    (void)clock.wait_until(clock.now() + kTick, {});
-    GODWIT_TRY(status, source.migration_status());
-  }
-  MigrationParameters before;
-  before.max_bandwidth = lent.parameters.max_bandwidth;
-  before.downtime_limit = lent.parameters.downtime_limit;
-  before.avail_switchover_bandwidth = lent.parameters.avail_switchover_bandwidth;
-  GODWIT_CHECK_OK(source.set_parameters(before));
-  CapabilitySet off;
-  for (const Capability one : on) {
-    if (!lent.on.contains(one)) off.insert(one);
-  }
-  GODWIT_CHECK_OK(source.set_capabilities(lent.on, off));
-  return true;
 }
 
 }  // namespace godwit::control

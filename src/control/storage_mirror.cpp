@@ -13,7 +13,8 @@ constexpr Seconds kTick{0.02};
 /// A mirror that is given up waits for what it has under way; the adapter cuts its connection.
 constexpr Seconds kDropPatience{15};
 
-bool is_gone(const Error& error) {
+/// The connection, whatever the process does.
+bool is_lost(const Error& error) {
   return error.code == ErrorCode::kPeerGone;
 }
 
@@ -97,8 +98,10 @@ bool StorageMirror::let_source_forget() {
   while (source_busy_) {
     const auto dropped = source_.drop_storage();
     const auto left = source_.storage_status();
-    if ((!dropped && is_gone(dropped.error())) || (!left && is_gone(left.error()))) {
+    if (source_.known_ended()) {
       source_busy_ = false;  // they went with it
+    } else if ((!dropped && is_lost(dropped.error())) || (!left && is_lost(left.error()))) {
+      return false;
     } else if (dropped && left && left->mirrors == 0) {
       source_busy_ = false;
     } else if (clock_.now() >= give_up) {
@@ -112,15 +115,16 @@ bool StorageMirror::let_source_forget() {
   return true;
 }
 
-void StorageMirror::give_back() {
-  (void)let_source_forget();
-  source_busy_ = false;
-  if (!destination_busy_) return;
-  destination_busy_ = false;
-  const auto dropped = destination_.drop_storage();
-  if (!dropped && !is_gone(dropped.error())) {
-    log::warning("the destination goes on serving its disks: {}", dropped.error().message);
+bool StorageMirror::give_back() {
+  const bool source_is_free = let_source_forget();
+  if (destination_busy_) {
+    const auto dropped = destination_.drop_storage();
+    destination_busy_ = !dropped && !destination_.known_ended();
+    if (destination_busy_) {
+      log::warning("the destination goes on serving its disks: {}", dropped.error().message);
+    }
   }
+  return source_is_free && !destination_busy_;
 }
 
 StorageOutcome StorageMirror::outcome(std::optional<std::int64_t> stopped_us) const {

@@ -23,7 +23,7 @@ class StorageMirror {
       : clock_(clock), source_(source), destination_(destination) {}
   StorageMirror(const StorageMirror&) = delete;
   StorageMirror& operator=(const StorageMirror&) = delete;
-  ~StorageMirror() { give_back(); }
+  ~StorageMirror() { (void)give_back(); }
 
   /// `most` is the limit of each mirror. On error everything is as it was.
   Result<void> begin(const std::string& stream, const std::vector<std::string>& devices,
@@ -44,8 +44,9 @@ class StorageMirror {
   /// QEMU was told to go on: the switchover happens whatever is done here.
   [[nodiscard]] bool let_go() const { return let_go_us_.has_value(); }
 
-  /// Gives up what runs, and leaves neither mirrors nor a server. Without effect a second time.
-  void give_back();
+  /// Gives up what runs, and leaves neither mirrors nor a server. False where something is left, as
+  /// its side could not be asked: to be called again. Without effect once all is given back.
+  bool give_back();
 
   /// `stopped_us`: when the guest was stopped for the switchover. Without `ready_after`.
   [[nodiscard]] StorageOutcome outcome(std::optional<std::int64_t> stopped_us) const;

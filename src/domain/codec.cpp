@@ -635,6 +635,7 @@ Json to_json(const MigrationOutcome& o) {
   return Json{{"status", to_string(o.status)},
               {"vm_runs_on", to_string(o.vm_runs_on)},
               {"reason", o.reason},
+              {"remarks", o.remarks},
               {"technique", full_name(o.technique, o.storage.has_value())},
               {"requested", {{"technique", o.requested.technique}, {"law", o.requested.law}}},
               {"parameters", to_json(o.parameters)},
@@ -650,7 +651,24 @@ Json to_json(const MigrationOutcome& o) {
                 {"longest_gap_ms", maybe(o.guest.longest_gap, in_ms)},
                 {"alive", maybe(o.guest.alive, [](bool b) { return b; })},
                 {"evidence", o.guest.evidence}}},
-              {"storage", maybe(o.storage, [](const auto& value) { return to_json(value); })}};
+              {"storage", maybe(o.storage, [](const auto& value) { return to_json(value); })},
+              {"postcopy_standstill_ms", maybe(o.postcopy_standstill, in_ms)},
+              {"given_back", maybe(o.given_back, [](bool b) { return b; })},
+              {"destination_usable", maybe(o.destination_usable, [](bool b) { return b; })}};
+}
+
+std::vector<std::string> read_remarks(JsonReader& in) {
+  std::vector<std::string> remarks;
+  const Json* list = in.find("remarks") != nullptr ? in.array("remarks") : nullptr;
+  if (list == nullptr) return remarks;
+  for (const Json& one : *list) {
+    if (!one.is_string()) {
+      in.reject("remarks", "holds something else than texts");
+      break;
+    }
+    remarks.push_back(one.get<std::string>());
+  }
+  return remarks;
 }
 
 Result<MigrationOutcome> outcome_from_json(const Json& json) {
@@ -675,6 +693,10 @@ Result<MigrationOutcome> outcome_from_json(const Json& json) {
   o.rounds = read_array(in, "rounds", read_round);
   read_guest(in, o.guest);
   o.storage = read_storage(in);
+  o.remarks = read_remarks(in);
+  o.postcopy_standstill = in.maybe_seconds("postcopy_standstill_ms");
+  o.given_back = in.maybe_boolean("given_back");
+  o.destination_usable = in.maybe_boolean("destination_usable");
   if (storage != o.storage.has_value()) in.reject("storage", "contradicts the technique");
   return finish(in, std::move(o));
 }

@@ -11,6 +11,8 @@
 #include <set>
 #include <sstream>
 
+#include "godwit/base/process.h"
+
 namespace godwit::qmp {
 namespace {
 
@@ -53,20 +55,6 @@ bool is_qemu(std::int64_t pid, const std::vector<std::int64_t>& vcpu_threads) {
                      [&](std::int64_t one) { return one > 0 && threads.contains(one); });
 }
 
-/// Field 22 of /proc/PID/stat; the second is in parentheses and may hold anything.
-std::int64_t start_of(std::int64_t pid) {
-  constexpr int kBehindName = 20;
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string line;
-  std::getline(file, line);
-  const auto name_end = line.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(line.substr(name_end + 1));
-  std::string field;
-  for (int i = 0; i < kBehindName && fields >> field; ++i) continue;
-  return std::strtoll(field.c_str(), nullptr, 10);
-}
-
 }  // namespace
 
 std::optional<QemuProcess> QemuProcess::recognise(std::int64_t peer,
@@ -75,7 +63,7 @@ std::optional<QemuProcess> QemuProcess::recognise(std::int64_t peer,
   // First the handle: what is asked after it was opened is asked of the process that it holds.
   UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(peer), 0)));
   if (!handle.valid() || !is_qemu(peer, vcpu_threads)) return std::nullopt;
-  return QemuProcess(std::move(handle), peer, start_of(peer));
+  return QemuProcess(std::move(handle), peer, process_start(peer));
 }
 
 bool QemuProcess::ended() const {

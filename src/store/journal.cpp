@@ -13,6 +13,7 @@
 #include <string>
 
 #include "files.h"
+#include "godwit/base/process.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/domain/codec.h"
 #include "godwit/domain/json_reader.h"
@@ -33,13 +34,13 @@ Json to_json(const MigrationSettings& settings) {
 }
 
 Result<MigrationSettings> settings_from(const Json& json) {
-  JsonReader in(json, "lent");
+  JsonReader in(json, "settings");
   MigrationSettings settings;
   if (const Json* on = in.array("on")) {
     for (const Json& name : *on) {
       const auto one = name.is_string() ? capability_from_string(name.get<std::string>())
                                         : std::optional<Capability>();
-      if (!one) return fail(ErrorCode::kCorrupt, "lent.on names an unknown capability");
+      if (!one) return fail(ErrorCode::kCorrupt, "settings.on names an unknown capability");
       settings.on.insert(*one);
     }
   }
@@ -49,11 +50,36 @@ Result<MigrationSettings> settings_from(const Json& json) {
   return settings;
 }
 
+Json to_json(const Lease& lease) {
+  return Json{{"before", to_json(lease.before)}, {"borrowed", to_json(lease.borrowed)}};
+}
+
+Result<std::optional<Lease>> lease_from(JsonReader& entry, std::string_view key) {
+  const Json* json = entry.find(key);
+  if (json == nullptr) return std::optional<Lease>();
+  JsonReader in(*json, std::string(key));
+  const Json* before = in.require("before");
+  const Json* borrowed = in.require("borrowed");
+  if (in.error()) return fail(*in.error());
+  Lease lease;
+  GODWIT_TRY(lease.before, settings_from(*before));
+  GODWIT_TRY(lease.borrowed, settings_from(*borrowed));
+  return std::optional(std::move(lease));
+}
+
 std::string to_line(const JournalEntry& entry) {
-  Json json{{"at", iso8601(entry.wall_us)},     {"step", entry.step},
-            {"source", entry.source},           {"source_pid", entry.source_pid},
-            {"destination", entry.destination}, {"destination_pid", entry.destination_pid}};
-  if (entry.lent) json["lent"] = to_json(*entry.lent);
+  Json json{{"at", iso8601(entry.wall_us)},
+            {"step", entry.step},
+            {"source", entry.source},
+            {"source_pid", entry.source_pid},
+            {"source_started", entry.source_started},
+            {"destination", entry.destination},
+            {"destination_pid", entry.destination_pid},
+            {"destination_started", entry.destination_started}};
+  json["writer_pid"] = entry.writer_pid;
+  json["writer_started"] = entry.writer_started;
+  if (entry.source_lease) json["source_lease"] = to_json(*entry.source_lease);
+  if (entry.destination_lease) json["destination_lease"] = to_json(*entry.destination_lease);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -67,11 +93,15 @@ Result<JournalEntry> from_line(std::string_view line) {
   entry.source_pid = in.integer("source_pid");
   entry.destination = in.text("destination");
   entry.destination_pid = in.integer("destination_pid");
+  // absent in what older versions wrote
+  entry.source_started = in.maybe_integer("source_started").value_or(0);
+  entry.destination_started = in.maybe_integer("destination_started").value_or(0);
+  entry.writer_pid = in.maybe_integer("writer_pid").value_or(0);
+  entry.writer_started = in.maybe_integer("writer_started").value_or(0);
   if (in.error()) return fail(*in.error());
   GODWIT_TRY(entry.wall_us, parse_iso8601(at));
-  if (const Json* lent = in.find("lent")) {
-    GODWIT_TRY(entry.lent, settings_from(*lent));
-  }
+  GODWIT_TRY(entry.source_lease, lease_from(in, "source_lease"));
+  GODWIT_TRY(entry.destination_lease, lease_from(in, "destination_lease"));
   return entry;
 }
 
@@ -162,7 +192,10 @@ Result<void> FileJournal::record(const JournalEntry& entry) {
   // what is left of a writer that died: nobody was told that it is there
   text.resize(text.rfind('\n') + 1);
   const auto size = static_cast<off_t>(text.size());
-  const std::string line = to_line(entry);
+  JournalEntry signed_entry = entry;
+  signed_entry.writer_pid = ::getpid();
+  signed_entry.writer_started = process_start(::getpid());
+  const std::string line = to_line(signed_entry);
   if (::ftruncate(fd.get(), size) != 0) return fail(file_error(path_, "write to", errno));
   if (const auto written = write_at(fd.get(), line, size, path_); !written) {
     if (::ftruncate(fd.get(), size) != 0) return written;  // a torn line, which readers leave out

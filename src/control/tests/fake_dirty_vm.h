@@ -55,6 +55,7 @@ class FakeDirtyVm : public Hypervisor {
   int migrations = 0;
   int stops = 0;  ///< how often the guest stood still
 
+  bool known_ended() override { return !alive; }
   Result<VmDescription> describe() override;
   Result<RamLayout> ram_layout() override { return RamLayout{}; }
   Result<RunState> run_state() override;

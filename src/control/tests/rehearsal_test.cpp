@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "fake_dirty_vm.h"
+#include "godwit/control/recovery.h"
 #include "memory_journal.h"
 #include "passes.h"
 
@@ -36,6 +37,10 @@ class Rehearse : public testing::Test {
     const auto done = go();
     EXPECT_FALSE(done);
     return done ? Error{} : done.error();
+  }
+  /// What the next run, or godwit recover, does.
+  Recovered tidy() {
+    return recover(vm.clock, journal.entries.back(), {&vm, false}, {nullptr, true});
   }
   void expect_as_before() {
     EXPECT_EQ(vm.about.state, RunState::kRunning);
@@ -79,7 +84,7 @@ TEST_F(Rehearse, IsJournalledWithWhatWasLentAndThenDone) {
   ASSERT_EQ(journal.entries.size(), 2u);
   EXPECT_EQ(journal.entries.front().step, "rehearsing");
   EXPECT_EQ(journal.entries.front().destination, kRehearsalName);
-  EXPECT_EQ(journal.entries.front().lent, before);
+  EXPECT_EQ(journal.entries.front().source_lease->before.on, before.on);
   EXPECT_EQ(journal.entries.back().step, "done");
 }
 
@@ -249,10 +254,10 @@ TEST_F(Rehearse, ACancelThatNeverTakesIsSaidAndStaysInTheJournal) {
   EXPECT_EQ(error.code, ErrorCode::kTimeout);
   EXPECT_THAT(error.message, HasSubstr("could not be cancelled"));
   EXPECT_NE(vm.set, before.parameters) << "with its old speed it would go on";
-  EXPECT_THAT(error.what_to_do, HasSubstr("--rehearse again"));
+  EXPECT_THAT(error.what_to_do, HasSubstr("godwit recover"));
   EXPECT_EQ(vm.about.state, RunState::kRunning);
   EXPECT_EQ(journal.entries.back().step, "left");
-  EXPECT_EQ(journal.entries.back().lent, before);
+  EXPECT_EQ(journal.entries.back().source_lease->before.on, before.on);
 }
 
 TEST_F(Rehearse, DeathAtAnyCallIsNoticed) {
@@ -306,9 +311,10 @@ TEST_F(Rehearse, TheSettingsOfAKilledRunAreGivenBackByTheNext) {
   (void)refused();
   vm.silent_from_call = -1;
   vm.fails_after = Seconds(0);  // QEMU's own end of it, when its stream has no reader
-  const auto tidied = end_leftover_rehearsal(vm.clock, vm, before);
-  ASSERT_TRUE(tidied) << tidied.error().message;
-  EXPECT_TRUE(*tidied);
+  const Recovered tidied = tidy();
+  EXPECT_TRUE(tidied.finished) << tidied.what_to_do;
+  EXPECT_EQ(tidied.runs_on, VmRunsOn::kSource);
+  EXPECT_FALSE(tidied.given_back.empty());
   expect_as_before();
 }
 
@@ -322,17 +328,20 @@ TEST_F(Rehearse, AKilledRunThatWaitsBeforeTheSwitchoverIsCancelledByTheNext) {
   EXPECT_EQ(vm.about.state, RunState::kFinishMigrate);
   vm.before_call = {};
   vm.silent_from_call = -1;
-  const auto tidied = end_leftover_rehearsal(vm.clock, vm, before);
-  ASSERT_TRUE(tidied) << tidied.error().message;
-  EXPECT_TRUE(*tidied);
+  const Recovered tidied = tidy();
+  EXPECT_TRUE(tidied.finished) << tidied.what_to_do;
+  EXPECT_EQ(tidied.runs_on, VmRunsOn::kSource);
+  EXPECT_FALSE(tidied.given_back.empty());
   expect_as_before();
 }
 
 TEST_F(Rehearse, SettingsThatNoRehearsalMadeAreLeftAlone) {
+  ASSERT_TRUE(go());
+  journal.entries.pop_back();  // as if it had been killed just before its "done"
   vm.set.max_bandwidth = 7_MB_per_s;
-  const auto tidied = end_leftover_rehearsal(vm.clock, vm, before);
-  ASSERT_TRUE(tidied);
-  EXPECT_FALSE(*tidied);
+  const Recovered tidied = tidy();
+  EXPECT_TRUE(tidied.finished) << tidied.what_to_do;
+  EXPECT_TRUE(tidied.given_back.empty());
   EXPECT_EQ(vm.set.max_bandwidth, 7_MB_per_s);
 }
 

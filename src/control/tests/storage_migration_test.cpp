@@ -290,7 +290,7 @@ TEST_P(EveryCallWithDisks, ADeathLeavesOneGuestOnAWholeDisk) {
     SCOPED_TRACE(call);
     Scenario run(GetParam().technique);
     run.world.victim = GetParam().victim;
-    run.world.kill_at_call = call;
+    run.world.fault_at_call = call;
     const auto outcome = run.go();
     const auto& source = run.pair.source;
     ASSERT_LE(run.pair.running_guests(), 1);

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -17,6 +18,10 @@ namespace godwit {
 /// A program's path: in $PATH, or in the system folders that ordinary users' $PATH lacks; a name
 /// with a slash in it is a path already. Nothing when there is none that may be run.
 std::optional<std::string> program_path(const std::string& name);
+
+/// When a process started, in the kernel's clock ticks since boot; 0 when there is none. With its
+/// number it names a process for ever.
+std::int64_t process_start(std::int64_t pid);
 
 /// The last line that is not blank: where programs put what went wrong.
 std::string last_line(std::string_view text);

@@ -26,7 +26,9 @@ struct Parties {
   std::string source_name{};  ///< this and the rest are for the journal
   std::string destination_name{};
   std::int64_t source_pid = 0;
+  std::int64_t source_started = 0;
   std::int64_t destination_pid = 0;
+  std::int64_t destination_started = 0;
 };
 
 /// Where a running migration stands, a few times a second.
@@ -43,7 +45,9 @@ struct Progress {
   std::optional<BytesPerSecond> dirty_rate;  ///< as QEMU saw it at its last sync
   std::optional<int> throttle_percent;       ///< of the guest's vCPUs, by auto-converge
   std::optional<Seconds> eta;
-  bool point_of_no_return = false;  ///< post-copy has begun: cancelling would lose the guest
+  bool point_of_no_return = false;    ///< nothing can be cancelled safely any more
+  std::optional<Seconds> standstill;  ///< nothing was sent for so long that it is worth saying
+  std::optional<Seconds> silence;     ///< likewise, the source's monitor said nothing
 };
 
 struct RunOptions {

@@ -25,6 +25,7 @@ struct RehearsalOptions {
   Seconds deadline{30};                      ///< for all of it; what was measured by then counts
   std::string vm{};                          ///< this and the next are for the journal
   std::int64_t pid = 0;                      ///< of the VM's QEMU
+  std::int64_t process_started = 0;          ///< VmDescription::process_started
   Journal* journal = nullptr;                ///< may be null
   std::function<void(Ratio)> on_progress{};  ///< share of the windows that is measured
 };
@@ -50,7 +51,7 @@ struct Rehearsal {
 /// is one. Without the latter, a guest that dirties next to nothing is stopped for the milliseconds
 /// that the cancelling takes. Capabilities and parameters are given back on every path. If this
 /// process dies, the sink dies with it, QEMU ends the migration and runs the guest on; what it
-/// keeps then are the borrowed settings, which are in the journal (`lent`).
+/// keeps then are the borrowed settings, which are in the journal.
 ///
 /// Errors, after which the guest runs on unless the message says otherwise: kBusy (it migrates
 /// already), kBadInput (it doesn't run; bad options), kUnsupported (QEMU < 9 without KVM, or an
@@ -65,11 +66,5 @@ Result<void> may_rehearse(Hypervisor& source);
 
 /// Makes the rehearsal's curve the profile's; the one that was there is kept in `other_curves`.
 void put_into(GuestProfile& profile, const Rehearsal& rehearsal);
-
-/// For who finds an unfinished rehearsal in the journal and holds the VM's lock: cancels it where
-/// it waits before a switchover, and gives back what was lent. False when the VM's settings are not
-/// those that a rehearsal leaves: nothing is touched then. Errors: the hypervisor's.
-Result<bool> end_leftover_rehearsal(Clock& clock, Hypervisor& source,
-                                    const MigrationSettings& lent);
 
 }  // namespace godwit::control

@@ -80,6 +80,7 @@ struct MigrationOutcome {
   OutcomeStatus status = OutcomeStatus::kFailed;
   VmRunsOn vm_runs_on = VmRunsOn::kUnknown;
   std::string reason;                         ///< why it ended as it did; empty when completed
+  std::vector<std::string> remarks;           ///< what else happened that a person should know
   Technique technique = Technique::kPrecopy;  ///< the one that finished it
   Requested requested;
   MigrationParameters parameters;
@@ -90,6 +91,15 @@ struct MigrationOutcome {
   std::vector<RoundRecord> rounds;
   GuestOutcome guest;
   std::optional<StorageOutcome> storage;  ///< absent: the disks stayed where they are
+  /// Longest time in which the link carried nothing while post-copy had split the guest over both
+  /// hosts: whatever it needed of the source it waited for. Absent: never for long.
+  std::optional<Seconds> postcopy_standstill;
+  /// Nothing that was borrowed of either side (settings, mirrors, servers) is left there. Absent in
+  /// outcomes of older versions.
+  std::optional<bool> given_back;
+  /// Can the destination's QEMU receive another migration? Absent: it has the VM, or nobody could
+  /// ask.
+  std::optional<bool> destination_usable;
   std::int64_t started_wall_us = 0;       ///< microseconds since 1970, UTC
 
   friend bool operator==(const MigrationOutcome&, const MigrationOutcome&) = default;

@@ -140,17 +140,34 @@ class OutcomeStore {
   virtual Result<std::vector<OutcomeRecord>> newest(std::int64_t limit) = 0;
 };
 
+/// A VM's migration settings that were borrowed: what is to be given back.
+struct Lease {
+  MigrationSettings before;  ///< all capabilities that were on, and the parameters to be changed
+  /// What they were changed to. A setting that is no longer so was changed by somebody else since,
+  /// and stays. A parameter that is absent here was changed again and again: it is given back
+  /// whatever it is now.
+  MigrationSettings borrowed;
+  friend bool operator==(const Lease&, const Lease&) = default;
+};
+
 /// Where a migration stands, written before each step that could leave a VM in an odd place, so
 /// that a successor knows what to look at after a crash.
 struct JournalEntry {
   std::string source;
   std::string destination;
+  /// Processes by number and start (VmDescription::process_started); 0 where they can't be known.
   std::int64_t source_pid = 0;
+  std::int64_t source_started = 0;
   std::int64_t destination_pid = 0;
+  std::int64_t destination_started = 0;
   std::string step;  ///< "preparing", "mirroring", "migrating", "postcopy", "done", …
   std::int64_t wall_us = 0;
-  /// What the source had before its settings were borrowed, for a successor to give back.
-  std::optional<MigrationSettings> lent{};
+  /// The Godwit that wrote it; filled in by the journal.
+  std::int64_t writer_pid = 0;
+  std::int64_t writer_started = 0;
+  /// Absent: nothing was borrowed of that side, or it was given back.
+  std::optional<Lease> source_lease{};
+  std::optional<Lease> destination_lease{};
   friend bool operator==(const JournalEntry&, const JournalEntry&) = default;
 };
 class Journal {

@@ -1,0 +1,67 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "godwit/lab/lab.h"
+#include "options.h"
+#include "output.h"
+#include "recover.h"
+
+namespace godwit::cli {
+namespace {
+
+Json json_of(const RecoveredVm& one) {
+  return Json{{"vm", one.vm},
+              {"destination", one.destination},
+              {"runs_on", to_string(one.found.runs_on)},
+              {"was", one.found.was},
+              {"given_back", one.found.given_back},
+              {"finished", one.found.finished},
+              {"what_to_do", one.found.what_to_do}};
+}
+
+std::string text_of(const RecoveredVm& one) {
+  std::string text = fmt::format("{} -> {}: {}\n  the VM runs on: {}", one.vm, one.destination,
+                                 one.found.was, to_string(one.found.runs_on));
+  if (!one.found.given_back.empty()) {
+    text += fmt::format("\n  given back: {}", fmt::join(one.found.given_back, ", "));
+  }
+  if (!one.found.what_to_do.empty()) text += "\n  to do: " + one.found.what_to_do;
+  return text;
+}
+
+int recover(const std::string& lab, Context& context) {
+  const auto all = recover_all(lab, context);
+  if (!all) return context.out.error(all.error());
+  Json vms = Json::array();
+  for (const RecoveredVm& one : *all) {
+    context.out.say(text_of(one));
+    vms.push_back(json_of(one));
+  }
+  if (all->empty()) context.out.say("nothing to recover: every migration was ended by its godwit");
+  context.out.result(Json{{"vms", std::move(vms)}});
+  const bool done = std::all_of(all->begin(), all->end(),
+                                [](const RecoveredVm& one) { return one.found.finished; });
+  return done ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_recover(CLI::App& app, Chosen& chosen) {
+  auto lab = std::make_shared<std::string>(lab::kDefaultLab);
+  CLI::App* command = app.add_subcommand("recover",
+                                         "after a crash: where each VM runs that a godwit was "
+                                         "moving; gives back what it had borrowed");
+  add_lab_name(*command, *lab);
+  add_examples(*command, {"godwit recover", "godwit recover --json"});
+  command->callback([&chosen, lab] {
+    chosen.action = [lab](Context& context) { return recover(*lab, context); };
+  });
+}
+
+}  // namespace godwit::cli
