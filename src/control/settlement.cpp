@@ -21,12 +21,15 @@ std::string_view word(std::optional<RunState> state) {
   return state ? to_string(*state) : "unknown";
 }
 
-/// One question may get no answer, or a refusal.
+/// One question may be refused, or its answer lost; a monitor that is mute is not asked again.
 std::optional<RunState> state_of(WatchedSide& side) {
   constexpr int kTries = 3;
+  constexpr Seconds kMute{15};
   std::optional<RunState> state;
-  for (int i = 0; i < kTries && !state && side.connected(); ++i) state = side.run_state();
-  return state;
+  for (int i = 0; i < kTries && !state && side.connected() && side.silent_for() < kMute; ++i) {
+    state = side.run_state();
+  }
+  return state ? state : side.connected() ? side.run_state() : std::nullopt;
 }
 
 /// Stopped by the migration itself. (QEMU 7.2 leaves its guest in postmigrate when post-copy is

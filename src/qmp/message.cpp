@@ -60,7 +60,10 @@ Result<Message> parse_message(std::string_view line) {
   if (json->contains("return") || json->contains("error")) return parse_reply(*json, line);
   if (const auto greeting = json->find("QMP"); greeting != json->end()) {
     if (greeting->is_object() && greeting->contains("version")) {
-      return Message(Greeting{greeting->at("version")});
+      const auto offers = greeting->find("capabilities");
+      const bool oob = offers != greeting->end() && offers->is_array() &&
+                       std::find(offers->begin(), offers->end(), Json("oob")) != offers->end();
+      return Message(Greeting{greeting->at("version"), oob});
     }
   }
   return not_qmp(line, "neither greeting, reply nor event");

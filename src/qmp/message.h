@@ -14,6 +14,7 @@ namespace godwit::qmp {
 
 struct Greeting {
   Json version;
+  bool oob = false;  ///< it offers commands out of band, which a busy main loop does not hold up
 };
 struct Reply {
   std::optional<std::int64_t> id;  ///< absent when QEMU could not even read the command

@@ -108,9 +108,10 @@ Error refusal_error(std::string_view command, const QmpRefusal& refusal) {
           "act on QEMU's reason; a refused command changes nothing"};
 }
 
-Result<std::string> encode(std::string_view command, const Json& arguments, std::int64_t id) {
+Result<std::string> encode(std::string_view verb, std::string_view command, const Json& arguments,
+                           std::int64_t id) {
   try {
-    Json message{{"execute", command}, {"id", id}};
+    Json message{{std::string(verb), command}, {"id", id}};
     if (!arguments.empty()) message["arguments"] = arguments;
     // escaped to ASCII; text that is no UTF-8 throws
     return message.dump(-1, ' ', true) + "\n";
@@ -135,7 +136,8 @@ Result<QmpClient> QmpClient::connect(const std::string& path, Clock& clock, Time
   GODWIT_TRY(UniqueFd socket, open_socket(path, clock, deadline));
   QmpClient client(std::move(socket), path, clock);
   GODWIT_CHECK_OK(client.await_greeting(deadline));
-  GODWIT_CHECK_OK(client.execute("qmp_capabilities", Json::object(), deadline));
+  const Json wanted = client.oob_ ? Json{{"enable", Json::array({"oob"})}} : Json::object();
+  GODWIT_CHECK_OK(client.execute("qmp_capabilities", wanted, deadline));
   return client;
 }
 
@@ -144,7 +146,10 @@ Result<void> QmpClient::await_greeting(TimePoint deadline) {
     GODWIT_TRY(const auto line, lines_.next());
     if (line) {
       const auto message = parse_message(*line);
-      if (message && std::holds_alternative<Greeting>(*message)) return {};
+      if (const auto* greeting = message ? std::get_if<Greeting>(&*message) : nullptr) {
+        oob_ = greeting->oob;
+        return {};
+      }
       return fail(ErrorCode::kProtocol,
                   fmt::format("{} does not speak QMP: it said {}", path_, excerpt(*line)),
                   kStartQemuSo);
@@ -167,18 +172,22 @@ Result<void> QmpClient::await_greeting(TimePoint deadline) {
 
 Result<Json> QmpClient::execute(std::string_view command, const Json& arguments,
                                 TimePoint deadline) {
-  return run(command, arguments, -1, deadline);
+  return run("execute", command, arguments, -1, deadline);
+}
+Result<Json> QmpClient::execute_out_of_band(std::string_view command, const Json& arguments,
+                                            TimePoint deadline) {
+  return run(oob_ ? "exec-oob" : "execute", command, arguments, -1, deadline);
 }
 Result<Json> QmpClient::execute_with_fd(std::string_view command, const Json& arguments, int fd,
                                         TimePoint deadline) {
-  return run(command, arguments, fd, deadline);
+  return run("execute", command, arguments, fd, deadline);
 }
 
-Result<Json> QmpClient::run(std::string_view command, const Json& arguments, int fd,
-                            TimePoint deadline) {
+Result<Json> QmpClient::run(std::string_view verb, std::string_view command, const Json& arguments,
+                            int fd, TimePoint deadline) {
   if (broken_) return fail(*broken_);
   const std::int64_t id = ++last_id_;
-  GODWIT_TRY(const std::string bytes, encode(command, arguments, id));
+  GODWIT_TRY(const std::string bytes, encode(verb, command, arguments, id));
   GODWIT_CHECK_OK(send(bytes, fd, deadline));
   while (true) {
     GODWIT_TRY(auto reply, take_reply(command, id));

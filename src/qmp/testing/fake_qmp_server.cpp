@@ -118,7 +118,8 @@ class FakeQmpServer::Session {
       const std::optional<Json> message = read();
       if (!message) return false;
       last_id_ = message->value("id", Json());
-      const std::string command = message->value("execute", std::string());
+      const std::string command =
+          message->value("execute", message->value("exec-oob", std::string()));
       const Json arguments = message->value("arguments", Json::object());
       server_.commands_.push_back(command);
       for (const auto& finding : check_command(server_.version_, command, arguments)) {
@@ -204,7 +205,7 @@ FakeQmpServer::~FakeQmpServer() {
 
 FakeQmpServer& FakeQmpServer::greet() {
   send(line_of(captured(version_, "greeting")));
-  return expect("qmp_capabilities").reply();
+  return expect("qmp_capabilities", {{"enable", Json::array({"oob"})}}).reply();
 }
 FakeQmpServer& FakeQmpServer::expect(std::string command, Json arguments) {
   steps_.push_back({Step::Kind::kExpect, std::move(command), std::move(arguments)});

@@ -85,6 +85,12 @@ TEST_P(Hypervisors, FindsGuestMemory) {
   }
 }
 
+TEST_P(Hypervisors, GivesUpAPostcopysLinkBesideABusyMainLoop) {
+  fake.expect("migrate-pause").reply();
+  ASSERT_TRUE(connect().pause_postcopy());
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
 TEST_P(Hypervisors, SetsCapabilitiesInOneGo) {
   const Json list = Json::array({Json{{"capability", "events"}, {"state", true}},
                                  Json{{"capability", "multifd"}, {"state", false}}});

@@ -47,7 +47,11 @@ class QmpClient {
   /// kUnsupported when this QEMU does not know the command. After kTimeout the command may still
   /// have been carried out; a late reply is dropped.
   Result<Json> execute(std::string_view command, const Json& arguments, TimePoint deadline);
-  /// The same, handing an open file descriptor to QEMU (for `getfd`); the caller keeps its own.
+  /// The same for one of the few commands that QEMU carries out beside its main loop, where that is
+  /// stuck (migrate-pause, yank). In its turn where this QEMU offers no such way.
+  Result<Json> execute_out_of_band(std::string_view command, const Json& arguments,
+                                   TimePoint deadline);
+  /// As execute, handing an open file descriptor to QEMU (for `getfd`); the caller keeps its own.
   Result<Json> execute_with_fd(std::string_view command, const Json& arguments, int fd,
                                TimePoint deadline);
 
@@ -68,7 +72,8 @@ class QmpClient {
   QmpClient(UniqueFd socket, std::string path, Clock& clock);
 
   Result<void> await_greeting(TimePoint deadline);
-  Result<Json> run(std::string_view command, const Json& arguments, int fd, TimePoint deadline);
+  Result<Json> run(std::string_view verb, std::string_view command, const Json& arguments, int fd,
+                   TimePoint deadline);
   Result<void> send(std::string_view bytes, int fd, TimePoint deadline);
   Result<std::optional<Json>> take_reply(std::string_view command, std::int64_t id);
   Result<bool> receive(TimePoint deadline);
@@ -79,6 +84,7 @@ class QmpClient {
   std::string path_;
   Clock* clock_;
   std::int64_t peer_pid_ = 0;
+  bool oob_ = false;
   LineSplitter lines_;
   std::deque<QmpEvent> events_;
   std::set<std::int64_t> abandoned_;  ///< commands that timed out and may still be answered
