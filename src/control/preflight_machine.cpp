@@ -39,18 +39,34 @@ std::string_view meant(std::string_view value) {
   return value == "auto" || value == "\"auto\"" || value == "\"on\"" ? "on" : value;
 }
 
-/// "mq (true on the source, false on the destination)" for each property that both have and that
-/// differs. What only one version of the hypervisor shows says nothing about the guest.
+std::string value_of(const std::map<std::string, std::string>& properties,
+                     const std::string& name) {
+  const auto found = properties.find(name);
+  return found == properties.end() ? "nothing" : found->second;
+}
+
+/// "mq (true on the source, false on the destination)" for each property that differs.
+/// `other_version`: what only one version shows says nothing about the guest.
 std::vector<std::string> differences(const std::map<std::string, std::string>& source,
-                                     const std::map<std::string, std::string>& destination) {
+                                     const std::map<std::string, std::string>& destination,
+                                     bool other_version) {
+  std::set<std::string> names;
+  for (const auto* side : {&source, &destination}) {
+    for (const auto& [name, unused] : *side) names.insert(name);
+  }
   std::vector<std::string> found;
-  for (const auto& [name, here] : source) {
-    const auto there = destination.find(name);
-    if (there == destination.end() || meant(here) == meant(there->second)) continue;
-    found.push_back(
-        fmt::format("{} ({} on the source, {} on the destination)", name, here, there->second));
+  for (const std::string& name : names) {
+    if (other_version && !(source.contains(name) && destination.contains(name))) continue;
+    const std::string here = value_of(source, name);
+    const std::string there = value_of(destination, name);
+    if (meant(here) == meant(there)) continue;
+    found.push_back(fmt::format("{} ({} on the source, {} on the destination)", name, here, there));
   }
   return found;
+}
+
+bool other_version(const PreflightFacts& facts) {
+  return facts.source.version != facts.destination.version;
 }
 
 Result<void> check_basics(const VmDescription& source, const VmDescription& destination) {
@@ -70,11 +86,13 @@ Result<void> check_basics(const VmDescription& source, const VmDescription& dest
   return {};
 }
 
-Result<void> check_machine(const Inspection& source, const Inspection& destination) {
+Result<void> check_machine(const PreflightFacts& facts) {
+  const Inspection& source = facts.source_has;
+  const Inspection& destination = facts.destination_has;
   if (source.base_memory != destination.base_memory) {
     return differs("the memory size", human(source.base_memory), human(destination.base_memory));
   }
-  const auto found = differences(source.machine, destination.machine);
+  const auto found = differences(source.machine, destination.machine, other_version(facts));
   if (found.empty()) return {};
   return fail(ErrorCode::kBadInput, "the machine differs: " + listed(found), kSameCommandLine);
 }
@@ -196,9 +214,8 @@ std::vector<std::string> only_in(const Devices& a, const Devices& b, bool boards
 Result<void> check_devices(const PreflightFacts& facts) {
   const Devices source = in_order(facts.source_has.devices);
   const Devices destination = in_order(facts.destination_has.devices);
-  const bool other_version = facts.source.version != facts.destination.version;
-  const auto here = only_in(source, destination, other_version);
-  const auto there = only_in(destination, source, other_version);
+  const auto here = only_in(source, destination, other_version(facts));
+  const auto there = only_in(destination, source, other_version(facts));
   if (!here.empty() || !there.empty()) {
     return fail(ErrorCode::kBadInput,
                 fmt::format("devices differ: only on the source [{}], only on the destination [{}]",
@@ -209,7 +226,8 @@ Result<void> check_devices(const PreflightFacts& facts) {
     const auto other = destination.find(where);
     if (other == destination.end()) continue;
     for (std::size_t i = 0; i < std::min(alike.size(), other->second.size()); ++i) {
-      const auto found = differences(alike[i]->properties, other->second[i]->properties);
+      const auto found =
+          differences(alike[i]->properties, other->second[i]->properties, other_version(facts));
       if (found.empty()) continue;
       return fail(ErrorCode::kBadInput,
                   fmt::format("device {} differs: {}", label(*alike[i]), listed(found)),
@@ -272,7 +290,7 @@ Result<Warnings> check_same_machine(const PreflightFacts& facts) {
   const Inspection& source = facts.source_has;
   const Inspection& destination = facts.destination_has;
   GODWIT_CHECK_OK(check_basics(facts.source, facts.destination));
-  GODWIT_CHECK_OK(check_machine(source, destination));
+  GODWIT_CHECK_OK(check_machine(facts));
   GODWIT_CHECK_OK(check_cpu(source.cpu, destination.cpu, warnings));
   GODWIT_CHECK_OK(check_devices(facts));
   GODWIT_CHECK_OK(check_ram_blocks(source, destination));

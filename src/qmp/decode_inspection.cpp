@@ -195,8 +195,12 @@ Result<VcpuPlaces> decode_hotpluggable_cpus(const Json& json) {
     DeviceShape vcpu;
     vcpu.type = type;
     for (const auto& [name, value] : where->items()) {
-      vcpu.place +=
-          fmt::format("{}{} {}", vcpu.place.empty() ? "" : ", ", name, plain_value(value));
+      if (name == "node-id") {  // a setting, and no address
+        vcpu.properties[name] = plain_value(value);
+        continue;
+      }
+      const char* gap = vcpu.place.empty() ? "" : ", ";
+      vcpu.place += fmt::format("{}{} {}", gap, name, plain_value(value));
     }
     places.present.push_back(std::move(vcpu));
   }));

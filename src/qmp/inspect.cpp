@@ -235,7 +235,9 @@ Result<std::vector<VirtioShape>> QmpHypervisor::virtio_devices() {
     if (!status) continue;
     GODWIT_TRY(VirtioShape device, decode_virtio_status(*status));
     GODWIT_TRY(const std::string place, pci_place(one.path));
-    device.device = place.empty() ? one.name : fmt::format("{} at {}", one.name, place);
+    // without an address (virtio-mmio) the order tells them apart
+    device.device = place.empty() ? fmt::format("{} {}", one.name, devices.size())
+                                  : fmt::format("{} at {}", one.name, place);
     devices.push_back(std::move(device));
   }
   return devices;

@@ -121,8 +121,19 @@ TEST(Preflight, EveryDifferenceOfTheMachineIsNamed) {
               HasSubstr("acpi/tables"));
 }
 
+TEST(Preflight, WhatOnlyOneSideHasIsADifferenceButOfVersions) {
+  auto facts = good_facts();
+  facts.destination_has.machine["memory.max-size"] = "1073741824";
+  EXPECT_THAT(refused(facts).message, HasSubstr("memory.max-size (nothing on the source, 1073"));
+  std::swap(facts.source_has, facts.destination_has);
+  EXPECT_THAT(refused(facts).message, HasSubstr("memory.max-size (1073741824 on the source"));
+  facts.destination.version = "11.0.0";
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
 TEST(Preflight, WhatMeansTheSameIsNoDifference) {
   auto facts = good_facts();
+  facts.destination.version = "11.0.0";
   facts.destination_has.machine["smm"] = "on";               // "auto" comes to that
   facts.destination_has.machine["only-newer"] = "true";      // that version shows more
   facts.destination_has.ram_blocks["more.rom"] = 1_MiB;      // nothing will be sent into it

@@ -133,12 +133,12 @@ TEST_F(RealInspection, EachDifferenceShows) {
 
 /// What shows of network cards that differ in one property each, all in one VM.
 TEST_F(RealInspection, PropertiesOfDevicesShow) {
-  const std::vector<std::string> seen{"mrg_rxbuf=off",     "vectors=2",     "rx_queue_size=512",
-                                      "packed=on",         "host_mtu=1400", "disable-legacy=on",
-                                      "mac=52:54:00:0:0:1"};
+  const std::vector<std::string> seen{
+      "mrg_rxbuf=off", "vectors=2",         "rx_queue_size=512",    "packed=on",
+      "host_mtu=1400", "disable-legacy=on", "mac=52:54:00:00:00:01"};
   Arguments arguments = kPlain;
   const auto add = [&](const std::string& properties) {
-    const std::string nic = "virtio-net-pci,netdev=n0,mac=52:54:00:0:0:9,romfile=,";
+    const std::string nic = "virtio-net-pci,mac=52:54:00:00:00:09,romfile=,";
     const std::string own = fmt::format("n{}", arguments.size());
     arguments.insert(arguments.end(), {"-netdev", "user,id=" + own, "-device",
                                        nic + "netdev=" + own + "," + properties});
