@@ -28,10 +28,11 @@ COMMANDS = [
     "query-block", "query-cpus-fast", "query-hotpluggable-cpus", "query-jobs", "query-kvm",
     "query-memory-devices", "query-memory-size-summary", "query-migrate",
     "query-migrate-capabilities", "query-migrate-parameters", "query-name",
-    "query-named-block-nodes", "query-pci", "query-qmp-schema", "query-status", "query-uuid",
+    "query-named-block-nodes", "query-qmp-schema", "query-status", "query-uuid",
     "query-version", "quit", "stop", "system_powerdown", "x-query-virtio", "x-query-virtio-status",
     "yank",
 ]  # fmt: skip
+FEATURES = ("lm", "smap", "sse4-1", "sse4_1", "hv-relaxed", "realized", "hotplugged")
 # A guest that only ran firmware is nearly all zero pages of 9 bytes each: only at such a rate
 # (bytes/s) is its first pass long enough to be looked at.
 SLOW = 1 << 16
@@ -154,22 +155,52 @@ def trimmed(schema):
     return [kept[entity["name"]] for entity in schema if entity["name"] in kept]
 
 
+def qom(vm):
+    """The objects that Godwit looks into: of each its properties, and values that can be compared."""
+    first = vm.ask("query-cpus-fast")["return"][0]["qom-path"]
+    paths = ["/machine", "/machine/peripheral", "/machine/peripheral-anon", first]
+    for device in vm.ask("x-query-virtio")["return"]:  # and the way from each to its root bus
+        path = device["path"]
+        while path.count("/") > 1:
+            paths.append(path)
+            bus = vm.ask("qom-get", path=path, property="parent_bus").get("return")
+            path = bus.rpartition("/")[0] if bus else ""
+    objects = {}
+    for path in paths:
+        listed = vm.ask("qom-list", path=path)["return"]
+        values = {}
+        for one in listed:
+            # of hundreds of features a few show how they are read
+            is_feature = path == first and one["type"] == "bool" and one["name"] not in FEATURES
+            if is_feature or one["type"].startswith("child<") or "time" in one["name"]:
+                continue
+            reply = vm.ask("qom-get", path=path, property=one["name"])
+            if "return" in reply:
+                values[one["name"]] = reply["return"]
+        kept = [one for one in listed if one["name"] in values or one["type"].startswith("child<")]
+        objects[path] = {"properties": kept, "values": values}
+    return objects
+
+
 def still(pair, save):
     source = pair.source
     save("greeting", source.greeting)
     schema = source.ask("query-qmp-schema")["return"]
     save("query-qmp-schema", {"return": trimmed(schema)})
     for command in ("query-version", "query-name", "query-kvm", "query-cpus-fast", "query-block",
-                    "query-memory-size-summary", "query-pci", "query-migrate-parameters",
+                    "query-memory-size-summary", "query-migrate-parameters",
                     "query-migrate-capabilities", "query-status"):  # fmt: skip
         save(command, source.ask(command))
     save("query-status.inmigrate", pair.destination.ask("query-status"))
     save("query-migrate.none", source.ask("query-migrate"))
-    save("qom-get.machine-type", source.ask("qom-get", path="/machine", property="type"))
-    cpu = source.ask("query-cpus-fast")["return"][0]["qom-path"]
-    save("qom-get.cpu-type", source.ask("qom-get", path=cpu, property="type"))
-    for folder in ("peripheral", "peripheral-anon"):
-        save(f"qom-list.{folder}", source.ask("qom-list", path=f"/machine/{folder}"))
+    save("qom", qom(source))
+    for command in ("query-hotpluggable-cpus", "query-memory-devices", "query-uuid",
+                    "x-query-virtio"):  # fmt: skip
+        save(command, source.ask(command))
+    paths = [device["path"] for device in source.ask("x-query-virtio")["return"]]
+    save("x-query-virtio-status",
+         {path: source.ask("x-query-virtio-status", path=path)["return"] for path in paths})  # fmt: skip
+    save("info-qtree", source.hmp("info qtree"))
     save("info-ramblock", source.hmp("info ramblock"))
     save("info-mtree", source.hmp("info mtree -f"))
     save("gpa2hva", source.hmp("gpa2hva 0"))

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -46,6 +45,10 @@ std::string progress_note(const control::Progress& p) {
   if (p.silence) note += fmt::format(", its monitor is silent for {}", human(*p.silence));
   if (p.point_of_no_return) note += ", past the point of no return";
   return note;
+}
+
+std::string without_postcopy(const std::string& why) {
+  return fmt::format("post-copy is left out, as the destination may not do it: {}", why);
 }
 
 /// Sent so far against what is expected in all; QEMU's own "remaining" falls and rises.
@@ -159,21 +162,32 @@ Result<void> Journey::look_at_history() {
 }
 
 Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
+  Hypervisor& destination = *parties_.destination.hypervisor;
   GODWIT_TRY(control::PreflightFacts facts,
-             control::gather_facts(*parties_.source.hypervisor, *parties_.destination.hypervisor));
+             control::gather_facts(*parties_.source.hypervisor, destination));
+  if (may_postcopy(plan)) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
-  GODWIT_CHECK_OK(control::preflight(facts, plan));
-  const bool both_can_postcopy = facts.source.can.contains(Capability::kPostcopyRam) &&
-                                 facts.destination.can.contains(Capability::kPostcopyRam) &&
-                                 parties_.can_postcopy;
-  question_.possible.emplace();
-  std::set_intersection(facts.source.can.begin(), facts.source.can.end(),
-                        facts.destination.can.begin(), facts.destination.can.end(),
-                        std::inserter(*question_.possible, question_.possible->end()));
+  GODWIT_TRY(const control::Warnings warnings, control::preflight(facts, plan));
+  for (const std::string& warning : warnings) {
+    if (warned_.insert(warning).second) log::warning("{}", warning);
+  }
+  no_postcopy_ = facts.no_postcopy;
+  if (no_postcopy_ && warned_.insert(*no_postcopy_).second) {
+    log::warning("{}", without_postcopy(*no_postcopy_));
+  }
+  question_.possible = control::common_abilities(facts);
   question_.intent = wishes_.intent;
+  const bool both_can_postcopy =
+      question_.possible->contains(Capability::kPostcopyRam) && parties_.can_postcopy;
   question_.intent.no_postcopy = wishes_.intent.no_postcopy || !both_can_postcopy;
   return {};
+}
+
+/// Before the plan is made "auto" may come to it.
+bool Journey::may_postcopy(const MigrationPlan& plan) const {
+  if (wishes_.intent.no_postcopy || !parties_.can_postcopy) return false;
+  return uses_postcopy(plan.technique) || (chooses_itself() && !record_.predicted);
 }
 
 Result<void> Journey::predict() {
@@ -232,6 +246,12 @@ Result<std::optional<TechniquePrediction>> Journey::expect(Technique technique) 
   return advised.plan ? std::move(advised.plan) : std::optional(*usual);
 }
 
+/// Why nothing is good enough, with what was left out for a reason that may be mended.
+Error Journey::refusal(Error error) const {
+  if (no_postcopy_) error.what_to_do += fmt::format("; {}", without_postcopy(*no_postcopy_));
+  return error;
+}
+
 /// An explicit technique always runs; only "auto" refuses an intent that cannot be met.
 Result<MigrationPlan> Journey::choose() {
   MigrationPlan plan;
@@ -244,7 +264,7 @@ Result<MigrationPlan> Journey::choose() {
   plan.max_time = wishes_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
   if (chooses_itself()) {
-    if (advised_.refusal) return fail(*advised_.refusal);
+    if (advised_.refusal) return fail(refusal(*advised_.refusal));
     plan.technique = advised_.prediction.advice->technique;
     expected_ = advised_.plan;
   } else {

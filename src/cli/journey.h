@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "context.h"
@@ -68,6 +69,7 @@ class Journey {
   Result<void> look_before();
   Result<void> look_at_history();
   Result<void> check_both_sides(const MigrationPlan& plan);
+  [[nodiscard]] bool may_postcopy(const MigrationPlan& plan) const;
   [[nodiscard]] std::string memory_technique() const;
   [[nodiscard]] bool chooses_itself() const;
   [[nodiscard]] bool moves_disks() const;
@@ -76,6 +78,7 @@ class Journey {
   Result<void> predict();
   Result<void> rehearse();
   Result<MigrationPlan> choose();
+  [[nodiscard]] Error refusal(Error error) const;
   Result<std::optional<TechniquePrediction>> expect(Technique technique) const;
   Result<void> migrate(const MigrationPlan& plan);
   void keep();
@@ -87,6 +90,8 @@ class Journey {
   std::shared_ptr<const learn::LearntModel> learnt_;
   advise::Question question_;
   advise::Advised advised_;
+  std::optional<std::string> no_postcopy_;       ///< why the destination may not do it
+  std::set<std::string> warned_;                 ///< each warning is given once
   std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known
   std::optional<TechniquePrediction> expected_;  ///< of the plan that is run
   OutcomeRecord record_;

@@ -4,36 +4,64 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <iterator>
+#include <set>
 
 #include "godwit/base/quantity.h"
 #include "godwit/control/settings.h"
 #include "godwit/domain/tcg_rule.h"
+#include "preflight_machine.h"
 
 namespace godwit::control {
 namespace {
 
-Result<void> check_source(const PreflightFacts& facts) {
-  if (facts.source_phase != MigrationPhase::kNone && !is_final(facts.source_phase)) {
-    return fail(
-        ErrorCode::kBusy,
-        fmt::format("the VM is already migrating (phase {})", to_string(facts.source_phase)),
-        "wait for that migration to end, or cancel it with the tool that started it");
-  }
-  switch (facts.source.state) {
-    case RunState::kRunning:
-      return {};
-    case RunState::kInmigrate:
-      return fail(ErrorCode::kBadInput, "the source waits for an incoming migration itself",
-                  "name the VM that runs the guest first, then the destination");
-    case RunState::kPostmigrate:
-      return fail(ErrorCode::kBadInput, "the source has already given its guest to another QEMU",
-                  "name the QEMU on which the guest runs now");
+/// The hypervisor's own word, or what it comes to.
+std::string word_for(const VmDescription& vm) {
+  return vm.state_name.empty() ? std::string(to_string(vm.state)) : vm.state_name;
+}
+
+/// States in which a guest can be moved. One that is paused or never ran stays so at the
+/// destination, as QEMU takes the state along.
+bool can_move(const VmDescription& vm) {
+  constexpr int kSuspendedMoves = 9;  // before, QEMU woke it up at the destination
+  return vm.state == RunState::kRunning || vm.state == RunState::kPaused ||
+         vm.state == RunState::kPrelaunch ||
+         (vm.state == RunState::kSuspended && vm.version_major >= kSuspendedMoves);
+}
+
+std::string way_out_of(RunState state) {
+  switch (state) {
+    case RunState::kIoError:
+      return "look in the VM's log which disk failed, mend that, and let the VM run (QMP: cont)";
+    case RunState::kSuspended:
+      return "wake it up (QMP: system_wakeup), or move it with QEMU 9 or newer on both sides";
+    case RunState::kShutdown:
+      return "the guest has switched itself off: start it anew where it shall run";
+    case RunState::kBroken:
+      return "the guest is dead: reset it (QMP: system_reset, cont), or start it anew";
     default:
-      return fail(ErrorCode::kBadInput,
-                  fmt::format("the VM is not running (state {})", to_string(facts.source.state)),
-                  "let it run (QMP: cont), or move it cold");
+      return "wait until it runs, or let it run (QMP: cont)";
   }
+}
+
+Result<void> check_source(const PreflightFacts& facts) {
+  const MigrationPhase phase = facts.source_migration.phase;
+  if (phase != MigrationPhase::kNone && !is_final(phase)) {
+    return fail(ErrorCode::kBusy,
+                fmt::format("the VM is already migrating (phase {})", to_string(phase)),
+                "wait for that migration to end, or cancel it with the tool that started it");
+  }
+  if (facts.source.state == RunState::kInmigrate) {
+    return fail(ErrorCode::kBadInput, "the source waits for an incoming migration itself",
+                "name the VM that runs the guest first, then the destination");
+  }
+  if (facts.source.state == RunState::kPostmigrate) {
+    return fail(ErrorCode::kBadInput, "the source has already given its guest to another QEMU",
+                "name the QEMU on which the guest runs now");
+  }
+  if (can_move(facts.source)) return {};
+  return fail(ErrorCode::kBadInput,
+              fmt::format("the VM cannot be moved: it is {}", word_for(facts.source)),
+              way_out_of(facts.source.state));
 }
 
 Result<void> check_destination(const PreflightFacts& facts) {
@@ -41,11 +69,18 @@ Result<void> check_destination(const PreflightFacts& facts) {
     return fail(ErrorCode::kBadInput, "the destination is the source",
                 "name the QMP socket of another QEMU, started with -incoming defer");
   }
+  const MigrationStatus& receives = facts.destination_migration;
   if (facts.destination.state != RunState::kInmigrate) {
     return fail(ErrorCode::kBadInput,
                 fmt::format("the destination does not wait for a migration (state {})",
-                            to_string(facts.destination.state)),
+                            word_for(facts.destination)),
                 "start it with the source's command line and -incoming defer");
+  }
+  if (receives.phase != MigrationPhase::kNone && receives.phase != MigrationPhase::kSetup) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("the destination has had a migration already (phase {})",
+                            to_string(receives.phase)),
+                "end that QEMU and start it anew with -incoming defer");
   }
   const auto& free = facts.memory_free_at_destination;
   if (free && *free < facts.source.ram) {
@@ -57,19 +92,84 @@ Result<void> check_destination(const PreflightFacts& facts) {
   return {};
 }
 
-Result<void> differs(std::string_view what, std::string_view source, std::string_view destination) {
-  return fail(
-      ErrorCode::kBadInput,
-      fmt::format("{} differs: {} on the source, {} on the destination", what, source, destination),
-      "start the destination with the source's command line and -incoming defer");
+Result<void> check_blockers(const PreflightFacts& facts) {
+  for (const bool at_source : {true, false}) {
+    const auto& blocked =
+        (at_source ? facts.source_migration : facts.destination_migration).blocked_by;
+    if (blocked.empty()) continue;
+    return fail(ErrorCode::kBadInput,
+                fmt::format("QEMU on the {} cannot migrate this VM: {}",
+                            at_source ? "source" : "destination", fmt::join(blocked, "; ")),
+                "take that device or setting away on both sides, or move the VM switched off");
+  }
+  return {};
 }
 
-/// Elements of `a` that `b` lacks; both sorted.
-std::vector<std::string> lacking(const std::vector<std::string>& a,
-                                 const std::vector<std::string>& b) {
-  std::vector<std::string> missing;
-  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(missing));
-  return missing;
+// --- what somebody has set up on either side ---
+
+/// Capabilities that Godwit does not use, and with which its migrations go as without (each tried
+/// on QEMU 10.0, on the source, on the destination and on both).
+bool is_harmless(const std::string& capability) {
+  static const std::set<std::string, std::less<>> kHarmless{
+      "dirty-bitmaps", "late-block-activate", "validate-uuid", "release-ram", "postcopy-blocktime",
+      "rdma-pin-all",  // of RDMA only
+      "zero-blocks"};  // of block migration only, which Godwit does not use
+  return kHarmless.contains(capability);
+}
+
+bool has_on(const Inspection& side, std::string_view capability) {
+  const auto& on = side.other_capabilities;
+  return std::find(on.begin(), on.end(), capability) != on.end();
+}
+
+Result<void> check_other_capabilities(const PreflightFacts& facts, const MigrationPlan& plan) {
+  for (const auto* side : {&facts.source_has, &facts.destination_has}) {
+    for (const std::string& name : side->other_capabilities) {
+      const bool needs_multifd = name == "zero-copy-send";
+      if (is_harmless(name) || (needs_multifd && plan.technique == Technique::kMultifd)) continue;
+      return fail(ErrorCode::kBadInput,
+                  fmt::format("the migration capability '{}' is on at the {}{}", name,
+                              side == &facts.source_has ? "source" : "destination",
+                              needs_multifd ? ", which only multifd goes with" : ""),
+                  "switch it off (QMP: migrate-set-capabilities), if nothing else needs it");
+    }
+  }
+  if (has_on(facts.source_has, "validate-uuid") &&
+      facts.source_has.uuid != facts.destination_has.uuid) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("the UUID differs: {} on the source, {} on the destination, and "
+                            "'validate-uuid' is on",
+                            facts.source_has.uuid, facts.destination_has.uuid),
+                "start the destination with the source's -uuid");
+  }
+  return {};
+}
+
+Result<void> check_tls(const PreflightFacts& facts) {
+  const bool source = !facts.source_has.tls.empty();
+  if (source == !facts.destination_has.tls.empty()) return {};
+  return fail(ErrorCode::kBadInput,
+              fmt::format("TLS is set for migrations (tls-creds) on the {} only",
+                          source ? "source" : "destination"),
+              "set tls-creds on both sides, or on none (QMP: migrate-set-parameters)");
+}
+
+Result<void> check_disk_jobs(const PreflightFacts& facts) {
+  if (!facts.source_has.disk_jobs.empty()) {
+    const DiskJob& job = facts.source_has.disk_jobs.front();
+    return fail(ErrorCode::kBusy,
+                fmt::format("a block job works on the VM's disks: {} '{}'", job.type, job.id),
+                "wait for it to end, or cancel it with the tool that started it");
+  }
+  constexpr std::string_view kTakesThemAlong = "dirty-bitmaps";
+  const auto& bitmaps = facts.source_has.temporary_bitmaps;
+  const bool taken_along =
+      has_on(facts.source_has, kTakesThemAlong) && has_on(facts.destination_has, kTakesThemAlong);
+  if (bitmaps.empty() || taken_along) return {};
+  return fail(ErrorCode::kBadInput,
+              fmt::format("dirty bitmaps would be lost: {}", fmt::join(bitmaps, ", ")),
+              "switch the migration capability dirty-bitmaps on at both sides, or remove the "
+              "bitmaps (QMP: block-dirty-bitmap-remove)");
 }
 
 const Disk* find_disk(const VmDescription& vm, const std::string& device) {
@@ -142,34 +242,6 @@ Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan)
               "leave +storage out: there is nothing to move");
 }
 
-Result<void> check_same_machine(const VmDescription& source, const VmDescription& destination) {
-  if (source.accelerator != destination.accelerator) {
-    return differs("the accelerator", source.accelerator, destination.accelerator);
-  }
-  if (source.machine != destination.machine) {
-    return differs("the machine type", source.machine, destination.machine);
-  }
-  if (source.cpu_model != destination.cpu_model) {
-    return differs("the CPU model", source.cpu_model, destination.cpu_model);
-  }
-  if (source.vcpus != destination.vcpus) {
-    return differs("the number of vCPUs", std::to_string(source.vcpus),
-                   std::to_string(destination.vcpus));
-  }
-  if (source.ram != destination.ram) {
-    return differs("the memory size", human(source.ram), human(destination.ram));
-  }
-  if (source.devices != destination.devices) {
-    const auto only_source = lacking(source.devices, destination.devices);
-    const auto only_destination = lacking(destination.devices, source.devices);
-    return fail(ErrorCode::kBadInput,
-                fmt::format("devices differ: only on the source [{}], only on the destination [{}]",
-                            fmt::join(only_source, ", "), fmt::join(only_destination, ", ")),
-                "start the destination with the source's command line and -incoming defer");
-  }
-  return {};
-}
-
 Result<void> check_capabilities(const PreflightFacts& facts, const MigrationPlan& plan) {
   for (const Capability needed : settings_for(plan).on) {
     for (const auto* side : {&facts.source, &facts.destination}) {
@@ -184,25 +256,95 @@ Result<void> check_capabilities(const PreflightFacts& facts, const MigrationPlan
   return {};
 }
 
+/// What a destination that listens already cannot be told any more.
+bool is_set_before_listening(Capability capability) {
+  return capability == Capability::kMultifd || capability == Capability::kPostcopyPreempt;
+}
+
+bool listens(const PreflightFacts& facts) {
+  return facts.destination_migration.phase == MigrationPhase::kSetup;
+}
+
+Result<void> check_listening(const PreflightFacts& facts, const MigrationPlan& plan) {
+  if (!listens(facts)) return {};
+  if (facts.destination_migration.listens_on.empty()) {
+    return fail(ErrorCode::kBadInput,
+                "the destination waits for a stream already, and does not say at which address",
+                "start it with -incoming defer, or -incoming tcp:ADDRESS:PORT");
+  }
+  const CapabilitySet needed = settings_for(plan).on;
+  for (const Capability capability : {Capability::kMultifd, Capability::kPostcopyPreempt}) {
+    const bool need = needed.contains(capability);
+    if (need == facts.destination_has.on.contains(capability)) continue;
+    return fail(ErrorCode::kBadInput,
+                fmt::format("the destination listens already, with '{}' {}: that can't be changed "
+                            "any more",
+                            to_string(capability), need ? "off" : "on"),
+                "start it with -incoming defer, or choose another technique");
+  }
+  return {};
+}
+
+Result<void> check_postcopy(const PreflightFacts& facts, const MigrationPlan& plan) {
+  if (!uses_postcopy(plan.technique) || !facts.no_postcopy) return {};
+  return fail(ErrorCode::kEnvironment,
+              fmt::format("the destination may not do post-copy: {}", *facts.no_postcopy),
+              "allow it there (sysctl vm.unprivileged_userfaultfd=1, or access to "
+              "/dev/userfaultfd), or choose another technique");
+}
+
 }  // namespace
 
 Result<PreflightFacts> gather_facts(Hypervisor& source, Hypervisor& destination) {
   PreflightFacts facts;
   GODWIT_TRY(facts.source, source.describe());
   GODWIT_TRY(facts.destination, destination.describe());
-  GODWIT_TRY(const MigrationStatus status, source.migration_status());
-  facts.source_phase = status.phase;
+  GODWIT_TRY(facts.source_migration, source.migration_status());
+  GODWIT_TRY(facts.destination_migration, destination.migration_status());
+  GODWIT_TRY(facts.source_has, source.inspect());
+  GODWIT_TRY(facts.destination_has, destination.inspect());
+  if (facts.source_has.cpu.words == facts.destination_has.cpu.words) return facts;
+  GODWIT_TRY(facts.source_has.cpu.features, source.cpu_features());
+  GODWIT_TRY(facts.destination_has.cpu.features, destination.cpu_features());
   return facts;
 }
 
-Result<void> preflight(const PreflightFacts& facts, const MigrationPlan& plan) {
+Result<void> ask_for_postcopy(Hypervisor& destination, PreflightFacts& facts) {
+  if (!facts.destination.can.contains(Capability::kPostcopyRam)) return {};
+  const auto may = destination.try_postcopy();
+  if (may) return {};
+  if (may.error().code != ErrorCode::kRefused) return fail(may.error());
+  facts.no_postcopy = may.error().message;
+  return {};
+}
+
+CapabilitySet common_abilities(const PreflightFacts& facts) {
+  CapabilitySet common;
+  for (const Capability one : facts.source.can) {
+    if (!facts.destination.can.contains(one)) continue;
+    if (one == Capability::kPostcopyRam && facts.no_postcopy) continue;
+    const bool too_late = listens(facts) && is_set_before_listening(one);
+    if (too_late && !facts.destination_has.on.contains(one)) continue;
+    common.insert(one);
+  }
+  return common;
+}
+
+Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& plan) {
   GODWIT_CHECK_OK(check_source(facts));
   GODWIT_CHECK_OK(check_destination(facts));
   GODWIT_CHECK_OK(refuse_unsafe(facts.source));
   GODWIT_CHECK_OK(refuse_unsafe(facts.destination));
-  GODWIT_CHECK_OK(check_same_machine(facts.source, facts.destination));
+  GODWIT_TRY(Warnings warnings, check_same_machine(facts));
+  GODWIT_CHECK_OK(check_blockers(facts));
+  GODWIT_CHECK_OK(check_disk_jobs(facts));
   GODWIT_CHECK_OK(check_disks(facts, plan));
-  return check_capabilities(facts, plan);
+  GODWIT_CHECK_OK(check_tls(facts));
+  GODWIT_CHECK_OK(check_other_capabilities(facts, plan));
+  GODWIT_CHECK_OK(check_capabilities(facts, plan));
+  GODWIT_CHECK_OK(check_listening(facts, plan));
+  GODWIT_CHECK_OK(check_postcopy(facts, plan));
+  return warnings;
 }
 
 }  // namespace godwit::control

@@ -102,38 +102,34 @@ void decode_ram(JsonReader& in, MigrationStatus& status) {
   }
 }
 
+/// {"type": "inet", "host": "10.0.0.2", "port": "4444"} as a URI; nothing for kinds that have none.
+std::optional<std::string> uri_of(const Json& address) {
+  if (!address.is_object()) return std::nullopt;
+  JsonReader in(address, "socket-address");
+  const std::string kind = in.text("type");
+  if (kind == "unix") return "unix:" + in.text("path");
+  if (kind != "inet") return std::nullopt;
+  const std::string host = in.text("host");
+  const bool v6 = host.find(':') != std::string::npos;
+  return fmt::format("tcp:{}:{}", v6 ? "[" + host + "]" : host, in.text("port"));
+}
+
+void decode_hindrances(JsonReader& in, MigrationStatus& status) {
+  if (const Json* addresses = in.find("socket-address"); addresses && addresses->is_array()) {
+    for (const Json& address : *addresses) {
+      if (auto uri = uri_of(address)) status.listens_on.push_back(std::move(*uri));
+    }
+  }
+  if (const Json* reasons = in.find("blocked-reasons"); reasons && reasons->is_array()) {
+    for (const Json& reason : *reasons) {
+      if (reason.is_string()) status.blocked_by.push_back(reason.get<std::string>());
+    }
+  }
+}
+
 /// The error that a reader found, as QEMU's fault.
 Result<void> checked(const JsonReader& in, std::string_view question) {
   if (in.error()) return fail(unreadable(question, in.error()->message));
-  return {};
-}
-
-Result<void> collect_pci(const Json& devices, const std::string& path,
-                         std::vector<std::string>& into) {
-  for (const Json& one : devices) {
-    JsonReader in(one, "query-pci");
-    const std::int64_t slot = in.integer("slot");
-    const std::int64_t function = in.integer("function");
-    const Json* id = in.require("id");
-    const Json* kind = in.require("class_info");
-    GODWIT_CHECK_OK(checked(in, "query-pci"));
-    JsonReader ids(*id, "query-pci.id");
-    const std::int64_t vendor = ids.integer("vendor");
-    const std::int64_t device = ids.integer("device");
-    GODWIT_CHECK_OK(checked(ids, "query-pci"));
-    JsonReader names(*kind, "query-pci.class_info");
-    const std::string name = names.maybe_text("desc").value_or("device");
-    GODWIT_CHECK_OK(checked(names, "query-pci"));
-    const std::string here = fmt::format("{}/{:02x}.{:x}", path, slot, function);
-    into.push_back(fmt::format("{:04x}:{:04x} {}@{}", vendor, device, name, here));
-    if (const Json* bridge = in.find("pci_bridge"); bridge != nullptr && bridge->is_object()) {
-      // the text form bounds how deep this goes: parse_json allows 64 levels
-      const auto behind = bridge->find("devices");
-      if (behind == bridge->end()) continue;
-      if (!behind->is_array()) return fail(unreadable("query-pci", "devices are no list"));
-      GODWIT_CHECK_OK(collect_pci(*behind, here, into));
-    }
-  }
   return {};
 }
 
@@ -189,6 +185,7 @@ Result<MigrationStatus> decode_migration(const Json& json) {
     decode_ram(ram, status);
     if (ram.error()) in.adopt(*ram.error());
   }
+  decode_hindrances(in, status);
   GODWIT_CHECK_OK(checked(in, "query-migrate"));
   return status;
 }
@@ -323,37 +320,6 @@ Result<std::vector<std::string>> decode_nodes(const Json& json) {
     GODWIT_CHECK_OK(checked(in, "query-named-block-nodes"));
   }
   return names;
-}
-
-Result<std::vector<std::string>> decode_pci(const Json& json) {
-  if (!json.is_array()) return fail(unreadable("query-pci", "no list"));
-  std::vector<std::string> functions;
-  std::size_t number = 0;
-  for (const Json& bus : json) {
-    JsonReader in(bus, "query-pci");
-    const Json* devices = in.array("devices");
-    GODWIT_CHECK_OK(checked(in, "query-pci"));
-    // by order: a root bus behind an expander has no number until firmware gave it one
-    const std::string path = number == 0 ? "pci" : fmt::format("pci{}", number);
-    GODWIT_CHECK_OK(collect_pci(*devices, path, functions));
-    ++number;
-  }
-  return functions;
-}
-
-Result<std::vector<QomChild>> decode_children(const Json& json) {
-  if (!json.is_array()) return fail(unreadable("qom-list", "no list"));
-  constexpr std::string_view kChild = "child<";
-  std::vector<QomChild> children;
-  for (const Json& one : json) {
-    JsonReader in(one, "qom-list");
-    const std::string name = in.text("name");
-    const std::string type = in.text("type");
-    GODWIT_CHECK_OK(checked(in, "qom-list"));
-    if (type.size() <= kChild.size() || type.compare(0, kChild.size(), kChild) != 0) continue;
-    children.push_back({name, type.substr(kChild.size(), type.size() - kChild.size() - 1)});
-  }
-  return children;
 }
 
 Result<Vcpus> decode_vcpus(const Json& json) {

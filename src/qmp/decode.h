@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@
 /// in milliseconds, `mbps` in 10^6 bits, rates of dirtying in pages.
 
 namespace godwit::qmp {
+
+/// The ids of Godwit's own block jobs begin so.
+inline constexpr std::string_view kMirrorJob = "godwit-mirror-";
 
 /// kProtocol: QEMU's answer to `question` cannot be read.
 Error unreadable(std::string_view question, std::string_view detail);
@@ -29,6 +33,10 @@ struct NamedRunState {
 Result<NamedRunState> decode_run_state(const Json& json);
 Result<MigrationStatus> decode_migration(const Json& json);
 Result<CapabilitySet> decode_capabilities(const Json& json);
+/// The names of those that are on and that Godwit does not know.
+Result<std::vector<std::string>> decode_other_capabilities(const Json& json);
+/// `tls-creds` of `query-migrate-parameters`; empty where migrations are not encrypted.
+Result<std::string> decode_tls(const Json& json);
 Result<MigrationParameters> decode_parameters(const Json& json);
 Result<std::vector<Disk>> decode_disks(const Json& json);
 Result<DiskTraffic> decode_disk_traffic(const Json& json);
@@ -44,14 +52,40 @@ struct BlockJob {
 Result<std::vector<BlockJob>> decode_jobs(const Json& json);
 /// The names of all block nodes.
 Result<std::vector<std::string>> decode_nodes(const Json& json);
-/// PCI functions as "1af4:1000 Ethernet controller@pci/02.0", bridges looked into.
-Result<std::vector<std::string>> decode_pci(const Json& json);
-/// A child of a QOM container: its name and the type behind "child<TYPE>".
-struct QomChild {
+/// Dirty bitmaps of `query-block` that no image keeps, as "DISK/BITMAP".
+Result<std::vector<std::string>> decode_temporary_bitmaps(const Json& json);
+/// Of `query-jobs` those that have not ended, Godwit's own mirrors left out.
+Result<std::vector<DiskJob>> decode_disk_jobs(const Json& json);
+/// A property of a QOM object; a part of it has the type "child<TYPE>".
+struct QomProperty {
   std::string name;
   std::string type;
 };
-Result<std::vector<QomChild>> decode_children(const Json& json);
+Result<std::vector<QomProperty>> decode_properties(const Json& json);
+/// The type of a part, nothing for other properties.
+std::optional<std::string> child_type(const QomProperty& property);
+/// A property's value for comparing: texts as they are, the rest as JSON.
+std::string plain_value(const Json& value);
+/// The members of the structs of `/machine`: "smp.maxcpus", "memory.slots".
+void flatten(const std::string& name, const Json& value, std::map<std::string, std::string>& into);
+/// `feature-words` of an x86 CPU, by the register that shows them: "CPUID 7.0 EBX".
+Result<std::map<std::string, std::uint64_t>> decode_feature_words(const Json& json);
+/// Of `query-memory-devices`: DIMMs, virtio-mem …, without what changes while the guest runs.
+Result<std::vector<DeviceShape>> decode_memory_devices(const Json& json);
+/// Of `query-hotpluggable-cpus`: the vCPUs that are there, and how many there may be.
+struct VcpuPlaces {
+  std::vector<DeviceShape> present;
+  std::int64_t most = 0;
+};
+Result<VcpuPlaces> decode_hotpluggable_cpus(const Json& json);
+/// A virtio device of `x-query-virtio`.
+struct VirtioPath {
+  std::string name;
+  std::string path;
+};
+Result<std::vector<VirtioPath>> decode_virtio_paths(const Json& json);
+/// `x-query-virtio-status`, without `device`.
+Result<VirtioShape> decode_virtio_status(const Json& json);
 /// Of `query-cpus-fast`: its threads, as QEMU numbers them, and where the first vCPU is in QOM.
 struct Vcpus {
   std::vector<std::int64_t> threads;

@@ -12,18 +12,9 @@
 namespace godwit::qmp {
 namespace {
 
-Result<std::string> text_of(const Json& json, std::string_view question) {
-  if (!json.is_string()) return fail(unreadable(question, "no text"));
-  return json.get<std::string>();
-}
-
 std::string without_ending(std::string text, std::string_view ending) {
   if (text.ends_with(ending)) text.resize(text.size() - ending.size());
   return text;
-}
-
-bool refused(const Error& error) {
-  return error.code == ErrorCode::kRefused || error.code == ErrorCode::kUnsupported;
 }
 
 /// A region's block: "vga.vram" is the tail of "0000:00:02.0/vga.vram".
@@ -37,7 +28,6 @@ Result<VmDescription> QmpHypervisor::describe() {
   VmDescription vm;
   GODWIT_CHECK_OK(describe_machine(vm));
   GODWIT_CHECK_OK(describe_cpus(vm));
-  GODWIT_TRY(vm.devices, devices());
   GODWIT_TRY(const Json blocks, ask("query-block"));
   GODWIT_TRY(vm.disks, decode_disks(blocks));
   GODWIT_TRY(const Json status, ask("query-status"));
@@ -85,55 +75,6 @@ Result<void> QmpHypervisor::describe_cpus(VmDescription& vm) {
   if (vcpus.threads.empty()) return {};
   GODWIT_TRY(vm.cpu_model, qom_type(vcpus.first_path));
   return {};
-}
-
-Result<std::string> QmpHypervisor::qom_type(const std::string& path) {
-  GODWIT_TRY(const Json type, ask("qom-get", Json{{"path", path}, {"property", "type"}}));
-  return text_of(type, "qom-get");
-}
-
-/// Both sides of a migration must show the guest the same devices in the same places.
-Result<std::vector<std::string>> QmpHypervisor::devices() {
-  std::vector<std::string> found;
-  auto pci = ask("query-pci");
-  if (pci) {
-    GODWIT_TRY(found, decode_pci(*pci));
-  } else if (!refused(pci.error())) {  // a machine without PCI may refuse
-    return fail(pci.error());
-  }
-  for (const char* folder : {"/machine/peripheral", "/machine/peripheral-anon"}) {
-    auto listed = ask("qom-list", Json{{"path", folder}});
-    if (!listed && refused(listed.error())) continue;  // the machine "none" of old versions
-    if (!listed) return fail(listed.error());
-    GODWIT_TRY(const auto children, decode_children(*listed));
-    for (const QomChild& child : children) {
-      GODWIT_TRY(const auto bus, bus_of(fmt::format("{}/{}", folder, child.name)));
-      if (bus) found.push_back(fmt::format("{}@{}", child.type, *bus));
-    }
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-/// The name of a device's bus; nothing for a PCI device (query-pci has it) and for one without.
-Result<std::optional<std::string>> QmpHypervisor::bus_of(const std::string& device) {
-  const auto property = [&](const char* name) {
-    return ask("qom-get", Json{{"path", device}, {"property", name}});
-  };
-  // Only PCI devices have that property; asking for it where it is not is refused.
-  const auto address = property("legacy-addr");
-  if (address) return std::optional<std::string>();
-  if (!refused(address.error())) return fail(address.error());
-  const auto bus = property("parent_bus");
-  if (!bus && refused(bus.error())) return std::optional<std::string>();
-  if (!bus) return fail(bus.error());
-  GODWIT_TRY(const std::string path, text_of(*bus, "qom-get"));
-  return std::optional(path.substr(path.rfind('/') + 1));
-}
-
-Result<std::string> QmpHypervisor::ask_human(const std::string& line) {
-  GODWIT_TRY(const Json json, ask("human-monitor-command", Json{{"command-line", line}}));
-  return text_of(json, line);
 }
 
 Result<RamLayout> QmpHypervisor::ram_layout() {

@@ -52,11 +52,12 @@ std::optional<RamBlockLine> parse_block(std::string_view line, bool with_address
   const auto used = hex(cut_last_word(line));
   const auto offset = hex(cut_last_word(line));
   constexpr std::uint64_t kMost = 1ULL << 60;  // beyond any memory, safe in sums
-  if (!total || !used || !offset || *used > kMost) return std::nullopt;
+  if (!total || !used || !offset || *used > kMost || *total > kMost) return std::nullopt;
   cut_last_word(line);  // unit of the page size
   cut_last_word(line);  // page size
   block.name = trim(line);
   block.used = Bytes(static_cast<std::int64_t>(*used));
+  block.most = Bytes(static_cast<std::int64_t>(*total));
   if (address != 0) block.host_address = address;
   return block;
 }

@@ -14,7 +14,7 @@ namespace godwit::qmp {
 namespace {
 
 /// What is ours begins so: jobs and nodes at the source, exports at the destination.
-constexpr std::string_view kMirror = "godwit-mirror-";
+constexpr std::string_view kMirror = kMirrorJob;
 constexpr std::string_view kNode = "godwit-nbd-";
 constexpr std::string_view kExport = "godwit-disk-";
 constexpr int kPortsTried = 16;

@@ -3,12 +3,33 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <map>
+
 #include "godwit/control/settings.h"
 
 namespace godwit::control {
 namespace {
 
 using testing::HasSubstr;
+
+Inspection machine() {
+  Inspection has;
+  has.machine = {{"hpet", "true"}, {"smm", "auto"}, {"smp.maxcpus", "4"}};
+  has.devices = {{"i440FX-pcihost", "i440FX-pcihost", "", {}},
+                 {"virtio-net-pci", "i440FX-pcihost/02.0", "net0", {{"vectors", "4 (0x4)"}}},
+                 {"virtio-net-device",
+                  "i440FX-pcihost/02.0/virtio-net-device",
+                  "",
+                  {{"mq", "true"}, {"csum", "true"}}}};
+  has.ram_blocks = {{"pc.ram", 256_MiB}, {"/rom@etc/acpi/tables", 2_MiB}};
+  has.base_memory = 256_MiB;
+  has.virtio = {{"virtio-net at 02.0", {"VIRTIO_NET_F_CSUM", "VIRTIO_F_VERSION_1"}, {}}};
+  has.cpu.properties = {{"family", "6"}, {"phys-bits", "40"}};
+  has.cpu.words = {{"CPUID 7.0 EBX", 0x100100}};
+  has.uuid = "00000000-0000-0000-0000-000000000000";
+  return has;
+}
 
 PreflightFacts good_facts() {
   VmDescription vm;
@@ -19,12 +40,14 @@ PreflightFacts good_facts() {
   vm.cpu_model = "qemu64";
   vm.vcpus = 1;
   vm.ram = 256_MiB;
-  vm.devices = {"virtio-net-pci@net0"};
   vm.disks = {{"virtio0", "/shared/disk.qcow2", "qcow2", true}};
   vm.can = {Capability::kEvents, Capability::kReturnPath, Capability::kPostcopyRam};
   vm.state = RunState::kRunning;
   vm.pid = 100;
-  PreflightFacts facts{vm, vm, MigrationPhase::kNone, 1_GiB};
+  PreflightFacts facts;
+  facts.source = facts.destination = vm;
+  facts.source_has = facts.destination_has = machine();
+  facts.memory_free_at_destination = 1_GiB;
   facts.destination.state = RunState::kInmigrate;
   facts.destination.pid = 101;
   return facts;
@@ -50,9 +73,9 @@ TEST(Preflight, ADestinationThatIsTheSourceIsRefused) {
 
 TEST(Preflight, AVmThatMigratesAlreadyIsBusy) {
   auto facts = good_facts();
-  facts.source_phase = MigrationPhase::kActive;
+  facts.source_migration.phase = MigrationPhase::kActive;
   EXPECT_EQ(refused(facts).code, ErrorCode::kBusy);
-  facts.source_phase = MigrationPhase::kCancelled;
+  facts.source_migration.phase = MigrationPhase::kCancelled;
   EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "one that ended is none";
 }
 
@@ -62,14 +85,271 @@ TEST(Preflight, EveryDifferenceIsNamed) {
     change(facts.destination);
     return refused(facts).message;
   };
-  EXPECT_THAT(message_when([](auto& d) { d.ram = 512_MiB; }), HasSubstr("memory size differs"));
   EXPECT_THAT(message_when([](auto& d) { d.machine = "q35"; }), HasSubstr("machine type"));
   EXPECT_THAT(message_when([](auto& d) { d.cpu_model = "max"; }), HasSubstr("CPU model"));
   EXPECT_THAT(message_when([](auto& d) { d.vcpus = 2; }), HasSubstr("vCPUs"));
   EXPECT_THAT(message_when([](auto& d) { d.accelerator = "kvm"; }), HasSubstr("accelerator"));
-  EXPECT_THAT(message_when([](auto& d) { d.devices = {"e1000@net0"}; }), HasSubstr("e1000@net0"));
   EXPECT_THAT(message_when([](auto& d) { d.disks.clear(); }), HasSubstr("disk.qcow2"));
   EXPECT_THAT(message_when([](auto& d) { d.state = RunState::kRunning; }), HasSubstr("running"));
+}
+
+/// What the message says when the destination's machine is not the source's.
+std::string when_machine_differs(const std::function<void(Inspection&)>& change) {
+  auto facts = good_facts();
+  change(facts.destination_has);
+  return refused(facts).message;
+}
+
+TEST(Preflight, EveryDifferenceOfTheMachineIsNamed) {
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.base_memory = 512_MiB; }),
+              HasSubstr("memory size differs"));
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.machine["hpet"] = "false"; }),
+              HasSubstr("hpet (true on the source, false on the destination)"));
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.machine["smp.maxcpus"] = "8"; }),
+              HasSubstr("smp.maxcpus (4 on"));
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.machine["smm"] = "off"; }), HasSubstr("smm"));
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.cpu.properties["family"] = "15"; }),
+              HasSubstr("the CPU's family"));
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.cpu.properties["phys-bits"] = "36"; }),
+              HasSubstr("phys-bits"));
+  EXPECT_THAT(when_machine_differs([](auto& d) {
+                d.ram_blocks.erase("pc.ram");
+                d.ram_blocks["ram0"] = 256_MiB;
+              }),
+              HasSubstr("no RAM block 'pc.ram' (it has ram0 instead)"));
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.ram_blocks["/rom@etc/acpi/tables"] = 1_MiB; }),
+              HasSubstr("acpi/tables"));
+}
+
+TEST(Preflight, WhatOnlyOneSideHasIsADifferenceButOfVersions) {
+  auto facts = good_facts();
+  facts.destination_has.machine["memory.max-size"] = "1073741824";
+  EXPECT_THAT(refused(facts).message, HasSubstr("memory.max-size (nothing on the source, 1073"));
+  std::swap(facts.source_has, facts.destination_has);
+  EXPECT_THAT(refused(facts).message, HasSubstr("memory.max-size (1073741824 on the source"));
+  facts.destination.version = "11.0.0";
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+TEST(Preflight, WhatMeansTheSameIsNoDifference) {
+  auto facts = good_facts();
+  facts.destination.version = "11.0.0";
+  facts.destination_has.machine["smm"] = "on";               // "auto" comes to that
+  facts.destination_has.machine["only-newer"] = "true";      // that version shows more
+  facts.destination_has.ram_blocks["more.rom"] = 1_MiB;      // nothing will be sent into it
+  facts.destination_has.devices[1].id = "another-name";      // the guest never sees it
+  facts.destination_has.devices[1].properties["new"] = "1";  // that version shows more
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+TEST(Preflight, EveryDifferenceOfDevicesIsNamed) {
+  const auto only_there = when_machine_differs([](auto& d) {
+    d.devices.push_back({"isa-serial", "PIIX3/isa-serial index=2", "", {}});
+  });
+  EXPECT_THAT(only_there, HasSubstr("only on the source []"));
+  EXPECT_THAT(only_there, HasSubstr("only on the destination [isa-serial@PIIX3/isa-serial"));
+  const auto moved = when_machine_differs([](auto& d) {
+    d.devices[1].place = "i440FX-pcihost/03.0";
+    d.devices[2].place = "i440FX-pcihost/03.0/virtio-net-device";
+  });
+  EXPECT_THAT(moved, HasSubstr("only on the source [virtio-net-pci net0@i440FX-pcihost/02.0]"));
+  EXPECT_THAT(moved, testing::Not(HasSubstr("virtio-net-device"))) << "its part is not named again";
+  EXPECT_THAT(when_machine_differs([](auto& d) { d.devices[2].properties["mq"] = "false"; }),
+              HasSubstr("mq (true on the source, false on the destination)"));
+}
+
+TEST(Preflight, DevicesThatAreAlikeAreCounted) {
+  const DeviceShape tablet{"usb-tablet", "i440FX-pcihost/04.0/port 1", "", {{"head", "0"}}};
+  auto facts = good_facts();
+  facts.source_has.devices.push_back(tablet);
+  facts.source_has.devices.push_back(tablet);
+  facts.destination_has.devices.push_back(tablet);
+  EXPECT_THAT(refused(facts).message, HasSubstr("only on the source [usb-tablet"));
+  facts.destination_has.devices.push_back(tablet);
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+TEST(Preflight, AnotherVersionMayBuildTheBoardOfOtherParts) {
+  auto facts = good_facts();
+  facts.destination_has.devices.push_back({"ps2-mouse", "ps2-mouse", "", {}});
+  EXPECT_THAT(refused(facts).message, HasSubstr("ps2-mouse"));
+  facts.destination.version = "11.0.0";
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+TEST(Preflight, FeaturesThatTheDestinationsCpuLacksAreNamed) {
+  auto facts = good_facts();
+  facts.destination_has.cpu.words["CPUID 7.0 EBX"] = 0x100;
+  EXPECT_THAT(refused(facts).message, HasSubstr("CPUID 7.0 EBX bits 0x100000"));
+  facts.source_has.cpu.features = {{"smap", true}, {"smep", true}, {"lm", false}};
+  facts.destination_has.cpu.features = {{"smap", false}, {"smep", true}, {"lm", false}};
+  EXPECT_THAT(refused(facts).message, HasSubstr("lacks what the guest's has: smap"));
+  std::swap(facts.source_has.cpu, facts.destination_has.cpu);
+  const auto warnings = preflight(facts, MigrationPlan{});
+  ASSERT_TRUE(warnings) << "more than the guest knows of harms nobody";
+  EXPECT_THAT(*warnings, testing::ElementsAre(HasSubstr("smap")));
+}
+
+TEST(Preflight, WhereFeaturesHaveNoBitsTheirNamesDecide) {
+  auto facts = good_facts();
+  facts.source_has.cpu.words.clear();
+  facts.destination_has.cpu.words.clear();
+  facts.source_has.cpu.features = {{"pmu", true}, {"sve", true}};
+  facts.destination_has.cpu.features = {{"pmu", true}, {"sve", false}};
+  EXPECT_THAT(refused(facts).message, HasSubstr("sve"));
+}
+
+TEST(Preflight, WhatTheGuestsDriverUsesMustBeOffered) {
+  auto facts = good_facts();
+  facts.destination_has.virtio.front().offered = {"VIRTIO_F_VERSION_1"};
+  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "no driver uses anything yet";
+  facts.source_has.virtio.front().taken = {"VIRTIO_F_VERSION_1", "VIRTIO_NET_F_CSUM"};
+  EXPECT_THAT(refused(facts).message, HasSubstr("VIRTIO_NET_F_CSUM"));
+}
+
+// --- what somebody has set up ---
+
+TEST(Preflight, WhatBlocksAMigrationIsSaidInQemusWords) {
+  for (const bool at_source : {true, false}) {
+    auto facts = good_facts();
+    auto& side = at_source ? facts.source_migration : facts.destination_migration;
+    side.blocked_by = {"non-migratable device: 0000:00:02.0/nvme"};
+    EXPECT_THAT(refused(facts).message, HasSubstr("non-migratable device: 0000:00:02.0/nvme"));
+    EXPECT_THAT(refused(facts).message, HasSubstr(at_source ? "source" : "destination"));
+  }
+}
+
+TEST(Preflight, BlockJobsAndLostBitmapsAreNamed) {
+  auto facts = good_facts();
+  facts.source_has.disk_jobs = {{"nightly", "backup"}};
+  EXPECT_EQ(refused(facts).code, ErrorCode::kBusy);
+  EXPECT_THAT(refused(facts).message, HasSubstr("backup 'nightly'"));
+  facts = good_facts();
+  facts.source_has.temporary_bitmaps = {"virtio0/b0"};
+  EXPECT_THAT(refused(facts).message, HasSubstr("virtio0/b0"));
+  facts.source_has.other_capabilities = {"dirty-bitmaps"};
+  EXPECT_THAT(refused(facts).message, HasSubstr("virtio0/b0")) << "both must have it on";
+  facts.destination_has.other_capabilities = {"dirty-bitmaps"};
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+TEST(Preflight, CapabilitiesThatGodwitDoesNotKnowAreRefusedByName) {
+  for (const bool at_source : {true, false}) {
+    for (const char* name : {"background-snapshot", "x-ignore-shared", "mapped-ram", "x-colo",
+                             "one-of-the-future", "zero-copy-send"}) {
+      auto facts = good_facts();
+      (at_source ? facts.source_has : facts.destination_has).other_capabilities = {name};
+      EXPECT_THAT(refused(facts).message, HasSubstr(name));
+    }
+    auto facts = good_facts();
+    (at_source ? facts.source_has : facts.destination_has).other_capabilities = {
+        "dirty-bitmaps", "late-block-activate", "release-ram", "postcopy-blocktime"};
+    EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  }
+}
+
+TEST(Preflight, ZeroCopyGoesWithMultifdAlone) {
+  auto facts = good_facts();
+  for (auto* side : {&facts.source, &facts.destination}) side->can.insert(Capability::kMultifd);
+  facts.source_has.other_capabilities = {"zero-copy-send"};
+  MigrationPlan plan;
+  plan.technique = Technique::kMultifd;
+  EXPECT_TRUE(preflight(facts, plan));
+  EXPECT_THAT(refused(facts).message, HasSubstr("zero-copy-send"));
+}
+
+TEST(Preflight, AUuidMustAgreeOnlyWhereItIsValidated) {
+  auto facts = good_facts();
+  facts.destination_has.uuid = "11111111-1111-1111-1111-111111111111";
+  facts.destination_has.other_capabilities = {"validate-uuid"};
+  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "the source does not send it";
+  facts.source_has.other_capabilities = {"validate-uuid"};
+  EXPECT_THAT(refused(facts).message, HasSubstr("UUID differs"));
+}
+
+TEST(Preflight, TlsOnOneSideIsRefused) {
+  for (const bool at_source : {true, false}) {
+    auto facts = good_facts();
+    (at_source ? facts.source_has : facts.destination_has).tls = "tls0";
+    EXPECT_THAT(refused(facts).message, HasSubstr(at_source ? "source only" : "destination only"));
+  }
+  auto facts = good_facts();
+  facts.source_has.tls = "tls0";
+  facts.destination_has.tls = "another-name";
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+/// Both can do all; the destination was started with -incoming tcp:….
+PreflightFacts listening() {
+  auto facts = good_facts();
+  for (auto* side : {&facts.source, &facts.destination}) {
+    side->can.insert({Capability::kMultifd, Capability::kPostcopyPreempt});
+  }
+  facts.destination_migration.phase = MigrationPhase::kSetup;
+  facts.destination_migration.listens_on = {"tcp:10.0.0.2:4444"};
+  return facts;
+}
+
+TEST(Preflight, ADestinationThatListensIsUsedForWhatItCanStillDo) {
+  auto facts = listening();
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_THAT(refused(facts, Technique::kMultifd).message, HasSubstr("'multifd' off"));
+  EXPECT_FALSE(common_abilities(facts).contains(Capability::kMultifd));
+  EXPECT_TRUE(common_abilities(facts).contains(Capability::kPostcopyRam));
+  MigrationPlan plan;
+  plan.technique = Technique::kPostcopy;
+  EXPECT_TRUE(preflight(facts, plan));
+  plan.parameters.postcopy_preempt = true;
+  const auto preempt = preflight(facts, plan);
+  ASSERT_FALSE(preempt);
+  EXPECT_THAT(preempt.error().message, HasSubstr("postcopy-preempt"));
+  facts.destination_has.on = {Capability::kMultifd};
+  plan.technique = Technique::kMultifd;
+  EXPECT_TRUE(preflight(facts, plan)) << "it was started so";
+  EXPECT_THAT(refused(facts).message, HasSubstr("'multifd' on"));
+  facts.destination_migration.listens_on.clear();  // -incoming exec:…
+  EXPECT_THAT(refused(facts).message, HasSubstr("does not say at which address"));
+}
+
+TEST(Preflight, ADestinationThatIsSpentIsRefused) {
+  auto facts = good_facts();
+  for (const auto phase : {MigrationPhase::kActive, MigrationPhase::kFailed}) {
+    facts.destination_migration.phase = phase;
+    EXPECT_THAT(refused(facts).message, HasSubstr("has had a migration already"));
+  }
+}
+
+TEST(Preflight, PostcopyThatTheDestinationMayNotDoIsRefusedWithItsReason) {
+  auto facts = good_facts();
+  facts.no_postcopy = "Userfaultfd not available: Operation not permitted";
+  const Error error = refused(facts, Technique::kPostcopy);
+  EXPECT_EQ(error.code, ErrorCode::kEnvironment);
+  EXPECT_THAT(error.message, HasSubstr("Userfaultfd not available"));
+  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_FALSE(common_abilities(facts).contains(Capability::kPostcopyRam));
+}
+
+TEST(Preflight, AVmThatStandsStillMovesOrIsRefusedByQemusOwnWord) {
+  auto facts = good_facts();
+  for (const auto state : {RunState::kPaused, RunState::kPrelaunch, RunState::kSuspended}) {
+    facts.source.state = state;
+    EXPECT_TRUE(preflight(facts, MigrationPlan{})) << to_string(state);
+  }
+  facts.source.state_name = "suspended";
+  facts.source.version_major = 8;
+  facts.source.accelerator = facts.destination.accelerator = "kvm";
+  EXPECT_THAT(refused(facts).message, HasSubstr("suspended"));
+  for (const auto& [state, word] :
+       std::map<RunState, std::string>{{RunState::kIoError, "io-error"},
+                                       {RunState::kBroken, "guest-panicked"},
+                                       {RunState::kShutdown, "shutdown"},
+                                       {RunState::kOther, "watchdog"}}) {
+    facts.source.state = state;
+    facts.source.state_name = word;
+    EXPECT_THAT(refused(facts).message, HasSubstr(word));
+  }
+  facts.source.state = RunState::kIoError;
+  EXPECT_THAT(refused(facts).what_to_do, HasSubstr("cont"));
 }
 
 // --- disks ---
@@ -85,7 +365,7 @@ PreflightFacts own_disks() {
   return facts;
 }
 
-Result<void> preflight_with_storage(const PreflightFacts& facts) {
+Result<Warnings> preflight_with_storage(const PreflightFacts& facts) {
   MigrationPlan plan;
   plan.storage = true;
   return preflight(facts, plan);

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "godwit/qmp/qtree.h"
 #include "godwit/qmp/ramblock.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -9,5 +10,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(godwit::qmp::parse_ramblock(text));
   static_cast<void>(godwit::qmp::parse_mtree(text));
   static_cast<void>(godwit::qmp::parse_gpa2hva(text));
+  static_cast<void>(godwit::qmp::parse_qtree(text));
   return 0;
 }

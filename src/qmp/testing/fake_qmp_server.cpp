@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -247,39 +248,39 @@ FakeQmpServer& FakeQmpServer::whenever(std::string command, Json value) {
 
 FakeQmpServer& FakeQmpServer::answer_as_captured() {
   const QemuVersion version = version_;
-  for (const char* name : {"query-version", "query-name", "query-kvm", "query-block",
-                           "query-memory-size-summary", "query-pci", "query-migrate-parameters",
-                           "query-migrate-capabilities", "query-status", "query-qmp-schema"}) {
+  for (const char* name :
+       {"query-version", "query-name", "query-kvm", "query-block", "query-memory-size-summary",
+        "query-migrate-parameters", "query-uuid", "query-migrate-capabilities", "query-status",
+        "query-qmp-schema", "query-hotpluggable-cpus", "query-memory-devices", "x-query-virtio"}) {
     whenever(name, captured_return(version, name));
   }
   whenever("query-migrate", captured_return(version, "query-migrate.none"));
-  whenever("query-uuid", Json{{"UUID", "00000000-0000-0000-0000-000000000000"}});
+  whenever("query-jobs", Json::array());
   whenever("query-cpus-fast", [version](const Json&) -> Result<Json> {
     Json cpus = captured_return(version, "query-cpus-fast");
     for (Json& cpu : cpus) cpu["thread-id"] = ::gettid();  // so that this process is known as QEMU
     return cpus;
   });
-  whenever("qom-list", [version](const Json& arguments) -> Result<Json> {
+  const auto objects = std::make_shared<const Json>(captured(version, "qom"));
+  whenever("qom-list", [objects](const Json& arguments) -> Result<Json> {
     const std::string path = arguments.value("path", "");
-    const bool anonymous = path == "/machine/peripheral-anon";
-    return captured_return(version, anonymous ? "qom-list.peripheral-anon" : "qom-list.peripheral");
+    if (objects->contains(path)) return objects->at(path).at("properties");
+    return fail(ErrorCode::kRefused, "Device '" + path + "' not found");
   });
-  whenever("qom-get", [version](const Json& arguments) -> Result<Json> {
-    const std::string path = arguments.value("path", "");
+  whenever("qom-get", [objects](const Json& arguments) -> Result<Json> {
+    const auto object = objects->find(arguments.value("path", ""));
     const std::string property = arguments.value("property", "");
-    if (property == "type") {
-      return captured_return(version,
-                             path == "/machine" ? "qom-get.machine-type" : "qom-get.cpu-type");
+    if (object != objects->end() && object->at("values").contains(property)) {
+      return object->at("values").at(property);
     }
-    const bool on_pci = path != "/machine/peripheral-anon/device[0]";
-    if (property == "parent_bus") {
-      return Json(on_pci ? "/machine/i440fx/pci.0" : "/machine/peripheral/serial0/serial0.0");
-    }
-    if (property == "legacy-addr" && on_pci) return Json("03.0");
     return fail(ErrorCode::kRefused, "Property '" + property + "' not found");
+  });
+  whenever("x-query-virtio-status", [version](const Json& arguments) -> Result<Json> {
+    return captured(version, "x-query-virtio-status").at(arguments.value("path", ""));
   });
   return whenever("human-monitor-command", [version](const Json& arguments) -> Result<Json> {
     const std::string line = arguments.value("command-line", "");
+    if (line == "info qtree") return captured_return(version, "info-qtree");
     if (line == "info ramblock") return captured_return(version, "info-ramblock");
     if (line == "info mtree -f") return captured_return(version, "info-mtree");
     if (line == "gpa2hva 0x0") return captured_return(version, "gpa2hva");

@@ -119,13 +119,10 @@ TEST_P(Captured, SchemaDecidesWhatCanBeDone) {
               Contains("zlib"));
 }
 
-TEST_P(Captured, DisksAndPciFunctions) {
+TEST_P(Captured, Disks) {
   const std::string node = GetParam() == QemuVersion::k10_0 ? "#block115" : "#block108";
   EXPECT_THAT(decode_disks(captured_return(GetParam(), "query-block")).value(),
               ElementsAre(Disk{"virtio0", "/vm/disk.img", "raw", true, node, 1_MiB, 1_MiB}));
-  const auto functions = decode_pci(captured_return(GetParam(), "query-pci")).value();
-  EXPECT_THAT(functions, Contains("8086:1237 Host bridge@pci/00.0"));
-  EXPECT_THAT(functions, Contains(HasSubstr("1af4:1001 ")));
 }
 
 TEST(DiskTraffic, IsTheSumOverAllDisks) {
@@ -157,18 +154,35 @@ INSTANTIATE_TEST_SUITE_P(Qemu, Captured, ::testing::Values(QemuVersion::k7_2, Qe
                            return which.param == QemuVersion::k7_2 ? "V7_2" : "V10_0";
                          });
 
-TEST(Decode, BridgesAreLookedInto) {
-  const Json leaf{{"slot", 1},
-                  {"function", 0},
-                  {"id", {{"vendor", 6900}, {"device", 4096}}},
-                  {"class_info", {{"class", 512}}}};
-  Json bridge = leaf;
-  bridge["slot"] = 31;
-  bridge["function"] = 7;
-  bridge["pci_bridge"] = {{"devices", Json::array({leaf})}};
-  const Json answer = Json::array({Json{{"bus", 0}, {"devices", Json::array({bridge})}}});
-  EXPECT_THAT(decode_pci(answer).value(),
-              ElementsAre("1af4:1000 device@pci/1f.7", "1af4:1000 device@pci/1f.7/01.0"));
+TEST(Decode, WhereADestinationListensAndWhatBlocksASource) {
+  const auto listening = decode_migration(Json::parse(
+      R"({"status":"setup","socket-address":[
+          {"type":"inet","host":"10.0.0.2","port":"4444","ipv4":true},
+          {"type":"inet","host":"::1","port":"4445"},{"type":"unix","path":"/run/stream"},
+          {"type":"fd","str":"7"}]})"));
+  EXPECT_THAT(listening.value().listens_on,
+              ElementsAre("tcp:10.0.0.2:4444", "tcp:[::1]:4445", "unix:/run/stream"));
+  const auto blocked = decode_migration(
+      Json::parse(R"({"blocked-reasons":["non-migratable device: 0000:00:02.0/nvme"]})"));
+  EXPECT_THAT(blocked.value().blocked_by, ElementsAre(HasSubstr("nvme")));
+  EXPECT_EQ(blocked.value().phase, MigrationPhase::kNone);
+}
+
+TEST(Decode, MemoryThatTravelsWithTheStateIsNoShape) {
+  const auto devices = decode_memory_devices(Json::parse(
+      R"([{"type":"dimm","data":{"id":"d1","addr":4294967296,"size":67108864,"slot":0,"node":0,
+           "memdev":"/objects/mem1","hotplugged":true,"hotpluggable":true}},
+          {"type":"virtio-mem","data":{"id":"vm0","memaddr":8589934592,"requested-size":67108864,
+           "size":33554432,"max-size":536870912,"block-size":2097152,"node":0,
+           "memdev":"/objects/vmem"}}])"));
+  const DeviceShape dimm{
+      "dimm", "slot 0", "d1", {{"addr", "4294967296"}, {"node", "0"}, {"size", "67108864"}}};
+  const DeviceShape virtio_mem{
+      "virtio-mem",
+      "memaddr 8589934592",
+      "vm0",
+      {{"block-size", "2097152"}, {"max-size", "536870912"}, {"node", "0"}}};
+  EXPECT_THAT(devices.value(), ElementsAre(dimm, virtio_mem));
 }
 
 TEST(Decode, APhaseThatIsNotKnownIsNoErrorAndNeverFinal) {

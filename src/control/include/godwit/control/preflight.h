@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "godwit/base/error.h"
 #include "godwit/domain/hypervisor.h"
@@ -14,19 +15,32 @@ namespace godwit::control {
 struct PreflightFacts {
   VmDescription source;
   VmDescription destination;
-  MigrationPhase source_phase = MigrationPhase::kNone;  ///< is it migrating already?
-  std::optional<Bytes> memory_free_at_destination;      ///< absent: not known, not checked
+  MigrationStatus source_migration;       ///< is it migrating already, may it?
+  MigrationStatus destination_migration;  ///< does it listen already?
+  Inspection source_has;
+  Inspection destination_has;
+  std::optional<std::string> no_postcopy;           ///< why the destination may not do it
+  std::optional<Bytes> memory_free_at_destination;  ///< absent: not known, not checked
   /// Of disks by device: is it one and the same file on both sides? Absent: not known, the names
   /// decide.
   std::map<std::string, bool> same_file{};
 };
 
+/// What is worth knowing and stops nothing.
+using Warnings = std::vector<std::string>;
+
 /// Asks both sides. Changes nothing.
 Result<PreflightFacts> gather_facts(Hypervisor& source, Hypervisor& destination);
+/// Asks a destination that waits whether it may do post-copy. To be left out where post-copy is out
+/// of the question, as the answer takes a setting that is set and set back.
+Result<void> ask_for_postcopy(Hypervisor& destination, PreflightFacts& facts);
+
+/// What both sides can do, with each other and as the destination was started.
+[[nodiscard]] CapabilitySet common_abilities(const PreflightFacts& facts);
 
 /// Is everything as it must be, so that nothing that can be known beforehand fails later? Pure.
 /// kBadInput: the two don't fit together; kBusy: already migrating; kUnsupported: an ability is
-/// missing; kEnvironment: not enough memory. The VM is untouched in every case.
-Result<void> preflight(const PreflightFacts& facts, const MigrationPlan& plan);
+/// missing; kEnvironment: not enough memory, or rights. The VM is untouched in every case.
+Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& plan);
 
 }  // namespace godwit::control

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -93,8 +94,7 @@ struct VmDescription {
   std::string machine;      ///< "pc-i440fx-10.0"
   std::string cpu_model;    ///< "qemu64-x86_64-cpu"
   int vcpus = 0;
-  Bytes ram;                         ///< configured guest memory
-  std::vector<std::string> devices;  ///< "type@bus-path", sorted; both sides must show the same
+  Bytes ram;  ///< the guest's memory, plugged memory included
   std::vector<Disk> disks;
   CapabilitySet can;  ///< from the schema, never from the version
   RunState state = RunState::kOther;
@@ -106,6 +106,62 @@ struct VmDescription {
   /// name a process for ever.
   std::int64_t process_started = 0;
   std::string answered_by{};  ///< who answers on the monitor's socket where that is not QEMU itself
+};
+
+/// A device as it was configured, the board's own devices included.
+struct DeviceShape {
+  std::string type;  ///< "virtio-net-pci"
+  /// Where it is, as the guest and the migration stream name it: "q35-pcihost/01.0/00.0". It holds
+  /// no names that a user may choose.
+  std::string place;
+  std::string id;  ///< the user's name for it; empty without. For messages: it need not agree
+  /// What the guest can notice of it. Files, backends and tuning of the host are left out.
+  std::map<std::string, std::string> properties;
+  friend bool operator==(const DeviceShape&, const DeviceShape&) = default;
+};
+
+/// What a virtio device and its driver have agreed upon.
+struct VirtioShape {
+  std::string device;  ///< "virtio-net at 01.0/00.0": equal on both sides
+  std::set<std::string> offered;
+  std::set<std::string> taken;  ///< by the guest's driver; empty while there is none
+  friend bool operator==(const VirtioShape&, const VirtioShape&) = default;
+};
+
+/// What the guest sees of its first CPU. All have the same model.
+struct CpuShape {
+  std::map<std::string, std::string> properties;  ///< "family", "phys-bits", "hv-spinlocks" …
+  /// Bits of features by the register that shows them ("CPUID 7.0 EBX"). Empty where the
+  /// hypervisor does not count features so; `features` has them then.
+  std::map<std::string, std::uint64_t> words;
+  /// Features by name. Beside `words` only asked for by `Hypervisor::cpu_features()`.
+  std::map<std::string, bool> features;
+  friend bool operator==(const CpuShape&, const CpuShape&) = default;
+};
+
+/// A job on a disk's contents (backup, mirror, …) that somebody started and that has not ended.
+struct DiskJob {
+  std::string id;
+  std::string type;
+  friend bool operator==(const DiskJob&, const DiskJob&) = default;
+};
+
+/// What only a comparison of both sides needs: how the machine is built, and what somebody has set
+/// up on it that a migration would break, lose, or be broken by.
+struct Inspection {
+  std::map<std::string, std::string> machine;  ///< properties that the guest can notice, by name
+  std::vector<DeviceShape> devices;            ///< sorted by place and type
+  std::map<std::string, Bytes> ram_blocks;     ///< that are migrated: the most they can hold
+  Bytes base_memory;                           ///< without what was plugged
+  std::vector<VirtioShape> virtio;             ///< empty where it can't be asked (QEMU before 7.2)
+  CpuShape cpu;
+  std::string uuid;
+  std::vector<std::string> other_capabilities;  ///< on, and none that Godwit knows
+  CapabilitySet on;                             ///< on, of those that it knows
+  std::vector<DiskJob> disk_jobs;               ///< Godwit's own left out
+  std::vector<std::string> temporary_bitmaps;   ///< dirty bitmaps that no image keeps: "disk0/b0"
+  std::string tls;                              ///< tls-creds of migrations; empty: not encrypted
+  friend bool operator==(const Inspection&, const Inspection&) = default;
 };
 
 /// A block of guest RAM in the QEMU process.
@@ -227,6 +283,15 @@ class Hypervisor {
   [[nodiscard]] virtual bool known_ended() { return false; }
 
   virtual Result<VmDescription> describe() = 0;
+  /// Changes nothing. Takes some hundred questions on QEMU.
+  virtual Result<Inspection> inspect() { return Inspection{}; }
+  /// Every yes-or-no property of the first CPU; hundreds of questions.
+  virtual Result<std::map<std::string, bool>> cpu_features() {
+    return std::map<std::string, bool>();
+  }
+  /// Destination that waits: may it do post-copy on its host? It is switched on there for a moment,
+  /// as nothing else tells. kRefused with the hypervisor's reason.
+  virtual Result<void> try_postcopy() { return {}; }
   virtual Result<RamLayout> ram_layout() = 0;
   virtual Result<RunState> run_state() = 0;
   virtual Result<MigrationStatus> migration_status() = 0;

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
@@ -22,6 +25,7 @@ struct Patience {
 
 class QemuProcess;
 class StreamSink;
+struct QomProperty;
 
 /// A VM on QEMU ≥ 2.11 through its QMP monitor. Nothing but the setters and verbs of `Hypervisor`
 /// changes anything on the VM: who only connects and asks is an observer. What QEMU can do is
@@ -33,10 +37,12 @@ class QmpHypervisor final : public Hypervisor {
   static Result<std::unique_ptr<QmpHypervisor>> connect(const std::string& path, Clock& clock,
                                                         Patience patience = {});
 
-  /// `accelerator` is "kvm" or else "tcg" (QEMU does not tell others apart). `devices` are all PCI
-  /// functions, "1af4:1000 Ethernet controller@pci/02.0", and devices on other buses that were
-  /// asked for, "virtconsole@serial0.0"; what the machine type implies is not repeated.
+  /// `accelerator` is "kvm" or else "tcg" (QEMU does not tell others apart).
   Result<VmDescription> describe() override;
+  /// Devices on a bus from `info qtree`; those without one, the machine and the CPU from QOM.
+  Result<Inspection> inspect() override;
+  Result<std::map<std::string, bool>> cpu_features() override;
+  Result<void> try_postcopy() override;
   /// All migratable blocks with their used size, so that the sum is `ram.total` of query-migrate.
   /// QEMU before 8.0 only tells where memory lies that the guest's CPUs can see: blocks outside of
   /// it (firmware tables, an unmapped video memory) are left out there; kUnsupported when the
@@ -91,8 +97,19 @@ class QmpHypervisor final : public Hypervisor {
   Result<std::string> qom_type(const std::string& path);
   Result<void> describe_machine(VmDescription& vm);
   Result<void> describe_cpus(VmDescription& vm);
-  Result<std::vector<std::string>> devices();
-  Result<std::optional<std::string>> bus_of(const std::string& device);
+  Result<std::optional<Json>> ask_if_there(std::string_view command,
+                                           const Json& arguments = Json::object());
+  Result<std::optional<Json>> qom_value(const std::string& path, std::string_view property);
+  Result<std::vector<QomProperty>> qom_properties(const std::string& path);
+  Result<std::map<std::string, std::string>> machine_properties();
+  Result<void> inspect_devices(Inspection& found);
+  Result<void> inspect_memory_and_vcpus(Inspection& found);
+  Result<void> inspect_settings(Inspection& found);
+  Result<CpuShape> inspect_cpu();
+  Result<std::string> first_vcpu();
+  Result<std::vector<DeviceShape>> devices_without_a_bus(const std::vector<DeviceShape>& on_buses);
+  Result<std::vector<VirtioShape>> virtio_devices();
+  Result<std::string> pci_place(std::string device);
   Result<std::vector<Disk>> disks();
   Result<int> start_nbd_server(const std::string& host, int first_port);
   Result<void> export_disk(const Disk& disk, const std::string& name);

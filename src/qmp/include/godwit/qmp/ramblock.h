@@ -18,6 +18,7 @@ namespace godwit::qmp {
 struct RamBlockLine {
   std::string name;  ///< empty: a block that is not migrated
   Bytes used;
+  Bytes most{};                               ///< that it can grow to
   std::optional<std::uint64_t> host_address;  ///< column HVA, since QEMU 8.0
 };
 Result<std::vector<RamBlockLine>> parse_ramblock(std::string_view text);

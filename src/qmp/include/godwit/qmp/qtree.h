@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/domain/hypervisor.h"
+
+namespace godwit::qmp {
+
+/// The devices of `info qtree`: all that are on a bus, with the properties that they were made
+/// with. One question shows what QOM tells in a thousand, and nothing in it changes while the guest
+/// runs. Places are made of addresses and types, so that names (which differ between hosts) and the
+/// order of the list do not matter. Pure; kProtocol when the text is not what it should be.
+Result<std::vector<DeviceShape>> parse_qtree(std::string_view text);
+
+}  // namespace godwit::qmp
