@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -75,51 +75,31 @@ UniqueFd open_file_of(std::int64_t pid, const Place& place) {
     struct stat file {};
     if (stat(entry.path().c_str(), &file) != 0) continue;
     if (file.st_dev != place.device || file.st_ino != place.inode) continue;
-    return UniqueFd(open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+    return UniqueFd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
   }
   return UniqueFd();
 }
 
 }  // namespace
 
-SharedBlock::SharedBlock(UniqueFd file, off_t start, const std::byte* memory, std::size_t size)
-    : file_(std::move(file)), start_(start), memory_(memory), size_(size) {}
-
-SharedBlock::SharedBlock(SharedBlock&& other) noexcept
-    : file_(std::move(other.file_)),
-      start_(other.start_),
-      memory_(std::exchange(other.memory_, nullptr)),
-      size_(other.size_),
-      data_from_(other.data_from_),
-      data_to_(other.data_to_) {}
-
-SharedBlock::~SharedBlock() {
-  if (memory_ != nullptr) munmap(const_cast<std::byte*>(memory_), size_);
-}
-
-std::optional<SharedBlock> SharedBlock::map(std::int64_t pid, const RamBlock& block) {
+std::optional<SharedBlock> SharedBlock::open(std::int64_t pid, const RamBlock& block) {
   const auto place = place_of(pid, block);
   if (!place) return std::nullopt;
   UniqueFd file = open_file_of(pid, *place);
-  struct stat known {};
-  if (!file.valid() || fstat(file.get(), &known) != 0) return std::nullopt;
-  // what lies beyond a file's end cannot be read, only died of
-  if (place->offset + block.size.count() > known.st_size) return std::nullopt;
-  const auto size = static_cast<std::size_t>(block.size.count());
-  void* const memory = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), place->offset);
-  if (memory == MAP_FAILED) return std::nullopt;
-  return SharedBlock(std::move(file), place->offset, static_cast<const std::byte*>(memory), size);
+  if (!file.valid()) return std::nullopt;
+  return SharedBlock(std::move(file), place->offset);
 }
 
-std::optional<std::span<const std::byte>> SharedBlock::page(std::size_t offset, std::size_t size) {
-  const off_t at = start_ + static_cast<off_t>(offset);
-  if (at < data_from_ || at >= data_to_) {
-    const off_t data = lseek(file_.get(), at, SEEK_DATA);
-    if (data < 0 || data >= at + static_cast<off_t>(size)) return std::nullopt;
-    data_from_ = at;
-    data_to_ = lseek(file_.get(), data, SEEK_HOLE);
+bool SharedBlock::read(std::size_t offset, std::span<std::byte> into) const {
+  off_t at = start_ + static_cast<off_t>(offset);
+  while (!into.empty()) {
+    const ssize_t got = pread(file_.get(), into.data(), into.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    into = into.subspan(static_cast<std::size_t>(got));
+    at += got;
   }
-  return std::span(memory_ + offset, size);
+  return true;
 }
 
 }  // namespace godwit::guestmem

@@ -12,32 +12,23 @@
 
 namespace godwit::guestmem {
 
-/// A RAM block that a VM keeps in a shared file (memory-backend-memfd or -file, share=on), mapped
-/// here, too: read where it is, without a copy. Holes of the file are told, not touched: reading
-/// one would fill it.
+/// A RAM block that a VM keeps in a shared file (memory-backend-memfd or -file, share=on), read
+/// from that file. It is never mapped here: any process that has the file can cut it short, and who
+/// then touches a mapping dies of SIGBUS. Reading a hole gives zeros and leaves it a hole.
 class SharedBlock {
  public:
   /// Nothing where the block is no shared file's, or this process may not open it.
-  static std::optional<SharedBlock> map(std::int64_t pid, const RamBlock& block);
+  static std::optional<SharedBlock> open(std::int64_t pid, const RamBlock& block);
 
-  SharedBlock(SharedBlock&& other) noexcept;
-  SharedBlock& operator=(SharedBlock&& other) = delete;
-  ~SharedBlock();
-
-  /// The bytes at an offset in the block; nothing where the file has a hole. `offset` and `size`
-  /// are a page's of the guest.
-  [[nodiscard]] std::optional<std::span<const std::byte>> page(std::size_t offset,
-                                                               std::size_t size);
+  /// Fills `into` from an offset in the block. False where the file no longer reaches that far, or
+  /// can't be read; what `into` holds then means nothing.
+  [[nodiscard]] bool read(std::size_t offset, std::span<std::byte> into) const;
 
  private:
-  SharedBlock(UniqueFd file, off_t start, const std::byte* memory, std::size_t size);
+  SharedBlock(UniqueFd file, off_t start) : file_(std::move(file)), start_(start) {}
 
   UniqueFd file_;
   off_t start_;  ///< of the block in the file
-  const std::byte* memory_;
-  std::size_t size_;
-  off_t data_from_ = 0;  ///< the part of the file that is known to hold data
-  off_t data_to_ = 0;
 };
 
 }  // namespace godwit::guestmem

@@ -68,7 +68,7 @@ TEST(ProcessGuestMemory, SeesWhatChangesAndKeepsTheCallersOrder) {
   EXPECT_THAT(*read_fillers(**memory, {}), ElementsAre());
 }
 
-TEST(ProcessGuestMemory, ReadsASharedFileWhereItIs) {
+TEST(ProcessGuestMemory, ReadsASharedFile) {
   Victim victim(kPages, true);
   const auto memory = ProcessGuestMemory::open(victim.layout());
   ASSERT_TRUE(memory) << memory.error().message;
@@ -90,6 +90,24 @@ TEST(ProcessGuestMemory, AHoleOfASharedFileStaysOne) {
   EXPECT_EQ(victim.allocated(), before);
   victim.fill(hole, 5);
   EXPECT_THAT(*read_fillers(**memory, {hole}), ElementsAre(5));
+}
+
+TEST(ProcessGuestMemory, ASharedFileThatIsCutShortWhileBeingReadIsAnError) {
+  Victim victim(kPages, true);
+  const auto memory = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(memory) << memory.error().message;
+  std::vector<std::int64_t> all(kPages);
+  std::iota(all.begin(), all.end(), 0);
+  std::size_t visited = 0;
+  const auto cut = (*memory)->visit_pages(all, [&](std::size_t, std::span<const std::byte> page) {
+    EXPECT_TRUE(filler(page)) << "the page that is being looked at stays";
+    if (++visited == 10) victim.cut_file_to(5);
+  });
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(cut.error().message, HasSubstr("'ram' has been cut short"));
+  EXPECT_THAT(*read_fillers(**memory, {4}), ElementsAre(5)) << "what is left is read";
+  EXPECT_EQ(read_fillers(**memory, {5}).error().code, ErrorCode::kNotFound);
 }
 
 TEST(ProcessGuestMemory, SaysWhenAVmOfASharedFileExited) {
