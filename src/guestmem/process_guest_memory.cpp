@@ -99,7 +99,7 @@ ProcessGuestMemory::ProcessGuestMemory(RamLayout layout, UniqueFd pidfd)
   for (const RamBlock& block : layout_.blocks) {
     first_page_.push_back(page);
     page += layout_.page_size.pages_for(block.size).count();
-    auto shared = SharedBlock::open(layout_.pid, block);
+    auto shared = SharedBlock::map(layout_.pid, block);
     shared_.push_back(shared ? std::make_unique<SharedBlock>(std::move(*shared)) : nullptr);
   }
   buffer_.resize(std::max(kBatchBytes, page_bytes()));
@@ -142,65 +142,54 @@ std::size_t ProcessGuestMemory::page_bytes() const {
 Result<void> ProcessGuestMemory::visit_pages(std::span<const std::int64_t> pages,
                                              const PageVisitor& visit) {
   const std::size_t per_batch = buffer_.size() / page_bytes();
-  std::vector<Place> batch;  // of one block, the last before `i`
+  std::vector<std::uint64_t> addresses;  // of pages that must be copied, the last before `i`
   for (std::size_t i = 0; i < pages.size(); ++i) {
     GODWIT_TRY(const Place place, place_of(pages[i]));
-    if (batch.size() == per_batch || (!batch.empty() && batch.back().block != place.block)) {
-      GODWIT_CHECK_OK(visit_batch(batch, i - batch.size(), visit));
-      batch.clear();
+    const bool in_place = shared_[place.block] != nullptr;
+    if (in_place || addresses.size() == per_batch) {
+      GODWIT_CHECK_OK(visit_copies(addresses, i - addresses.size(), visit));
+      addresses.clear();
     }
-    batch.push_back(place);
+    if (in_place) {
+      GODWIT_CHECK_OK(visit_in_place(place, i, visit));
+    } else {
+      addresses.push_back(layout_.blocks[place.block].host_address + place.offset);
+    }
   }
-  GODWIT_CHECK_OK(visit_batch(batch, pages.size() - batch.size(), visit));
+  GODWIT_CHECK_OK(visit_copies(addresses, pages.size() - addresses.size(), visit));
   return check_alive();
 }
 
-/// `position`: of the first of them.
-Result<void> ProcessGuestMemory::visit_batch(std::span<const Place> batch, std::size_t position,
-                                             const PageVisitor& visit) {
-  if (batch.empty()) return {};
-  const bool in_file = shared_[batch.front().block] != nullptr;
-  GODWIT_CHECK_OK(in_file ? read_file(batch) : read_process(batch));
+Result<void> ProcessGuestMemory::visit_in_place(const Place& place, std::size_t position,
+                                                const PageVisitor& visit) {
+  const auto look = [&](std::span<const std::byte> page) { visit(position, page); };
+  if (shared_[place.block]->show(place.offset, page_bytes(), look)) return {};
   GODWIT_CHECK_OK(check_alive());
-  for (std::size_t i = 0; i < batch.size(); ++i) {
+  return fail(ErrorCode::kNotFound,
+              fmt::format("the shared file of RAM block '{}' has been cut short",
+                          layout_.blocks[place.block].name),
+              "the VM's memory may just have changed (hot-unplug): try again");
+}
+
+/// `position`: of the first of them.
+Result<void> ProcessGuestMemory::visit_copies(std::span<const std::uint64_t> addresses,
+                                              std::size_t position, const PageVisitor& visit) {
+  if (addresses.empty()) return {};
+  GODWIT_CHECK_OK(fill_buffer(addresses));
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
     visit(position + i, std::span(buffer_).subspan(i * page_bytes(), page_bytes()));
   }
   return {};
 }
 
-/// Reads pages of a shared file to the front of the buffer, neighbours in one go.
-Result<void> ProcessGuestMemory::read_file(std::span<const Place> batch) {
-  const std::size_t page = page_bytes();
-  for (std::size_t done = 0; done < batch.size();) {
-    std::size_t run = 1;
-    while (done + run < batch.size() &&
-           batch[done + run].offset == batch[done].offset + run * page) {
-      ++run;
-    }
-    const std::span into = std::span(buffer_).subspan(done * page, run * page);
-    if (!shared_[batch[done].block]->read(batch[done].offset, into)) {
-      GODWIT_CHECK_OK(check_alive());
-      return fail(ErrorCode::kNotFound,
-                  fmt::format("the shared file of RAM block '{}' has been cut short",
-                              layout_.blocks[batch[done].block].name),
-                  "the VM's memory may just have changed (hot-unplug): try again");
-    }
-    done += run;
-  }
-  return {};
-}
-
-/// Reads pages out of the process to the front of the buffer.
-Result<void> ProcessGuestMemory::read_process(std::span<const Place> batch) {
-  std::vector<std::uint64_t> addresses;
-  for (const Place& place : batch) {
-    addresses.push_back(layout_.blocks[place.block].host_address + place.offset);
-  }
+/// Reads one batch of pages to the front of the buffer.
+Result<void> ProcessGuestMemory::fill_buffer(std::span<const std::uint64_t> addresses) {
   const std::size_t page = page_bytes();
   std::size_t done = 0;  // whole pages; the kernel may stop anywhere
-  while (done < batch.size()) {
-    const auto ranges = remote_ranges(std::span(addresses).subspan(done), page);
-    const std::span into = std::span(buffer_).subspan(done * page, (batch.size() - done) * page);
+  while (done < addresses.size()) {
+    const auto ranges = remote_ranges(addresses.subspan(done), page);
+    const std::span into =
+        std::span(buffer_).subspan(done * page, (addresses.size() - done) * page);
     const ssize_t got = mem_.valid() ? read_by_file(mem_.get(), ranges.front(), into)
                                      : read_by_call(layout_.pid, ranges, into);
     if (got == -EINTR) continue;
@@ -210,7 +199,7 @@ Result<void> ProcessGuestMemory::read_process(std::span<const Place> batch) {
     }
     done += static_cast<std::size_t>(got) / page;
   }
-  return {};
+  return check_alive();
 }
 
 Result<ProcessGuestMemory::Place> ProcessGuestMemory::place_of(std::int64_t page) const {

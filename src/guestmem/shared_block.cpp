@@ -2,17 +2,19 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <utility>
+
+#include "bus_guard.h"
 
 namespace godwit::guestmem {
 namespace {
@@ -75,31 +77,67 @@ UniqueFd open_file_of(std::int64_t pid, const Place& place) {
     struct stat file {};
     if (stat(entry.path().c_str(), &file) != 0) continue;
     if (file.st_dev != place.device || file.st_ino != place.inode) continue;
-    return UniqueFd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+    return UniqueFd(open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
   }
   return UniqueFd();
 }
 
 }  // namespace
 
-std::optional<SharedBlock> SharedBlock::open(std::int64_t pid, const RamBlock& block) {
+SharedBlock::SharedBlock(UniqueFd file, off_t start, const std::byte* memory, std::size_t size)
+    : file_(std::move(file)), start_(start), memory_(memory), size_(size) {}
+
+SharedBlock::SharedBlock(SharedBlock&& other) noexcept
+    : file_(std::move(other.file_)),
+      start_(other.start_),
+      memory_(std::exchange(other.memory_, nullptr)),
+      size_(other.size_),
+      data_from_(other.data_from_),
+      data_to_(other.data_to_) {}
+
+SharedBlock::~SharedBlock() {
+  if (memory_ != nullptr) munmap(const_cast<std::byte*>(memory_), size_);
+}
+
+std::optional<SharedBlock> SharedBlock::map(std::int64_t pid, const RamBlock& block) {
   const auto place = place_of(pid, block);
   if (!place) return std::nullopt;
   UniqueFd file = open_file_of(pid, *place);
   if (!file.valid()) return std::nullopt;
-  return SharedBlock(std::move(file), place->offset);
+  const auto size = static_cast<std::size_t>(block.size.count());
+  void* const memory = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), place->offset);
+  if (memory == MAP_FAILED) return std::nullopt;
+  return SharedBlock(std::move(file), place->offset, static_cast<const std::byte*>(memory), size);
 }
 
-bool SharedBlock::read(std::size_t offset, std::span<std::byte> into) const {
-  off_t at = start_ + static_cast<off_t>(offset);
-  while (!into.empty()) {
-    const ssize_t got = pread(file_.get(), into.data(), into.size(), at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    into = into.subspan(static_cast<std::size_t>(got));
-    at += got;
+bool SharedBlock::show(std::size_t offset, std::size_t size,
+                       const std::function<void(std::span<const std::byte>)>& look) {
+  if (cut_short_) return false;
+  const off_t at = start_ + static_cast<off_t>(offset);
+  if (is_hole(at, size)) {
+    cut_short_ = !reaches(at + static_cast<off_t>(size));  // what is not there is no hole
+    zeros_.resize(size);
+    if (!cut_short_) look(zeros_);
+  } else {
+    const BusGuard guard(std::span(memory_, size_));
+    look(std::span(memory_ + offset, size));
+    cut_short_ = guard.hit();
   }
-  return true;
+  return !cut_short_;
+}
+
+bool SharedBlock::is_hole(off_t at, std::size_t size) {
+  if (at >= data_from_ && at < data_to_) return false;
+  const off_t data = lseek(file_.get(), at, SEEK_DATA);
+  if (data < 0 || data >= at + static_cast<off_t>(size)) return true;
+  data_from_ = at;
+  data_to_ = lseek(file_.get(), data, SEEK_HOLE);
+  return false;
+}
+
+bool SharedBlock::reaches(off_t end) const {
+  struct stat now {};
+  return fstat(file_.get(), &now) == 0 && now.st_size >= end;
 }
 
 }  // namespace godwit::guestmem

@@ -18,11 +18,11 @@ class SharedBlock;
 
 /// Reads a VM's RAM out of its QEMU process; the VM runs on, nobody in it notices.
 ///
-/// RAM that the VM keeps in a shared file (memfd) is read from that file; other RAM by
-/// process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. Nothing of it is
-/// ever mapped here: a file that somebody cuts short is an error, not a SIGBUS. A read of a page
+/// RAM that the VM keeps in a shared file (memfd) is mapped and read in place; other RAM by
+/// process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. A read of a page
 /// that the guest never touched gives zeros, and costs no memory: the kernel maps its shared zero
-/// page for it, and holes of a shared file stay holes.
+/// page for it, and holes of a shared file are not touched. A shared file that somebody cuts short
+/// is an error, not this process's death.
 ///
 /// A page may change while it is being read: what arrives is then a mixture of old and new.
 ///
@@ -34,14 +34,14 @@ class ProcessGuestMemory final : public GuestMemory {
  public:
   /// Reads one page to see whether it may. Errors: kBadInput for a layout that makes no sense,
   /// kPeerGone when there is no such process, kPermission when a right is missing (named),
-  /// kNotFound when the process has nothing mapped at a block's address, or its file is cut short.
+  /// kNotFound when the process has nothing mapped at a block's address.
   static Result<std::unique_ptr<ProcessGuestMemory>> open(RamLayout layout);
 
   ~ProcessGuestMemory() override;
 
   [[nodiscard]] const RamLayout& layout() const override { return layout_; }
-  /// Errors as for open(), and kBadInput for a page outside the layout. Pages before the one that
-  /// failed may have been visited.
+  /// Errors as for open(), kBadInput for a page outside the layout, kNotFound for a shared file
+  /// that was cut short. Pages up to the one that failed may have been visited.
   Result<void> visit_pages(std::span<const std::int64_t> pages, const PageVisitor& visit) override;
   /// Threads are told apart by name ("CPU 0/KVM"), which QEMU gives only if started with
   /// `-name ...,debug-threads=on` (checked: 10.0 without it names all threads alike).
@@ -59,10 +59,10 @@ class ProcessGuestMemory final : public GuestMemory {
   };
   [[nodiscard]] Result<Place> place_of(std::int64_t page) const;
   [[nodiscard]] std::size_t page_bytes() const;
-  Result<void> visit_batch(std::span<const Place> batch, std::size_t position,
-                           const PageVisitor& visit);
-  Result<void> read_file(std::span<const Place> batch);
-  Result<void> read_process(std::span<const Place> batch);
+  Result<void> visit_in_place(const Place& place, std::size_t position, const PageVisitor& visit);
+  Result<void> visit_copies(std::span<const std::uint64_t> addresses, std::size_t position,
+                            const PageVisitor& visit);
+  Result<void> fill_buffer(std::span<const std::uint64_t> addresses);
   [[nodiscard]] Result<void> check_alive() const;
   [[nodiscard]] Error read_error(std::uint64_t address, int errno_value) const;
 
