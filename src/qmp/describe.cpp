@@ -69,7 +69,7 @@ Result<void> QmpHypervisor::describe_machine(VmDescription& vm) {
   GODWIT_TRY(const Json memory, ask("query-memory-size-summary"));
   JsonReader sizes(memory, "query-memory-size-summary");
   const Bytes base = sizes.bytes("base-memory");
-  vm.ram = base + sizes.maybe_bytes("plugged-memory").value_or(Bytes(0));
+  vm.ram = capped_sum(base, sizes.maybe_bytes("plugged-memory").value_or(Bytes(0)));
   for (const JsonReader* in : {&names, &accelerator, &sizes}) {
     if (in->error()) return fail(unreadable("what VM it is", in->error()->message));
   }
