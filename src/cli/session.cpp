@@ -82,11 +82,10 @@ Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path) {
   auto opened = store::SqliteOutcomeStore::open(file);
   if (opened) return std::unique_ptr<OutcomeStore>(std::move(*opened));
   Error error = std::move(opened).error();
-  const bool place_is_unfit = error.code == ErrorCode::kPermission ||
-                              error.code == ErrorCode::kEnvironment ||
-                              error.code == ErrorCode::kBadInput;
+  const bool place_is_unfit = error.code != ErrorCode::kBusy && error.code != ErrorCode::kCorrupt &&
+                              error.code != ErrorCode::kUnsupported;
   if (path.empty() && place_is_unfit) {  // nobody named it
-    if (error.code == ErrorCode::kBadInput) error.code = ErrorCode::kEnvironment;
+    if (error.code != ErrorCode::kPermission) error.code = ErrorCode::kEnvironment;
     error.what_to_do =
         "mend that, name a file with --store, or set XDG_DATA_HOME to a folder that can be written";
   }
