@@ -193,7 +193,8 @@ class Sender {
     }
     // What was cut off meanwhile is missing in the list, and nobody else would notice.
     GODWIT_TRY(const off_t whole_now, size_of(file_));
-    if (whole_now != whole) return fail(ErrorCode::kCorrupt, "a disk changed its size while copied");
+    if (whole_now != whole)
+      return fail(ErrorCode::kCorrupt, "a disk changed its size while copied");
     Header end;
     std::uint64_t hash = hash_.value();
     GODWIT_CHECK_OK(wire_.send(bytes_of(end)));
