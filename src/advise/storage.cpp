@@ -11,7 +11,7 @@ std::optional<Seconds> mirror_time(const std::vector<Disk>& disks, const Link& l
   for (const Disk& disk : disks) {
     if (!disk.writable) continue;
     if (!disk.allocated) return std::nullopt;
-    held += *disk.allocated;
+    held = capped_sum(held, *disk.allocated);
   }
   if (link.rate.value() <= 0) return std::nullopt;
   return held / link.rate;

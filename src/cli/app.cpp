@@ -76,6 +76,7 @@ void add_examples(CLI::App& command, std::initializer_list<const char*> examples
 int run(int argc, char** argv) {
   // A reader of our output that goes away must not end us in the middle of a migration.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // nor a file that reached its limit: that is an error of writing
   CLI::App app("Godwit: predicts, runs and checks live migrations of QEMU/KVM virtual machines.",
                "godwit");
   Chosen chosen;

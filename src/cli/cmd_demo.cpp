@@ -24,7 +24,7 @@ struct DemoOptions {
   LinkOption link{"40MB/s"};
   ObserveOption observe{"4s"};
   IntentOptions intent;
-  StoreOption store;
+  std::string store;  ///< empty: nothing is kept
 };
 
 /// Takes the lab that it built down at the end of its scope, whatever happened in it. A lab of that
@@ -57,7 +57,8 @@ Result<Wishes> wishes_of(const DemoOptions& options) {
   GODWIT_TRY(wishes.link, options.link.value());
   GODWIT_TRY(wishes.observe, options.observe.value());
   wishes.technique = options.technique;
-  wishes.store = options.store.path;
+  wishes.store = options.store;
+  wishes.keep = !options.store.empty();
   return wishes;
 }
 
@@ -65,6 +66,7 @@ Result<Wishes> wishes_of(const DemoOptions& options) {
 Result<OutcomeRecord> play(const DemoOptions& options, OutcomeRecord& so_far, Context& context) {
   LabForNow lab(options.lab);  // first, since an ordinary user's keeper is there already
   GODWIT_TRY(Wishes wishes, wishes_of(options));
+  GODWIT_CHECK_OK(check_places(wishes.keep, wishes.store));
   lab::LabSpec spec;
   spec.name = options.lab;
   spec.migration_rate = wishes.link ? wishes.link->rate : spec.migration_rate;
@@ -99,7 +101,8 @@ void add_demo(CLI::App& app, Chosen& chosen) {
   options->link.add_to(*command);
   options->observe.add_to(*command);
   options->intent.add_to(*command);
-  options->store.add_to(*command);
+  command->add_option("--store", options->store, "keep the outcome in this file (default: nowhere)")
+      ->type_name("FILE");
   add_lab_name(*command, options->lab);
   add_examples(*command, {"godwit demo", "godwit demo --technique postcopy",
                           "godwit demo --load memory-write,set=64MiB,rate=60MB/s --json"});

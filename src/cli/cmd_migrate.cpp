@@ -22,6 +22,7 @@ struct MigrateOptions {
   std::string law = "none";
   std::string ping;
   std::string ping_netns;
+  bool no_profile = false;
   LinkOption link;
   ObserveOption observe;
   IntentOptions intent;
@@ -37,6 +38,7 @@ Result<Wishes> wishes_of(const MigrateOptions& options) {
   if (memory != "auto") GODWIT_CHECK_OK(parse_technique(memory));
   wishes.technique = options.technique;
   wishes.law = options.law;
+  wishes.profile = !options.no_profile;
   wishes.store = options.store.path;
   return wishes;
 }
@@ -75,6 +77,9 @@ int migrate(const MigrateOptions& options, Context& context) {
   if (!destination) return context.out.error(destination.error());
   const auto wishes = wishes_of(options);
   if (!wishes) return context.out.error(wishes.error());
+  if (const auto places = check_places(wishes->keep, wishes->store); !places) {
+    return context.out.error(places.error());
+  }
 
   const auto* guest = std::get_if<LabVm>(&*vm);
   const auto* host = std::get_if<LabHost>(&*destination);
@@ -119,6 +124,10 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
       ->type_name("ADDRESS");
   command->add_option("--ping-netns", options->ping_netns, "ping from this network namespace")
       ->type_name("PATH");
+  command->add_flag(
+      "--no-profile", options->no_profile,
+      "neither observe the VM nor predict: for one whose memory can't be read here, as "
+      "on another host; auto is then precopy, with --max-downtime as QEMU's limit");
   options->link.add_to(*command);
   options->observe.add_to(*command);
   options->intent.add_to(*command);
@@ -127,6 +136,7 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
   add_examples(*command,
                {"godwit migrate lab:guest lab:b --max-downtime 300ms",
                 "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
+                "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
                 "godwit migrate lab:guest lab:b --technique postcopy --json",
                 "godwit migrate lab:guest lab:b --technique precopy+storage"});
   command->callback([&chosen, options] {

@@ -14,7 +14,6 @@
 #include "godwit/control/preflight.h"
 #include "godwit/profile/observe.h"
 #include "godwit/store/journal.h"
-#include "godwit/store/outcome_store.h"
 #include "godwit/store/paths.h"
 #include "godwit/twin/predictor.h"
 #include "learnt.h"
@@ -80,15 +79,6 @@ Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds dur
       [&bar](const profile::ObserveProgress& p) { bar.draw(p.done.value(), p.left, "observing"); });
 }
 
-Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path) {
-  std::filesystem::path file(path);
-  if (path.empty()) {
-    GODWIT_TRY(file, store::default_store_path(std::getenv));
-  }
-  GODWIT_TRY(auto opened, store::SqliteOutcomeStore::open(file));
-  return std::unique_ptr<OutcomeStore>(std::move(opened));
-}
-
 Journey::Journey(Parties parties, Wishes wishes, Context& context)
     : parties_(std::move(parties)), wishes_(std::move(wishes)), context_(context) {
   record_.source = parties_.source_name;
@@ -100,8 +90,16 @@ Result<OutcomeRecord> Journey::go() {
   if (wishes_.keep) {
     GODWIT_TRY(store_, open_store(wishes_.store));
   }
+  if (wishes_.profile) {
+    // Whether the VM's memory can be read at all is known before anything is asked of it.
+    GODWIT_CHECK_OK(open_memory(*parties_.source.hypervisor));
+  }
   GODWIT_CHECK_OK(look_before());
-  GODWIT_CHECK_OK(predict());
+  if (wishes_.profile) {
+    GODWIT_CHECK_OK(predict());
+  } else if (moves_disks() && record_.link) {
+    expect_disks();
+  }
   GODWIT_TRY(const MigrationPlan plan, choose());
   GODWIT_CHECK_OK(check_both_sides(plan));  // once more: seconds have passed
   GODWIT_CHECK_OK(migrate(plan));
@@ -125,6 +123,7 @@ Result<void> Journey::look_before() {
     return fail(ErrorCode::kBadInput, fmt::format("unknown control law '{}'", wishes_.law),
                 "choose none: QEMU as it is");
   }
+  GODWIT_CHECK_OK(check_wishes_without_profile());
   MigrationPlan asked;
   asked.storage = moves_disks();
   if (!chooses_itself()) {
@@ -140,6 +139,20 @@ Result<void> Journey::look_before() {
   return look_at_history();
 }
 
+/// What only a prediction can tell cannot be promised without one.
+Result<void> Journey::check_wishes_without_profile() const {
+  if (wishes_.profile) return {};
+  const char* needs = wishes_.rehearse                                     ? "--rehearse"
+                      : !chooses_itself()                                  ? nullptr
+                      : wishes_.intent.max_slowdown                        ? "--max-slowdown"
+                      : wishes_.intent.max_bytes                           ? "--max-bytes"
+                      : wishes_.intent.prefer != Intent::Prefer::kDowntime ? "--prefer"
+                                                                           : nullptr;
+  if (needs == nullptr) return {};
+  return fail(ErrorCode::kBadInput, fmt::format("{} and --no-profile contradict each other", needs),
+              "leave one of them out; nothing is predicted without a profile");
+}
+
 /// What is known of the pair of hosts: what its link carries, and what it adds to a migration.
 Result<void> Journey::look_at_history() {
   std::vector<OutcomeRecord> history;
@@ -150,7 +163,7 @@ Result<void> Journey::look_at_history() {
   question_.learnt = learnt_.get();
   question_.pair = learnt_pair(history, parties_.destination_name, parties_.stream,
                                usual_pair(question_.learnt));
-  if (wishes_.link) {
+  if (wishes_.link || !wishes_.profile) {
     record_.link = wishes_.link;
     return {};
   }
@@ -263,27 +276,38 @@ Result<MigrationPlan> Journey::choose() {
   }
   plan.max_time = wishes_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
-  if (chooses_itself()) {
-    if (advised_.refusal) return fail(refusal(*advised_.refusal));
-    plan.technique = advised_.prediction.advice->technique;
-    expected_ = advised_.plan;
-  } else {
-    GODWIT_TRY(plan.technique, parse_technique(memory_technique()));
-    GODWIT_TRY(expected_, expect(plan.technique));
-  }
-  if (expected_) {
-    plan.parameters = expected_->parameters;
-    // The record's row for this technique is the promise that the outcome is held against.
-    for (TechniquePrediction& row : record_.predicted->predictions) {
-      if (row.technique == plan.technique) row = *expected_;
-    }
-  }
+  GODWIT_CHECK_OK(choose_technique(plan));
   if (wishes_.link) {
     plan.parameters.max_bandwidth = wishes_.link->rate;
   } else {
     plan.parameters.max_bandwidth.reset();  // an estimate is no order
   }
   return plan;
+}
+
+Result<void> Journey::choose_technique(MigrationPlan& plan) {
+  if (!chooses_itself()) {
+    GODWIT_TRY(plan.technique, parse_technique(memory_technique()));
+  }
+  if (!wishes_.profile) {
+    // Nobody knows how the guest writes: QEMU's limit is all that can be set by the intent.
+    if (wishes_.intent.max_downtime) plan.parameters.downtime_limit = wishes_.intent.max_downtime;
+    return {};
+  }
+  if (chooses_itself()) {
+    if (advised_.refusal) return fail(refusal(*advised_.refusal));
+    plan.technique = advised_.prediction.advice->technique;
+    expected_ = advised_.plan;
+  } else {
+    GODWIT_TRY(expected_, expect(plan.technique));
+  }
+  if (!expected_) return {};
+  plan.parameters = expected_->parameters;
+  // The record's row for this technique is the promise that the outcome is held against.
+  for (TechniquePrediction& row : record_.predicted->predictions) {
+    if (row.technique == plan.technique) row = *expected_;
+  }
+  return {};
 }
 
 Result<void> Journey::migrate(const MigrationPlan& plan) {
@@ -317,7 +341,8 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
              control::run_migration(context_.clock, parties, plan, options, context_.stop));
   bar.clear();
   context_.out.say(outcome_text(record_.outcome));
-  const std::string comparison = comparison_text(*record_.predicted, record_.outcome);
+  const std::string comparison =
+      record_.predicted ? comparison_text(*record_.predicted, record_.outcome) : "";
   if (!comparison.empty() && record_.outcome.status == OutcomeStatus::kCompleted) {
     context_.out.say("\npredicted against actual\n" + comparison);
   }
@@ -339,7 +364,7 @@ Json journey_json(const OutcomeRecord& record) {
   if (record.predicted) object["predicted"] = to_json(*record.predicted);
   if (record.profile) object["profile"] = to_json(*record.profile);
   if (record.link) object["link_bytes_per_s"] = record.link->rate.value();
-  object["id"] = record.id;
+  if (record.id != 0) object["id"] = record.id;  // where it was kept
   return object;
 }
 

@@ -39,6 +39,7 @@ struct Wishes {
   std::string technique = "auto";  ///< or a technique's name; either may end in "+storage"
   std::string law = "none";
   std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
+  bool profile = true;       ///< without one nothing is predicted, and "auto" is plain pre-copy
   Seconds observe{8};
   bool rehearse = false;           ///< besides; where it fails the profile does without
   MigrationParameters parameters;  ///< fixed, whatever would be advised
@@ -52,9 +53,6 @@ Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds dur
                                 Context& context,
                                 Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap);
 
-/// `--store`, or the default place.
-Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path);
-
 /// Prints and returns the whole record; its id is the store's.
 class Journey {
  public:
@@ -67,6 +65,7 @@ class Journey {
 
  private:
   Result<void> look_before();
+  Result<void> check_wishes_without_profile() const;
   Result<void> look_at_history();
   Result<void> check_both_sides(const MigrationPlan& plan);
   [[nodiscard]] bool may_postcopy(const MigrationPlan& plan) const;
@@ -79,6 +78,7 @@ class Journey {
   Result<void> rehearse();
   Result<MigrationPlan> choose();
   [[nodiscard]] Error refusal(Error error) const;
+  Result<void> choose_technique(MigrationPlan& plan);
   Result<std::optional<TechniquePrediction>> expect(Technique technique) const;
   Result<void> migrate(const MigrationPlan& plan);
   void keep();

@@ -20,6 +20,9 @@ namespace {
 /// QEMU's default max-bandwidth (migration/options.c: MAX_THROTTLE 128 MiB/s).
 constexpr BytesPerSecond kQemuDefault(128.0 * 1048576);
 
+/// What libvirt sets for "no limit" is far beyond it.
+constexpr BytesPerSecond kBeyondAnyLink(1e12);
+
 /// "tcp:10.0.0.2:4444" → "10.0.0.2"; brackets of IPv6 are taken off.
 std::string host_of(std::string_view stream) {
   const std::size_t first = stream.find(':');
@@ -106,11 +109,12 @@ std::optional<BytesPerSecond> rate_of_interface(std::string_view stream) {
 
 LinkEstimate estimate_link(const std::vector<OutcomeRecord>& records, std::string_view stream,
                            std::optional<BytesPerSecond> qemu_max_bandwidth) {
-  const BytesPerSecond limit =
-      qemu_max_bandwidth && qemu_max_bandwidth->value() > 0 ? *qemu_max_bandwidth : kQemuDefault;
+  const bool unlimited = qemu_max_bandwidth && *qemu_max_bandwidth >= kBeyondAnyLink;
+  const bool limited = !unlimited && qemu_max_bandwidth && qemu_max_bandwidth->value() > 0;
+  const BytesPerSecond limit = limited ? *qemu_max_bandwidth : kQemuDefault;
   const auto at_most_limit = [&](BytesPerSecond rate, std::string origin) {
-    return rate < limit ? LinkEstimate{{rate, {}}, std::move(origin)}
-                        : LinkEstimate{{limit, {}}, "QEMU's max-bandwidth"};
+    return unlimited || rate < limit ? LinkEstimate{{rate, {}}, std::move(origin)}
+                                     : LinkEstimate{{limit, {}}, "QEMU's max-bandwidth"};
   };
   if (const auto seen = rate_from_history(records, stream)) {
     return at_most_limit(*seen, "earlier migrations to this host");
@@ -118,7 +122,9 @@ LinkEstimate estimate_link(const std::vector<OutcomeRecord>& records, std::strin
   if (const auto stated = rate_of_interface(stream)) {
     return at_most_limit(*stated, "the interface's speed");
   }
-  return {{limit, {}}, "QEMU's max-bandwidth, as nothing is known of the link"};
+  return {{limit, {}},
+          unlimited ? "QEMU's usual max-bandwidth, as nothing is known of the link"
+                    : "QEMU's max-bandwidth, as nothing is known of the link"};
 }
 
 }  // namespace godwit::cli

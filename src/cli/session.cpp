@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
 
 #include "godwit/base/log.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/qmp/qmp_hypervisor.h"
+#include "godwit/store/journal.h"
+#include "godwit/store/outcome_store.h"
+#include "godwit/store/paths.h"
 #include "recover.h"
 
 namespace godwit::cli {
@@ -55,11 +60,42 @@ Result<std::string> socket_of(const VmAddress& address, const std::string& lab, 
 
 Result<std::unique_ptr<GuestMemory>> open_memory(Hypervisor& hypervisor) {
   GODWIT_TRY(RamLayout layout, hypervisor.ram_layout());
-  GODWIT_TRY(auto memory, guestmem::ProcessGuestMemory::open(std::move(layout)));
-  return std::unique_ptr<GuestMemory>(std::move(memory));
+  auto memory = guestmem::ProcessGuestMemory::open(std::move(layout));
+  if (memory) return std::unique_ptr<GuestMemory>(std::move(*memory));
+  Error error = std::move(memory).error();
+  if (error.code == ErrorCode::kPermission) {
+    error.what_to_do += "; or migrate without a prediction: godwit migrate --no-profile";
+  }
+  return fail(std::move(error));
+}
+
+Result<void> check_places(bool keep, const std::string& store) {
+  GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
+  GODWIT_CHECK_OK(store::FileJournal(journal_path).check());
+  if (keep) GODWIT_CHECK_OK(open_store(store));
+  return {};
+}
+
+Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path) {
+  std::filesystem::path file(path);
+  if (path.empty()) {
+    GODWIT_TRY(file, store::default_store_path(std::getenv));
+  }
+  auto opened = store::SqliteOutcomeStore::open(file);
+  if (opened) return std::unique_ptr<OutcomeStore>(std::move(*opened));
+  Error error = std::move(opened).error();
+  const bool place_is_unfit = error.code != ErrorCode::kBusy && error.code != ErrorCode::kCorrupt &&
+                              error.code != ErrorCode::kUnsupported;
+  if (path.empty() && place_is_unfit) {  // nobody named it
+    if (error.code != ErrorCode::kPermission) error.code = ErrorCode::kEnvironment;
+    error.what_to_do =
+        "mend that, name a file with --store, or set XDG_DATA_HOME to a folder that can be written";
+  }
+  return fail(std::move(error));
 }
 
 std::optional<Bytes> memory_for(std::int64_t pid) {
+  if (pid <= 0) return std::nullopt;
   const auto free = kilobytes_in("/proc/meminfo", "MemAvailable:");
   if (!free) return std::nullopt;
   return *free + kilobytes_in(fmt::format("/proc/{}/status", pid), "VmRSS:").value_or(Bytes());

@@ -6,8 +6,8 @@
 
 namespace godwit {
 namespace {
-/// 2^60: beyond any memory or stream, and safe from overflow in sums.
-constexpr double kMostBytes = 0x1.0p60;
+/// QEMU's own bound, which libvirt sets for "no limit" (nearly). No rate of a link.
+constexpr double kMostRate = 0x1.0p64;
 /// A hundred years in seconds.
 constexpr double kMostSeconds = 3.2e9;
 }  // namespace
@@ -95,7 +95,7 @@ std::optional<std::string> JsonReader::maybe_text(std::string_view key) {
 std::optional<Bytes> JsonReader::maybe_bytes(std::string_view key) {
   const auto value = maybe_integer(key);
   if (!value) return std::nullopt;
-  if (*value < 0 || static_cast<double>(*value) > kMostBytes) {
+  if (*value < 0 || *value > kMostBytes.count()) {
     reject(key, "is no sensible size");
     return std::nullopt;
   }
@@ -124,7 +124,7 @@ std::optional<Seconds> JsonReader::duration(std::string_view key, std::optional<
 std::optional<BytesPerSecond> JsonReader::maybe_rate(std::string_view key) {
   const auto value = maybe_number(key);
   if (!value) return std::nullopt;
-  if (*value < 0 || *value > kMostBytes) {
+  if (*value < 0 || *value > kMostRate) {
     reject(key, "is no sensible rate");
     return std::nullopt;
   }

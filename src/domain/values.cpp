@@ -36,7 +36,7 @@ CapabilitySet capabilities_needed(Technique technique) {
 
 Bytes total_size(const RamLayout& layout) {
   Bytes total;
-  for (const RamBlock& block : layout.blocks) total += block.size;
+  for (const RamBlock& block : layout.blocks) total = capped_sum(total, block.size);
   return total;
 }
 

@@ -102,8 +102,7 @@ ProcessGuestMemory::ProcessGuestMemory(RamLayout layout, UniqueFd pidfd)
     auto shared = SharedBlock::map(layout_.pid, block);
     shared_.push_back(shared ? std::make_unique<SharedBlock>(std::move(*shared)) : nullptr);
   }
-  zeros_.resize(size_of(layout_.page_size.bytes()));
-  buffer_.resize(std::max(kBatchBytes, zeros_.size()));
+  buffer_.resize(std::max(kBatchBytes, page_bytes()));
 }
 
 ProcessGuestMemory::~ProcessGuestMemory() = default;
@@ -136,9 +135,13 @@ Result<void> ProcessGuestMemory::choose_means() {
   return visit_pages({&first, 1}, ignore);
 }
 
+std::size_t ProcessGuestMemory::page_bytes() const {
+  return size_of(layout_.page_size.bytes());
+}
+
 Result<void> ProcessGuestMemory::visit_pages(std::span<const std::int64_t> pages,
                                              const PageVisitor& visit) {
-  const std::size_t per_batch = buffer_.size() / zeros_.size();
+  const std::size_t per_batch = buffer_.size() / page_bytes();
   std::vector<std::uint64_t> addresses;  // of pages that must be copied, the last before `i`
   for (std::size_t i = 0; i < pages.size(); ++i) {
     GODWIT_TRY(const Place place, place_of(pages[i]));
@@ -148,7 +151,7 @@ Result<void> ProcessGuestMemory::visit_pages(std::span<const std::int64_t> pages
       addresses.clear();
     }
     if (in_place) {
-      visit_in_place(place, i, visit);
+      GODWIT_CHECK_OK(visit_in_place(place, i, visit));
     } else {
       addresses.push_back(layout_.blocks[place.block].host_address + place.offset);
     }
@@ -157,10 +160,15 @@ Result<void> ProcessGuestMemory::visit_pages(std::span<const std::int64_t> pages
   return check_alive();
 }
 
-void ProcessGuestMemory::visit_in_place(const Place& place, std::size_t position,
-                                        const PageVisitor& visit) {
-  const auto page = shared_[place.block]->page(place.offset, zeros_.size());
-  visit(position, page ? *page : std::span<const std::byte>(zeros_));
+Result<void> ProcessGuestMemory::visit_in_place(const Place& place, std::size_t position,
+                                                const PageVisitor& visit) {
+  const auto look = [&](std::span<const std::byte> page) { visit(position, page); };
+  if (shared_[place.block]->show(place.offset, page_bytes(), look)) return {};
+  GODWIT_CHECK_OK(check_alive());
+  return fail(ErrorCode::kNotFound,
+              fmt::format("the shared file of RAM block '{}' has been cut short",
+                          layout_.blocks[place.block].name),
+              "the VM's memory may just have changed (hot-unplug): try again");
 }
 
 /// `position`: of the first of them.
@@ -169,27 +177,27 @@ Result<void> ProcessGuestMemory::visit_copies(std::span<const std::uint64_t> add
   if (addresses.empty()) return {};
   GODWIT_CHECK_OK(fill_buffer(addresses));
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    visit(position + i, std::span(buffer_).subspan(i * zeros_.size(), zeros_.size()));
+    visit(position + i, std::span(buffer_).subspan(i * page_bytes(), page_bytes()));
   }
   return {};
 }
 
 /// Reads one batch of pages to the front of the buffer.
 Result<void> ProcessGuestMemory::fill_buffer(std::span<const std::uint64_t> addresses) {
-  const std::size_t page_bytes = size_of(layout_.page_size.bytes());
+  const std::size_t page = page_bytes();
   std::size_t done = 0;  // whole pages; the kernel may stop anywhere
   while (done < addresses.size()) {
-    const auto ranges = remote_ranges(addresses.subspan(done), page_bytes);
+    const auto ranges = remote_ranges(addresses.subspan(done), page);
     const std::span into =
-        std::span(buffer_).subspan(done * page_bytes, (addresses.size() - done) * page_bytes);
+        std::span(buffer_).subspan(done * page, (addresses.size() - done) * page);
     const ssize_t got = mem_.valid() ? read_by_file(mem_.get(), ranges.front(), into)
                                      : read_by_call(layout_.pid, ranges, into);
     if (got == -EINTR) continue;
-    if (got < static_cast<ssize_t>(page_bytes)) {
+    if (got < static_cast<ssize_t>(page)) {
       GODWIT_CHECK_OK(check_alive());
       return fail(read_error(addresses[done], got < 0 ? static_cast<int>(-got) : EFAULT));
     }
-    done += static_cast<std::size_t>(got) / page_bytes;
+    done += static_cast<std::size_t>(got) / page;
   }
   return check_alive();
 }

@@ -14,6 +14,8 @@
 #include <string>
 #include <utility>
 
+#include "bus_guard.h"
+
 namespace godwit::guestmem {
 namespace {
 
@@ -101,25 +103,41 @@ std::optional<SharedBlock> SharedBlock::map(std::int64_t pid, const RamBlock& bl
   const auto place = place_of(pid, block);
   if (!place) return std::nullopt;
   UniqueFd file = open_file_of(pid, *place);
-  struct stat known {};
-  if (!file.valid() || fstat(file.get(), &known) != 0) return std::nullopt;
-  // what lies beyond a file's end cannot be read, only died of
-  if (place->offset + block.size.count() > known.st_size) return std::nullopt;
+  if (!file.valid()) return std::nullopt;
   const auto size = static_cast<std::size_t>(block.size.count());
   void* const memory = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), place->offset);
   if (memory == MAP_FAILED) return std::nullopt;
   return SharedBlock(std::move(file), place->offset, static_cast<const std::byte*>(memory), size);
 }
 
-std::optional<std::span<const std::byte>> SharedBlock::page(std::size_t offset, std::size_t size) {
+bool SharedBlock::show(std::size_t offset, std::size_t size,
+                       const std::function<void(std::span<const std::byte>)>& look) {
+  if (cut_short_) return false;
   const off_t at = start_ + static_cast<off_t>(offset);
-  if (at < data_from_ || at >= data_to_) {
-    const off_t data = lseek(file_.get(), at, SEEK_DATA);
-    if (data < 0 || data >= at + static_cast<off_t>(size)) return std::nullopt;
-    data_from_ = at;
-    data_to_ = lseek(file_.get(), data, SEEK_HOLE);
+  if (is_hole(at, size)) {
+    cut_short_ = !reaches(at + static_cast<off_t>(size));  // what is not there is no hole
+    zeros_.resize(size);
+    if (!cut_short_) look(zeros_);
+  } else {
+    const BusGuard guard(std::span(memory_, size_));
+    look(std::span(memory_ + offset, size));
+    cut_short_ = guard.hit();
   }
-  return std::span(memory_ + offset, size);
+  return !cut_short_;
+}
+
+bool SharedBlock::is_hole(off_t at, std::size_t size) {
+  if (at >= data_from_ && at < data_to_) return false;
+  const off_t data = lseek(file_.get(), at, SEEK_DATA);
+  if (data < 0 || data >= at + static_cast<off_t>(size)) return true;
+  data_from_ = at;
+  data_to_ = lseek(file_.get(), data, SEEK_HOLE);
+  return false;
+}
+
+bool SharedBlock::reaches(off_t end) const {
+  struct stat now {};
+  return fstat(file_.get(), &now) == 0 && now.st_size >= end;
 }
 
 }  // namespace godwit::guestmem

@@ -22,6 +22,7 @@
 #define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): xxHash's name for its header mode
 #include <xxhash.h>
 
+#include "disk_extents.h"
 #include "godwit/base/stop_fd.h"
 #include "godwit/base/unique_fd.h"
 #include "netns.h"
@@ -161,34 +162,24 @@ class Wire {
   int stopped_;
 };
 
-// --- the sending side ---
-
-/// A stretch of the file that holds something.
-struct Extent {
-  off_t begin = 0;
-  off_t end = 0;
-};
-
-/// Where the file has content; what can't tell holes is all content.
-std::vector<Extent> extents_of(int fd) {
-  std::vector<Extent> extents;
+/// Of a file or a block device.
+Result<off_t> size_of(int fd) {
   const off_t size = lseek(fd, 0, SEEK_END);
-  for (off_t at = 0; at < size;) {
-    const off_t begin = lseek(fd, at, SEEK_DATA);
-    if (begin < 0) break;  // ENXIO: a hole up to the end
-    const off_t end = lseek(fd, begin, SEEK_HOLE);
-    extents.push_back({begin, end});
-    at = end;
-  }
-  return extents;
+  if (size < 0) return fail(errno_error("finding out how large a disk is", errno));
+  return size;
 }
+
+// --- the sending side ---
 
 class Sender {
  public:
   Sender(int file, bool zstd, Wire& wire) : file_(file), zstd_(zstd), wire_(wire) {}
 
   Result<CopiedDisk> send_all(const CopyOptions& options) {
-    const std::vector<Extent> extents = extents_of(file_);
+    GODWIT_TRY(const off_t whole, size_of(file_));
+    GODWIT_TRY(const std::vector<Extent> extents, extents_of(whole, [this](off_t at, int whence) {
+                 return lseek(file_, at, whence);
+               }));
     Bytes all;
     for (const Extent& one : extents) all += Bytes(one.end - one.begin);
     Bytes done;
@@ -200,6 +191,10 @@ class Sender {
         if (options.on_progress) options.on_progress(done, all);
       }
     }
+    // What was cut off meanwhile is missing in the list, and nobody else would notice.
+    GODWIT_TRY(const off_t whole_now, size_of(file_));
+    if (whole_now != whole)
+      return fail(ErrorCode::kCorrupt, "a disk changed its size while copied");
     Header end;
     std::uint64_t hash = hash_.value();
     GODWIT_CHECK_OK(wire_.send(bytes_of(end)));
@@ -210,8 +205,10 @@ class Sender {
  private:
   Result<void> send_chunk(off_t at, std::size_t size) {
     const Bytespan content = Bytespan(content_).first(size);
-    if (pread(file_, content.data(), size, at) != static_cast<ssize_t>(size)) {
-      return fail(errno_error("reading a disk", errno));
+    const ssize_t got = pread(file_, content.data(), size, at);
+    if (got < 0) return fail(errno_error("reading a disk", errno));
+    if (got != static_cast<ssize_t>(size)) {
+      return fail(ErrorCode::kCorrupt, "a disk ended before it was copied");
     }
     hash_.add(content);
     ConstBytespan stored = content;
@@ -294,6 +291,15 @@ Result<UniqueFd> open_file(const std::string& path, int flags) {
   return fail(errno_error("opening " + path, errno));
 }
 
+Result<void> check_same_size(int from, int to) {
+  GODWIT_TRY(const off_t original, size_of(from));
+  GODWIT_TRY(const off_t copy, size_of(to));
+  if (original == copy) return {};
+  return fail(ErrorCode::kBadInput,
+              fmt::format("a disk of {} bytes was to be copied to one of {}", original, copy),
+              "make both disks of one size");
+}
+
 /// When one side breaks, the other only sees that it is gone.
 bool is_consequence(const Error& error) {
   return error.code == ErrorCode::kPeerGone;
@@ -323,6 +329,7 @@ Result<CopiedDisk> copy_disk_file(const DiskCopy& copy, const CopyOptions& optio
   if (!received && (sent || is_consequence(sent.error()))) {
     return fail(std::move(received).error());
   }
+  if (sent) GODWIT_CHECK_OK(check_same_size(from.get(), to.get()));
   return sent;
 }
 

@@ -123,7 +123,7 @@ Result<std::string> find_guest_image() {
   }
   return fail(ErrorCode::kEnvironment,
               fmt::format("there is no guest image in {}", beside.string()),
-              "build it with: ./dev setup");
+              "build it with: ./dev build");
 }
 
 Result<std::string> find_programs(const std::string& image) {

@@ -83,7 +83,7 @@ Result<std::string> read_image_cmdline(const std::string& image) {
   std::string line;
   if (std::getline(file, line)) return line;
   return fail(ErrorCode::kEnvironment, fmt::format("the guest image in {} has no cmdline", image),
-              "build it with: ./dev setup");
+              "build it with: ./dev build");
 }
 
 Result<void> start_instance(const LabLock& lock, const GuestRecord& guest, const std::string& host,

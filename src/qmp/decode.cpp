@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <regex>
 
 #include "godwit/domain/json_reader.h"
@@ -60,13 +61,26 @@ RunState run_state_of(std::string_view status) {
   return RunState::kOther;
 }
 
+/// Figures of a running migration. One that can't be true is absent, like one that QEMU does not
+/// give: the rest of the answer, the phase above all, still counts.
 std::optional<Seconds> milliseconds(JsonReader& in, std::string_view key) {
+  constexpr double kHundredYears = 3.2e12;
   const auto ms = in.maybe_number(key);
-  return ms ? std::optional<Seconds>(Milliseconds(*ms)) : std::nullopt;
+  if (!ms || *ms < 0 || *ms > kHundredYears) return std::nullopt;
+  return Seconds(Milliseconds(*ms));
+}
+std::optional<std::int64_t> count(JsonReader& in, std::string_view key) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 48;  // as many pages as bytes can be
+  const auto value = in.maybe_integer(key);
+  return value && *value >= 0 && *value <= kMost ? value : std::nullopt;
 }
 std::optional<PageCount> pages(JsonReader& in, std::string_view key) {
-  const auto count = in.maybe_integer(key);
-  return count ? std::optional(PageCount(*count)) : std::nullopt;
+  const auto value = count(in, key);
+  return value ? std::optional(PageCount(*value)) : std::nullopt;
+}
+std::optional<BytesPerSecond> rate(std::optional<double> number, double unit) {
+  if (!number || *number < 0 || !(*number * unit <= kMostBytes.as_double())) return std::nullopt;
+  return BytesPerSecond(*number * unit);
 }
 std::optional<int> small_integer(JsonReader& in, std::string_view key) {
   const auto value = in.maybe_integer(key);
@@ -79,26 +93,24 @@ std::optional<int> small_integer(JsonReader& in, std::string_view key) {
 }
 
 void decode_ram(JsonReader& in, MigrationStatus& status) {
-  constexpr double kBitsPerMegabit = 1e6;
+  constexpr double kBytesPerMegabit = 1e6 / 8;
   constexpr double kUsualPage = 4096;
   status.transferred = in.maybe_bytes("transferred");
   status.remaining = in.maybe_bytes("remaining");
   status.total = in.maybe_bytes("total");
   status.zero_pages = pages(in, "duplicate");
   status.normal_pages = pages(in, "normal");
-  status.dirty_sync_count = in.maybe_integer("dirty-sync-count");
-  status.postcopy_requests = in.maybe_integer("postcopy-requests");
+  status.dirty_sync_count = count(in, "dirty-sync-count");
+  status.postcopy_requests = count(in, "postcopy-requests");
   status.page_size = in.maybe_bytes("page-size");
+  const double page = status.page_size ? status.page_size->as_double() : kUsualPage;
   const auto dirty = in.maybe_number("dirty-pages-rate");
   const auto megabits = in.maybe_number("mbps");
   // Both stay 0 until QEMU measured them first: no figure, rather than a wrong one.
   const bool synced_twice = status.dirty_sync_count.value_or(0) > 1;
-  if (dirty && (*dirty > 0 || synced_twice)) {
-    status.dirty_rate =
-        BytesPerSecond(*dirty * (status.page_size ? status.page_size->as_double() : kUsualPage));
-  }
+  if (dirty && (*dirty > 0 || synced_twice)) status.dirty_rate = rate(dirty, page);
   if (megabits && (*megabits > 0 || synced_twice)) {
-    status.throughput = BytesPerSecond(*megabits * kBitsPerMegabit / 8);
+    status.throughput = rate(megabits, kBytesPerMegabit);
   }
 }
 
@@ -211,7 +223,7 @@ Result<MigrationParameters> decode_parameters(const Json& json) {
   parameters.max_bandwidth = in.maybe_rate("max-bandwidth");
   parameters.max_postcopy_bandwidth = in.maybe_rate("max-postcopy-bandwidth");
   parameters.avail_switchover_bandwidth = in.maybe_rate("avail-switchover-bandwidth");
-  parameters.downtime_limit = milliseconds(in, "downtime-limit");
+  parameters.downtime_limit = in.maybe_milliseconds("downtime-limit");
   parameters.xbzrle_cache = in.maybe_bytes("xbzrle-cache-size");
   parameters.multifd_channels = small_integer(in, "multifd-channels");
   parameters.multifd_compression = in.maybe_text("multifd-compression");
@@ -225,7 +237,9 @@ Result<MigrationParameters> decode_parameters(const Json& json) {
 Json encode_parameters(const MigrationParameters& parameters) {
   Json json = Json::object();
   const auto whole = [&json](const char* key, double value) {
-    json[key] = detail::checked_round(value);
+    constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+    const double rounded = std::round(value);
+    json[key] = rounded < 0x1.0p64 ? static_cast<std::uint64_t>(rounded) : kMost;
   };
   const auto rate = [&](const char* key, const std::optional<BytesPerSecond>& value) {
     if (value) whole(key, value->value());
@@ -283,8 +297,8 @@ Result<DiskTraffic> decode_disk_traffic(const Json& json) {
     JsonReader in(one, "query-blockstats");
     if (const Json* stats = in.find("stats")) {
       JsonReader counted(*stats, "query-blockstats.stats");
-      sum.read += counted.bytes("rd_bytes");
-      sum.written += counted.bytes("wr_bytes");
+      sum.read = capped_sum(sum.read, counted.bytes("rd_bytes"));
+      sum.written = capped_sum(sum.written, counted.bytes("wr_bytes"));
       if (counted.error()) in.adopt(*counted.error());
     }
     GODWIT_CHECK_OK(checked(in, "query-blockstats"));
@@ -361,7 +375,7 @@ HypervisorEvent decode_event(const QmpEvent& event) {
     decoded.kind = HypervisorEvent::Kind::kMigration;
     decoded.phase = phase_of(data.maybe_text("status").value_or(""));
   } else if (event.name == "MIGRATION_PASS") {
-    if (const auto pass = data.maybe_integer("pass")) {
+    if (const auto pass = count(data, "pass")) {
       decoded.kind = HypervisorEvent::Kind::kPass;
       decoded.pass = *pass;
     }

@@ -59,7 +59,7 @@ Result<void> QmpHypervisor::describe_machine(VmDescription& vm) {
   GODWIT_TRY(const Json memory, ask("query-memory-size-summary"));
   JsonReader sizes(memory, "query-memory-size-summary");
   const Bytes base = sizes.bytes("base-memory");
-  vm.ram = base + sizes.maybe_bytes("plugged-memory").value_or(Bytes(0));
+  vm.ram = capped_sum(base, sizes.maybe_bytes("plugged-memory").value_or(Bytes(0)));
   for (const JsonReader* in : {&names, &accelerator, &sizes}) {
     if (in->error()) return fail(unreadable("what VM it is", in->error()->message));
   }
@@ -84,7 +84,8 @@ Result<RamLayout> QmpHypervisor::ram_layout() {
     return fail(ErrorCode::kUnsupported,
                 who.empty() ? fmt::format("cannot tell which process serves {}", path_)
                             : fmt::format("who answers on {} is {}, not QEMU itself", path_, who),
-                "run godwit on the VM's host, on QEMU's own socket; or move it without a profile");
+                "run godwit on the VM's host, on QEMU's own socket; or migrate without a "
+                "prediction: godwit migrate --no-profile");
   }
   layout.pid = process_->pid();
   GODWIT_TRY(layout.page_size, page_size());

@@ -72,8 +72,10 @@ bool QemuProcess::ended() const {
 }
 
 std::string process_name(std::int64_t pid) {
-  const std::string command = pid > 0 ? command_of(pid) : "";
-  return command.empty() ? "" : fmt::format("process {} ({})", pid, command);
+  if (pid <= 0) return "";
+  const std::string command = command_of(pid);
+  if (!command.empty()) return fmt::format("process {} ({})", pid, command);
+  return fmt::format("a forwarder (process {} opened the socket and has ended)", pid);  // ssh -f
 }
 
 }  // namespace godwit::qmp

@@ -32,7 +32,7 @@ class QemuProcess {
   std::int64_t started_;
 };
 
-/// For a message: "process 4711 (socat)"; empty where it can't be seen.
+/// For a message, of who opened a socket: "process 4711 (socat)"; empty where it can't be seen.
 std::string process_name(std::int64_t pid);
 
 }  // namespace godwit::qmp

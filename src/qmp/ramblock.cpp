@@ -51,7 +51,7 @@ std::optional<RamBlockLine> parse_block(std::string_view line, bool with_address
   const auto total = hex(cut_last_word(line));
   const auto used = hex(cut_last_word(line));
   const auto offset = hex(cut_last_word(line));
-  constexpr std::uint64_t kMost = 1ULL << 60;  // beyond any memory, safe in sums
+  constexpr auto kMost = static_cast<std::uint64_t>(kMostBytes.count());
   if (!total || !used || !offset || *used > kMost || *total > kMost) return std::nullopt;
   cut_last_word(line);  // unit of the page size
   cut_last_word(line);  // page size
@@ -95,11 +95,14 @@ Result<std::vector<RamBlockLine>> parse_ramblock(std::string_view text) {
   }
   const bool with_address = header.find("HVA") != std::string_view::npos;
   std::vector<RamBlockLine> blocks;
+  Bytes all;
   while (!text.empty()) {
     const std::string_view line = cut_line(text);
     if (trim(line).empty()) continue;
     auto block = parse_block(line, with_address);
     if (!block) return fail(unreadable("info ramblock", line));
+    all = capped_sum(all, block->used);
+    if (all == kMostBytes) return fail(unreadable("info ramblock", "no machine has so much RAM"));
     blocks.push_back(std::move(*block));
   }
   return blocks;

@@ -186,8 +186,8 @@ Result<StorageStatus> QmpHypervisor::storage_status() {
     ++status.mirrors;
     if (!job.ended) ++status.running;
     status.ready = status.ready && job.ready;
-    status.done += job.done;
-    status.total += job.total;
+    status.done = capped_sum(status.done, job.done);
+    status.total = capped_sum(status.total, job.total);
     if (status.error.empty()) status.error = job.error;
   }
   status.ready = status.ready && status.mirrors > 0;

@@ -4,16 +4,21 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "files.h"
+#include "godwit/base/clock.h"
 #include "godwit/base/process.h"
+#include "godwit/base/quantity.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/domain/codec.h"
 #include "godwit/domain/json_reader.h"
@@ -112,14 +117,51 @@ bool same_migration(const JournalEntry& a, const JournalEntry& b) {
 
 // --- the file ---
 
+/// "process 4711 (godwit)": who holds the lock on a file, by /proc/locks, whose lines are
+/// "1: FLOCK ADVISORY WRITE 4711 08:01:12345 0 EOF". Whose process can't be seen is "somebody".
+std::string holder_of(const struct stat& file) {
+  std::ifstream locks("/proc/locks");
+  const std::string place =
+      fmt::format("{:02x}:{:02x}:{}", major(file.st_dev), minor(file.st_dev), file.st_ino);
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number, kind, mode, access, where;
+    std::int64_t pid = 0;
+    if (!(words >> number >> kind >> mode >> access >> pid >> where)) continue;
+    if (kind != "FLOCK" || where != place || pid <= 0) continue;
+    std::string name;
+    std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)) >> std::ws, name);
+    return fmt::format("process {} ({})", pid, name);
+  }
+  return "somebody";
+}
+
+Result<void> lock(const UniqueFd& fd, int kind, const fs::path& path, Seconds patience) {
+  constexpr Seconds kPause{0.002};
+  RealClock clock;
+  const TimePoint give_up = clock.now() + patience;
+  while (::flock(fd.get(), kind | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return fail(file_error(path, "lock", errno));
+    if (clock.now() >= give_up) {
+      struct stat file {};
+      const std::string holder = ::fstat(fd.get(), &file) == 0 ? holder_of(file) : "somebody";
+      return fail(ErrorCode::kBusy,
+                  fmt::format("{} keeps {} locked for more than {}", holder, path.native(),
+                              human(patience)),
+                  "end that process, or set XDG_STATE_HOME to another folder");
+    }
+    (void)clock.wait_until(clock.now() + kPause, {});
+  }
+  return {};
+}
+
 /// Opens the journal for this process alone, until the descriptor closes.
-Result<UniqueFd> open_locked(const fs::path& path) {
+Result<UniqueFd> open_locked(const fs::path& path, Seconds patience) {
   for (;;) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd.valid()) return fail(file_error(path, "open", errno));
-    while (::flock(fd.get(), LOCK_EX) != 0) {
-      if (errno != EINTR) return fail(file_error(path, "lock", errno));
-    }
+    GODWIT_CHECK_OK(lock(fd, LOCK_EX, path, patience));
     // a compaction may have put another file in its place while we waited
     struct stat mine {};
     struct stat current {};
@@ -129,6 +171,14 @@ Result<UniqueFd> open_locked(const fs::path& path) {
       return fd;
     }
   }
+}
+
+/// What cannot be kept in the usual place can be kept elsewhere.
+Error elsewhere(Error error) {
+  if (error.code == ErrorCode::kBusy) return error;  // it says so itself
+  if (error.code != ErrorCode::kPermission) error.code = ErrorCode::kEnvironment;
+  error.what_to_do = "mend that, or set XDG_STATE_HOME to a folder that can be written";
+  return error;
 }
 
 // --- the whole ---
@@ -185,9 +235,26 @@ Result<void> compact(std::string_view text, const fs::path& path) {
 
 }  // namespace
 
+Result<void> FileJournal::check() {
+  // As long as one must be for what a migration records: without a newline it is a torn line, which
+  // readers leave out, should this process die here.
+  constexpr std::size_t kEnough = 16384;
+  const auto tried = [this]() -> Result<void> {
+    GODWIT_CHECK_OK(prepare_file(path_));
+    GODWIT_TRY(const UniqueFd fd, open_locked(path_, patience_));
+    GODWIT_TRY(const std::string text, read_all(fd.get(), path_));
+    const auto size = static_cast<off_t>(text.size());
+    const auto written = write_at(fd.get(), std::string(kEnough, ' '), size, path_);
+    if (::ftruncate(fd.get(), size) != 0) return fail(file_error(path_, "write to", errno));
+    return written;
+  }();
+  if (!tried) return fail(elsewhere(tried.error()));
+  return {};
+}
+
 Result<void> FileJournal::record(const JournalEntry& entry) {
   GODWIT_CHECK_OK(prepare_file(path_));
-  GODWIT_TRY(const UniqueFd fd, open_locked(path_));
+  GODWIT_TRY(const UniqueFd fd, open_locked(path_, patience_));
   GODWIT_TRY(std::string text, read_all(fd.get(), path_));
   // what is left of a writer that died: nobody was told that it is there
   text.resize(text.rfind('\n') + 1);
@@ -211,9 +278,9 @@ Result<std::vector<JournalEntry>> read_journal(const fs::path& path) {
     if (errno == ENOENT) return std::vector<JournalEntry>();
     return fail(file_error(path, "open", errno));
   }
-  // not while somebody mends a torn line; without the lock (a file system that has none) that is
-  // too rare to give up for
-  (void)::flock(fd.get(), LOCK_SH);
+  // not while somebody mends a torn line; without the lock (a file system that has none, a writer
+  // that is stuck) that is too rare to give up for
+  (void)lock(fd, LOCK_SH, path, FileJournal::kPatience);
   GODWIT_TRY(const std::string text, read_all(fd.get(), path));
   GODWIT_TRY(auto entries, parse_journal(text, path));
   drop_done(entries);

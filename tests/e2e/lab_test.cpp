@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 
 #include "godwit/base/clock.h"
 #include "godwit/lab/facts.h"
@@ -63,10 +65,14 @@ class Lab : public testing::Test {
 };
 
 TEST_F(Lab, TheDemoMovesAGuestAndLeavesNothing) {
-  const Finished run =
-      run_godwit({"demo", "--lab", kLab, "--for", "2s", "--json", "--store", store()});
+  const std::string data = folder_.file("data");
+  ::setenv("XDG_DATA_HOME", data.c_str(), 1);  // this test's process is its own
+  const Finished run = run_godwit({"demo", "--lab", kLab, "--for", "2s", "--json"});
+  ::unsetenv("XDG_DATA_HOME");
   ASSERT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_FALSE(std::filesystem::exists(data)) << "a store was made for it";
   const Json json = run.json();
+  EXPECT_FALSE(json.contains("id"));
   EXPECT_EQ(json.at("outcome").at("status"), "completed");
   EXPECT_EQ(json.at("outcome").at("vm_runs_on"), "destination");
   EXPECT_EQ(json.at("outcome").at("guest").at("alive"), true);

@@ -34,6 +34,16 @@ TEST(UnitsDeathTest, OverflowEndsTheProcess) {
   EXPECT_DEATH((void)PageSize(3000), "power of two");
 }
 
+TEST(Units, ProductsAndSumsOverListsEndAtTheMostThatIsBelieved) {
+  EXPECT_EQ(capped_sum(kMostBytes, kMostBytes), kMostBytes);
+  EXPECT_EQ(capped_sum(kMostBytes - 1_B, 1_B), kMostBytes);
+  EXPECT_EQ(capped_sum(1_B, 2_B), 3_B);
+  EXPECT_EQ(BytesPerSecond(0x1.0p64) * Seconds(1e9), kMostBytes);
+  EXPECT_EQ(kMostBytes * Ratio(1e9), kMostBytes);
+  EXPECT_EQ(PageSize(1 << 20).bytes_of(PageCount(std::int64_t{1} << 60)), kMostBytes);
+  EXPECT_EQ(PageSize(4096).bytes_of(PageCount(-(std::int64_t{1} << 60))), kMostBytes * -1);
+}
+
 RC_GTEST_PROP(Units, SumsAreAssociative, ()) {
   const auto draw = [] {
     return Bytes(*rc::gen::inRange<std::int64_t>(-1'000'000'000, 1'000'000'000));

@@ -41,6 +41,14 @@ TEST(LinkEstimate, NeverExceedsQemusOwnLimit) {
   EXPECT_EQ(estimate_link(records, "tcp:10.0.0.2:4444", 900_MB_per_s).link.rate, 400_MB_per_s);
 }
 
+TEST(LinkEstimate, ALimitBeyondAnyLinkIsNone) {
+  const BytesPerSecond libvirts(9223372036853727232.0);
+  const std::vector<OutcomeRecord> records{earlier("qmp:/a@tcp:10.0.0.2:4444", 400_MB, Seconds(1))};
+  EXPECT_EQ(estimate_link(records, "tcp:10.0.0.2:4444", libvirts).link.rate, 400_MB_per_s);
+  EXPECT_EQ(estimate_link({}, "tcp:127.0.0.1:4444", libvirts).link.rate,
+            BytesPerSecond(128.0 * 1048576));
+}
+
 TEST(LinkEstimate, LoopbackHasNoSpeedSoQemusLimitIsTheLastResort) {
   EXPECT_FALSE(rate_of_interface("tcp:127.0.0.1:4444"));
   EXPECT_FALSE(rate_of_interface("nonsense"));

@@ -92,6 +92,35 @@ TEST(ProcessGuestMemory, AHoleOfASharedFileStaysOne) {
   EXPECT_THAT(*read_fillers(**memory, {hole}), ElementsAre(5));
 }
 
+TEST(ProcessGuestMemory, ASharedFileThatIsCutShortWhileBeingReadIsAnError) {
+  Victim victim(kPages, true);
+  const auto memory = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(memory) << memory.error().message;
+  std::vector<std::int64_t> all(kPages);
+  std::iota(all.begin(), all.end(), 0);
+  std::size_t visited = 0;
+  const auto cut = (*memory)->visit_pages(all, [&](std::size_t, std::span<const std::byte> page) {
+    if (++visited == 10) victim.cut_file_to(5);
+    (void)filler(page);  // touches it
+  });
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(cut.error().message, HasSubstr("'ram' has been cut short"));
+  EXPECT_EQ(visited, 10U);
+  EXPECT_EQ(read_fillers(**memory, {4}).error().code, ErrorCode::kNotFound) << "zeros by now";
+}
+
+TEST(ProcessGuestMemory, WhatASharedFileLostIsNoHole) {
+  Victim victim(kPages, true);
+  const auto memory = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(memory) << memory.error().message;
+  victim.cut_file_to(5);
+  EXPECT_EQ(read_fillers(**memory, {kPages - 1}).error().code, ErrorCode::kNotFound);
+  const auto anew = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(anew) << anew.error().message;
+  EXPECT_THAT(*read_fillers(**anew, {4}), ElementsAre(5)) << "what is left can be read";
+}
+
 TEST(ProcessGuestMemory, SaysWhenAVmOfASharedFileExited) {
   Victim victim(kPages, true);
   const auto memory = ProcessGuestMemory::open(victim.layout());

@@ -120,6 +120,10 @@ void Victim::die() {
   pid_ = -1;
 }
 
+void Victim::cut_file_to(std::size_t pages) const {
+  if (ftruncate(file_.get(), static_cast<off_t>(pages * kPage)) != 0) contract_failure("ftruncate");
+}
+
 Bytes Victim::allocated() const {
   struct stat file {};
   if (fstat(file_.get(), &file) != 0) contract_failure("fstat");

@@ -26,6 +26,8 @@ class Victim {
   [[nodiscard]] RamLayout layout() const;
   [[nodiscard]] RamLayout layout_in_swapped_halves() const;
 
+  /// Cuts the memfd short, as any process that has it may.
+  void cut_file_to(std::size_t pages) const;
   /// What the memfd takes up.
   [[nodiscard]] Bytes allocated() const;
 

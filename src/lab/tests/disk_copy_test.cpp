@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "disk_extents.h"
 #include "godwit/base/unique_fd.h"
 
 namespace godwit::lab {
@@ -113,6 +114,60 @@ TEST(DiskCopy, WithoutSpaceItIsSaidAndEnds) {
   ASSERT_FALSE(copied);
   EXPECT_EQ(ErrorCode::kEnvironment, copied.error().code);
   EXPECT_THAT(copied.error().message, testing::HasSubstr("No space"));
+}
+
+/// A disk's content as its file system tells it; anything else is that error.
+Seek answers(std::vector<std::pair<off_t, int>> list) {
+  return [list = std::move(list), next = std::size_t{0}](off_t, int) mutable {
+    const auto [position, error] = list.at(next++);
+    errno = error;
+    return position;
+  };
+}
+
+TEST(DiskExtents, OnlyAHoleUpToTheEndEndsTheList) {
+  constexpr off_t kSize = 100;
+  EXPECT_EQ(*extents_of(kSize, answers({{10, 0}, {20, 0}, {-1, ENXIO}})),
+            (std::vector<Extent>{{10, 20}}));
+  EXPECT_EQ(*extents_of(kSize, answers({{10, 0}, {20, 0}, {30, 0}, {100, 0}})),
+            (std::vector<Extent>{{10, 20}, {30, 100}}));
+  EXPECT_FALSE(extents_of(kSize, answers({{10, 0}, {20, 0}, {-1, EIO}}))) << "a dying disk";
+  EXPECT_FALSE(extents_of(kSize, answers({{10, 0}, {-1, EIO}})));
+  EXPECT_FALSE(extents_of(kSize, answers({{10, 0}, {10, 0}}))) << "it would never end";
+}
+
+TEST(DiskCopy, WhatIsCutShortMeanwhileIsAnError) {
+  const Disks disks;
+  disks.write(0, std::string(1 << 20, 'x'));
+  CopyOptions options;
+  options.on_progress = [&](Bytes, Bytes) { fs::resize_file(disks.from(), 300'000); };
+  const auto copied = copy_disk_file(disks.copy(), options, {});
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(ErrorCode::kCorrupt, copied.error().code);
+}
+
+TEST(DiskCopy, WhatLosesAHoleAtItsEndMeanwhileIsAnErrorToo) {
+  const Disks disks;
+  disks.write(0, "x");
+  CopyOptions options;
+  options.on_progress = [&](Bytes, Bytes) { fs::resize_file(disks.from(), kDisk / 2); };
+  EXPECT_FALSE(copy_disk_file(disks.copy(), options, {}));
+}
+
+TEST(DiskCopy, WhatHasNoSizeIsNoEmptyDisk) {
+  const Disks disks;
+  DiskCopy copy = disks.copy();
+  copy.from = "/proc/self/mem";
+  EXPECT_FALSE(copy_disk_file(copy, {}, {}));
+}
+
+TEST(DiskCopy, ADiskOfAnotherSizeIsNoCopy) {
+  const Disks disks;
+  disks.write(0, "x");
+  fs::resize_file(disks.to(), kDisk / 2);
+  const auto copied = copy_disk_file(disks.copy(), {}, {});
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(ErrorCode::kBadInput, copied.error().code);
 }
 
 TEST(DiskCopy, StopsWhenAsked) {

@@ -7,14 +7,34 @@
 #include "message.h"
 
 namespace {
+/// What is reckoned with a status anywhere: none of it may end the process.
+void reckon(const godwit::MigrationStatus& status) {
+  using godwit::PageCount;
+  const godwit::Bytes size = status.page_size.value_or(godwit::Bytes(4096));
+  const bool power_of_two = size.count() > 0 && (size.count() & (size.count() - 1)) == 0;
+  const godwit::PageSize page(power_of_two ? size.count() : 4096);
+  const PageCount sent =
+      status.normal_pages.value_or(PageCount()) + status.zero_pages.value_or(PageCount());
+  const PageCount ever = sent + page.pages_for(status.remaining.value_or(godwit::Bytes()));
+  static_cast<void>(page.bytes_of(ever) + status.total.value_or(godwit::Bytes()));
+  if (status.throughput && status.total_time) {
+    static_cast<void>(*status.throughput * *status.total_time);
+  }
+}
+
 void decode_all(const godwit::Json& json) {
   using namespace godwit::qmp;
   static_cast<void>(decode_version(json));
   static_cast<void>(decode_run_state(json));
-  static_cast<void>(decode_migration(json));
+  if (const auto status = decode_migration(json)) reckon(*status);
   static_cast<void>(decode_capabilities(json));
-  static_cast<void>(decode_parameters(json));
+  if (const auto parameters = decode_parameters(json)) {
+    static_cast<void>(encode_parameters(*parameters));
+  }
   static_cast<void>(decode_disks(json));
+  static_cast<void>(decode_disk_traffic(json));
+  static_cast<void>(decode_jobs(json));
+  static_cast<void>(decode_nodes(json));
   static_cast<void>(decode_pci(json));
   static_cast<void>(decode_children(json));
   static_cast<void>(decode_vcpus(json));

@@ -5,6 +5,7 @@
 
 #include <rapidcheck/gtest.h>
 #include <algorithm>
+#include <limits>
 
 #include "godwit/qmp/schema.h"
 #include "godwit/qmp/testing/fake_qmp_server.h"
@@ -217,6 +218,69 @@ TEST(Decode, WhatIsWrongIsAProtocolErrorOnOneLine) {
     ASSERT_FALSE(status) << text;
     EXPECT_EQ(status.error().code, ErrorCode::kProtocol) << text;
     EXPECT_THAT(status.error().message, Not(HasSubstr("\n")));
+  }
+}
+
+TEST(Decode, AFigureThatCannotBeTrueIsAbsentAndThePhaseStillCounts) {
+  const auto status = decode_migration(Json::parse(R"({"status":"active","total-time":1e308,
+      "downtime":-1,"ram":{"transferred":7,"normal":9223372036854775807,"duplicate":-1,
+      "dirty-sync-count":9223372036854775807,"mbps":1e308,"dirty-pages-rate":1e300}})"));
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(status->phase, MigrationPhase::kActive);
+  EXPECT_EQ(status->transferred, Bytes(7));
+  EXPECT_FALSE(status->total_time || status->downtime || status->normal_pages ||
+               status->zero_pages || status->dirty_sync_count || status->throughput ||
+               status->dirty_rate);
+}
+
+/// Numbers at and beyond every bound.
+Json hostile_number() {
+  const auto whole = *rc::gen::element<std::int64_t>(
+      0, -1, 1, std::int64_t{1} << 48, std::int64_t{1} << 60, (std::int64_t{1} << 60) + 1,
+      std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min());
+  const auto real = *rc::gen::element(1e308, -1e308, 0x1.0p63, 0x1.0p64, 5e-324);
+  return *rc::gen::arbitrary<bool>() ? Json(whole) : Json(real);
+}
+
+RC_GTEST_PROP(Decode, WhateverNumbersComeNoSumEndsTheProcess, ()) {
+  Json ram = Json::object();
+  for (const char* key :
+       {"transferred", "remaining", "total", "duplicate", "normal", "dirty-sync-count", "page-size",
+        "postcopy-requests", "dirty-pages-rate", "mbps"}) {
+    if (*rc::gen::arbitrary<bool>()) ram[key] = hostile_number();
+  }
+  Json migration{{"status", "active"}, {"ram", ram}};
+  for (const char* key : {"total-time", "downtime", "expected-downtime"}) {
+    if (*rc::gen::arbitrary<bool>()) migration[key] = hostile_number();
+  }
+  if (const auto status = decode_migration(migration)) {
+    const PageSize page(4096);
+    const PageCount sent =
+        status->normal_pages.value_or(PageCount()) + status->zero_pages.value_or(PageCount());
+    const PageCount ever = sent + page.pages_for(status->remaining.value_or(Bytes()));
+    RC_ASSERT(PageSize(1 << 20).bytes_of(ever) <= kMostBytes);
+    if (status->throughput && status->total_time) {
+      RC_ASSERT(*status->throughput * *status->total_time <= kMostBytes);
+    }
+  }
+  Json parameters = Json::object();
+  for (const char* key : {"max-bandwidth", "downtime-limit", "xbzrle-cache-size"}) {
+    if (*rc::gen::arbitrary<bool>()) parameters[key] = hostile_number();
+  }
+  if (const auto decoded = decode_parameters(parameters)) (void)encode_parameters(*decoded);
+  Json disks = Json::array();
+  for (int i = 0; i < 20; ++i) {
+    disks.push_back({{"stats", {{"rd_bytes", std::int64_t{1} << 60}, {"wr_bytes", 1}}}});
+  }
+  RC_ASSERT(decode_disk_traffic(disks).value().read == kMostBytes);
+}
+
+TEST(Decode, ALimitThatStandsForNoneIsReadAndGivenBack) {
+  // libvirt's own, and the largest that QEMU takes
+  for (const std::uint64_t limit : {9223372036853727232ULL, 18446744073709551615ULL}) {
+    const auto parameters = decode_parameters(Json{{"max-bandwidth", limit}});
+    ASSERT_TRUE(parameters) << parameters.error().message;
+    EXPECT_EQ(encode_parameters(*parameters), (Json{{"max-bandwidth", limit}}));
   }
 }
 

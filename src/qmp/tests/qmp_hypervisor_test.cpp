@@ -1,5 +1,6 @@
 #include "godwit/qmp/qmp_hypervisor.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -266,6 +267,19 @@ TEST_P(Hypervisors, SumsItsMirrorsUpAndNobodyElsesJobs) {
   EXPECT_EQ(broken.error, "No space left on device");
   jobs = Json::array();
   EXPECT_EQ(vm.storage_status().value(), StorageStatus{});
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, JobsOfAnySizeCanBeAddedUp) {
+  Json jobs = Json::array();
+  for (int i = 0; i < 20; ++i) {
+    jobs.push_back(job(fmt::format("godwit-mirror-{}", i), "ready", std::int64_t{1} << 60));
+    jobs.back()["total-progress"] = std::int64_t{1} << 60;
+  }
+  fake.whenever("query-jobs", jobs);
+  const StorageStatus status = connect().storage_status().value();
+  EXPECT_EQ(status.done, kMostBytes);
+  EXPECT_EQ(status.total, kMostBytes);
   EXPECT_THAT(fake.finish(), IsEmpty());
 }
 

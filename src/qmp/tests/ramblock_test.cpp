@@ -75,6 +75,14 @@ TEST(RamBlock, WhatIsNoListIsRefused) {
   }
 }
 
+TEST(RamBlock, MoreThanAnyMachineHasIsRefused) {
+  std::string text = "Block Name PSize Offset Used Total\r\n";
+  for (int i = 0; i < 20; ++i) {
+    text += "pc.ram 4 KiB 0x0 0x0800000000000000 0x0800000000000000\r\n";
+  }
+  EXPECT_EQ(parse_ramblock(text).error().code, ErrorCode::kProtocol);
+}
+
 TEST(MemoryTree, OnlyRamAsTheCpusSeeIt) {
   const auto regions =
       parse_mtree(

@@ -1,11 +1,14 @@
 #include "godwit/store/journal.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 
+#include "godwit/base/unique_fd.h"
 #include "processes.h"
 #include "scratch.h"
 #include "testing/generators.h"
@@ -151,6 +154,45 @@ TEST_F(JournalTest, KeepsWhatItHasWhenTheDiskIsFull) {
   const int result = result_of(child);
   if (result == kCannot) GTEST_SKIP() << "mounting a small disk is not allowed here";
   EXPECT_EQ(result, 0);
+}
+
+TEST_F(JournalTest, CheckWritesToTheDiskAndLeavesNothing) {
+  ASSERT_TRUE(FileJournal(file_).check());
+  EXPECT_EQ(contents(file_), "");
+  ASSERT_TRUE(record("lab:a", "migrating"));
+  const std::string before = contents(file_);
+  ASSERT_TRUE(FileJournal(file_).check());
+  EXPECT_EQ(contents(file_), before);
+}
+
+TEST_F(JournalTest, CheckSaysThatTheDiskIsFullAndWhereElseToKeepIt) {
+  const pid_t child = in_child([&] {
+    if (!mount_small_disk(folder_, "8k")) return kCannot;
+    const auto checked = FileJournal(file_).check();
+    if (checked || checked.error().code != ErrorCode::kEnvironment) return 1;
+    if (checked.error().what_to_do.find("XDG_STATE_HOME") == std::string::npos) return 2;
+    return contents(file_).empty() ? 0 : 3;
+  });
+  const int result = result_of(child);
+  if (result == kCannot) GTEST_SKIP() << "mounting a small disk is not allowed here";
+  EXPECT_EQ(result, 0);
+}
+
+TEST_F(JournalTest, ALockThatNobodyGivesBackIsNotWaitedForForEverAndItsHolderIsNamed) {
+  ASSERT_TRUE(record("lab:a", "migrating"));
+  const UniqueFd held(::open(file_.c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
+  const std::string holder = "process " + std::to_string(::getpid());
+  FileJournal impatient(file_, Seconds(0.01));
+  for (const auto& late : {impatient.record(entry("lab:b", "migrating")), impatient.check()}) {
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, ErrorCode::kBusy);
+    EXPECT_NE(late.error().message.find(holder), std::string::npos) << late.error().message;
+    EXPECT_NE(late.error().message.find(file_.native()), std::string::npos);
+  }
+  ASSERT_EQ(::flock(held.get(), LOCK_UN), 0);
+  EXPECT_EQ(read(), std::vector<JournalEntry>{entry("lab:a", "migrating")});
+  EXPECT_TRUE(impatient.check());
 }
 
 TEST_F(JournalTest, SaysWhenARightIsMissing) {

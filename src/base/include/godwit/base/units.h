@@ -9,8 +9,9 @@
 
 /// Quantities of the field as types: sizes, page counts, rates, shares, durations.
 /// Construction is explicit and only dimensionally valid operators exist. Integers are signed
-/// 64-bit and checked: an overflow is a programming error and ends the process (parsers bound their
-/// input).
+/// 64-bit and checked: an overflow is a programming error and ends the process. No input may cause
+/// one: what comes from outside is at most `kMostBytes`, of which a few can be added; a sum over a
+/// list from outside is a `capped_sum`, and products end at `kMostBytes` by themselves.
 
 namespace godwit {
 
@@ -33,8 +34,15 @@ constexpr std::int64_t checked_mul(std::int64_t a, std::int64_t b) {
 }
 /// Rounds to nearest; refuses what does not fit.
 inline std::int64_t checked_round(double v) {
-  if (!(std::abs(v) < 9.2e18)) contract_failure("a quantity does not fit 64 bits");
+  if (!(std::abs(v) < 0x1.0p63)) contract_failure("a quantity does not fit 64 bits");
   return static_cast<std::int64_t>(std::llround(v));
+}
+/// 2^60: beyond any memory, disk or stream, and far enough from the end of 64 bits to be added.
+inline constexpr std::int64_t kMostCount = std::int64_t{1} << 60;
+/// Rounds to nearest, what is beyond 2^60 to that.
+inline std::int64_t capped_round(double v) {
+  constexpr auto kMost = static_cast<double>(kMostCount);
+  return checked_round(v > kMost ? kMost : v < -kMost ? -kMost : v);
 }
 
 /// The arithmetic that sizes and counts share (CRTP: `Bytes` and `PageCount` stay distinct types).
@@ -74,6 +82,13 @@ class Bytes : public detail::Count<Bytes> {
   using Count::Count;
 };
 
+/// The most that is believed of a size from outside.
+inline constexpr Bytes kMostBytes{detail::kMostCount};
+/// For sums over lists from outside; both are at most `kMostBytes`, and so is the sum.
+constexpr Bytes capped_sum(Bytes a, Bytes b) {
+  return a > kMostBytes - b ? kMostBytes : a + b;
+}
+
 /// A number of guest pages. Pages become bytes only through a `PageSize`.
 class PageCount : public detail::Count<PageCount> {
  public:
@@ -94,10 +109,10 @@ class Ratio {
 };
 
 inline Bytes operator*(Bytes a, Ratio r) {
-  return Bytes(detail::checked_round(a.as_double() * r.value()));
+  return Bytes(detail::capped_round(a.as_double() * r.value()));
 }
 inline PageCount operator*(PageCount a, Ratio r) {
-  return PageCount(detail::checked_round(a.as_double() * r.value()));
+  return PageCount(detail::capped_round(a.as_double() * r.value()));
 }
 
 /// A rate in bytes per second (decimal and binary prefixes both end here).
@@ -131,7 +146,7 @@ constexpr BytesPerSecond operator/(Bytes size, Seconds time) {
   return BytesPerSecond(size.as_double() / time.count());
 }
 inline Bytes operator*(BytesPerSecond rate, Seconds time) {
-  return Bytes(detail::checked_round(rate.value() * time.count()));
+  return Bytes(detail::capped_round(rate.value() * time.count()));
 }
 inline Bytes operator*(Seconds time, BytesPerSecond rate) {
   return rate * time;
@@ -144,7 +159,10 @@ class PageSize {
     if (bytes <= 0 || (bytes & (bytes - 1)) != 0) contract_failure("page size is no power of two");
   }
   [[nodiscard]] constexpr Bytes bytes() const { return Bytes(bytes_); }
-  [[nodiscard]] constexpr Bytes bytes_of(PageCount pages) const { return bytes() * pages.count(); }
+  [[nodiscard]] constexpr Bytes bytes_of(PageCount pages) const {
+    const std::int64_t most = detail::kMostCount / bytes_;
+    return bytes() * (pages.count() > most ? most : pages.count() < -most ? -most : pages.count());
+  }
   /// Pages needed to hold `size`, the last one possibly in part.
   [[nodiscard]] constexpr PageCount pages_for(Bytes size) const {
     return PageCount(detail::checked_add(size.count(), bytes_ - 1) / bytes_);

@@ -21,7 +21,8 @@ class SharedBlock;
 /// RAM that the VM keeps in a shared file (memfd) is mapped and read in place; other RAM by
 /// process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. A read of a page
 /// that the guest never touched gives zeros, and costs no memory: the kernel maps its shared zero
-/// page for it, and holes of a shared file are not touched.
+/// page for it, and holes of a shared file are not touched. A shared file that somebody cuts short
+/// is an error, not this process's death.
 ///
 /// A page may change while it is being read: what arrives is then a mixture of old and new.
 ///
@@ -39,8 +40,8 @@ class ProcessGuestMemory final : public GuestMemory {
   ~ProcessGuestMemory() override;
 
   [[nodiscard]] const RamLayout& layout() const override { return layout_; }
-  /// Errors as for open(), and kBadInput for a page outside the layout. Pages before the one that
-  /// failed may have been visited.
+  /// Errors as for open(), kBadInput for a page outside the layout, kNotFound for a shared file
+  /// that was cut short. Pages up to the one that failed may have been visited.
   Result<void> visit_pages(std::span<const std::int64_t> pages, const PageVisitor& visit) override;
   /// Threads are told apart by name ("CPU 0/KVM"), which QEMU gives only if started with
   /// `-name ...,debug-threads=on` (checked: 10.0 without it names all threads alike).
@@ -57,7 +58,8 @@ class ProcessGuestMemory final : public GuestMemory {
     std::size_t offset = 0;
   };
   [[nodiscard]] Result<Place> place_of(std::int64_t page) const;
-  void visit_in_place(const Place& place, std::size_t position, const PageVisitor& visit);
+  [[nodiscard]] std::size_t page_bytes() const;
+  Result<void> visit_in_place(const Place& place, std::size_t position, const PageVisitor& visit);
   Result<void> visit_copies(std::span<const std::uint64_t> addresses, std::size_t position,
                             const PageVisitor& visit);
   Result<void> fill_buffer(std::span<const std::uint64_t> addresses);
@@ -70,7 +72,6 @@ class ProcessGuestMemory final : public GuestMemory {
   UniqueFd mem_;  ///< /proc/PID/mem; only opened where process_vm_readv can't be used
   std::vector<std::unique_ptr<SharedBlock>> shared_;  ///< by block; null: not in a shared file
   std::vector<std::byte> buffer_;
-  std::vector<std::byte> zeros_;  ///< a page
 };
 
 }  // namespace godwit::guestmem

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "godwit/base/error.h"
+#include "godwit/base/units.h"
 #include "godwit/domain/ports.h"
 
 namespace godwit::store {
@@ -13,15 +14,25 @@ namespace godwit::store {
 /// then leave the file. Several processes may write to one file at once. Thread-safe.
 class FileJournal final : public Journal {
  public:
-  /// The file, and its folders (0700), are made by the first entry.
-  explicit FileJournal(std::filesystem::path path) : path_(std::move(path)) {}
+  /// Others hold the lock for milliseconds; who holds it longer than this is stuck. A migration
+  /// waits meanwhile.
+  static constexpr Seconds kPatience{5};
 
-  /// Errors: kPermission, kEnvironment (disk full); nothing is kept of the entry then. kCorrupt for
-  /// a "done" in a journal that can't be read: the entry is kept, and so are all others.
+  /// The file, and its folders (0700), are made by the first entry.
+  explicit FileJournal(std::filesystem::path path, Seconds patience = kPatience)
+      : path_(std::move(path)), patience_(patience) {}
+
+  /// Errors: kPermission, kEnvironment (disk full), kBusy (locked by somebody, who is named, for
+  /// longer than `patience`); nothing is kept of the entry then. kCorrupt for a "done" in a journal
+  /// that can't be read: the entry is kept, and so are all others.
   Result<void> record(const JournalEntry& entry) override;
+  /// Could entries be recorded now? To be asked before anything is begun that must be recorded:
+  /// writes some entries' worth to the disk and takes it back. Errors as of `record`.
+  Result<void> check();
 
  private:
   std::filesystem::path path_;
+  Seconds patience_;
 };
 
 /// The entries of migrations that are not done, oldest first; none where there is no file. A torn
