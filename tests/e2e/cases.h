@@ -44,7 +44,6 @@ class Cases : public testing::Test {
 
  private:
   TemporaryFolder folder_;
-  std::vector<std::string> before_;
   std::unique_ptr<QemuPair> pair_;
 };
 

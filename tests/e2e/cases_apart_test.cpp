@@ -33,6 +33,7 @@ TEST_F(Apart, ADestinationThatIsTheSourceIsSeenThroughAForwarder) {
                                    "qmp:" + pair().file("second") + "@" + pair().stream(), "--json",
                                    "--no-profile"});
   EXPECT_EQ(run.status, 2) << run.out << run.err;
+  EXPECT_SAYS(run, "is the source");
   expect_runs_only(Side::kSource);
 }
 

@@ -40,9 +40,9 @@ INSTANTIATE_TEST_SUITE_P(
                    {"-object", "memory-backend-ram,id=ram0,size=192M", "-M", "memory-backend=ram0"},
                    {},
                    "ram0"},
-        Difference{"Hpet", {}, {"-M", "hpet=on"}, "hpet"},
-        Difference{"SerialPort", {}, {"-serial", "null"}, "serial"},
-        Difference{"MostMemory", {"-m", "192M,slots=2,maxmem=1G"}, {}, "mem"},
+        Difference{"Hpet", {"-M", "hpet=on"}, {}, "hpet"},
+        Difference{"SerialPort", {"-serial", "null"}, {}, "serial"},
+        Difference{"MostMemory", {}, {"-m", "192M,slots=2,maxmem=1G"}, "mem"},
         Difference{"MostCpus", {"-smp", "1,maxcpus=4"}, {}, "cpus"},
         Difference{
             "VirtioFeature",

@@ -141,7 +141,7 @@ TEST_F(NeverTwo, AStreamThatIsCutInPrecopyLeavesTheGuestAtTheSource) {
   EXPECT_EQ(run.status, 1) << run.out << run.err;
   EXPECT_EQ(outcome_of(run).at("status"), "failed");
   EXPECT_EQ(outcome_of(run).at("vm_runs_on"), "source");
-  EXPECT_SAYS(run, "anew") << "that destination is spent";
+  EXPECT_SAYS(run, "anew");  // that destination is spent
   expect_runs_only(Side::kSource);
   expect_as_before(Side::kSource);
 }
