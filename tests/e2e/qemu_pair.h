@@ -85,7 +85,7 @@ class QemuPair {
   [[nodiscard]] const Json& possessed(Side side) const { return before_[index(side)]; }
   [[nodiscard]] std::int64_t work(Side side);
   [[nodiscard]] bool works_beyond(Side side, std::int64_t beyond);
-  /// Return once it is so; throw after 90 s.
+  /// Return once it is so; throw after 60 s.
   void await_sent(std::int64_t bytes);
   void await_migration(Side side, const std::string& status);
   void await_state(Side side, const std::string& state);
@@ -122,7 +122,7 @@ class QemuPair {
 
 template <class Seen>
 void QemuPair::await(const std::string& what, Seen seen) {
-  const TimePoint give_up = clock_.now() + Seconds(90);
+  const TimePoint give_up = clock_.now() + Seconds(60);
   while (!seen()) {
     if (clock_.now() > give_up) throw std::runtime_error("it never came to this: " + what);
     (void)clock_.wait_until(clock_.now() + Seconds(0.005), {});
