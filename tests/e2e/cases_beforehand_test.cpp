@@ -119,7 +119,8 @@ class NoPostcopyThere : public Cases {
   static PairSetup setup() {
     PairSetup setup;
     setup.destination_user = 65534;
-    setup.load = "memory-write,set=32MiB,rate=80MB/s,fill=32MiB";
+    setup.both = {"-m", "256M"};
+    setup.load = "memory-write,set=96MiB,rate=80MB/s";  // too much for pre-copy over 30 MB/s
     return setup;
   }
 };
