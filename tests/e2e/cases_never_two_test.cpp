@@ -111,7 +111,8 @@ TEST_F(NeverTwo, ADeadLinkInPostcopyIsGivenUpWithTheWayToRecover) {
   EXPECT_EQ(outcome_of(run).at("vm_runs_on"), "both_paused");
   EXPECT_SAYS(run, "migrate-recover");
   EXPECT_EQ(pair().migration(Side::kSource), "postcopy-paused");
-  EXPECT_EQ(pair().migration(Side::kDestination), "postcopy-paused");
+  // QEMU holds its big lock while its guest waits for a page: then it answers out of band only
+  EXPECT_THAT(pair().migration(Side::kDestination), testing::AnyOf("postcopy-paused", "silent"));
   expect_never_two();
 }
 

@@ -310,7 +310,7 @@ void QemuPair::tell_guest(Side side, const std::string& line) {
 }
 
 Result<Json> QemuPair::try_ask(Side side, const std::string& command, const Json& arguments) {
-  return person_[index(side)]->execute(command, arguments, clock_.now() + Seconds(60));
+  return person_[index(side)]->execute(command, arguments, clock_.now() + kPatience);
 }
 
 Json QemuPair::ask(Side side, const std::string& command, const Json& arguments) {
@@ -319,14 +319,22 @@ Json QemuPair::ask(Side side, const std::string& command, const Json& arguments)
   return std::move(*answer);
 }
 
+namespace {
+
+/// A QEMU whose guest waits for a page that never comes may hold all of its monitor up.
+std::string word_of(const Result<Json>& answer, const char* otherwise) {
+  if (answer) return answer->value("status", otherwise);
+  return answer.error().code == ErrorCode::kTimeout ? "silent" : "gone";
+}
+
+}  // namespace
+
 std::string QemuPair::state(Side side) {
-  const auto status = try_ask(side, "query-status");
-  return status ? status->at("status").get<std::string>() : "gone";
+  return word_of(try_ask(side, "query-status"), "");
 }
 
 std::string QemuPair::migration(Side side) {
-  const auto status = try_ask(side, "query-migrate");
-  return status ? status->value("status", "none") : "gone";
+  return word_of(try_ask(side, "query-migrate"), "none");
 }
 
 Json QemuPair::possessions(Side side) {

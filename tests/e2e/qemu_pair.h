@@ -75,9 +75,10 @@ class QemuPair {
   Json ask(Side side, const std::string& command, const Json& arguments = Json::object());
   Result<Json> try_ask(Side side, const std::string& command,
                        const Json& arguments = Json::object());
-  /// QEMU's word for its run state ("running", "postmigrate"), or "gone".
+  /// QEMU's word for its run state ("running", "postmigrate"); "silent" where it does not answer,
+  /// "gone" where it ended.
   [[nodiscard]] std::string state(Side side);
-  /// That of query-migrate ("none" if it never migrated), or "gone".
+  /// That of query-migrate ("none" if it never migrated), or as above.
   [[nodiscard]] std::string migration(Side side);
   /// Settings, block nodes, jobs and exports: what a migration may not leave changed.
   [[nodiscard]] Json possessions(Side side);

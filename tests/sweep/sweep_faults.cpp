@@ -282,7 +282,7 @@ class Trial {
     }
     row_.settings = "as before";
     for (const Side side : {Side::kSource, Side::kDestination}) {
-      if (pair_.state(side) == "gone") continue;
+      if (is_any(pair_.state(side), {"gone", "silent"})) continue;
       if (pair_.possessions(side) != pair_.possessed(side)) row_.settings = "LEFT";
     }
     if (row_.settings == "LEFT" && (admits_ || said_.find("setting") != std::string::npos)) {
