@@ -64,9 +64,8 @@ TEST_F(Destination, ListensAtOneAddressAndIsReachedByAnother) {
   const std::string listens = pair().stream().substr(pair().stream().rfind(':') + 1);
   const std::string reached = std::to_string(free_port());
   const Forwarder translated({Route{{reached}, {listens}}});
-  const Finished run =
-      run_godwit(migrate_to("tcp:0.0.0.0:" + listens + ",connect=127.0.0.1:" + reached,
-                            {"--technique", "precopy"}));
+  const Finished run = run_godwit(migrate_to(
+      "tcp:0.0.0.0:" + listens + ",connect=127.0.0.1:" + reached, {"--technique", "precopy"}));
   expect_completed(run);
   EXPECT_GT(translated.forwarded(), 10'000'000) << "the stream went that way";
 }
