@@ -11,10 +11,11 @@ include(GoogleTest)
 # Where the tests that boot a guest find its image; `./dev build` makes it.
 set(GODWIT_GUEST_IMAGE ${PROJECT_SOURCE_DIR}/build/guest-image CACHE PATH "Folder of the guest's image")
 
-# godwit_test(TARGET [E2E] source...): E2E is for tests on real guests, networks and whole programs.
-# They need the machine to themselves, so they run one at a time, and are no part of sanitized builds.
+# godwit_test(TARGET [E2E [BESIDE_OTHERS]] source...): E2E is for tests on real guests, networks and whole
+# programs. They need the machine to themselves, so they run one at a time, unless they say BESIDE_OTHERS; and
+# are no part of sanitized builds.
 function(godwit_test TARGET)
-  cmake_parse_arguments(ARG "E2E" "" "" ${ARGN})
+  cmake_parse_arguments(ARG "E2E;BESIDE_OTHERS" "" "" ${ARGN})
   add_executable(${TARGET} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${TARGET} PRIVATE
     godwit_options godwit_test_options GTest::gmock GTest::gtest_main rapidcheck)
@@ -25,8 +26,10 @@ function(godwit_test TARGET)
   endif()
   set(properties TIMEOUT 120)
   if(ARG_E2E)
-    set(properties TIMEOUT 300 LABELS e2e RUN_SERIAL ON
-      ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
+    set(properties TIMEOUT 300 LABELS e2e ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
+    if(NOT ARG_BESIDE_OTHERS)
+      list(APPEND properties RUN_SERIAL ON)
+    endif()
   endif()
   gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
 endfunction()

@@ -89,6 +89,12 @@ void GodwitProgram::signal(int number) const {
   ::kill(pid_, number);
 }
 
+bool GodwitProgram::ended() const {
+  siginfo_t seen{};
+  const auto id = static_cast<id_t>(pid_);
+  return ::waitid(P_PID, id, &seen, WEXITED | WNOHANG | WNOWAIT) != 0 || seen.si_pid != 0;
+}
+
 Finished GodwitProgram::wait() {
   Finished finished;
   read_both(out_, err_, finished);

@@ -30,6 +30,7 @@ class GodwitProgram {
   GodwitProgram& operator=(const GodwitProgram&) = delete;
 
   void signal(int number) const;
+  [[nodiscard]] bool ended() const;  ///< wait() will not have to wait
   [[nodiscard]] Finished wait();
 
  private:

@@ -24,15 +24,17 @@ std::string socket_of(const std::string& vm) {
   return vm.substr(4, vm.find('@') - 4);  // behind "qmp:"
 }
 
-/// A pair of which both monitors are forwarded by one process: this test.
+/// A pair of which both monitors are forwarded by one process.
 struct PairApart {
   ForeignPair pair{kBusy};
   TemporaryFolder folder;
-  Forwarder source{folder.file("src"), socket_of(pair.source())};
-  Forwarder destination{folder.file("dst"), socket_of(pair.destination())};
+  Forwarder forwarder{{{{folder.file("src")}, {socket_of(pair.source())}},
+                       {{folder.file("dst")}, {socket_of(pair.destination())}}}};
 
-  [[nodiscard]] std::string from() const { return "qmp:" + source.path(); }
-  [[nodiscard]] std::string to() const { return "qmp:" + destination.path() + "@" + pair.stream(); }
+  [[nodiscard]] std::string from() const { return "qmp:" + folder.file("src"); }
+  [[nodiscard]] std::string to() const {
+    return "qmp:" + folder.file("dst") + "@" + pair.stream();
+  }
   [[nodiscard]] std::vector<std::string> migrate(std::vector<std::string> more) const {
     std::vector<std::string> words{"migrate", from(), to(), "--json", "--store", pair.store()};
     words.insert(words.end(), more.begin(), more.end());
@@ -42,7 +44,7 @@ struct PairApart {
 
 TEST(HostsApart, WhoCannotReadTheMemoryIsToldBeforeASecondIsSpent) {
   const PairApart apart;
-  const std::string who = "process " + std::to_string(::getpid());
+  const std::string who = "process " + std::to_string(apart.forwarder.pid());
   for (const auto& words :
        {apart.migrate({}), std::vector<std::string>{"profile", apart.from(), "--json"},
         std::vector<std::string>{"predict", apart.from(), "--link", "50MB/s", "--json"}}) {
@@ -101,9 +103,10 @@ TEST(HostsApart, WhatOnlyAPredictionCanPromiseIsRefusedWithoutOne) {
 TEST(HostsApart, TheSourceItselfByAnotherForwarderIsNoDestination) {
   const PairApart apart;
   const std::string main = socket_of(apart.pair.source());
-  Forwarder again(apart.folder.file("again"), main.substr(0, main.size() - 4) + ".observer");
+  const std::string again = apart.folder.file("again");
+  const Forwarder another({{{again}, {main.substr(0, main.size() - 4) + ".observer"}}});
   const Finished run =
-      run_godwit({"migrate", apart.from(), "qmp:" + again.path() + "@tcp:127.0.0.1:1", "--json",
+      run_godwit({"migrate", apart.from(), "qmp:" + again + "@tcp:127.0.0.1:1", "--json",
                   "--no-profile", "--store", apart.pair.store()});
   EXPECT_EQ(run.status, 2) << run.out << run.err;
   EXPECT_THAT(run.json().at("error").at("message"), HasSubstr("destination"));

@@ -10,11 +10,12 @@ CTEST = 'add_test(Suite.Works "true")\nadd_test([=[All/Sweep.Holds/3  # "a b"]=]
 HEAD = "| claim | held by |\n|---|---|\n| **Part** | |\n"
 
 
-def run(row):
+def run(row, safety=""):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "docs").mkdir()
         (root / "docs/claims.md").write_text(HEAD + row + "\n")
+        (root / "docs/safety.md").write_text(safety)
         (root / "CTestTestfile.cmake").write_text(CTEST)
         done = subprocess.run([TOOL, folder, folder], capture_output=True, text=True)
         return done.returncode, done.stderr
@@ -30,6 +31,12 @@ class CheckClaims(unittest.TestCase):
             status, findings = run(f"| a | `Suite.Works`, `{name}` |")
             self.assertEqual(status, 1)
             self.assertIn(f"docs/claims.md:4: no such test: {name}", findings)
+
+    def test_what_the_table_of_cases_names(self):
+        self.assertEqual(run("| a | pending |", "| a death | goes on | `Suite.Works` |")[0], 0)
+        status, findings = run("| a | pending |", "| a death | goes on | `Suite.Gone` |")
+        self.assertEqual(status, 1)
+        self.assertIn("docs/safety.md:1: no such test: Suite.Gone", findings)
 
     def test_a_row_without_evidence(self):
         for row in ("| a | |", "| a | surely |"):

@@ -1,0 +1,383 @@
+#include "qemu_pair.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "godwit/base/process.h"
+#include "godwit/base/unique_fd.h"
+#include "godwit/lab/facts.h"
+
+namespace godwit::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Seconds kPatience{20};
+constexpr int kPort = 4444;    // on hosts of their own
+constexpr int kNextPorts = 3;  // after it, where disks are served
+constexpr const char* kNamespace = "godwit-pair-";
+
+std::string image(const std::string& file) {
+  const auto folder = lab::find_guest_image();
+  if (!folder) throw std::runtime_error(folder.error().message + "; run ./dev build");
+  return *folder + "/" + file;
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string first_line(const std::string& path) {
+  const std::string text = text_of(path);
+  return text.substr(0, text.find('\n'));
+}
+
+bool ip(const std::string& words) {
+  RealClock clock;
+  ProcessSpec spec{program_path("ip").value_or("ip"), {"ip"}};
+  std::istringstream in(words);
+  for (std::string word; in >> word;) spec.arguments.push_back(word);
+  auto process = Process::start(spec);
+  if (!process) return false;
+  (void)process->follow(clock, clock.now() + kPatience, {});
+  return process->end() && process->end()->well();
+}
+
+void must_ip(const std::string& words) {
+  if (!ip(words)) throw std::runtime_error("ip " + words + " failed");
+}
+
+/// Those of a test that was killed.
+void remove_stale_namespaces() {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator("/run/netns", none)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kNamespace)) continue;
+    const std::string pid = name.substr(std::string(kNamespace).size());
+    if (!fs::exists("/proc/" + pid.substr(0, pid.find('-')))) (void)ip("netns delete " + name);
+  }
+}
+
+std::string filled_in(std::string text, const std::string& mark, const std::string& value) {
+  for (std::size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += value.size()) {
+    text.replace(at, mark.size(), value);
+  }
+  return text;
+}
+
+/// Becomes QEMU; only what a child after fork() may do.
+[[noreturn]] void become(char** words, const char* log, const char* netns, unsigned user) {
+  const int in = ::open("/dev/null", O_RDONLY);
+  const int out = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  ::dup2(in, 0);
+  ::dup2(out, 1);
+  ::dup2(out, 2);
+  ::close_range(3, ~0U, 0);
+  if (netns != nullptr) {
+    const int space = ::open(netns, O_RDONLY | O_CLOEXEC);
+    if (space < 0 || ::setns(space, CLONE_NEWNET) != 0) ::_exit(126);
+  }
+  if (user != 0 && (::setgid(user) != 0 || ::setuid(user) != 0)) ::_exit(126);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::execvp(words[0], words);
+  ::_exit(127);
+}
+
+}  // namespace
+
+int free_port() {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  return ntohs(address.sin_port);
+}
+
+QemuPair::QemuPair(const PairSetup& setup) {
+  try {
+    lay_network(setup.between);
+    fs::permissions(folder_.file("."), fs::perms::all);  // the destination may be another user's
+    for (const Side side : {Side::kSource, Side::kDestination}) {
+      monitor_[index(side)] = folder_.file(std::string(name(side)) + ".qmp");
+      if (setup.can_be_told) control_port_[index(side)] = free_port();
+      pid_[index(side)] = start(side, setup);
+    }
+    make_ready();
+  } catch (...) {
+    for (const Side side : {Side::kSource, Side::kDestination}) kill(side);
+    remove_network();
+    throw;
+  }
+}
+
+QemuPair::~QemuPair() {
+  watch_.reset();
+  for (const Side side : {Side::kSource, Side::kDestination}) kill(side);
+  forwarders_.clear();
+  wire_.reset();
+  remove_network();
+}
+
+void QemuPair::kill(Side side) {
+  pid_t& pid = pid_[index(side)];
+  if (pid <= 0) return;
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  pid = -1;
+}
+
+void QemuPair::lay_network(Between between) {
+  stream_ = fmt::format("tcp:127.0.0.1:{}", between == Between::kNothing ? free_port() : kPort);
+  if (between == Between::kNothing) return;
+  remove_stale_namespaces();
+  for (const int i : {0, 1}) {
+    netns_[i] = fmt::format("{}{}-{}", kNamespace, ::getpid(), "ab"[i]);
+    must_ip("netns add " + netns_[i]);
+    must_ip("-n " + netns_[i] + " link set lo up");
+  }
+  if (between == Between::kForwarder) return;  // laid once there is something to forward
+  must_ip(
+      fmt::format("-n {} link add wire type veth peer name wire netns {}", netns_[0], netns_[1]));
+  for (const int i : {0, 1}) {
+    must_ip(fmt::format("-n {} address add 10.91.0.{}/24 dev wire", netns_[i], i + 1));
+    must_ip("-n " + netns_[i] + " link set wire up");
+  }
+  stream_ = fmt::format("tcp:10.91.0.2:{}", kPort);
+}
+
+void QemuPair::remove_network() const {
+  for (const std::string& one : netns_) {
+    if (!one.empty()) (void)ip("netns delete " + one);
+  }
+}
+
+void QemuPair::pull_cable() {
+  must_ip("-n " + netns_[1] + " link set wire down");
+}
+
+std::vector<std::string> QemuPair::command_line(Side side, const PairSetup& setup) {
+  const std::string own = name(side);
+  std::string kernel = first_line(image("cmdline")) + " godwit.load=" + setup.load;
+  if (setup.can_be_told) kernel += " godwit.ip=10.0.2.15/24";
+  std::vector<std::string> words{"qemu-system-x86_64",
+                                 "-accel",
+                                 "tcg",
+                                 "-M",
+                                 setup.machine,
+                                 "-cpu",
+                                 "Nehalem",
+                                 "-m",
+                                 "192M",
+                                 "-nodefaults",
+                                 "-no-user-config",
+                                 "-display",
+                                 "none",
+                                 "-name",
+                                 "guest=v,debug-threads=on",
+                                 "-kernel",
+                                 image("vmlinuz"),
+                                 "-initrd",
+                                 image("initrd.img"),
+                                 "-append",
+                                 kernel,
+                                 "-serial",
+                                 "file:{folder}/" + own + ".console",
+                                 "-serial",
+                                 "file:{folder}/" + own + ".report"};
+  for (const char* monitor : {"qmp", "person", "watch", "spare"}) {
+    words.insert(words.end(),
+                 {"-qmp", fmt::format("unix:{{folder}}/{}.{},server=on,wait=off", own, monitor)});
+  }
+  if (setup.can_be_told) {
+    words.insert(words.end(), {"-netdev",
+                               fmt::format("user,id=net0,hostfwd=tcp:127.0.0.1:{}-10.0.2.15:7070",
+                                           control_port_[index(side)]),
+                               "-device", "virtio-net-pci,netdev=net0,romfile="});
+  }
+  words.insert(words.end(), setup.both.begin(), setup.both.end());
+  const auto& more = side == Side::kSource ? setup.source : setup.destination;
+  words.insert(words.end(), more.begin(), more.end());
+  if (side == Side::kDestination) words.insert(words.end(), {"-incoming", setup.incoming});
+  for (std::string& word : words) {
+    word =
+        filled_in(filled_in(std::move(word), "{folder}", folder_.file(".")), "{stream}", stream_);
+  }
+  return words;
+}
+
+pid_t QemuPair::start(Side side, const PairSetup& setup) {
+  std::vector<std::string> words = command_line(side, setup);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const std::string log_file = folder_.file(std::string(name(side)) + ".log");
+  const std::string netns = "/run/netns/" + netns_[index(side)];
+  const char* space = netns_[index(side)].empty() ? nullptr : netns.c_str();
+  const unsigned user = side == Side::kDestination ? setup.destination_user : 0;
+  const pid_t pid = ::fork();
+  if (pid == 0) become(argv.data(), log_file.c_str(), space, user);
+  if (pid < 0) throw std::runtime_error("cannot start QEMU");
+  return pid;
+}
+
+void QemuPair::make_ready() {
+  for (const Side side : {Side::kSource, Side::kDestination}) {
+    const std::string path = folder_.file(std::string(name(side)) + ".person");
+    await("a monitor", [&] {
+      if (::waitpid(pid_[index(side)], nullptr, WNOHANG) != 0) {
+        pid_[index(side)] = -1;
+        throw std::runtime_error("QEMU ended: " + log(side));
+      }
+      auto client = qmp::QmpClient::connect(path, clock_, clock_.now() + kPatience);
+      if (client) person_[index(side)] = std::move(*client);
+      return person_[index(side)].has_value();
+    });
+  }
+  watch_ =
+      std::make_unique<GuestWatch>(folder_.file("src.watch"), folder_.file("dst.watch"), clock_);
+  check_ = std::make_unique<lab::LabGuestCheck>(
+      lab::LabGuestCheck::Files{folder_.file("src.console"), folder_.file("src.report")},
+      lab::LabGuestCheck::Files{folder_.file("dst.console"), folder_.file("dst.report")});
+  await("a guest that works", [&] { return work(Side::kSource) > 0; });
+  for (const Side side : {Side::kSource, Side::kDestination}) {
+    before_[index(side)] = possessions(side);
+  }
+  if (!netns_[0].empty() && stream_.find("127.0.0.1") != std::string::npos) {
+    std::vector<Route> routes;
+    for (int port = kPort; port <= kPort + kNextPorts; ++port) {
+      routes.push_back({{std::to_string(port), netns_[0]}, {std::to_string(port), netns_[1]}});
+    }
+    wire_ = std::make_unique<Forwarder>(std::move(routes));
+  }
+}
+
+Forwarder& QemuPair::forward_monitor(Side side) {
+  std::string& path = monitor_[index(side)];
+  const std::string forwarded = folder_.file(std::string(name(side)) + ".forwarded");
+  forwarders_.push_back(
+      std::make_unique<Forwarder>(std::vector<Route>{Route{{forwarded}, {path}}}));
+  path = forwarded;
+  return *forwarders_.back();
+}
+
+Forwarder& QemuPair::forward_monitors() {
+  std::vector<Route> routes;
+  for (std::string& path : monitor_) {
+    routes.push_back({{path + ".forwarded"}, {path}});
+    path += ".forwarded";
+  }
+  forwarders_.push_back(std::make_unique<Forwarder>(std::move(routes)));
+  return *forwarders_.back();
+}
+
+void QemuPair::tell_guest(Side side, const std::string& line) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(control_port_[index(side)]));
+  const std::string whole = line + "\n";
+  const timeval patience{2, 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::send(socket.get(), whole.data(), whole.size(), MSG_NOSIGNAL) < 0) {
+    throw std::runtime_error("the guest cannot be reached");
+  }
+  char answer = 0;
+  (void)::recv(socket.get(), &answer, 1, 0);  // it has understood, or stands still by now
+}
+
+Result<Json> QemuPair::try_ask(Side side, const std::string& command, const Json& arguments) {
+  return person_[index(side)]->execute(command, arguments, clock_.now() + kPatience);
+}
+
+Json QemuPair::ask(Side side, const std::string& command, const Json& arguments) {
+  auto answer = try_ask(side, command, arguments);
+  if (!answer) throw std::runtime_error(command + ": " + answer.error().message);
+  return std::move(*answer);
+}
+
+namespace {
+
+/// A QEMU whose guest waits for a page that never comes may hold all of its monitor up.
+std::string word_of(const Result<Json>& answer, const char* otherwise) {
+  if (answer) return answer->value("status", otherwise);
+  return answer.error().code == ErrorCode::kTimeout ? "silent" : "gone";
+}
+
+}  // namespace
+
+std::string QemuPair::state(Side side) {
+  return word_of(try_ask(side, "query-status"), "");
+}
+
+std::string QemuPair::migration(Side side) {
+  return word_of(try_ask(side, "query-migrate"), "none");
+}
+
+Json QemuPair::possessions(Side side) {
+  Json nodes = Json::array();
+  for (const Json& one : ask(side, "query-named-block-nodes")) nodes.push_back(one.at("node-name"));
+  return Json{{"parameters", ask(side, "query-migrate-parameters")},
+              {"capabilities", ask(side, "query-migrate-capabilities")},
+              {"nodes", nodes},
+              {"jobs", ask(side, "query-block-jobs")},
+              {"exports", ask(side, "query-block-exports")}};
+}
+
+std::int64_t QemuPair::work(Side side) {
+  const auto vitals = check_->look(side);
+  return vitals ? vitals->work.value_or(0) : 0;
+}
+
+bool QemuPair::works_beyond(Side side, std::int64_t beyond) {
+  const TimePoint give_up = clock_.now() + Seconds(30);
+  while (clock_.now() < give_up) {
+    if (work(side) > beyond) return true;
+    (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
+  }
+  return false;
+}
+
+void QemuPair::await_sent(std::int64_t bytes) {
+  await("so many bytes sent", [&] {
+    const Json status = ask(Side::kSource, "query-migrate");
+    return status.contains("ram") && status.at("ram").at("transferred") >= bytes;
+  });
+}
+
+void QemuPair::await_migration(Side side, const std::string& status) {
+  await(status, [&] { return migration(side) == status; });
+}
+
+void QemuPair::await_state(Side side, const std::string& wanted) {
+  await(wanted, [&] { return state(side) == wanted; });
+}
+
+std::string QemuPair::log(Side side) const {
+  return text_of(folder_.file(std::string(name(side)) + ".log"));
+}
+
+}  // namespace godwit::e2e
