@@ -194,7 +194,11 @@ TEST_F(LabNetwork, DownEndsWhatRunsInItsNamespaces) {
     (void)shell(prefix_, "a", {"sleep", "1000"});
     _exit(0);
   }
-  while (processes_with("1000").empty()) std::this_thread::yield();
+  RealClock clock;
+  const TimePoint give_up = clock.now() + Seconds(60);
+  while (processes_with("1000").empty() && clock.now() < give_up) {
+    (void)clock.wait_until(clock.now() + Seconds(0.005), {});
+  }
   ASSERT_TRUE(good(down(prefix_)));
   int status = 0;
   EXPECT_EQ(child, waitpid(child, &status, 0)) << "sleep was ended, so its godwit ended too";
