@@ -65,10 +65,10 @@ TEST(MessageSender, AnOutageThatGoesOnAtTheEndIsNotCutShort) {
     const UniqueFd peer = sink.accepted();
     outlast(time / 4);  // in it the kernel has taken what it takes for the peer
     std::atomic<bool> stopping{false};
-    std::atomic<double> unread_s{0};
-    const std::jthread reader([&] {
+    Seconds unread{};
+    std::jthread reader([&] {
       (void)comes_true([&stopping] { return stopping.load(); });
-      unread_s = outlast(time).count();
+      unread = outlast(time);
       std::string buffer(1 << 16, '\0');
       while (::recv(peer.get(), buffer.data(), buffer.size(), 0) > 0) {
       }
@@ -76,8 +76,9 @@ TEST(MessageSender, AnOutageThatGoesOnAtTheEndIsNotCutShort) {
     stopping = true;
     const auto sent = sender.stop(kEnough);
     ::shutdown(peer.get(), SHUT_RDWR);  // ends the reader
+    reader.join();
     // until it is read on; to the stop alone it would be a quarter of that
-    return sent && sent->longest_gap && sent->longest_gap->count() >= 0.9 * unread_s;
+    return sent && sent->longest_gap && *sent->longest_gap >= unread * 0.9;
   }));
 }
 
