@@ -11,27 +11,49 @@ include(GoogleTest)
 # Where the tests that boot a guest find its image; `./dev build` makes it.
 set(GODWIT_GUEST_IMAGE ${PROJECT_SOURCE_DIR}/build/guest-image CACHE PATH "Folder of the guest's image")
 
-# godwit_test(TARGET [E2E [BESIDE_OTHERS]] source...): E2E is for tests on real guests, networks and whole
-# programs. They need the machine to themselves, so they run one at a time, unless they say BESIDE_OTHERS; and
-# are no part of sanitized builds.
+# The suites of those sources that build labs, as a filter of GoogleTest's. Labs have names and leave
+# traces that such a test looks for on the whole machine: they run one at a time, beside any others.
+function(godwit_lab_suites OUT)
+  set(filters "")
+  foreach(source IN LISTS ARGN)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    file(READ ${source} text)
+    if(text MATCHES "traces\\(\\)|lab_fixture\\.h")
+      string(REGEX MATCHALL "TEST(_F|_P)?\\([A-Za-z0-9_]+," tests "${text}")
+      list(TRANSFORM tests REPLACE "TEST(_F|_P)?\\(([A-Za-z0-9_]+)," "\\2.*:*/\\2.*")
+      list(APPEND filters ${tests})
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES filters)
+  list(JOIN filters ":" filter)
+  set(${OUT} "${filter}" PARENT_SCOPE)
+endfunction()
+
+# godwit_test(TARGET [E2E] source...): E2E is for tests on real guests, networks and whole programs, in
+# programs of their own; they are no part of sanitized builds. A TIMEOUT ends what hangs: it is many
+# times what a test takes, since no test may depend on how busy the machine is.
 function(godwit_test TARGET)
-  cmake_parse_arguments(ARG "E2E;BESIDE_OTHERS" "" "" ${ARGN})
+  cmake_parse_arguments(ARG "E2E" "" "" ${ARGN})
   add_executable(${TARGET} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${TARGET} PRIVATE
     godwit_options godwit_test_options GTest::gmock GTest::gtest_main rapidcheck)
   godwit_precompile(${TARGET} TESTS)
-  if(ARG_E2E AND GODWIT_SANITIZE)
+  if(NOT ARG_E2E)
+    gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+    return()
+  endif()
+  if(GODWIT_SANITIZE)
     set_target_properties(${TARGET} PROPERTIES EXCLUDE_FROM_ALL ON)
     return()
   endif()
-  set(properties TIMEOUT 120)
-  if(ARG_E2E)
-    set(properties TIMEOUT 300 LABELS e2e ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
-    if(NOT ARG_BESIDE_OTHERS)
-      list(APPEND properties RUN_SERIAL ON)
-    endif()
+  set(properties TIMEOUT 600 LABELS e2e ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
+  godwit_lab_suites(of_labs ${ARG_UNPARSED_ARGUMENTS})
+  if(of_labs)
+    gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST TEST_FILTER ${of_labs}
+                         PROPERTIES ${properties} RESOURCE_LOCK lab)
   endif()
-  gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
+  gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST TEST_FILTER "-${of_labs}"
+                       PROPERTIES ${properties})
 endfunction()
 
 function(godwit_fuzz MODULE FILE)
@@ -45,7 +67,7 @@ function(godwit_fuzz MODULE FILE)
     add_executable(${target} ${FILE} ${PROJECT_SOURCE_DIR}/tools/fuzz_replay.cpp)
     add_test(NAME fuzz.${MODULE}.${name}
              COMMAND ${target} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
-    set_tests_properties(fuzz.${MODULE}.${name} PROPERTIES TIMEOUT 120)
+    set_tests_properties(fuzz.${MODULE}.${name} PROPERTIES TIMEOUT 600)
   endif()
   target_link_libraries(${target} PRIVATE godwit_options godwit_${MODULE})
 endfunction()

@@ -39,8 +39,7 @@ class HttpProbe::Worker {
         request_(
             fmt::format("GET / HTTP/1.1\r\nHost: {}:{}\r\n\r\n", options.target, options.port)),
         waker_(std::move(waker)),
-        first_due_(clock_.now()),
-        wall_minus_monotonic_us_(clock_.wall_us() - us_of(first_due_ - TimePoint{})),
+        began_(read_both(clock_)),
         socket_(std::move(connecting)),
         thread_([this] { run(); }) {}
   Worker(const Worker&) = delete;
@@ -102,7 +101,7 @@ class HttpProbe::Worker {
 
   /// When the request that is worked on is due.
   [[nodiscard]] TimePoint due() const {
-    return first_due_ + options_.interval * static_cast<double>(samples_.size());
+    return began_.monotonic + options_.interval * static_cast<double>(samples_.size());
   }
 
   [[nodiscard]] TimePoint next_step() const {
@@ -186,7 +185,7 @@ class HttpProbe::Worker {
   }
 
   [[nodiscard]] std::int64_t due_wall_us() const {
-    return us_of(due() - TimePoint{}) + wall_minus_monotonic_us_;
+    return began_.wall_us + us_of(due() - began_.monotonic);
   }
   void answered(TimePoint at) {
     samples_.push_back({due_wall_us(), std::max(Seconds{0}, at - due())});
@@ -207,8 +206,7 @@ class HttpProbe::Worker {
   HttpProbeOptions options_;
   std::string request_;
   Waker waker_;
-  TimePoint first_due_;
-  std::int64_t wall_minus_monotonic_us_;
+  ClockPair began_;  ///< when the first request was due
   std::atomic<std::int64_t> linger_us_{0};
   std::atomic<bool> stopping_{false};
   Link link_ = Link::kConnecting;  ///< this and what follows are the thread's own

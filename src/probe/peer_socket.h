@@ -38,6 +38,13 @@ struct Received {
 /// Reads what is there, up to the buffer's size, without waiting.
 Received receive(const UniqueFd& fd, std::span<char> buffer);
 
+/// One moment by both clocks.
+struct ClockPair {
+  TimePoint monotonic{};
+  std::int64_t wall_us = 0;
+};
+ClockPair read_both(const Clock& clock);
+
 /// The same moment on the clock's own time line; not later than now.
 TimePoint monotonic(std::int64_t wall_ns, const Clock& clock);
 

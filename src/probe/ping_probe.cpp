@@ -14,6 +14,7 @@
 #include "echo_socket.h"
 #include "godwit/base/clock.h"
 #include "godwit/probe/gaps.h"
+#include "peer_socket.h"
 
 namespace godwit::probe {
 namespace {
@@ -108,7 +109,8 @@ class PingProbe::Worker {
   }
 
   void collect() {
-    wall_minus_monotonic_ns_ = clock_.wall_us() * 1000 - ns_of(clock_.now());
+    const ClockPair now = read_both(clock_);
+    wall_minus_monotonic_ns_ = now.wall_us * 1000 - ns_of(now.monotonic);
     socket_.collect([this](const EchoAnswer& answer) { note(answer); });
   }
 

@@ -158,7 +158,7 @@ std::int64_t ForeignPair::work(Side side) {
 }
 
 bool ForeignPair::works_beyond(Side side, std::int64_t beyond) {
-  const TimePoint give_up = clock_.now() + Seconds(10);
+  const TimePoint give_up = clock_.now() + kBoot;
   while (clock_.now() < give_up) {
     if (work(side) > beyond) return true;
     (void)clock_.wait_until(clock_.now() + kLook, {});

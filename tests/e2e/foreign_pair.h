@@ -39,7 +39,7 @@ class ForeignPair {
   void await_sent(std::int64_t bytes);
   /// The guest's newest work counter on that side.
   [[nodiscard]] std::int64_t work(Side side);
-  /// Returns once the counter on that side has passed `beyond`; false after ten seconds.
+  /// Returns once the counter on that side has passed `beyond`; false when it does not for long.
   [[nodiscard]] bool works_beyond(Side side, std::int64_t beyond);
 
  private:

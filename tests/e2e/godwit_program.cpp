@@ -114,8 +114,9 @@ std::vector<std::string> traces() {
   for (const char* folder : {"/run/netns", "/run/godwit"}) {
     std::error_code missing;
     for (const auto& entry : fs::directory_iterator(folder, missing)) {
-      // the probe's own tests may run beside these
-      if (entry.path().filename().string().starts_with("godwit-probe-")) continue;
+      // those of tests that may run beside these
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with("godwit-probe-") || name.starts_with("godwit-pair-")) continue;
       found.push_back(entry.path().string());
     }
   }

@@ -98,7 +98,7 @@ class Storage : public testing::Test {
     change_load("disk-write,set=16MiB,rate=4MB/s");  // it is filled anew: that can fail
   }
   [[nodiscard]] std::vector<std::string> nodes() {
-    const TimePoint deadline = clock_.now() + Seconds(10);
+    const TimePoint deadline = clock_.now() + Seconds(60);
     auto client =
         qmp::QmpClient::connect(guest().instances.front().observer_qmp, clock_, deadline).value();
     const Json all = client.execute("query-named-block-nodes", Json::object(), deadline).value();

@@ -21,6 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// `./dev test` says it once, in its last line.
+constexpr const char* kNotHere = "the public data is not here (tests/public/README.md)";
+
 fs::path public_data() {
   const char* folder = std::getenv("GODWIT_PUBLIC_DATA");
   return folder != nullptr ? fs::path(folder) : fs::path(GODWIT_SOURCE_DIR) / "../shared/data";
@@ -49,7 +52,7 @@ class PublicData : public testing::Test {
 
 TEST_F(PublicData, TotalTimeIsKnownAfterTwoRounds) {
   const char* name = "precopy_rounds.csv.gz";
-  if (!there(name)) GTEST_SKIP() << "no " << public_data() / name;
+  if (!there(name)) GTEST_SKIP() << kNotHere;
   const auto runs = dataset::read_precopy_rounds(text_of(name));
   ASSERT_TRUE(runs) << runs.error().message;
   EXPECT_EQ(runs->size(), 425u);
@@ -67,7 +70,7 @@ TEST_F(PublicData, TotalTimeIsKnownAfterTwoRounds) {
 
 TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
   const char* name = "qmp_traces_200ms.csv.gz";
-  if (!there(name)) GTEST_SKIP() << "no " << public_data() / name;
+  if (!there(name)) GTEST_SKIP() << kNotHere;
   const auto traces = dataset::read_qmp_traces(text_of(name));
   ASSERT_TRUE(traces) << traces.error().message;
   EXPECT_EQ(traces->size(), 50u);
@@ -91,7 +94,7 @@ TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
 
 TEST_F(PublicData, SupportVectorsKnowAMonitoredGuestsMigrations) {
   const char* name = "openstack_profiles.csv.gz";
-  if (!there(name)) GTEST_SKIP() << "no " << public_data() / name;
+  if (!there(name)) GTEST_SKIP() << kNotHere;
   const auto runs = dataset::read_openstack_profiles(text_of(name));
   ASSERT_TRUE(runs) << runs.error().message;
   EXPECT_EQ(runs->runs.size(), 3780u);

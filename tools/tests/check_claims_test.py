@@ -10,9 +10,12 @@ CTEST = 'add_test(Suite.Works "true")\nadd_test([=[All/Sweep.Holds/3  # "a b"]=]
 HEAD = "| claim | held by |\n|---|---|\n| **Part** | |\n"
 
 
-def run(row, safety=""):
+def run(row, files=None, safety=""):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        for name, text in (files or {}).items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
         (root / "docs").mkdir()
         (root / "docs/claims.md").write_text(HEAD + row + "\n")
         (root / "docs/safety.md").write_text(safety)
@@ -33,8 +36,8 @@ class CheckClaims(unittest.TestCase):
             self.assertIn(f"docs/claims.md:4: no such test: {name}", findings)
 
     def test_what_the_table_of_cases_names(self):
-        self.assertEqual(run("| a | pending |", "| a death | goes on | `Suite.Works` |")[0], 0)
-        status, findings = run("| a | pending |", "| a death | goes on | `Suite.Gone` |")
+        self.assertEqual(run("| a | pending |", safety="| a death | goes on | `Suite.Works` |")[0], 0)
+        status, findings = run("| a | pending |", safety="| a death | goes on | `Suite.Gone` |")
         self.assertEqual(status, 1)
         self.assertIn("docs/safety.md:1: no such test: Suite.Gone", findings)
 
@@ -43,6 +46,25 @@ class CheckClaims(unittest.TestCase):
             status, findings = run(row)
             self.assertEqual(status, 1)
             self.assertIn("neither a test nor 'pending'", findings)
+
+    def test_a_test_that_is_not_run(self):
+        for name, text, missing in (
+            ("src/a/tests/more/x.cpp", "TEST_F(Suite, Forgotten) {", "Suite.Forgotten"),
+            ("tests/e2e/x.cpp", "RC_GTEST_PROP(\n    Suite, Forgotten, ()) {", "Suite.Forgotten"),
+            ("src/a/fuzz/x_fuzz.cpp", "int main", "fuzz.a.x_fuzz"),
+            ("tools/tests/x_test.py", "", "tools.x_test"),
+        ):
+            status, findings = run("| a | `Suite.Works` |", {name: text})
+            self.assertEqual(status, 1)
+            self.assertIn(f"{name}: {missing} is not run", findings)
+        self.assertEqual(run("| a | pending |", {"src/a/tests/x.cpp": "TEST(Suite, Works) {"}), (0, ""))
+
+    def test_what_only_the_public_data_holds_says_so(self):
+        public = {"tests/public/x.cpp": "TEST(Suite, Works) {"}
+        marked = "| a | `Suite.Works`, *only where the public data is* |"
+        self.assertIn("is missing: a", run("| a | `Suite.Works` |", public)[1])
+        self.assertEqual(run(marked, public), (0, ""))
+        self.assertIn("without need: a", run(marked)[1])
 
 
 if __name__ == "__main__":

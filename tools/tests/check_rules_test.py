@@ -49,6 +49,28 @@ class CheckRules(unittest.TestCase):
         self.assert_allowed("src/base/clock.cpp", "nanosleep(&t, nullptr);")
         self.assert_allowed("guest/load/a.cpp", "clock_nanosleep(CLOCK_MONOTONIC, 0, &t, nullptr);")
 
+    def test_tests_that_depend_on_the_machines_pace(self):
+        for path in ("src/qmp/tests/a_test.cpp", "tests/e2e/a_test.cpp"):
+            self.assert_banned(path, "clock.wait_until(clock.now() + Seconds{0.3}, {});",
+                               "wait_for(Seconds{0.3});", "std::this_thread::yield();")
+            self.assert_banned(path, "EXPECT_LT(clock.now() - began, Seconds(1)); RealClock clock;")
+            self.assert_allowed(path, "while (!seen()) {", "  clock.wait_until(clock.now() + Seconds{0.3}, {});", "}")
+            self.assert_allowed(path, "changed.wait_for(lock, patience, seen);",
+                                "EXPECT_GE(clock.now() - began, pause); RealClock clock;")
+            self.assert_allowed(path, "EXPECT_LT(clock.now() - began, Seconds(1)); ManualClock clock;")
+        self.assert_allowed("src/qmp/a.cpp", "clock.wait_until(clock.now() + Seconds{0.3}, {});")
+
+    def test_measured_times_bounded_from_above(self):
+        self.assert_banned("tests/e2e/a_test.cpp",
+                           'EXPECT_LT(outcome.at("downtime_ms").at("events"), 1000.0);',
+                           'EXPECT_LE(outcome.at("total_time_s").get<double>(), 30);',
+                           'EXPECT_NEAR(json.at("stop_ms"), 100.0, 5);')
+        self.assert_allowed("tests/e2e/a_test.cpp",
+                            'EXPECT_GT(outcome.at("downtime_ms").at("probe"), 0.0);',
+                            'EXPECT_LT(outcome.at("downtime_ms").at("events"), 1000 * total_s);',
+                            'EXPECT_LT(point.at("unique_bytes"), 5e6);')
+        self.assert_allowed("src/bench/tests/a_test.cpp", 'EXPECT_NEAR(json.at("stop_ms"), 100.0, 5);')
+
     def test_randomness_anywhere(self):
         self.assert_banned("src/qmp/a.cpp", "int x = rand();",
                            "std::mt19937_64 engine(seed);", "std::normal_distribution<> d;")

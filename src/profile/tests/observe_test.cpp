@@ -101,7 +101,7 @@ TEST(Observe, CoversTheTruthOfARandomWriter) {
   options.half_width = Ratio(0.025);  // about 1030 pages
   int held = 0;
   int all = 0;
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+  for (std::uint64_t seed = 0; seed < 80; ++seed) {
     Bench bench(kPages);
     bench.guest.write_at_random(kSet, kPerSecond, 1000 + seed);
     const auto profile = bench.observe(options, seed);
@@ -114,7 +114,7 @@ TEST(Observe, CoversTheTruthOfARandomWriter) {
       if (point.low.as_double() <= truth && truth <= point.high.as_double()) ++held;
     }
   }
-  EXPECT_GE(static_cast<double>(held) / all, 0.85) << held << " of " << all;
+  EXPECT_GE(static_cast<double>(held) / all, 0.9) << held << " of " << all;
 }
 
 RC_GTEST_PROP(Observe, GivesAProfileThatCanBeStored, (std::uint64_t seed)) {

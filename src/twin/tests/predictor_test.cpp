@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "godwit/model/jin.h"
 #include "godwit/model/ramanathan.h"
@@ -88,9 +89,11 @@ TEST(TwinMeasured, LargeWriterWithALimitOfOneSecond) {
   ASSERT_TRUE(p.converges);
   EXPECT_NEAR(p.total_time->p50.count(), 8.6, 0.1 * 8.6);
   EXPECT_NEAR(p.transferred->p50.as_double(), 358e6, 0.1 * 358e6);
-  // Known gap: 760 ms lies outside of the 90 % interval (about 850-1050 ms). QEMU should have spent
-  // its limit, as it did in every other run with one of a second (957-1052 ms, idle guest).
-  EXPECT_NEAR(without_return_path(p, 42_MB_per_s).p50.count(), 0.760, 0.35 * 0.760);
+  // A known gap, kept here as such: 760 ms lies below the 90 % interval. QEMU should have spent its
+  // limit, as it did in every other run with one of a second (957-1052 ms, idle guest). Who closes
+  // the gap changes these lines, and docs/claims.md.
+  EXPECT_NEAR(without_return_path(p, 42_MB_per_s).p05.count(), 0.85, 0.03);
+  EXPECT_NEAR(without_return_path(p, 42_MB_per_s).p95.count(), 1.05, 0.03);
 }
 
 TEST(TwinMeasured, AFastWriterNeverConverges) {
@@ -251,14 +254,37 @@ TEST(Twin, StopAndCopyStandsStillThroughout) {
   EXPECT_GT(p.slowdown->p50, Ratio(0.95));
 }
 
-TEST(Twin, AGuestLosesWhatItStandsStillOrWaits) {
-  const auto precopy = predict(kSmallWriter, 40_MB_per_s);
-  EXPECT_NEAR(precopy.slowdown->p50.value(), precopy.downtime.events->p50 / precopy.total_time->p50,
-              1e-9);
-  const auto postcopy = predict(kSmallWriter, 40_MB_per_s, Technique::kPostcopy);
-  const double outage = postcopy.downtime.probe->p50 / postcopy.total_time->p50;
-  EXPECT_NEAR(postcopy.slowdown->p50.value(),
-              outage + HostPairConstants().still_waits.p50 * (1 - outage), 0.03);
+TEST(Twin, AGuestLosesWhatItStandsStill) {
+  // By hand: of 200 MB at 50 MB/s the last 50 MB, less half a window's 2.5, are sent to a guest
+  // that stands still; 0.95 s and 44 ms of device state and resuming, of 4.1 s.
+  const auto p = predict(guest(200_MB, 200_MB, idle()), 50_MB_per_s, Technique::kPrecopy,
+                         with_limit(Seconds(1)));
+  EXPECT_NEAR(p.slowdown->p50.value(), 0.994 / 4.1, 0.01);
+}
+
+TEST(Twin, AGuestLosesWhatItWaits) {
+  // Between two hosts on which a guest's page is always there by the time it is wanted, post-copy
+  // costs no more than the outage; where each is waited for, nothing at all gets done.
+  const auto lost = [](double waits) {
+    Options options;
+    options.pair.still_waits = {waits, waits, waits};
+    const auto p = predict(kSmallWriter, 40_MB_per_s, Technique::kPostcopy, {}, options);
+    return std::pair(p.slowdown->p50.value(), p.downtime.probe->p50 / p.total_time->p50);
+  };
+  EXPECT_NEAR(lost(0).first, lost(0).second, 0.02);
+  EXPECT_LT(lost(0).first, 0.6) << "so that there is something to lose";
+  EXPECT_NEAR(lost(1).first, 1, 0.03);
+  EXPECT_NEAR(lost(0.5).first, (lost(0).first + lost(1).first) / 2, 0.01);
+}
+
+TEST(Twin, AGuestLosesWhatItIsThrottledBy) {
+  // It writes 60 MB/s over 40: from 20 % on, QEMU holds its vCPUs back by 10 % more at a time.
+  const auto p = predict(guest(256_MiB, 243_MB, uniform(128_MiB, 60_MB_per_s)), 40_MB_per_s,
+                         Technique::kAutoConverge);
+  ASSERT_TRUE(p.converges) << p.why;
+  const double stood = p.downtime.events->p50 / p.total_time->p50;
+  EXPECT_GT(p.slowdown->p50.value(), stood + 0.05);
+  EXPECT_LT(p.slowdown->p50.value(), 1);
 }
 
 TEST(Twin, APostcopysDestinationRunsTheSoonerTheFasterWhatIsOnItsWayArrives) {

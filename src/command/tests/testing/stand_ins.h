@@ -14,7 +14,7 @@ namespace godwit::command {
 inline constexpr const char* kStandInProfile = R"(name = "hv"
 about = "a stand-in"
 tested = "stand-in"
-patience = "5s"
+patience = "60s"
 poll = "10ms"
 [commands]
 start = ["hv", "start", "{source}", "{vm}"]

@@ -189,12 +189,18 @@ TEST_F(LabNetwork, ShellRunsInTheHostsNetwork) {
 
 TEST_F(LabNetwork, DownEndsWhatRunsInItsNamespaces) {
   ASSERT_TRUE(good(up(spec())));
+  const std::string length = "1000." + std::to_string(getpid());  // nobody else's
   const pid_t child = fork();
   if (child == 0) {
-    (void)shell(prefix_, "a", {"sleep", "1000"});
+    (void)shell(prefix_, "a", {"sleep", length});
     _exit(0);
   }
-  while (processes_with("1000").empty()) std::this_thread::yield();
+  RealClock clock;
+  const TimePoint give_up = clock.now() + Seconds(60);
+  while (processes_with(length).empty() && clock.now() < give_up) {
+    (void)clock.wait_until(clock.now() + Seconds(0.005), {});
+  }
+  ASSERT_FALSE(processes_with(length).empty());
   ASSERT_TRUE(good(down(prefix_)));
   int status = 0;
   EXPECT_EQ(child, waitpid(child, &status, 0)) << "sleep was ended, so its godwit ended too";

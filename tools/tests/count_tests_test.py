@@ -1,0 +1,56 @@
+"""Tests of ../count_tests."""
+
+import importlib.machinery
+import importlib.util
+import unittest
+from pathlib import Path
+
+tool = Path(__file__).parent.parent / "count_tests"
+loader = importlib.machinery.SourceFileLoader("count_tests", str(tool))
+spec = importlib.util.spec_from_loader("count_tests", loader)
+count_tests = importlib.util.module_from_spec(spec)
+loader.exec_module(count_tests)
+
+
+def case(name, status, said=""):
+    return f'<testcase name="{name}" status="{status}"><system-out>{said}</system-out></testcase>'
+
+
+def ctest(*cases):
+    return '<?xml version="1.0"?><testsuite>' + "".join(cases) + "</testsuite>"
+
+
+SKIPPED = "[ RUN ] x\n/a/c.cpp:12: Skipped\n{}\n\n[  SKIPPED ] x"
+
+
+class CountTests(unittest.TestCase):
+    def test_without_skips_the_line_ends_with_the_numbers(self):
+        line = count_tests.line([ctest(case("A.b", "run"), case("A.c", "run"))])
+        self.assertEqual(line, "2 passed, 0 failed, 0 skipped")
+
+    def test_each_reason_is_said_once_over_all_runs(self):
+        one = ctest(
+            case("A.b", "run"),
+            case("P.a", "notrun", SKIPPED.format("the data is not here")),
+            case("P.b", "notrun", SKIPPED.format("the data is not here")),
+        )
+        page = "ok 1 - x # SKIP there is no chromium\nreport page: 3 passed, 0 failed, 1 skipped\n"
+        self.assertEqual(
+            count_tests.line([one, one, page]),
+            "5 passed, 0 failed, 5 skipped: the data is not here; there is no chromium",
+        )
+
+    def test_what_skips_without_a_reason_or_is_switched_off_is_named(self):
+        line = count_tests.line([ctest(case("A.b", "disabled"))])
+        self.assertEqual(line, "0 passed, 0 failed, 1 skipped: A.b is disabled")
+
+    def test_what_failed_is_counted_as_such(self):
+        self.assertIn("1 failed", count_tests.line([ctest(case("A.b", "fail"))]))
+
+    def test_a_run_that_was_not_counted_is_no_zero(self):
+        with self.assertRaises(SystemExit):
+            count_tests.line(["node: command not found"])
+
+
+if __name__ == "__main__":
+    unittest.main()
