@@ -12,7 +12,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/base/rng.h"
 #include "godwit/control/migration_run.h"
-#include "godwit/control/preflight.h"
+#include "godwit/control/preflight_disks.h"
 #include "godwit/profile/observe.h"
 #include "godwit/store/journal.h"
 #include "godwit/store/outcome_store.h"
@@ -24,7 +24,6 @@
 #include "progress_bar.h"
 #include "rehearse.h"
 #include "render.h"
-#include "same_files.h"
 #include "vm_activity.h"
 
 namespace godwit::cli {
@@ -161,7 +160,9 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
              control::gather_facts(*parties_.source.hypervisor, *parties_.destination.hypervisor));
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
+  facts.same_content = contents_.compare(facts.source, facts.destination, context_.stop);
   GODWIT_CHECK_OK(control::preflight(facts, plan));
+  look_at_disks(facts);
   const bool both_can_postcopy = facts.source.can.contains(Capability::kPostcopyRam) &&
                                  facts.destination.can.contains(Capability::kPostcopyRam) &&
                                  parties_.can_postcopy;
@@ -172,6 +173,19 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   question_.intent = wishes_.intent;
   question_.intent.no_postcopy = wishes_.intent.no_postcopy || !both_can_postcopy;
   return {};
+}
+
+void Journey::look_at_disks(const control::PreflightFacts& facts) {
+  for (const std::string& one : control::taken_for_granted(facts)) {
+    if (granted_.insert(one).second) log::warning("{}", one);
+  }
+  moved_disks_.clear();
+  if (!moves_disks()) return;
+  const std::vector<std::string> devices = control::disks_to_move(facts);
+  std::copy_if(facts.source.disks.begin(), facts.source.disks.end(),
+               std::back_inserter(moved_disks_), [&devices](const Disk& disk) {
+                 return std::find(devices.begin(), devices.end(), disk.device) != devices.end();
+               });
 }
 
 Result<void> Journey::predict() {
@@ -195,7 +209,7 @@ Result<void> Journey::predict() {
 
 /// What disks take is no longer there for memory.
 void Journey::expect_disks() {
-  mirror_time_ = advise::mirror_time(parties_.source.description.disks, *record_.link);
+  mirror_time_ = advise::mirror_time(moved_disks_, *record_.link);
   if (mirror_time_ && question_.intent.max_time) {
     question_.intent.max_time = std::max(*question_.intent.max_time - *mirror_time_, Seconds(1e-3));
   }
@@ -236,9 +250,7 @@ Result<MigrationPlan> Journey::choose() {
   plan.parameters = wishes_.parameters;
   plan.law = wishes_.law;
   plan.storage = moves_disks();
-  for (const Disk& disk : parties_.source.description.disks) {
-    if (plan.storage && disk.writable) plan.moved_disks.push_back(disk.device);
-  }
+  for (const Disk& disk : moved_disks_) plan.moved_disks.push_back(disk.device);
   plan.max_time = wishes_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
   if (chooses_itself()) {
@@ -266,6 +278,7 @@ Result<MigrationPlan> Journey::choose() {
 
 Result<void> Journey::migrate(const MigrationPlan& plan) {
   control::Parties parties{*parties_.source.hypervisor, *parties_.destination.hypervisor};
+  parties.listen = parties_.listen;
   parties.stream = parties_.stream;
   parties.probe = parties_.probe.get();
   parties.check = parties_.check.get();

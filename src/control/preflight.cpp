@@ -7,9 +7,9 @@
 #include <iterator>
 
 #include "godwit/base/quantity.h"
+#include "godwit/control/preflight_disks.h"
 #include "godwit/control/settings.h"
 #include "godwit/domain/tcg_rule.h"
-#include "preflight_disks.h"
 
 namespace godwit::control {
 namespace {
