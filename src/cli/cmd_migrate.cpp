@@ -108,7 +108,8 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
   command
       ->add_option("DEST", options->destination,
-                   "lab:HOST, or qmp:PATH@tcp:ADDRESS:PORT of a QEMU started with -incoming defer")
+                   "lab:HOST, or qmp:PATH@tcp:ADDRESS:PORT of a QEMU started with -incoming defer "
+                   "(or @unix:PATH, or @tcp:LISTEN:PORT,connect=ADDRESS:PORT)")
       ->required();
   command
       ->add_option("--technique", options->technique,

@@ -11,7 +11,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/base/rng.h"
 #include "godwit/control/migration_run.h"
-#include "godwit/control/preflight.h"
+#include "godwit/control/preflight_disks.h"
 #include "godwit/profile/observe.h"
 #include "godwit/store/journal.h"
 #include "godwit/store/paths.h"
@@ -22,7 +22,6 @@
 #include "progress_bar.h"
 #include "rehearse.h"
 #include "render.h"
-#include "same_files.h"
 #include "vm_activity.h"
 
 namespace godwit::cli {
@@ -181,6 +180,7 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   if (may_postcopy(plan)) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
+  facts.same_content = contents_.compare(facts.source, facts.destination, context_.stop);
   GODWIT_TRY(const control::Warnings warnings, control::preflight(facts, plan));
   for (const std::string& warning : warnings) {
     if (warned_.insert(warning).second) log::warning("{}", warning);
@@ -189,6 +189,7 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   if (no_postcopy_ && warned_.insert(*no_postcopy_).second) {
     log::warning("{}", without_postcopy(*no_postcopy_));
   }
+  look_at_disks(facts);
   question_.possible = control::common_abilities(facts);
   question_.intent = wishes_.intent;
   const bool both_can_postcopy =
@@ -201,6 +202,16 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
 bool Journey::may_postcopy(const MigrationPlan& plan) const {
   if (wishes_.intent.no_postcopy || !parties_.can_postcopy) return false;
   return uses_postcopy(plan.technique) || (chooses_itself() && !record_.predicted);
+}
+
+void Journey::look_at_disks(const control::PreflightFacts& facts) {
+  moved_disks_.clear();
+  if (!moves_disks()) return;
+  const std::vector<std::string> devices = control::disks_to_move(facts);
+  std::copy_if(facts.source.disks.begin(), facts.source.disks.end(),
+               std::back_inserter(moved_disks_), [&devices](const Disk& disk) {
+                 return std::find(devices.begin(), devices.end(), disk.device) != devices.end();
+               });
 }
 
 Result<void> Journey::predict() {
@@ -224,7 +235,7 @@ Result<void> Journey::predict() {
 
 /// What disks take is no longer there for memory.
 void Journey::expect_disks() {
-  mirror_time_ = advise::mirror_time(parties_.source.description.disks, *record_.link);
+  mirror_time_ = advise::mirror_time(moved_disks_, *record_.link);
   if (mirror_time_ && question_.intent.max_time) {
     question_.intent.max_time = std::max(*question_.intent.max_time - *mirror_time_, Seconds(1e-3));
   }
@@ -271,9 +282,7 @@ Result<MigrationPlan> Journey::choose() {
   plan.parameters = wishes_.parameters;
   plan.law = wishes_.law;
   plan.storage = moves_disks();
-  for (const Disk& disk : parties_.source.description.disks) {
-    if (plan.storage && disk.writable) plan.moved_disks.push_back(disk.device);
-  }
+  for (const Disk& disk : moved_disks_) plan.moved_disks.push_back(disk.device);
   plan.max_time = wishes_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
   GODWIT_CHECK_OK(choose_technique(plan));
@@ -312,6 +321,7 @@ Result<void> Journey::choose_technique(MigrationPlan& plan) {
 
 Result<void> Journey::migrate(const MigrationPlan& plan) {
   control::Parties parties{*parties_.source.hypervisor, *parties_.destination.hypervisor};
+  parties.listen = parties_.listen;
   parties.stream = parties_.stream;
   parties.probe = parties_.probe.get();
   parties.check = parties_.check.get();

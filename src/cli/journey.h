@@ -5,14 +5,17 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "context.h"
 #include "godwit/advise/advise.h"
 #include "godwit/control/migration_run.h"
+#include "godwit/control/preflight.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/outcome.h"
 #include "godwit/domain/ports.h"
 #include "godwit/profile/observe.h"
+#include "same_files.h"
 #include "session.h"
 
 /// The main job, step by step: profile, predict, choose, migrate, keep. `migrate` and `demo` are
@@ -26,7 +29,8 @@ struct Parties {
   std::string destination_name;
   OpenVm source;
   OpenVm destination;
-  std::string stream;
+  std::string listen;                  ///< where the destination is to listen
+  std::string stream;                  ///< where the source connects to
   bool can_postcopy = true;            ///< false where it is known that the host forbids it
   std::unique_ptr<OutageProbe> probe;  ///< may be null, as the next two
   std::unique_ptr<GuestCheck> check;
@@ -69,6 +73,7 @@ class Journey {
   Result<void> look_at_history();
   Result<void> check_both_sides(const MigrationPlan& plan);
   [[nodiscard]] bool may_postcopy(const MigrationPlan& plan) const;
+  void look_at_disks(const control::PreflightFacts& facts);
   [[nodiscard]] std::string memory_technique() const;
   [[nodiscard]] bool chooses_itself() const;
   [[nodiscard]] bool moves_disks() const;
@@ -92,6 +97,8 @@ class Journey {
   advise::Advised advised_;
   std::optional<std::string> no_postcopy_;       ///< why the destination may not do it
   std::set<std::string> warned_;                 ///< each warning is given once
+  SameContents contents_;
+  std::vector<Disk> moved_disks_;                ///< by +storage, of the source's
   std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known
   std::optional<TechniquePrediction> expected_;  ///< of the plan that is run
   OutcomeRecord record_;

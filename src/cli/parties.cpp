@@ -113,7 +113,7 @@ Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
 
   parties.source_name = "lab:" + guest;
   parties.destination_name = "lab:" + host;
-  parties.stream = there.stream;
+  parties.listen = parties.stream = there.stream;
   parties.can_postcopy = lab::facts().postcopy;
   GODWIT_TRY(Instruments instruments,
              lab_instruments(lab, guest, status.instances.front().host, host));
@@ -141,6 +141,7 @@ Result<Parties> qmp_parties(const QmpVm& source, const QmpDestination& destinati
   Parties parties;
   parties.source_name = to_string(VmAddress(source));
   parties.destination_name = to_string(DestinationAddress(destination));
+  parties.listen = destination.listen;
   parties.stream = destination.stream;
   GODWIT_TRY(parties.source, open_side("source", source.socket, context.clock));
   GODWIT_TRY(parties.destination, open_side("destination", destination.socket, context.clock));

@@ -176,7 +176,7 @@ Result<void> MigrationRun::prepare() {
     return fail(ErrorCode::kInterrupted, "interrupted before the migration began",
                 "the VM was not touched; run the command again");
   }
-  GODWIT_CHECK_OK(parties_.destination.listen(parties_.stream));
+  GODWIT_CHECK_OK(parties_.destination.listen(parties_.listen.value_or(parties_.stream)));
   outside_.mark_wire();
   return {};
 }
@@ -215,7 +215,8 @@ void MigrationRun::start_clocks() {
 Result<void> MigrationRun::begin_storage() {
   if (const auto vm = parties_.source.describe()) ram_ = vm->ram;
   (void)note("mirroring");
-  return storage_->begin(parties_.stream, plan_.moved_disks, plan_.parameters.max_bandwidth);
+  return storage_->begin(parties_.listen.value_or(parties_.stream), parties_.stream,
+                         plan_.moved_disks, plan_.parameters.max_bandwidth);
 }
 
 Result<void> MigrationRun::launch() {

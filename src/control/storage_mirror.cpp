@@ -20,7 +20,7 @@ bool is_lost(const Error& error) {
 
 }  // namespace
 
-Result<void> StorageMirror::begin(const std::string& stream,
+Result<void> StorageMirror::begin(const std::string& listen, const std::string& stream,
                                   const std::vector<std::string>& devices,
                                   std::optional<BytesPerSecond> most) {
   GODWIT_TRY(const StorageStatus before, source_.storage_status());
@@ -33,7 +33,8 @@ Result<void> StorageMirror::begin(const std::string& stream,
     }
   }
   destination_busy_ = true;
-  auto offer = destination_.serve_storage(stream, devices);
+  auto offer = destination_.serve_storage(listen, devices);
+  if (offer) offer = as_reached(std::move(*offer), listen, stream);
   if (!offer) {
     give_back();
     return fail(offer.error().while_doing("offering the destination's disks"));

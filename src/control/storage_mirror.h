@@ -25,9 +25,10 @@ class StorageMirror {
   StorageMirror& operator=(const StorageMirror&) = delete;
   ~StorageMirror() { (void)give_back(); }
 
-  /// `most` is the limit of each mirror. On error everything is as it was.
-  Result<void> begin(const std::string& stream, const std::vector<std::string>& devices,
-                     std::optional<BytesPerSecond> most);
+  /// `listen` and `stream` are the memory's. `most` is the limit of each mirror. On error
+  /// everything is as it was.
+  Result<void> begin(const std::string& listen, const std::string& stream,
+                     const std::vector<std::string>& devices, std::optional<BytesPerSecond> most);
 
   /// Asks the source how far its mirrors are. Errors are those of asking.
   Result<void> look();

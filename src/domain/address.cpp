@@ -4,13 +4,21 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <utility>
+
+#include "godwit/domain/ip_address.h"
 
 namespace godwit {
 namespace {
 
 constexpr std::string_view kVmForms = "name a VM as lab:NAME or qmp:/path/to/qmp.sock";
 constexpr std::string_view kDestinationForms =
-    "name a destination as lab:HOST or qmp:/path/to/qmp.sock@tcp:ADDRESS:PORT";
+    "name a destination as lab:HOST or qmp:/path/to/qmp.sock@tcp:ADDRESS:PORT (or @unix:/path, or "
+    "@tcp:LISTEN:PORT,connect=ADDRESS:PORT where the source reaches it by another address)";
+/// The longest path that a socket's address holds (sun_path, with the zero at its end).
+constexpr std::size_t kLongestSocketPath = 107;
+constexpr std::string_view kConnect = ",connect=";
 
 tl::unexpected<Error> refuse(std::string_view text, std::string_view why, std::string_view forms) {
   return fail(ErrorCode::kBadInput, fmt::format("'{}' {}", text, why), std::string(forms));
@@ -33,14 +41,117 @@ bool is_plain_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), plain);
 }
 
-bool is_tcp_uri(std::string_view uri) {
-  if (!take_scheme(uri, "tcp")) return false;
-  const std::size_t colon = uri.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  const std::string_view digits = uri.substr(colon + 1);
+bool is_digits(std::string_view text, std::string_view besides = "") {
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || besides.find(c) != std::string_view::npos;
+  });
+}
+
+/// A host as a name. One of digits and dots alone would be a mistaken address.
+bool is_host_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= 253 && name.front() != '-' && name.front() != '.' &&
+         !is_digits(name, ".") && std::all_of(name.begin(), name.end(), plain);
+}
+
+/// "HOST:PORT" as its parts, unchecked. An IPv6 address without brackets keeps its colons.
+struct HostAndPort {
+  std::string_view host;
+  std::string_view port;
+};
+HostAndPort split_host(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return {text, {}};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+int port_of(std::string_view digits) {
   unsigned port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return error == std::errc() && end == digits.data() + digits.size() && port > 0 && port <= 65535;
+  const char* const end = digits.data() + digits.size();
+  const auto [rest, error] = std::from_chars(digits.data(), end, port);
+  return error == std::errc() && rest == end && port <= 65535 ? static_cast<int>(port) : 0;
+}
+
+/// The host of a URI; nothing when it is none. Brackets belong to IPv6 alone.
+std::optional<std::string_view> bare_host(std::string_view host) {
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+    const bool plain_zone = host.find_first_of("[]/,@ \t\n") == std::string_view::npos;
+    const auto ip = parse_ip(host);
+    return ip && ip->v6 && plain_zone ? std::optional(host) : std::nullopt;
+  }
+  const auto ip = parse_ip(host);
+  return (ip && !ip->v6) || is_host_name(host) ? std::optional(host) : std::nullopt;
+}
+
+bool is_any(std::string_view host) {
+  const auto ip = parse_ip(host);
+  return ip && ip->is_any();
+}
+
+/// What is wrong with "HOST:PORT", and how it is written.
+struct Complaint {
+  std::string why;
+  std::string form;
+};
+std::optional<Complaint> complain(std::string_view text) {
+  const auto [host, digits] = split_host(text);
+  const std::string port(port_of(digits) > 0 ? digits : "4444");
+  if (host.find(':') != std::string_view::npos && !host.starts_with('[')) {
+    const bool without_port = parse_ip(text) && !parse_ip(host);
+    return Complaint{fmt::format("has an IPv6 address without brackets ({})", text),
+                     fmt::format("write it as tcp:[{}]:{}", without_port ? text : host,
+                                 without_port ? "PORT" : port)};
+  }
+  if (port_of(digits) == 0) {
+    return Complaint{fmt::format("has no port from 1 to 65535 in '{}'", text),
+                     fmt::format("write it as tcp:{}:4444", host.empty() ? "ADDRESS" : host)};
+  }
+  if (host.empty()) {
+    return Complaint{"does not say at which address",
+                     fmt::format("write it as tcp:ADDRESS:{0}, or, to listen on every address, as "
+                                 "tcp:0.0.0.0:{0},connect=ADDRESS:{0}",
+                                 port)};
+  }
+  if (bare_host(host)) return std::nullopt;
+  return Complaint{
+      fmt::format("has no address in '{}'", text),
+      fmt::format("write it as tcp:10.0.0.2:{0}, tcp:[fd00::2]:{0} or tcp:HOST:{0}", port)};
+}
+
+Result<QmpDestination> refuse_destination(std::string_view text, const Complaint& complaint) {
+  return refuse(text, complaint.why, complaint.form);
+}
+
+Result<QmpDestination> with_tcp(std::string_view text, std::string socket,
+                                std::string_view stream) {
+  const std::size_t comma = stream.find(kConnect);
+  const std::string_view listen = stream.substr(0, comma);
+  const bool apart = comma != std::string_view::npos;
+  const std::string_view connect = apart ? stream.substr(comma + kConnect.size()) : listen;
+  for (const std::string_view one : {listen, connect}) {
+    if (const auto wrong = complain(one)) return refuse_destination(text, *wrong);
+  }
+  if (const auto [host, port] = split_host(connect); is_any(*bare_host(host))) {
+    return refuse_destination(
+        text, {fmt::format("connects to {}, which is no host's address", host),
+               fmt::format("write it as tcp:{},connect=ADDRESS:{}, with the address by which the "
+                           "source reaches it",
+                           listen, port)});
+  }
+  return QmpDestination{std::move(socket), fmt::format("tcp:{}", listen),
+                        fmt::format("tcp:{}", connect)};
+}
+
+Result<QmpDestination> with_unix(std::string_view text, std::string socket,
+                                 std::string_view stream) {
+  const auto path = socket_path_of(stream);
+  if (path) return QmpDestination{std::move(socket), std::string(stream), std::string(stream)};
+  return refuse(text, "has no path after unix:",
+                fmt::format("write it as unix:/path, of at most {} letters", kLongestSocketPath));
 }
 
 }  // namespace
@@ -65,14 +176,18 @@ Result<DestinationAddress> parse_destination(std::string_view text) {
     return DestinationAddress(LabHost{std::string(rest)});
   }
   if (take_scheme(rest, "qmp")) {
-    const std::size_t at = rest.rfind('@');
-    if (at == std::string_view::npos || at == 0) {
+    const auto last = [&rest](std::string_view mark) {
+      const std::size_t found = rest.rfind(mark);
+      return found == std::string_view::npos ? 0 : found;
+    };
+    const std::size_t at = std::max(last("@tcp:"), last("@unix:"));
+    if (at == 0) {
       return refuse(text, "does not say where the stream goes", kDestinationForms);
     }
-    const std::string_view stream = rest.substr(at + 1);
-    if (!is_tcp_uri(stream))
-      return refuse(text, "has no tcp:ADDRESS:PORT after @", kDestinationForms);
-    return DestinationAddress(QmpDestination{std::string(rest.substr(0, at)), std::string(stream)});
+    std::string monitor(rest.substr(0, at));
+    std::string_view stream = rest.substr(at + 1);
+    return take_scheme(stream, "tcp") ? with_tcp(text, std::move(monitor), stream)
+                                      : with_unix(text, std::move(monitor), stream);
   }
   return refuse(text, "is no destination", kDestinationForms);
 }
@@ -85,7 +200,43 @@ std::string to_string(const VmAddress& address) {
 std::string to_string(const DestinationAddress& address) {
   if (const auto* lab = std::get_if<LabHost>(&address)) return "lab:" + lab->name;
   const auto& qmp = std::get<QmpDestination>(address);
-  return "qmp:" + qmp.socket + "@" + qmp.stream;
+  std::string text = "qmp:" + qmp.socket + "@" + qmp.listen;
+  if (qmp.stream == qmp.listen) return text;
+  std::string_view connect = qmp.stream;
+  take_scheme(connect, "tcp");
+  return fmt::format("{}{}{}", text, kConnect, connect);
+}
+
+std::optional<TcpAddress> tcp_address_of(std::string_view uri) {
+  if (!take_scheme(uri, "tcp")) return std::nullopt;
+  const auto [text, digits] = split_host(uri);
+  const auto host = bare_host(text);
+  if (!host || port_of(digits) == 0) return std::nullopt;
+  return TcpAddress{std::string(*host), port_of(digits)};
+}
+
+std::string uri_of(const TcpAddress& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return v6 ? fmt::format("tcp:[{}]:{}", address.host, address.port)
+            : fmt::format("tcp:{}:{}", address.host, address.port);
+}
+
+std::optional<std::string> socket_path_of(std::string_view uri) {
+  const bool whole = take_scheme(uri, "unix") && uri.size() > 1 && uri.front() == '/' &&
+                     uri.size() <= kLongestSocketPath && uri.find('\0') == std::string_view::npos;
+  return whole ? std::optional<std::string>(uri) : std::nullopt;
+}
+
+bool listens_as_asked(const std::vector<std::string>& actual, std::string_view asked) {
+  const auto wanted = tcp_address_of(asked);
+  const auto wanted_ip = wanted ? parse_ip(wanted->host) : std::nullopt;
+  return std::any_of(actual.begin(), actual.end(), [&](const std::string& uri) {
+    const auto one = tcp_address_of(uri);
+    if (!wanted || !one) return uri == asked;
+    const auto ip = parse_ip(one->host);
+    const bool may_be = !wanted_ip || !ip || wanted_ip->is_any() || ip->is_any();
+    return one->port == wanted->port && (may_be || *wanted_ip == *ip);
+  });
 }
 
 }  // namespace godwit

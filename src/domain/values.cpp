@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include "godwit/domain/address.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/prediction.h"
 
@@ -38,6 +41,31 @@ Bytes total_size(const RamLayout& layout) {
   Bytes total;
   for (const RamBlock& block : layout.blocks) total = capped_sum(total, block.size);
   return total;
+}
+
+Result<StorageOffer> as_reached(StorageOffer offer, const std::string& listen,
+                                const std::string& stream) {
+  const auto there = tcp_address_of(listen);
+  const auto seen = tcp_address_of(stream);
+  if (!offer.socket.empty() || !there || !seen) return offer;
+  offer.host = seen->host;
+  offer.port += seen->port - there->port;
+  if (offer.port > 0 && offer.port <= 65535) return offer;
+  return fail(ErrorCode::kBadInput,
+              fmt::format("no port is left beside {} for the disks' stream", stream),
+              "choose a port below 65500 for the stream");
+}
+
+std::string_view advice_on(Receiving receiving) {
+  switch (receiving) {
+    case Receiving::kReady:
+      return "this destination can be used again as it is";
+    case Receiving::kListens:
+      return "this destination can be used again: it listens still";
+    case Receiving::kSpent:
+      return "this destination cannot be used again: end its QEMU and start it anew";
+  }
+  return {};
 }
 
 }  // namespace godwit

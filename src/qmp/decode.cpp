@@ -8,6 +8,7 @@
 #include <limits>
 #include <regex>
 
+#include "godwit/domain/address.h"
 #include "godwit/domain/json_reader.h"
 #include "godwit/qmp/schema.h"
 #include "message.h"
@@ -151,7 +152,49 @@ void decode_image(JsonReader& medium, Disk& disk) {
   JsonReader in(*image, medium.path_of("image"));
   disk.size = in.maybe_bytes("virtual-size");
   disk.allocated = in.maybe_bytes("actual-size");
+  disk.has_backing = in.find("backing-image") != nullptr;
   if (in.error()) medium.adopt(*in.error());
+}
+
+/// "flash1" is `kind` "flash" with a number.
+bool is_numbered(std::string_view name, std::string_view kind) {
+  return name.starts_with(kind) && name.size() > kind.size() &&
+         name.find_first_not_of("0123456789", kind.size()) == std::string_view::npos;
+}
+
+/// Boards make their flash themselves: a drive of if=pflash is called so, one of -blockdev is known
+/// by the board's name for the device ("/machine/system.flash0"; measured on QEMU 10.0). Devices
+/// that were asked for are peripherals, whatever name was given to their drives.
+bool is_flash(std::string_view device, std::string_view qdev) {
+  constexpr std::string_view kMachine = "/machine/";
+  if (qdev.empty()) return is_numbered(device, "pflash");
+  if (!qdev.starts_with(kMachine) || qdev.starts_with("/machine/peripheral")) return false;
+  const bool of_board = qdev.find('/', kMachine.size()) == std::string_view::npos;
+  const std::string_view last = qdev.substr(qdev.rfind('.') + 1);
+  return is_numbered(device, "pflash") || (of_board && is_numbered(last, "flash"));
+}
+
+/// One of `socket-address`: a URI, empty for kinds that nobody can connect to by one.
+std::string listener(JsonReader& in) {
+  const std::string type = in.maybe_text("type").value_or("");
+  if (type == "unix") return "unix:" + in.text("path");
+  if (type != "inet") return {};
+  const std::string host = in.text("host");
+  const std::string port = in.text("port");
+  const bool v6 = host.find(':') != std::string::npos;
+  return v6 ? fmt::format("tcp:[{}]:{}", host, port) : fmt::format("tcp:{}:{}", host, port);
+}
+
+void decode_listeners(JsonReader& in, MigrationStatus& status) {
+  if (in.find("socket-address") == nullptr) return;
+  const Json* list = in.array("socket-address");
+  if (list == nullptr) return;
+  for (const Json& one : *list) {
+    JsonReader address(one, in.path_of("socket-address"));
+    std::string uri = listener(address);
+    if (address.error()) return in.adopt(*address.error());
+    if (!uri.empty()) status.listens_on.push_back(std::move(uri));
+  }
 }
 
 }  // namespace
@@ -192,6 +235,7 @@ Result<MigrationStatus> decode_migration(const Json& json) {
   status.downtime = milliseconds(in, "downtime");
   status.expected_downtime = milliseconds(in, "expected-downtime");
   status.throttle_percent = small_integer(in, "cpu-throttle-percentage");
+  decode_listeners(in, status);
   if (const Json* json_ram = in.find("ram")) {
     JsonReader ram(*json_ram, "query-migrate.ram");
     decode_ram(ram, status);
@@ -274,7 +318,9 @@ Result<std::vector<Disk>> decode_disks(const Json& json) {
     Disk disk;
     disk.device = in.text("device");
     // a drive made with -blockdev has no name of its own, only the device that uses it
-    if (disk.device.empty()) disk.device = in.maybe_text("qdev").value_or("");
+    const std::string qdev = in.maybe_text("qdev").value_or("");
+    disk.travels_with_memory = is_flash(disk.device, qdev);
+    if (disk.device.empty()) disk.device = qdev;
     if (const Json* inserted = in.find("inserted")) {
       JsonReader medium(*inserted, "query-block.inserted");
       disk.file = medium.text("file");
@@ -288,6 +334,26 @@ Result<std::vector<Disk>> decode_disks(const Json& json) {
     disks.push_back(std::move(disk));
   }
   return disks;
+}
+
+std::optional<Json> nbd_address_of(const std::string& uri) {
+  if (const auto path = socket_path_of(uri)) {
+    return Json{{"type", "unix"}, {"data", {{"path", *path}}}};
+  }
+  const auto tcp = tcp_address_of(uri);
+  if (!tcp) return std::nullopt;
+  return Json{{"type", "inet"},
+              {"data", {{"host", tcp->host}, {"port", std::to_string(tcp->port)}}}};
+}
+
+Result<StreamTls> decode_tls(const Json& json) {
+  JsonReader in(json, "query-migrate-parameters");
+  StreamTls tls;  // what is not set is an empty text
+  tls.credentials = in.maybe_text("tls-creds").value_or("");
+  tls.host_name = in.maybe_text("tls-hostname").value_or("");
+  tls.authorization = in.maybe_text("tls-authz").value_or("");
+  GODWIT_CHECK_OK(checked(in, "query-migrate-parameters"));
+  return tls;
 }
 
 Result<DiskTraffic> decode_disk_traffic(const Json& json) {

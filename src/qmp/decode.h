@@ -38,6 +38,13 @@ Result<std::vector<std::string>> decode_other_capabilities(const Json& json);
 /// `tls-creds` of `query-migrate-parameters`; empty where migrations are not encrypted.
 Result<std::string> decode_tls(const Json& json);
 Result<MigrationParameters> decode_parameters(const Json& json);
+/// How the migration's stream is encrypted on one side; empty texts where it is not.
+struct StreamTls {
+  std::string credentials;    ///< the name of a QEMU object
+  std::string host_name;      ///< source: what the destination's certificate must say
+  std::string authorization;  ///< destination: whom it lets in
+};
+Result<StreamTls> decode_tls(const Json& json);
 Result<std::vector<Disk>> decode_disks(const Json& json);
 Result<DiskTraffic> decode_disk_traffic(const Json& json);
 /// One of `query-jobs`. Of other kinds than mirrors the progress has another unit.
@@ -94,6 +101,8 @@ struct Vcpus {
 Result<Vcpus> decode_vcpus(const Json& json);
 /// The text of `info registers -a` on x86; empty where it is of another form.
 std::vector<VcpuLook> decode_registers(const std::string& text);
+/// QEMU's `SocketAddressLegacy` of a URI "tcp:…" or "unix:…"; nothing for any other.
+std::optional<Json> nbd_address_of(const std::string& uri);
 HypervisorEvent decode_event(const QmpEvent& event);
 
 /// Arguments of `migrate-set-parameters`: only what is set; `precopy_share` and

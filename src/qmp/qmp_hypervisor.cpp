@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "decode.h"
+#include "godwit/domain/address.h"
 #include "godwit/domain/json_reader.h"
 #include "qemu_process.h"
 #include "stream_sink.h"
@@ -14,7 +15,17 @@
 namespace godwit::qmp {
 namespace {
 constexpr std::string_view kSinkName = "godwit-sink";  // as QEMU knows our socket
+
+/// One that listens is in `setup` since QEMU 8.0, before in no phase at all. In `setup` without a
+/// listener, listening failed.
+Receiving receiving_of(RunState state, const MigrationStatus& status) {
+  if (state != RunState::kInmigrate) return Receiving::kSpent;
+  const bool none = status.phase == MigrationPhase::kNone;
+  if (!none && status.phase != MigrationPhase::kSetup) return Receiving::kSpent;
+  if (!status.listens_on.empty()) return Receiving::kListens;
+  return none ? Receiving::kReady : Receiving::kSpent;
 }
+}  // namespace
 
 QmpHypervisor::QmpHypervisor(QmpClient client, Schema schema, std::string path, Clock& clock,
                              Patience patience)
@@ -134,9 +145,67 @@ Result<void> QmpHypervisor::set_parameters(const MigrationParameters& parameters
   return order(kCommand, arguments);
 }
 
+/// QEMU is told to keep its process when a load fails (`exit-on-error`, 9.1): its reason can then
+/// be asked for.
 Result<void> QmpHypervisor::listen(const std::string& uri) {
-  return order("migrate-incoming", Json{{"uri", uri}});
+  GODWIT_TRY(const MigrationStatus status, migration_status());
+  if (!status.listens_on.empty()) return judge_listener(status, uri);
+  GODWIT_CHECK_OK(try_address(uri));
+  Json arguments{{"uri", uri}};
+  if (schema_.argument("migrate-incoming", {"exit-on-error"}) != nullptr) {
+    arguments["exit-on-error"] = false;
+  }
+  const auto started = order("migrate-incoming", arguments);
+  if (started) return {};
+  Error error = started.error();
+  if (error.code == ErrorCode::kRefused) {
+    if (const auto now = can_receive()) error.what_to_do = advice_on(*now);
+  }
+  return fail(std::move(error));
 }
+
+/// One that was started with `-incoming tcp:…`, say, is used as it is.
+Result<void> QmpHypervisor::judge_listener(const MigrationStatus& status, const std::string& uri) {
+  if (receiving_of(RunState::kInmigrate, status) == Receiving::kSpent) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("a stream has come to the destination already (its migration is {})",
+                            to_string(status.phase)),
+                std::string(advice_on(Receiving::kSpent)));
+  }
+  if (listens_as_asked(status.listens_on, uri)) return {};
+  return fail(ErrorCode::kBadInput,
+              fmt::format("the destination listens on {} already, and not on {}",
+                          fmt::join(status.listens_on, " and "), uri),
+              fmt::format("name that address after the @; {}", advice_on(Receiving::kListens)));
+}
+
+/// A QEMU ≥ 9.1 whose `migrate-incoming` failed can't be told to listen again, on no address
+/// ("Illegal migration incoming state", measured on QEMU 10.0; 7.2 can). So the address is tried by
+/// the same QEMU's NBD server first, which may fail as often as it likes.
+Result<void> QmpHypervisor::try_address(const std::string& uri) {
+  const auto address = nbd_address_of(uri);
+  if (!address || schema_.find("nbd-server-start") == nullptr) return {};
+  const auto tried = order("nbd-server-start", Json{{"addr", *address}});
+  if (tried) return order("nbd-server-stop");
+  const Error& why = tried.error();
+  const bool another_runs = why.message.find("already running") != std::string::npos;
+  if (why.code == ErrorCode::kRefused && another_runs) return {};
+  if (why.code != ErrorCode::kRefused) return fail(why);
+  constexpr std::string_view kTrial = "nbd-server-start: ";  // means nothing to the user
+  const std::size_t trial = why.message.find(kTrial);
+  const std::string reason =
+      trial == std::string::npos ? why.message : why.message.substr(trial + kTrial.size());
+  return fail(
+      why.code, fmt::format("the destination cannot listen on {}: {}", uri, reason),
+      fmt::format("choose another address or port there; {}", advice_on(Receiving::kReady)));
+}
+
+Result<Receiving> QmpHypervisor::can_receive() {
+  GODWIT_TRY(const RunState state, run_state());
+  GODWIT_TRY(const MigrationStatus status, migration_status());
+  return receiving_of(state, status);
+}
+
 Result<void> QmpHypervisor::migrate(const std::string& uri) {
   return order("migrate", Json{{"uri", uri}});
 }

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "decode.h"
-#include "godwit/base/log.h"
+#include "godwit/domain/address.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 
 namespace godwit::qmp {
@@ -18,33 +17,10 @@ constexpr std::string_view kMirror = kMirrorJob;
 constexpr std::string_view kNode = "godwit-nbd-";
 constexpr std::string_view kExport = "godwit-disk-";
 constexpr int kPortsTried = 16;
+constexpr std::string_view kSocketBeside = ".disks";  // to the path of a stream's UNIX socket
 /// QEMU connects in its main loop, and the guest stands still meanwhile: with a destination that
 /// does not even refuse, for as long as TCP tries (over 8 s, measured on QEMU 10.0), without this.
 constexpr int kConnectSeconds = 2;
-
-struct InetAddress {
-  std::string host;
-  int port = 0;
-};
-
-/// "tcp:10.0.0.2:4444", "tcp:[::1]:4444".
-Result<InetAddress> inet_address_of(const std::string& stream) {
-  constexpr std::string_view kTcp = "tcp:";
-  const std::size_t last = stream.rfind(':');
-  InetAddress address;
-  if (stream.starts_with(kTcp) && last > kTcp.size()) {
-    address.host = stream.substr(kTcp.size(), last - kTcp.size());
-    const char* const end = stream.data() + stream.size();
-    const auto [rest, error] = std::from_chars(stream.data() + last + 1, end, address.port);
-    if (error != std::errc() || rest != end) address.port = 0;
-  }
-  if (address.host.starts_with('[') && address.host.ends_with(']')) {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
-  if (!address.host.empty() && address.port > 0 && address.port <= 65535) return address;
-  return fail(ErrorCode::kBadInput, fmt::format("disks cannot move beside the stream '{}'", stream),
-              "use a stream of the form tcp:ADDRESS:PORT");
-}
 
 bool port_is_taken(const Error& error) {
   return error.code == ErrorCode::kRefused &&
@@ -67,9 +43,42 @@ bool knows_nbd_option(const Schema& schema, std::string_view option) {
                      [&](const auto& member) { return member.name == option; });
 }
 
+tl::unexpected<Error> cannot_encrypt(std::string_view option) {
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("the migration is encrypted, and this QEMU cannot encrypt the disks the "
+                          "same way: its NBD has no '{}'",
+                          option),
+              "use a newer QEMU, or move without +storage");
+}
+
 /// A disk's node; drives of QEMUs that name none go by their device.
 const std::string& node_of(const Disk& disk) {
   return disk.node.empty() ? disk.device : disk.node;
+}
+
+/// What the NBD server at the destination is told: the migration's own credentials, so that who may
+/// not read the memory may not read the disks either.
+Result<Json> server_tls(const Schema& schema, const StreamTls& tls) {
+  Json arguments = Json::object();
+  if (tls.credentials.empty()) return arguments;
+  arguments["tls-creds"] = tls.credentials;
+  if (!tls.authorization.empty()) arguments["tls-authz"] = tls.authorization;
+  for (const auto& [name, value] : arguments.items()) {
+    if (schema.argument("nbd-server-start", {name}) == nullptr) return cannot_encrypt(name);
+  }
+  return arguments;
+}
+
+/// And the client at the source.
+Result<Json> client_tls(const Schema& schema, const StreamTls& tls) {
+  Json options = Json::object();
+  if (tls.credentials.empty()) return options;
+  options["tls-creds"] = tls.credentials;
+  if (!tls.host_name.empty()) options["tls-hostname"] = tls.host_name;
+  for (const auto& [name, value] : options.items()) {
+    if (!knows_nbd_option(schema, name)) return cannot_encrypt(name);
+  }
+  return options;
 }
 
 }  // namespace
@@ -86,13 +95,13 @@ Result<DiskTraffic> QmpHypervisor::disk_traffic() {
   return decode_disk_traffic(stats);
 }
 
-Result<StorageOffer> QmpHypervisor::serve_storage(const std::string& stream,
+Result<StorageOffer> QmpHypervisor::serve_storage(const std::string& listen,
                                                   const std::vector<std::string>& devices) {
-  GODWIT_TRY(const InetAddress address, inet_address_of(stream));
+  GODWIT_TRY(const Json parameters, ask("query-migrate-parameters"));
+  GODWIT_TRY(const StreamTls tls, decode_tls(parameters));
+  GODWIT_TRY(const Json credentials, server_tls(schema_, tls));
   GODWIT_TRY(const std::vector<Disk> all, disks());
-  StorageOffer offer;
-  offer.host = address.host;
-  GODWIT_TRY(offer.port, start_nbd_server(address.host, address.port + 1));
+  GODWIT_TRY(StorageOffer offer, start_nbd_server(listen, credentials));
   for (const Disk& disk : all) {
     if (std::find(devices.begin(), devices.end(), disk.device) == devices.end()) continue;
     const std::string name = fmt::format("{}{}", kExport, offer.exports.size());
@@ -102,18 +111,31 @@ Result<StorageOffer> QmpHypervisor::serve_storage(const std::string& stream,
   return offer;
 }
 
-Result<int> QmpHypervisor::start_nbd_server(const std::string& host, int first_port) {
-  for (int port = first_port;; ++port) {
-    const Json address{{"type", "inet"},
-                       {"data", {{"host", host}, {"port", std::to_string(port)}}}};
-    const auto started = order("nbd-server-start", Json{{"addr", address}});
-    const bool again = !started && port_is_taken(started.error()) &&
-                       port < first_port + kPortsTried - 1 && port < 65535;
+Result<StorageOffer> QmpHypervisor::start_nbd_server(const std::string& listen, const Json& tls) {
+  StorageOffer offer;
+  offer.encrypted = !tls.empty();
+  const auto tcp = tcp_address_of(listen);
+  if (tcp) offer.host = tcp->host;
+  if (const auto path = socket_path_of(listen)) offer.socket = *path + std::string(kSocketBeside);
+  for (int port = tcp ? tcp->port + 1 : 0;; ++port) {
+    const auto address =
+        nbd_address_of(tcp ? uri_of({tcp->host, port}) : fmt::format("unix:{}", offer.socket));
+    if (!address) {
+      return fail(ErrorCode::kBadInput,
+                  fmt::format("disks cannot move beside the stream {}", listen),
+                  "use tcp:ADDRESS:PORT with a port below 65500, or unix: with a shorter path");
+    }
+    Json arguments{{"addr", *address}};
+    arguments.update(tls);
+    const auto started = order("nbd-server-start", arguments);
+    const bool again =
+        tcp && !started && port_is_taken(started.error()) && port < tcp->port + kPortsTried;
     if (again) continue;
     // Without an answer it may have started all the same.
     serves_ = started || started.error().code == ErrorCode::kTimeout;
     if (!started) return fail(started.error());
-    return port;
+    offer.port = port;
+    return offer;
   }
 }
 
@@ -135,6 +157,15 @@ Result<void> QmpHypervisor::export_disk(const Disk& disk, const std::string& nam
 
 Result<void> QmpHypervisor::mirror_storage(const StorageOffer& offer,
                                            std::optional<BytesPerSecond> most) {
+  GODWIT_TRY(const Json parameters, ask("query-migrate-parameters"));
+  GODWIT_TRY(const StreamTls tls, decode_tls(parameters));
+  if (offer.encrypted == tls.credentials.empty()) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("the migration is encrypted at the {} alone",
+                            offer.encrypted ? "destination" : "source"),
+                "set the migration parameter tls-creds on both sides, or on neither");
+  }
+  GODWIT_TRY(const Json credentials, client_tls(schema_, tls));
   GODWIT_TRY(const std::vector<Disk> all, disks());
   for (std::size_t i = 0; i < offer.exports.size(); ++i) {
     const auto disk = std::find_if(all.begin(), all.end(), [&](const Disk& one) {
@@ -145,7 +176,7 @@ Result<void> QmpHypervisor::mirror_storage(const StorageOffer& offer,
                   fmt::format("the source has no writable disk {}", offer.exports[i].device),
                   "start the destination with the source's command line and -incoming defer");
     }
-    GODWIT_CHECK_OK(mirror_disk(*disk, offer, i, most));
+    GODWIT_CHECK_OK(mirror_disk(*disk, offer, i, credentials, most));
   }
   return {};
 }
@@ -155,14 +186,19 @@ Result<void> QmpHypervisor::mirror_storage(const StorageOffer& offer,
 /// (`auto-dismiss`) until it was seen how it ended. Errors of the other disk are reported, which
 /// ends the mirror: QEMU can also stop the guest for them, or try on for ever.
 Result<void> QmpHypervisor::mirror_disk(const Disk& disk, const StorageOffer& offer,
-                                        std::size_t number, std::optional<BytesPerSecond> most) {
+                                        std::size_t number, const Json& tls,
+                                        std::optional<BytesPerSecond> most) {
   const std::string node = fmt::format("{}{}", kNode, number);
-  const Json server{{"type", "inet"}, {"host", offer.host}, {"port", std::to_string(offer.port)}};
+  const Json server =
+      offer.socket.empty()
+          ? Json{{"type", "inet"}, {"host", offer.host}, {"port", std::to_string(offer.port)}}
+          : Json{{"type", "unix"}, {"path", offer.socket}};
   Json client{{"driver", "nbd"},
               {"node-name", node},
               {"server", server},
               {"export", offer.exports[number].name},
               {"discard", "unmap"}};
+  client.update(tls);
   if (knows_nbd_option(schema_, "open-timeout")) client["open-timeout"] = kConnectSeconds;
   GODWIT_CHECK_OK(order("blockdev-add", client));
   Json mirror{{"job-id", fmt::format("{}{}", kMirror, number)},

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 namespace godwit::cli {
 namespace {
@@ -53,6 +54,68 @@ TEST_F(SameFiles, WhatIsNotKnownIsLeftOut) {
   VmDescription elsewhere = vm(path("one"));
   elsewhere.pid = 0;
   EXPECT_THAT(same_files(vm(path("one")), elsewhere), IsEmpty());
+}
+
+TEST_F(SameFiles, AreFoundBehindFiltersAndFromTheProcessesFolder) {
+  const std::string filtered = R"(json:{"driver":"throttle","file":{"driver":"raw","file":)"
+                               R"({"driver":"file","filename":")" +
+                               path("one") + R"("}}})";
+  EXPECT_THAT(same_files(vm(path("one")), vm(filtered)), ElementsAre(Pair("virtio0", true)));
+  const std::string relative =
+      std::filesystem::relative(path("one"), std::filesystem::current_path());
+  EXPECT_THAT(same_files(vm(path("other")), vm(relative)), ElementsAre(Pair("virtio0", false)));
+}
+
+/// The drives of a SameFiles, which can't be written to.
+class SameContentsTest : public SameFiles {
+ protected:
+  void write(std::ofstream& file, const std::string& text) { file << text << std::flush; }
+  [[nodiscard]] std::map<std::string, bool> compare(const std::string& a, const std::string& b) {
+    VmDescription here = vm(path(a));
+    VmDescription there = vm(path(b));
+    change(here.disks.front());
+    there.disks.front().writable = false;
+    return contents_.compare(here, there, stop_.get_token());
+  }
+
+  std::function<void(Disk&)> change = [](Disk& disk) { disk.writable = false; };
+  SameContents contents_;
+  std::stop_source stop_;
+};
+
+TEST_F(SameContentsTest, AreToldByEveryByte) {
+  const std::string long_text(3 << 20, 'x');
+  write(one_, long_text + "a");
+  write(other_, long_text + "b");
+  EXPECT_THAT(compare("one", "other"), ElementsAre(Pair("virtio0", false)));
+  other_.seekp(3 << 20);
+  write(other_, "a");
+  EXPECT_THAT(compare("one", "other"), ElementsAre(Pair("virtio0", true)))
+      << "a file that changed is read anew";
+  write(other_, "a");
+  EXPECT_THAT(compare("one", "other"), ElementsAre(Pair("virtio0", false))) << "one is longer";
+  EXPECT_THAT(compare("one", "link"), IsEmpty()) << "one file need not be compared";
+}
+
+TEST_F(SameContentsTest, WhatBytesDoNotTellIsLeftOut) {
+  write(one_, "a");
+  write(other_, "a");
+  change = [](Disk& disk) {
+    disk.writable = false;
+    disk.has_backing = true;
+  };
+  EXPECT_THAT(compare("one", "other"), IsEmpty()) << "what is shown lies in another file";
+  change = [](Disk& disk) { disk.writable = true; };
+  EXPECT_THAT(compare("one", "other"), IsEmpty()) << "what is written to is not compared";
+  change = [](Disk& disk) {
+    disk.writable = false;
+    disk.travels_with_memory = true;
+  };
+  EXPECT_THAT(compare("one", "other"), IsEmpty()) << "what travels with memory need not be equal";
+  change = [](Disk& disk) { disk.writable = false; };
+  stop_.request_stop();
+  contents_ = SameContents();
+  EXPECT_THAT(compare("one", "other"), IsEmpty()) << "Ctrl-C ends the reading";
 }
 
 }  // namespace

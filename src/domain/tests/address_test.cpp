@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "godwit/domain/hypervisor.h"
+#include "godwit/domain/ip_address.h"
+
 namespace godwit {
 namespace {
 
@@ -14,8 +17,56 @@ TEST(Address, ReadsTheFormsOfTheContract) {
       std::get<QmpDestination>(*parse_destination("qmp:/p/d@ta.qmp@tcp:127.0.0.1:4444"));
   EXPECT_EQ(qmp.socket, "/p/d@ta.qmp");
   EXPECT_EQ(qmp.stream, "tcp:127.0.0.1:4444");
-  EXPECT_TRUE(parse_destination("qmp:/p@tcp:[::1]:4444"));
+  EXPECT_EQ(qmp.listen, qmp.stream);
+  for (const char* text : {"qmp:/p@tcp:[::1]:4444", "qmp:/p@tcp:[fe80::1%eth0]:4444",
+                           "qmp:/p@tcp:host-2.example:1", "qmp:/a b@tcp:localhost:65535"}) {
+    EXPECT_TRUE(parse_destination(text)) << text;
+  }
 }
+
+QmpDestination destination(const char* text) {
+  return std::get<QmpDestination>(parse_destination(text).value());
+}
+
+TEST(Address, ListensOnOneAndConnectsToAnother) {
+  const auto nat = destination("qmp:/d.qmp@tcp:0.0.0.0:4444,connect=203.0.113.7:5555");
+  EXPECT_EQ(nat, (QmpDestination{"/d.qmp", "tcp:0.0.0.0:4444", "tcp:203.0.113.7:5555"}));
+  const auto v6 = destination("qmp:/d.qmp@tcp:[::]:4444,connect=[fd00::2]:4444");
+  EXPECT_EQ(v6, (QmpDestination{"/d.qmp", "tcp:[::]:4444", "tcp:[fd00::2]:4444"}));
+  const auto socket = destination("qmp:/d@ta.qmp@unix:/run/a@b.sock");
+  EXPECT_EQ(socket, (QmpDestination{"/d@ta.qmp", "unix:/run/a@b.sock", "unix:/run/a@b.sock"}));
+}
+
+/// A wrong address, and the form that is offered instead.
+class WrongAddress : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+TEST_P(WrongAddress, IsAnsweredWithTheRightOne) {
+  const auto [address, form] = GetParam();
+  const auto parsed = parse_destination(std::string("qmp:/p@") + address);
+  ASSERT_FALSE(parsed) << address;
+  EXPECT_EQ(parsed.error().code, ErrorCode::kBadInput);
+  EXPECT_NE(parsed.error().what_to_do.find(form), std::string::npos) << parsed.error().what_to_do;
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongAddress,
+    testing::Values(std::pair{"tcp:::1:4444", "tcp:[::1]:4444"},
+                    std::pair{"tcp:fd00::2:4444", "tcp:[fd00::2]:4444"},
+                    std::pair{"tcp:2001:db8:0:0:0:0:0:1", "tcp:[2001:db8:0:0:0:0:0:1]:PORT"},
+                    std::pair{"tcp:0.0.0.0:4444", "tcp:0.0.0.0:4444,connect=ADDRESS:4444"},
+                    std::pair{"tcp:[::]:4444", "tcp:[::]:4444,connect=ADDRESS:4444"},
+                    std::pair{"tcp:[0:0::0.0.0.0]:4444", "connect=ADDRESS:4444"},
+                    std::pair{"tcp::4444", "tcp:0.0.0.0:4444,connect=ADDRESS:4444"},
+                    std::pair{"tcp:0.0.0.0:4444,connect=0.0.0.0:4444", "connect=ADDRESS:4444"},
+                    std::pair{"tcp:0.0.0.0:4444,connect=10.0.0.2", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp:0.0.0.0:4444,connect=", "tcp:ADDRESS:4444"},
+                    std::pair{"tcp:10.0.0.2:4444,ipv4=on", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp:10.0.0.2:0", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp:10.0.0.2: 4444", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp: 10.0.0.2:4444", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp:10.0.0.256:4444", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp:10.0.2:4444", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp:[10.0.0.2]:4444", "tcp:10.0.0.2:4444"},
+                    std::pair{"tcp:[::1:4444", "tcp:[fd00::2]:4444"},
+                    std::pair{"unix:", "unix:/path"}, std::pair{"unix:run/a", "unix:/path"}));
 
 class BadVm : public testing::TestWithParam<const char*> {};
 TEST_P(BadVm, IsRefusedWithTheRightForm) {
@@ -42,6 +93,74 @@ INSTANTIATE_TEST_SUITE_P(All, BadDestination,
 RC_GTEST_PROP(Address, TextAndValueAgree, (const std::string& text)) {
   if (const auto vm = parse_vm(text)) RC_ASSERT(to_string(*vm) == text);
   if (const auto destination = parse_destination(text)) RC_ASSERT(to_string(*destination) == text);
+}
+
+/// Texts that are nearly addresses: none may be taken that QEMU would read in another way.
+RC_GTEST_PROP(Address, WhatIsTakenIsWritten, ()) {
+  const auto piece = rc::gen::elementOf(std::vector<std::string>{
+      "tcp:", "unix:", "@", ":", "::", "[", "]", "[::1]", "10.0.0.2", "0.0.0.0", "4444", "0",
+      ",connect=", "/p", "host", " ", "%eth0", "fd00::2", "."});
+  const auto pieces = *rc::gen::container<std::vector<std::string>>(piece);
+  std::string text = "qmp:/p@tcp:";
+  for (const std::string& one : pieces) text += one;
+  const auto parsed = parse_destination(text);
+  if (!parsed) {
+    RC_ASSERT(!parsed.error().what_to_do.empty());
+    return;
+  }
+  const auto& address = std::get<QmpDestination>(*parsed);
+  RC_ASSERT(*parse_destination(to_string(*parsed)) == *parsed);
+  if (const auto stream = tcp_address_of(address.stream)) {
+    RC_ASSERT(uri_of(*stream) == address.stream);
+    RC_ASSERT(stream->host != "0.0.0.0" && stream->host != "::");
+    RC_ASSERT(tcp_address_of(address.listen).has_value());
+  } else {
+    RC_ASSERT(socket_path_of(address.stream).has_value());
+  }
+}
+
+TEST(Address, ListenersDoWhatWasAskedOrNot) {
+  const auto does = [](const char* asked, std::vector<std::string> actual) {
+    return listens_as_asked(actual, asked);
+  };
+  EXPECT_TRUE(does("tcp:10.0.0.2:4444", {"tcp:10.0.0.2:4444"}));
+  EXPECT_TRUE(does("tcp:10.0.0.2:4444", {"tcp:[::]:4444", "tcp:0.0.0.0:4444"}));
+  EXPECT_TRUE(does("tcp:0.0.0.0:4444", {"tcp:10.0.0.2:4444"})) << "it is reached by connect=";
+  EXPECT_TRUE(does("tcp:localhost:4444", {"tcp:127.0.0.1:4444"})) << "a name may be any address";
+  EXPECT_TRUE(does("tcp:[0:0::1]:4444", {"tcp:[::1]:4444"})) << "one address in two spellings";
+  EXPECT_TRUE(does("unix:/run/a", {"unix:/run/a"}));
+  EXPECT_FALSE(does("tcp:10.0.0.2:4444", {"tcp:10.0.0.2:4445"}));
+  EXPECT_FALSE(does("tcp:10.0.0.2:4444", {"tcp:10.0.0.3:4444"}));
+  EXPECT_FALSE(does("tcp:10.0.0.2:4444", {"unix:/run/a"}));
+  EXPECT_FALSE(does("unix:/run/b", {"unix:/run/a"}));
+  EXPECT_FALSE(does("tcp:10.0.0.2:4444", {}));
+}
+
+TEST(IpAddress, ManySpellingsAreOneAddress) {
+  EXPECT_EQ(parse_ip("::1"), parse_ip("0:0:0:0:0:0:0:1"));
+  EXPECT_EQ(parse_ip("fd00::a"), parse_ip("FD00:0::000a"));
+  EXPECT_EQ(parse_ip("::ffff:10.0.0.2"), parse_ip("::ffff:a00:2"));
+  EXPECT_EQ(parse_ip("fe80::1%eth0"), parse_ip("fe80::1"));
+  EXPECT_NE(parse_ip("0.0.0.1"), parse_ip("::1"));
+  EXPECT_TRUE(parse_ip("::")->is_any() && parse_ip("0.0.0.0")->is_any());
+  for (const char* text : {"", "1", "1.2.3", "1.2.3.4.5", "256.0.0.1", "1.2.3.0x4", "a", ":",
+                           ":::", "1:2", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "::g", "::1%",
+                           ":1::", "1:2:3:4:5:6:7:8::", "1.2.3.4:5::"}) {
+    EXPECT_FALSE(parse_ip(text)) << text;
+  }
+}
+
+TEST(StorageOffer, IsReachedAtTheStreamsAddress) {
+  StorageOffer offer;
+  offer.host = "0.0.0.0";
+  offer.port = 4446;
+  const auto reached = as_reached(offer, "tcp:0.0.0.0:4444", "tcp:203.0.113.7:5555");
+  ASSERT_TRUE(reached);
+  EXPECT_EQ(reached->host, "203.0.113.7");
+  EXPECT_EQ(reached->port, 5557);
+  EXPECT_FALSE(as_reached(offer, "tcp:0.0.0.0:4444", "tcp:203.0.113.7:65535"));
+  offer.socket = "/run/a.disks";
+  EXPECT_EQ(as_reached(offer, "unix:/run/a", "unix:/run/a"), offer);
 }
 
 }  // namespace

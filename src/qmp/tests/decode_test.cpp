@@ -126,6 +126,31 @@ TEST_P(Captured, Disks) {
               ElementsAre(Disk{"virtio0", "/vm/disk.img", "raw", true, node, 1_MiB, 1_MiB}));
 }
 
+/// As QEMU 10.0.2 shows flash made by -drive if=pflash and by -blockdev with -machine pflash1=, and
+/// drives that are none.
+TEST(Disks, AFirmwaresFlashIsKnown) {
+  const auto is_flash = [](const char* device, const char* qdev) {
+    Json inserted{{"file", "/srv/a"}, {"drv", "raw"}, {"ro", false}};
+    inserted["image"] = {{"virtual-size", 131072}, {"backing-image", {{"filename", "/srv/b"}}}};
+    Json drive{{"device", device}, {"inserted", inserted}};
+    if (*qdev != '\0') drive["qdev"] = qdev;
+    const auto disks = decode_disks(Json::array({drive})).value();
+    EXPECT_TRUE(disks.front().has_backing);
+    return disks.front().travels_with_memory;
+  };
+  EXPECT_TRUE(is_flash("pflash1", "/machine/system.flash1"));
+  EXPECT_TRUE(is_flash("pflash0", "")) << "an older QEMU";
+  EXPECT_TRUE(is_flash("", "/machine/system.flash1"));
+  EXPECT_TRUE(is_flash("", "/machine/virt.flash0"));
+  EXPECT_FALSE(is_flash("virtio0", "/machine/peripheral-anon/device[1]/virtio-backend"));
+  EXPECT_FALSE(is_flash("", "/machine/peripheral/my.flash1/virtio-backend"));
+  EXPECT_FALSE(is_flash("", "my.flash1"));
+  EXPECT_FALSE(is_flash("pflashy", ""));
+  EXPECT_TRUE(is_flash("pflash0", "/machine/unattached/device[3]")) << "another board";
+  EXPECT_FALSE(is_flash("pflash1", "/machine/peripheral/vd0/virtio-backend")) << "only named so";
+  EXPECT_FALSE(is_flash("pflash1", "vd0"));
+}
+
 TEST(DiskTraffic, IsTheSumOverAllDisks) {
   const Json stats = Json::parse(
       R"([{"device":"virtio0","stats":{"rd_bytes":1000,"wr_bytes":20,"flush_operations":1}},

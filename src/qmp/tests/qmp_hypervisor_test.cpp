@@ -23,6 +23,8 @@ using ::testing::IsEmpty;
 using testing::QemuVersion;
 using ::testing::StartsWith;
 
+constexpr const char* kStream = "tcp:10.0.0.2:4444";
+
 class Hypervisors : public ::testing::TestWithParam<QemuVersion> {
  protected:
   Hypervisors() : fake(GetParam()) { fake.greet().answer_as_captured(); }
@@ -35,6 +37,13 @@ class Hypervisors : public ::testing::TestWithParam<QemuVersion> {
     return *qemu;
   }
   static bool is_new() { return GetParam() == QemuVersion::k10_0; }
+
+  /// What `migrate-incoming` is told.
+  static Json incoming() {
+    Json arguments{{"uri", kStream}};
+    if (is_new()) arguments["exit-on-error"] = false;
+    return arguments;
+  }
 
   RealClock clock;
   FakeQmpServer fake;
@@ -137,7 +146,6 @@ TEST_P(Hypervisors, SetsParametersInQemusUnits) {
 }
 
 TEST_P(Hypervisors, VerbsOfAMigration) {
-  fake.expect("migrate-incoming", {{"uri", "tcp:127.0.0.1:4444"}}).reply();
   fake.expect("migrate", {{"uri", "tcp:127.0.0.1:4444"}}).reply();
   fake.expect("migrate-start-postcopy").reply();
   fake.expect("migrate_cancel").reply();
@@ -145,7 +153,6 @@ TEST_P(Hypervisors, VerbsOfAMigration) {
   fake.expect("cont").reply();
   fake.expect("quit").event("SHUTDOWN", {{"guest", false}, {"reason", "host-qmp-quit"}}).close();
   QmpHypervisor& vm = connect();
-  EXPECT_TRUE(vm.listen("tcp:127.0.0.1:4444"));
   EXPECT_TRUE(vm.migrate("tcp:127.0.0.1:4444"));
   EXPECT_TRUE(vm.start_postcopy());
   EXPECT_TRUE(vm.cancel());
@@ -190,6 +197,152 @@ Json job(const std::string& id, const std::string& status, std::int64_t done) {
               {"total-progress", 1000}};
 }
 
+// --- listening ---
+
+TEST_P(Hypervisors, ListensWhereItsQemuCan) {
+  fake.expect("nbd-server-start", inet(4444)).reply();
+  fake.expect("nbd-server-stop").reply();
+  fake.expect("migrate-incoming", incoming()).reply();
+  EXPECT_TRUE(connect().listen(kStream));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, AnAddressThatIsTakenDoesNotBurnTheDestination) {
+  fake.expect("nbd-server-start", inet(4444)).refuse("Failed to bind: Address already in use");
+  const auto listening = connect().listen(kStream);
+  ASSERT_FALSE(listening);
+  EXPECT_EQ(listening.error().code, ErrorCode::kRefused);
+  EXPECT_THAT(listening.error().message, AllOf(HasSubstr(kStream), HasSubstr("already in use")));
+  EXPECT_THAT(listening.error().what_to_do, HasSubstr("can be used again"));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+  EXPECT_THAT(fake.commands(), ::testing::Not(Contains("migrate-incoming")));
+}
+
+TEST_P(Hypervisors, WhereAnothersNbdServerRunsTheAddressIsNotTried) {
+  fake.expect("nbd-server-start", inet(4444)).refuse("NBD server already running");
+  fake.expect("migrate-incoming", incoming()).reply();
+  EXPECT_TRUE(connect().listen(kStream));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, AFailureToListenSaysWhetherTheDestinationCanBeUsedAgain) {
+  for (const bool spent : {false, true}) {
+    FakeQmpServer one(GetParam());
+    one.greet().answer_as_captured();
+    one.whenever("query-status", {{"status", "inmigrate"}, {"running", false}});
+    bool failed = false;
+    one.whenever("query-migrate", [&](const Json&) -> Result<Json> {
+      return spent && failed ? Json{{"status", "setup"}} : Json::object();
+    });
+    one.whenever("nbd-server-start", Json::object()).whenever("nbd-server-stop", Json::object());
+    one.whenever("migrate-incoming", [&](const Json&) -> Result<Json> {
+      failed = true;
+      return fail(ErrorCode::kRefused, "Address already in use");
+    });
+    one.start();
+    auto vm = QmpHypervisor::connect(one.path(), clock, {Seconds(60), Seconds(60)}).value();
+    EXPECT_EQ(vm->listen(kStream).error().what_to_do,
+              advice_on(spent ? Receiving::kSpent : Receiving::kReady));
+  }
+}
+
+Json listening_on(const char* host, const char* status = "setup") {
+  const Json address{{"type", "inet"}, {"host", host}, {"port", "4444"}, {"ipv4", true}};
+  return Json{{"status", status}, {"socket-address", Json::array({address})}};
+}
+
+TEST_P(Hypervisors, ADestinationThatListensAlreadyIsUsedAsItIs) {
+  Json state = listening_on("0.0.0.0");
+  fake.whenever("query-migrate", [&](const Json&) -> Result<Json> { return state; });
+  QmpHypervisor& vm = connect();
+  EXPECT_THAT(vm.migration_status().value().listens_on, ElementsAre("tcp:0.0.0.0:4444"));
+  EXPECT_TRUE(vm.listen(kStream));
+  const auto elsewhere = vm.listen("tcp:10.0.0.2:4445");
+  EXPECT_EQ(elsewhere.error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(elsewhere.error().message, HasSubstr("tcp:0.0.0.0:4444"));
+  state = listening_on("::");
+  EXPECT_THAT(vm.migration_status().value().listens_on, ElementsAre("tcp:[::]:4444"));
+  state = Json{{"socket-address", Json::array({Json{{"type", "unix"}, {"path", "/run/in"}}})}};
+  EXPECT_TRUE(vm.listen("unix:/run/in"));
+  EXPECT_FALSE(vm.listen(kStream));
+  state = listening_on("10.0.0.2", "failed");
+  EXPECT_THAT(vm.listen(kStream).error().what_to_do, HasSubstr("anew"));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+  EXPECT_THAT(fake.commands(), ::testing::Not(Contains("migrate-incoming")));
+}
+
+TEST_P(Hypervisors, TellsWhetherItCanReceive) {
+  std::string run_state = "inmigrate";
+  Json state;
+  fake.whenever("query-status", [&](const Json&) -> Result<Json> {
+    return Json{{"status", run_state}, {"running", false}};
+  });
+  fake.whenever("query-migrate", [&](const Json&) -> Result<Json> { return state; });
+  QmpHypervisor& vm = connect();
+  const auto told = [&](Json now) {
+    state = std::move(now);
+    return vm.can_receive().value();
+  };
+  EXPECT_EQ(told(Json::object()), Receiving::kReady);
+  EXPECT_EQ(told(listening_on("10.0.0.2")), Receiving::kListens);
+  EXPECT_EQ(told(Json{{"status", "setup"}}), Receiving::kSpent) << "listening failed";
+  for (const char* status : {"active", "failed", "completed", "postcopy-active", "unheard-of"}) {
+    EXPECT_EQ(told(listening_on("10.0.0.2", status)), Receiving::kSpent) << status;
+  }
+  run_state = "running";
+  EXPECT_EQ(told(Json::object()), Receiving::kSpent);
+}
+
+// --- disks again ---
+
+TEST_P(Hypervisors, TheMigrationsTlsHoldsForItsDisks) {
+  fake.whenever("query-migrate-parameters",
+                Json{{"tls-creds", "tls0"}, {"tls-authz", "who"}, {"tls-hostname", "dst.example"}});
+  Json server = inet(4445);
+  server["tls-creds"] = "tls0";
+  server["tls-authz"] = "who";
+  fake.expect("nbd-server-start", server).reply();
+  fake.expect("blockdev-add",
+              {{"driver", "nbd"},
+               {"node-name", "godwit-nbd-0"},
+               {"server", {{"type", "inet"}, {"host", "10.0.0.2"}, {"port", "4445"}}},
+               {"export", "disk"},
+               {"discard", "unmap"},
+               {"tls-creds", "tls0"},
+               {"tls-hostname", "dst.example"},
+               {"open-timeout", 2}})
+      .refuse("TLS handshake failed");
+  QmpHypervisor& vm = connect();
+  EXPECT_TRUE(vm.serve_storage(kStream, {}).value().encrypted);
+  StorageOffer offer{"10.0.0.2", 4445, {{"virtio0", "disk"}}};
+  offer.encrypted = true;
+  EXPECT_EQ(vm.mirror_storage(offer, {}).error().code, ErrorCode::kRefused);
+  offer.encrypted = false;
+  const auto in_the_clear = vm.mirror_storage(offer, {});
+  EXPECT_EQ(in_the_clear.error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(in_the_clear.error().message, HasSubstr("encrypted at the source alone"));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
+TEST_P(Hypervisors, DisksBesideAUnixSocketHaveOneToo) {
+  fake.expect("nbd-server-start",
+              {{"addr", {{"type", "unix"}, {"data", {{"path", "/run/in.disks"}}}}}})
+      .reply();
+  fake.expect("blockdev-add", {{"driver", "nbd"},
+                               {"node-name", "godwit-nbd-0"},
+                               {"server", {{"type", "unix"}, {"path", "/run/in.disks"}}},
+                               {"export", "disk"},
+                               {"discard", "unmap"},
+                               {"open-timeout", 2}})
+      .refuse("no such file");
+  QmpHypervisor& vm = connect();
+  StorageOffer offer = vm.serve_storage("unix:/run/in", {}).value();
+  EXPECT_EQ(offer.socket, "/run/in.disks");
+  offer.exports.push_back({"virtio0", "disk"});
+  EXPECT_FALSE(vm.mirror_storage(offer, {}));
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
 TEST_P(Hypervisors, ServesItsDisksBesideTheStream) {
   const std::string node = is_new() ? "#block115" : "#block108";
   fake.expect("nbd-server-start", inet(4445)).refuse("Failed to bind: Address already in use");
@@ -218,7 +371,7 @@ TEST_P(Hypervisors, AnothersServerIsLeftAlone) {
   QmpHypervisor& vm = connect();
   EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:4444", {"virtio0"}).error().code, ErrorCode::kRefused);
   EXPECT_TRUE(vm.drop_storage());
-  EXPECT_EQ(vm.serve_storage("unix:/run/stream", {}).error().code, ErrorCode::kBadInput);
+  EXPECT_EQ(vm.serve_storage("exec:cat", {}).error().code, ErrorCode::kBadInput);
   EXPECT_EQ(vm.serve_storage("tcp:10.0.0.2:0", {}).error().code, ErrorCode::kBadInput);
   EXPECT_THAT(fake.finish(), IsEmpty());
   EXPECT_THAT(fake.commands(), ::testing::Not(Contains("nbd-server-stop")));
@@ -246,6 +399,10 @@ TEST_P(Hypervisors, MirrorsADiskIntoTheOneThatIsOffered) {
   QmpHypervisor& vm = connect();
   const StorageOffer offer{"10.0.0.2", 4445, {{"virtio0", "disk"}}};
   ASSERT_TRUE(vm.mirror_storage(offer, 40_MB_per_s));
+  StorageOffer encrypted = offer;
+  encrypted.encrypted = true;
+  EXPECT_EQ(vm.mirror_storage(encrypted, {}).error().code, ErrorCode::kBadInput)
+      << "the source's migration is not encrypted";
   const auto unknown = vm.mirror_storage({"10.0.0.2", 4445, {{"virtio7", "disk"}}}, {});
   EXPECT_THAT(unknown.error().message, HasSubstr("virtio7"));
   EXPECT_THAT(fake.finish(), IsEmpty());

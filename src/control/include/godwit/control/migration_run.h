@@ -18,7 +18,7 @@ namespace godwit::control {
 struct Parties {
   Hypervisor& source;
   Hypervisor& destination;
-  std::string stream{};  ///< the destination's URI, e.g. "tcp:10.78.0.2:4444"
+  std::string stream{};  ///< where the source connects to, e.g. "tcp:10.78.0.2:4444"
   OutageProbe* probe = nullptr;
   GuestCheck* check = nullptr;
   WireCounter* wire = nullptr;
@@ -29,6 +29,7 @@ struct Parties {
   std::int64_t source_started = 0;
   std::int64_t destination_pid = 0;
   std::int64_t destination_started = 0;
+  std::optional<std::string> listen{};  ///< where the destination listens, if not at `stream`
 };
 
 /// Where a running migration stands, a few times a second.

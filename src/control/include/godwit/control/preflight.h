@@ -24,6 +24,9 @@ struct PreflightFacts {
   /// Of disks by device: is it one and the same file on both sides? Absent: not known, the names
   /// decide.
   std::map<std::string, bool> same_file{};
+  /// Of read-only disks by device, where the files are two: do they hold the same? Absent: not
+  /// known, the sizes decide.
+  std::map<std::string, bool> same_content{};
 };
 
 /// What is worth knowing and stops nothing.

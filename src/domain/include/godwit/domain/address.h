@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "godwit/base/error.h"
 
@@ -19,14 +21,17 @@ struct QmpVm {
 };
 using VmAddress = std::variant<LabVm, QmpVm>;
 
-/// A destination: `lab:HOST`, or `qmp:PATH@tcp:ADDR:PORT` (a QEMU started with `-incoming defer`).
+/// A destination: `lab:HOST`, or a QEMU that waits for a migration: `qmp:PATH@tcp:HOST:PORT`,
+/// `qmp:PATH@unix:PATH`, or `qmp:PATH@tcp:LISTEN:PORT,connect=HOST:PORT` where the source reaches
+/// it by another address than it listens on (NAT, a virtual address, every address of its host).
 struct LabHost {
   std::string name;
   friend bool operator==(const LabHost&, const LabHost&) = default;
 };
 struct QmpDestination {
   std::string socket;
-  std::string stream;  ///< where the migration stream goes, as QEMU's URI: "tcp:10.0.0.2:4444"
+  std::string listen;  ///< where it listens, as QEMU's URI: "tcp:0.0.0.0:4444"
+  std::string stream;  ///< where the source connects to: "tcp:10.0.0.2:4444"
   friend bool operator==(const QmpDestination&, const QmpDestination&) = default;
 };
 using DestinationAddress = std::variant<LabHost, QmpDestination>;
@@ -37,5 +42,21 @@ Result<DestinationAddress> parse_destination(std::string_view text);
 
 std::string to_string(const VmAddress& address);
 std::string to_string(const DestinationAddress& address);
+
+// --- QEMU's URIs of streams ---
+
+struct TcpAddress {
+  std::string host;  ///< without brackets
+  int port = 0;
+  friend bool operator==(const TcpAddress&, const TcpAddress&) = default;
+};
+/// Of "tcp:10.0.0.2:4444", "tcp:[::1]:4444"; nothing for any other text.
+[[nodiscard]] std::optional<TcpAddress> tcp_address_of(std::string_view uri);
+/// Its opposite.
+[[nodiscard]] std::string uri_of(const TcpAddress& address);
+/// Of "unix:/run/stream"; nothing for any other text.
+[[nodiscard]] std::optional<std::string> socket_path_of(std::string_view uri);
+/// Does one that listens on `actual` do what was asked? A host's name may stand for any address.
+[[nodiscard]] bool listens_as_asked(const std::vector<std::string>& actual, std::string_view asked);
 
 }  // namespace godwit

@@ -82,6 +82,10 @@ struct Disk {
   std::string node{};                ///< the block node behind it; empty where it has no name
   std::optional<Bytes> size{};       ///< as the guest sees it
   std::optional<Bytes> allocated{};  ///< of it, what takes room on the host
+  /// A firmware's flash: the guest sees it as memory, and it is sent with that. The destination
+  /// writes what it gets into a file of its own.
+  bool travels_with_memory = false;
+  bool has_backing = false;  ///< it shows what other images beneath it hold
   friend bool operator==(const Disk&, const Disk&) = default;
 };
 
@@ -214,8 +218,15 @@ struct StorageOffer {
   std::string host;
   int port = 0;
   std::vector<Export> exports;
+  std::string socket{};    ///< instead of host and port: the path of a UNIX socket
+  bool encrypted = false;  ///< by the TLS of the destination's migration
   friend bool operator==(const StorageOffer&, const StorageOffer&) = default;
 };
+
+/// The same offer for a source that connects to `stream` where the destination listens on `listen`:
+/// ports keep their distance. kBadInput where there is no such port.
+[[nodiscard]] Result<StorageOffer> as_reached(StorageOffer offer, const std::string& listen,
+                                              const std::string& stream);
 
 /// The mirrors of a source's disks at one instant.
 struct StorageStatus {
@@ -255,6 +266,15 @@ struct HypervisorEvent {
   std::int64_t wall_us = 0;                      ///< its own timestamp, microseconds since 1970
   std::string name;                              ///< as the hypervisor calls it
 };
+
+/// What a destination is good for.
+enum class Receiving {
+  kReady,    ///< waits to be told where to listen
+  kListens,  ///< listens, and nothing came yet: a source may connect
+  kSpent,    ///< a stream came, or listening failed: its process must be started anew
+};
+/// For a person: can that destination be used again?
+[[nodiscard]] std::string_view advice_on(Receiving receiving);
 
 /// What can be seen of a virtual CPU from outside.
 struct VcpuLook {
@@ -301,8 +321,14 @@ class Hypervisor {
   virtual Result<MigrationParameters> parameters() = 0;
   virtual Result<void> set_parameters(const MigrationParameters& parameters) = 0;
 
-  /// Destination: starts to listen (`migrate-incoming`); the VM was started with -incoming defer.
+  /// Destination: starts to listen, unless it listens there already. A load that fails does not end
+  /// its process where QEMU can do that (9.1). Errors say whether it can be used again; kBadInput:
+  /// it listens elsewhere.
   virtual Result<void> listen(const std::string& uri) = 0;
+  /// Destination: asks whether it can (still) receive a guest. Nothing changes.
+  virtual Result<Receiving> can_receive() {
+    return fail(ErrorCode::kUnsupported, "this hypervisor does not tell what it can receive");
+  }
   /// Source: starts to migrate (`migrate`).
   virtual Result<void> migrate(const std::string& uri) = 0;
   /// Source: starts to migrate into a sink of the adapter's own, which throws the stream away and
@@ -318,16 +344,17 @@ class Hypervisor {
   }
   // --- the disks' part of a migration that takes them along; kUnsupported where there is none ---
 
-  /// Destination: offers these of its disks (Disk::device) at the address of `stream`, on a port of
+  /// Destination: offers these of its disks (Disk::device) at the address of `listen`, on a port of
   /// its own; encrypted where its migration is.
-  virtual Result<StorageOffer> serve_storage(const std::string& stream,
+  virtual Result<StorageOffer> serve_storage(const std::string& listen,
                                              const std::vector<std::string>& devices) {
-    (void)stream, (void)devices;
+    (void)listen, (void)devices;
     return no_storage();
   }
   /// Source: begins to copy each of its writable disks into the one offered for it. What the guest
   /// writes meanwhile follows. `most` is each mirror's limit. A disk at the destination that fails
-  /// ends its mirror; the guest never notices.
+  /// ends its mirror; the guest never notices. kBadInput where one side's migration is encrypted
+  /// and the other's is not.
   virtual Result<void> mirror_storage(const StorageOffer& offer,
                                       std::optional<BytesPerSecond> most) {
     (void)offer, (void)most;

@@ -61,14 +61,16 @@ class QmpHypervisor final : public Hypervisor {
   Result<void> set_parameters(const MigrationParameters& parameters) override;
 
   Result<void> listen(const std::string& uri) override;
+  Result<Receiving> can_receive() override;
   Result<void> migrate(const std::string& uri) override;
   /// Hands QEMU one end of a socket pair (`getfd`). Nothing is executed in its place: QEMU before
   /// 9.0 under `-sandbox spawn=deny`, as libvirt starts it, is killed by `exec:`.
   Result<void> migrate_to_sink() override;
   Result<DiskTraffic> disk_traffic() override;
   /// The NBD server listens on the port after the stream's, or one of the next where that is taken:
-  /// QEMU never tells which one the kernel would have chosen.
-  Result<StorageOffer> serve_storage(const std::string& stream,
+  /// QEMU never tells which one the kernel would have chosen. Beside a stream over a UNIX socket it
+  /// has a socket of its own. It has the TLS credentials of the migration.
+  Result<StorageOffer> serve_storage(const std::string& listen,
                                      const std::vector<std::string>& devices) override;
   Result<void> mirror_storage(const StorageOffer& offer,
                               std::optional<BytesPerSecond> most) override;
@@ -111,10 +113,12 @@ class QmpHypervisor final : public Hypervisor {
   Result<std::vector<VirtioShape>> virtio_devices();
   Result<std::string> pci_place(std::string device);
   Result<std::vector<Disk>> disks();
-  Result<int> start_nbd_server(const std::string& host, int first_port);
+  Result<void> judge_listener(const MigrationStatus& status, const std::string& uri);
+  Result<void> try_address(const std::string& uri);
+  Result<StorageOffer> start_nbd_server(const std::string& listen, const Json& tls);
   Result<void> export_disk(const Disk& disk, const std::string& name);
   Result<void> mirror_disk(const Disk& disk, const StorageOffer& offer, std::size_t number,
-                           std::optional<BytesPerSecond> most);
+                           const Json& tls, std::optional<BytesPerSecond> most);
   Result<void> drop_mirrors();
   Result<PageSize> page_size();
   Result<void> locate(std::vector<RamBlockLine>& blocks);

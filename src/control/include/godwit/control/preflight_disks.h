@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "godwit/control/preflight.h"
+
+/// What each host has of its own, and what both share. Pure.
+
+namespace godwit::control {
+
+/// Does each disk find at the destination what the plan needs there? A part of `preflight`.
+Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan);
+
+/// The disks (Disk::device) that `+storage` moves: writable ones that both sides have and that are
+/// not known to be one and the same. A firmware's flash travels with memory.
+[[nodiscard]] std::vector<std::string> disks_to_move(const PreflightFacts& facts);
+
+/// What is taken for granted, as nobody here can see it; a sentence each. A part of what
+/// `preflight` let pass.
+[[nodiscard]] std::vector<std::string> taken_for_granted(const PreflightFacts& facts);
+
+}  // namespace godwit::control

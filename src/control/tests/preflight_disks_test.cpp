@@ -1,0 +1,137 @@
+#include "godwit/control/preflight_disks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace godwit::control {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+Disk disk(const std::string& device, const std::string& file, bool writable = true) {
+  Disk one{device, file, "raw", writable};
+  if (!file.empty()) one.size = 1_MiB;
+  return one;
+}
+Disk flash(const std::string& device, const std::string& file) {
+  Disk one = disk(device, file);
+  one.travels_with_memory = true;
+  return one;
+}
+
+/// Two QEMUs on one host, with these disks.
+PreflightFacts facts_of(std::vector<Disk> here, std::vector<Disk> there) {
+  PreflightFacts facts;
+  facts.source.pid = 100;
+  facts.source.disks = std::move(here);
+  facts.destination.pid = 101;
+  facts.destination.disks = std::move(there);
+  return facts;
+}
+
+MigrationPlan with_storage() {
+  MigrationPlan plan;
+  plan.storage = true;
+  return plan;
+}
+Error refused(const PreflightFacts& facts, const MigrationPlan& plan = {}) {
+  const auto verdict = check_disks(facts, plan);
+  EXPECT_FALSE(verdict);
+  return verdict ? Error{} : verdict.error();
+}
+
+TEST(PreflightDisks, FlashTravelsWithMemory) {
+  auto facts = facts_of({disk("virtio0", "/shared/disk"), flash("pflash1", "/a/vars")},
+                        {disk("virtio0", "/shared/disk"), flash("pflash1", "/b/vars")});
+  facts.same_file = {{"virtio0", true}, {"pflash1", false}};
+  EXPECT_TRUE(check_disks(facts, {}));
+  EXPECT_THAT(disks_to_move(facts), IsEmpty());
+  EXPECT_THAT(refused(facts, with_storage()).what_to_do, HasSubstr("leave +storage out"));
+  EXPECT_THAT(taken_for_granted(facts), IsEmpty());
+  facts.destination.disks[1].size = 2_MiB;
+  EXPECT_THAT(refused(facts).message, HasSubstr("size of disk pflash1"));
+}
+
+TEST(PreflightDisks, StorageMovesExactlyWhatIsNotShared) {
+  auto facts = facts_of({disk("virtio0", "/shared/disk"), disk("virtio1", "/a/own"),
+                         disk("virtio2", "rbd:pool/image"), flash("pflash1", "/a/vars")},
+                        {disk("virtio0", "/shared/disk"), disk("virtio1", "/b/own"),
+                         disk("virtio2", "rbd:pool/image"), flash("pflash1", "/b/vars")});
+  facts.same_file = {{"virtio0", true}, {"virtio1", false}, {"pflash1", false}};
+  EXPECT_TRUE(check_disks(facts, with_storage()));
+  EXPECT_THAT(disks_to_move(facts), ElementsAre("virtio1"));
+  const Error without = refused(facts);
+  EXPECT_THAT(without.message, HasSubstr("virtio1=/a/own"));
+  EXPECT_THAT(without.message, Not(HasSubstr("virtio0")));
+  EXPECT_THAT(without.message, Not(HasSubstr("pflash1")));
+  EXPECT_THAT(without.what_to_do, HasSubstr("+storage"));
+  facts.destination.disks[0].size = 2_MiB;
+  EXPECT_TRUE(check_disks(facts, with_storage())) << "what does not move is not measured";
+}
+
+TEST(PreflightDisks, OfTwoHostsTheNamesDecideAsLongAsNothingMoves) {
+  auto facts = facts_of({disk("virtio0", "/srv/disk"), disk("virtio1", "nbd://10.0.0.9/x")},
+                        {disk("virtio0", "/srv/disk"), disk("virtio1", "nbd://10.0.0.9/x")});
+  facts.destination.pid = 0;
+  EXPECT_TRUE(check_disks(facts, {}));
+  EXPECT_TRUE(check_disks(facts, with_storage()));
+  EXPECT_THAT(disks_to_move(facts), ElementsAre("virtio0"));
+  for (auto* disks : {&facts.source.disks, &facts.destination.disks}) {
+    disks->front().file = "nbd://localhost/x";
+  }
+  EXPECT_THAT(disks_to_move(facts), ElementsAre("virtio0")) << "another server on every host";
+  facts.destination.pid = 101;
+  EXPECT_THAT(disks_to_move(facts), IsEmpty()) << "on one host it is one";
+}
+
+TEST(PreflightDisks, ReadOnlyMediaPassWhenTheirContentIsEqual) {
+  auto facts = facts_of({disk("cd0", "/a/cd.iso", false)}, {disk("cd0", "/b/cd.iso", false)});
+  facts.same_file["cd0"] = false;
+  facts.same_content["cd0"] = true;
+  EXPECT_TRUE(check_disks(facts, {}));
+  EXPECT_THAT(taken_for_granted(facts), IsEmpty()) << "it was seen";
+  facts.same_content["cd0"] = false;
+  EXPECT_THAT(refused(facts).message, HasSubstr("read-only disk cd0 is not the same"));
+}
+
+TEST(PreflightDisks, ReadOnlyMediaThatNobodyCanComparePassByTheirSizeAndItIsSaid) {
+  auto facts = facts_of({disk("cd0", "/a/cd.iso", false)}, {disk("cd0", "/b/cd.iso", false)});
+  facts.destination.pid = 0;
+  EXPECT_TRUE(check_disks(facts, {}));
+  EXPECT_THAT(taken_for_granted(facts), ElementsAre(HasSubstr("cd0 is taken to hold the same")));
+  facts.destination.disks.front().size = 2_MiB;
+  EXPECT_THAT(refused(facts).message, HasSubstr("cd0"));
+  facts.source.disks.front().file = facts.destination.disks.front().file = "https://host/cd.iso";
+  EXPECT_THAT(taken_for_granted(facts), IsEmpty()) << "one server gives both the same";
+}
+
+TEST(PreflightDisks, AMediumInOneDriveOnlyIsNamed) {
+  EXPECT_TRUE(check_disks(facts_of({disk("cd0", "", false)}, {disk("cd0", "", false)}), {}));
+  for (const bool full_here : {true, false}) {
+    const Disk full = disk("cd0", "/a/cd.iso", false);
+    const Disk empty = disk("cd0", "", false);
+    const Error error = refused(full_here ? facts_of({full}, {empty}) : facts_of({empty}, {full}));
+    EXPECT_THAT(error.message, HasSubstr("drive cd0 differs"));
+    EXPECT_THAT(error.message, HasSubstr("the drive is empty"));
+    EXPECT_THAT(error.what_to_do, HasSubstr("eject"));
+  }
+}
+
+TEST(PreflightDisks, ADriveThatOneSideLacksIsNamedAlone) {
+  const Error error = refused(facts_of({disk("virtio0", "/a"), disk("virtio1", "/b")},
+                                       {disk("virtio0", "/a"), disk("virtio2", "/b")}));
+  EXPECT_THAT(error.message, HasSubstr("[virtio1=/b] on the source, [virtio2=/b]"));
+  EXPECT_THAT(error.what_to_do, Not(HasSubstr("+storage")));
+}
+
+TEST(PreflightDisks, ASharedDiskThatTheDestinationMayNotWriteToIsRefused) {
+  auto facts = facts_of({disk("virtio0", "/shared")}, {disk("virtio0", "/shared", false)});
+  facts.same_file["virtio0"] = true;
+  EXPECT_THAT(refused(facts).message, HasSubstr("cannot be written"));
+}
+
+}  // namespace
+}  // namespace godwit::control

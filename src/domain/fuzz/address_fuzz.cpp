@@ -1,0 +1,23 @@
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "godwit/domain/address.h"
+#include "godwit/domain/medium.h"
+
+/// Any bytes are a destination or kBadInput; one that was read is written and read back the same.
+/// And any bytes may be the name of a disk's file.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  godwit::Disk disk;
+  disk.file = text;
+  (void)godwit::medium_of(disk);
+  const auto address = godwit::parse_destination(text);
+  if (!address) {
+    if (address.error().code != godwit::ErrorCode::kBadInput) std::abort();
+    return 0;
+  }
+  const auto again = godwit::parse_destination(godwit::to_string(*address));
+  if (!again || *again != *address) std::abort();
+  return 0;
+}
