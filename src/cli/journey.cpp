@@ -178,6 +178,7 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   GODWIT_TRY(control::PreflightFacts facts,
              control::gather_facts(*parties_.source.hypervisor, destination));
   if (may_postcopy(plan)) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
+  facts.listen = parties_.listen;
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
   facts.same_content = contents_.compare(facts.source, facts.destination, context_.stop);

@@ -668,6 +668,11 @@ void MigrationRun::give_back() {
   settle(source_, source_settings_);
   settle(destination_, destination_settings_);
   outcome_.given_back = all;
+  if (outcome_.vm_runs_on != VmRunsOn::kDestination && destination_.connected()) {
+    const auto use = parties_.destination.can_receive();
+    if (use) outcome_.destination_usable = *use != Receiving::kSpent;
+  }
+  if (destination_.ended()) outcome_.destination_usable = false;
   if (!all) {
     outcome_.remarks.emplace_back(
         "settings are still changed on a side that could not be asked, or whose migration is not "

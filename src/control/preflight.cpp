@@ -9,6 +9,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/control/preflight_disks.h"
 #include "godwit/control/settings.h"
+#include "godwit/domain/address.h"
 #include "godwit/domain/tcg_rule.h"
 #include "preflight_machine.h"
 
@@ -202,6 +203,13 @@ Result<void> check_listening(const PreflightFacts& facts, const MigrationPlan& p
     return fail(ErrorCode::kBadInput,
                 "the destination waits for a stream already, and does not say at which address",
                 "start it with -incoming defer, or -incoming tcp:ADDRESS:PORT");
+  }
+  const auto& listens_on = facts.destination_migration.listens_on;
+  if (!facts.listen.empty() && !listens_as_asked(listens_on, facts.listen)) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("the destination listens on {} already, not on {}",
+                            fmt::join(listens_on, " and "), facts.listen),
+                "name the address that it listens on after the @");
   }
   const CapabilitySet needed = settings_for(plan).on;
   for (const Capability capability : {Capability::kMultifd, Capability::kPostcopyPreempt}) {

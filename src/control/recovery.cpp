@@ -88,15 +88,18 @@ bool Recovery::under_way() const {
   return here_.status && !is_over(here_.status->phase);
 }
 
-/// Where pause-before-switchover was borrowed (disks move along, or it was a rehearsal), QEMU never
-/// switches over without a word from the Godwit that is dead now: cancelling is safe.
+/// Where pause-before-switchover was borrowed (disks move along, or it was a rehearsal), QEMU does
+/// not switch over without a word from the Godwit that is dead now: until then cancelling is safe.
 void Recovery::cancel_what_waits() {
   const auto mark = Capability::kPauseBeforeSwitchover;
   const auto& lease = found_.left.source_lease;
   const bool waits_for_us =
       lease && lease->borrowed.on.contains(mark) && !lease->before.on.contains(mark);
-  if (!waits_for_us || !under_way() || here_.status->phase == MigrationPhase::kDevice) return;
-  if (!source_.vm->cancel()) return;
+  const auto phase = here_.status ? here_.status->phase : MigrationPhase::kNone;
+  const bool before_switchover = phase == MigrationPhase::kSetup ||
+                                 phase == MigrationPhase::kActive ||
+                                 phase == MigrationPhase::kPreSwitchover;
+  if (!waits_for_us || !before_switchover || !source_.vm->cancel()) return;
   const TimePoint give_up = clock_.now() + kPatience;
   while (under_way() && clock_.now() < give_up) {
     (void)clock_.wait_until(clock_.now() + kTick, {});

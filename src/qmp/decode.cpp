@@ -115,24 +115,7 @@ void decode_ram(JsonReader& in, MigrationStatus& status) {
   }
 }
 
-/// {"type": "inet", "host": "10.0.0.2", "port": "4444"} as a URI; nothing for kinds that have none.
-std::optional<std::string> uri_of(const Json& address) {
-  if (!address.is_object()) return std::nullopt;
-  JsonReader in(address, "socket-address");
-  const std::string kind = in.text("type");
-  if (kind == "unix") return "unix:" + in.text("path");
-  if (kind != "inet") return std::nullopt;
-  const std::string host = in.text("host");
-  const bool v6 = host.find(':') != std::string::npos;
-  return fmt::format("tcp:{}:{}", v6 ? "[" + host + "]" : host, in.text("port"));
-}
-
-void decode_hindrances(JsonReader& in, MigrationStatus& status) {
-  if (const Json* addresses = in.find("socket-address"); addresses && addresses->is_array()) {
-    for (const Json& address : *addresses) {
-      if (auto uri = uri_of(address)) status.listens_on.push_back(std::move(*uri));
-    }
-  }
+void decode_blockers(JsonReader& in, MigrationStatus& status) {
   if (const Json* reasons = in.find("blocked-reasons"); reasons && reasons->is_array()) {
     for (const Json& reason : *reasons) {
       if (reason.is_string()) status.blocked_by.push_back(reason.get<std::string>());
@@ -241,7 +224,7 @@ Result<MigrationStatus> decode_migration(const Json& json) {
     decode_ram(ram, status);
     if (ram.error()) in.adopt(*ram.error());
   }
-  decode_hindrances(in, status);
+  decode_blockers(in, status);
   GODWIT_CHECK_OK(checked(in, "query-migrate"));
   return status;
 }

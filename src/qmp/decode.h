@@ -35,8 +35,6 @@ Result<MigrationStatus> decode_migration(const Json& json);
 Result<CapabilitySet> decode_capabilities(const Json& json);
 /// The names of those that are on and that Godwit does not know.
 Result<std::vector<std::string>> decode_other_capabilities(const Json& json);
-/// `tls-creds` of `query-migrate-parameters`; empty where migrations are not encrypted.
-Result<std::string> decode_tls(const Json& json);
 Result<MigrationParameters> decode_parameters(const Json& json);
 /// How the migration's stream is encrypted on one side; empty texts where it is not.
 struct StreamTls {

@@ -74,13 +74,6 @@ Result<std::vector<std::string>> decode_other_capabilities(const Json& json) {
   return names;
 }
 
-Result<std::string> decode_tls(const Json& json) {
-  JsonReader in(json, "query-migrate-parameters");
-  std::string credentials = in.maybe_text("tls-creds").value_or("");
-  GODWIT_CHECK_OK(checked(in, "query-migrate-parameters"));
-  return credentials;
-}
-
 Result<std::vector<std::string>> decode_temporary_bitmaps(const Json& json) {
   std::vector<std::string> names;
   GODWIT_CHECK_OK(for_each(json, "query-block", [&](JsonReader& in) {

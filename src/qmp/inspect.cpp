@@ -270,7 +270,8 @@ Result<void> QmpHypervisor::inspect_settings(Inspection& found) {
   GODWIT_TRY(found.other_capabilities, decode_other_capabilities(capabilities));
   GODWIT_TRY(found.on, decode_capabilities(capabilities));
   GODWIT_TRY(const Json parameters, ask("query-migrate-parameters"));
-  GODWIT_TRY(found.tls, decode_tls(parameters));
+  GODWIT_TRY(const StreamTls tls, decode_tls(parameters));
+  found.tls = tls.credentials;
   GODWIT_TRY(const Json blocks, ask("query-block"));
   GODWIT_TRY(found.temporary_bitmaps, decode_temporary_bitmaps(blocks));
   GODWIT_TRY(const auto jobs, ask_if_there("query-jobs"));  // since QEMU 3.0

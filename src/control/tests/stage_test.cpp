@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -47,7 +48,9 @@ TEST(Stage, APostcopyThatWasOrderedIsNotCancelledAnyMore) {
 }
 
 TEST(Stage, TheTableInArchitectureIsThatOfTheCode) {
-  std::ifstream file(std::string(GODWIT_TEST_DATA) + "/../../../../ARCHITECTURE.md");
+  const std::filesystem::path data(GODWIT_TEST_DATA);  // src/control/tests/data
+  const auto root = data.parent_path().parent_path().parent_path().parent_path();
+  std::ifstream file(root / "ARCHITECTURE.md");
   const std::string text(std::istreambuf_iterator<char>(file), {});
   EXPECT_NE(text.find(stage_table()), std::string::npos) << "it should hold:\n" << stage_table();
 }

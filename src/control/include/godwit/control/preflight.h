@@ -19,6 +19,7 @@ struct PreflightFacts {
   MigrationStatus destination_migration;  ///< does it listen already?
   Inspection source_has;
   Inspection destination_has;
+  std::string listen;  ///< where the destination shall listen; empty: not known, not checked
   std::optional<std::string> no_postcopy;           ///< why the destination may not do it
   std::optional<Bytes> memory_free_at_destination;  ///< absent: not known, not checked
   /// Of disks by device: is it one and the same file on both sides? Absent: not known, the names
