@@ -68,6 +68,7 @@ void write_down(const std::filesystem::path& path, const control::Recovered& fou
   JournalEntry entry = found.left;
   entry.step = found.finished ? "done" : "left";
   entry.wall_us = clock.wall_us();
+  entry.writer_pid = entry.writer_started = 0;  // it is ours now
   if (const auto written = store::FileJournal(path).record(entry); !written) {
     log::warning("the journal could not be written: {}", written.error().message);
   }

@@ -165,11 +165,6 @@ std::string outcome_text(const MigrationOutcome& outcome) {
                                 to_string(outcome.status), to_string(outcome.vm_runs_on));
   if (!outcome.reason.empty()) out += fmt::format("\n  reason: {}", outcome.reason);
   for (const std::string& remark : outcome.remarks) out += "\n  note: " + remark;
-  if (outcome.destination_usable) {
-    out += *outcome.destination_usable
-               ? "\n  the destination's QEMU waits still and can be used again"
-               : "\n  the destination's QEMU can't receive again: end it and start it anew";
-  }
   if (outcome.storage) out += storage_text(*outcome.storage);
   std::string_view verdict = "guest not examined";
   if (outcome.guest.alive) {

@@ -669,8 +669,10 @@ void MigrationRun::give_back() {
   settle(destination_, destination_settings_);
   outcome_.given_back = all;
   if (outcome_.vm_runs_on != VmRunsOn::kDestination && destination_.connected()) {
-    const auto use = parties_.destination.can_receive();
-    if (use) outcome_.destination_usable = *use != Receiving::kSpent;
+    if (const auto use = parties_.destination.can_receive()) {
+      outcome_.destination_usable = *use != Receiving::kSpent;
+      outcome_.remarks.push_back(fmt::format("the destination: {}", advice_on(*use)));
+    }
   }
   if (destination_.ended()) outcome_.destination_usable = false;
   if (!all) {
@@ -697,7 +699,7 @@ void MigrationRun::measure_times() {
   rounds_.finish(clock_.wall_us(), seen.status);
   outcome_.rounds = rounds_.rounds();
   for (RoundRecord& round : outcome_.rounds) round.started += before;
-  if (!seen.status.total_time) return;
+  if (!seen.status.total_time || !is_final(seen.status.phase)) return;
   outcome_.total_time = before + *seen.status.total_time;
   // The last round ends with the migration, not when Godwit has looked at everything.
   RoundRecord& last = outcome_.rounds.back();

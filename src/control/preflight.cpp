@@ -67,7 +67,11 @@ Result<void> check_source(const PreflightFacts& facts) {
 }
 
 Result<void> check_destination(const PreflightFacts& facts) {
-  if (facts.source.pid != 0 && facts.source.pid == facts.destination.pid) {
+  // Threads of two hosts may have the same numbers, but a VM that runs waits for none.
+  const bool waits = facts.destination.state == RunState::kInmigrate;
+  const bool same_vm = !waits && !facts.source.identity.empty() &&
+                       facts.source.identity == facts.destination.identity;
+  if (same_vm || (facts.source.pid != 0 && facts.source.pid == facts.destination.pid)) {
     return fail(ErrorCode::kBadInput, "the destination is the source",
                 "name the QMP socket of another QEMU, started with -incoming defer");
   }

@@ -323,9 +323,11 @@ void Settlement::settle_without_source() {
                                                       "lost and did not come back"
                                                     : "the source's monitor fell silent";
   if (whole) {
-    conclude(OutcomeStatus::kCompleted, VmRunsOn::kDestination, "");
-    outcome_->remarks.push_back(source + " after it had given the guest away");
-    return;
+    return conclude(
+        OutcomeStatus::kFailed, VmRunsOn::kDestination,
+        fmt::format("{} ({}) after it had given the guest away: the guest is well over, "
+                    "and nothing else was seen of the end",
+                    source, parties_.source_name));
   }
   if (!source_.ended()) {
     return conclude(OutcomeStatus::kFailed, VmRunsOn::kUnknown,

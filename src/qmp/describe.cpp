@@ -35,6 +35,7 @@ Result<VmDescription> QmpHypervisor::describe() {
   vm.state = named.state;
   vm.state_name = named.name;
   vm.can = schema_.capabilities();
+  vm.identity = identity_;
   if (process_ != nullptr) {
     vm.pid = process_->pid();
     vm.process_started = process_->started();

@@ -260,8 +260,10 @@ Result<void> FileJournal::record(const JournalEntry& entry) {
   text.resize(text.rfind('\n') + 1);
   const auto size = static_cast<off_t>(text.size());
   JournalEntry signed_entry = entry;
-  signed_entry.writer_pid = ::getpid();
-  signed_entry.writer_started = process_start(::getpid());
+  if (entry.writer_pid == 0) {
+    signed_entry.writer_pid = ::getpid();
+    signed_entry.writer_started = process_start(::getpid());
+  }
   const std::string line = to_line(signed_entry);
   if (::ftruncate(fd.get(), size) != 0) return fail(file_error(path_, "write to", errno));
   if (const auto written = write_at(fd.get(), line, size, path_); !written) {

@@ -5,9 +5,11 @@
 #include <rapidcheck/gtest.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "godwit/base/process.h"
 #include "godwit/base/unique_fd.h"
 #include "processes.h"
 #include "scratch.h"
@@ -19,7 +21,16 @@ namespace {
 namespace fs = std::filesystem;
 
 JournalEntry entry(const std::string& source, const std::string& step) {
-  return {source, "lab:b", 11, 12, step, 1'795'250'000'000'000};
+  JournalEntry entry;
+  entry.source = source;
+  entry.destination = "lab:b";
+  entry.source_pid = 11;
+  entry.destination_pid = 12;
+  entry.step = step;
+  entry.wall_us = 1'795'250'000'000'000;
+  entry.writer_pid = ::getpid();
+  entry.writer_started = process_start(::getpid());
+  return entry;
 }
 
 class JournalTest : public Scratch {

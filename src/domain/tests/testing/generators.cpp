@@ -254,6 +254,10 @@ rc::Gen<MigrationOutcome> outcome() {
                            *text()};
     o.storage = *maybe(storage_outcome());
     o.started_wall_us = *wall_us();
+    o.remarks = *some(text());
+    o.postcopy_standstill = *maybe(seconds());
+    o.given_back = *maybe(rc::gen::arbitrary<bool>());
+    o.destination_usable = *maybe(rc::gen::arbitrary<bool>());
     return o;
   });
 }
@@ -280,15 +284,26 @@ rc::Gen<MigrationSettings> migration_settings() {
   });
 }
 
+rc::Gen<Lease> lease() {
+  return rc::gen::exec([] { return Lease{*migration_settings(), *migration_settings()}; });
+}
+
 rc::Gen<JournalEntry> journal_entry() {
   return rc::gen::exec([] {
-    return JournalEntry{*text(),
-                        *text(),
-                        *rc::gen::arbitrary<std::int64_t>(),
-                        *rc::gen::arbitrary<std::int64_t>(),
-                        *rc::gen::element<std::string>("preparing", "migrating", "postcopy"),
-                        *wall_us(),
-                        *maybe(migration_settings())};
+    const auto number = rc::gen::nonZero<std::int64_t>();
+    JournalEntry entry;
+    entry.source = *text();
+    entry.destination = *text();
+    for (std::int64_t* one :
+         {&entry.source_pid, &entry.source_started, &entry.destination_pid,
+          &entry.destination_started, &entry.writer_pid, &entry.writer_started}) {
+      *one = *number;
+    }
+    entry.step = *rc::gen::element<std::string>("preparing", "migrating", "postcopy");
+    entry.wall_us = *wall_us();
+    entry.source_lease = *maybe(lease());
+    entry.destination_lease = *maybe(lease());
+    return entry;
   });
 }
 

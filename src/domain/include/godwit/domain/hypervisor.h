@@ -109,6 +109,7 @@ struct VmDescription {
   /// When that process started, in the kernel's clock ticks since boot; 0 with pid 0. Both together
   /// name a process for ever.
   std::int64_t process_started = 0;
+  std::string identity{};     ///< the same for the same VM, by whatever way it is asked
   std::string answered_by{};  ///< who answers on the monitor's socket where that is not QEMU itself
 };
 

@@ -162,7 +162,7 @@ struct JournalEntry {
   std::int64_t destination_started = 0;
   std::string step;  ///< "preparing", "mirroring", "migrating", "postcopy", "done", …
   std::int64_t wall_us = 0;
-  /// The Godwit that wrote it; filled in by the journal.
+  /// The Godwit that wrote it; filled in by the journal where it is 0.
   std::int64_t writer_pid = 0;
   std::int64_t writer_started = 0;
   /// Absent: nothing was borrowed of that side, or it was given back.
