@@ -657,16 +657,16 @@ void MigrationRun::look_from_outside() {
 void MigrationRun::give_back() {
   const bool over = stage() == Stage::kOver || !record_.seen.launched;
   bool all = true;
-  const auto settle = [&](WatchedSide& side, SettingsLease& lease) {
-    if (side.ended()) return lease.leave();  // they went with it
-    const bool given = over && side.reach(kGiveBackPatience) && lease.give_back();
+  const auto settle = [&](WatchedSide& side, SettingsLease& lease, bool may) {
+    if (side.ended() || !lease.lease()) return lease.leave();  // they went with it
+    const bool given = may && side.reach(kGiveBackPatience) && lease.give_back();
     if (!given) lease.leave();
     all = all && given;
   };
-  if (record_.seen.held_back && source_.reach(kGiveBackPatience))
-    all = storage_->give_back() && all;
-  settle(source_, source_settings_);
-  settle(destination_, destination_settings_);
+  if (record_.seen.held_back) all = source_.reach(kGiveBackPatience) && storage_->give_back();
+  settle(source_, source_settings_, over);
+  const bool gone_over = record_.seen.resume_us && !record_.seen.postcopy_ordered;
+  settle(destination_, destination_settings_, over || gone_over || source_.ended());
   outcome_.given_back = all;
   if (outcome_.vm_runs_on != VmRunsOn::kDestination && destination_.connected()) {
     if (const auto use = parties_.destination.can_receive()) {

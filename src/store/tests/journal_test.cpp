@@ -20,6 +20,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of the test itself: children that it forks write in its name.
+const std::int64_t kWriter = ::getpid();
+const std::int64_t kWriterStarted = process_start(kWriter);
+
 JournalEntry entry(const std::string& source, const std::string& step) {
   JournalEntry entry;
   entry.source = source;
@@ -28,8 +32,8 @@ JournalEntry entry(const std::string& source, const std::string& step) {
   entry.destination_pid = 12;
   entry.step = step;
   entry.wall_us = 1'795'250'000'000'000;
-  entry.writer_pid = ::getpid();
-  entry.writer_started = process_start(::getpid());
+  entry.writer_pid = kWriter;
+  entry.writer_started = kWriterStarted;
   return entry;
 }
 
