@@ -121,6 +121,15 @@ std::int64_t process_start(std::int64_t pid) {
   return std::strtoll(field.c_str(), nullptr, 10);
 }
 
+std::string process_world() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot;
+  std::getline(file, boot);
+  std::array<char, 64> space{};
+  const ssize_t size = ::readlink("/proc/self/ns/pid", space.data(), space.size());
+  return boot + " " + std::string(space.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+}
+
 std::string last_line(std::string_view text) {
   const std::size_t end = text.find_last_not_of(" \r\n");
   if (end == std::string_view::npos) return {};

@@ -177,11 +177,14 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   Hypervisor& destination = *parties_.destination.hypervisor;
   GODWIT_TRY(control::PreflightFacts facts,
              control::gather_facts(*parties_.source.hypervisor, destination));
-  if (may_postcopy(plan)) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
   facts.listen = parties_.listen;
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
+  // What can be refused at once is, before media are read and the destination is tried.
+  GODWIT_CHECK_OK(control::preflight(facts, plan));
   facts.same_content = contents_.compare(facts.source, facts.destination, context_.stop);
+  GODWIT_CHECK_OK(control::preflight(facts, plan));
+  if (may_postcopy(plan)) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
   GODWIT_TRY(const control::Warnings warnings, control::preflight(facts, plan));
   for (const std::string& warning : warnings) {
     if (warned_.insert(warning).second) log::warning("{}", warning);
@@ -333,6 +336,8 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
   parties.source_started = parties_.source.description.process_started;
   parties.destination_pid = parties_.destination.description.pid;
   parties.destination_started = parties_.destination.description.process_started;
+  parties.source_identity = parties_.source.description.identity;
+  parties.destination_identity = parties_.destination.description.identity;
   GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
   store::FileJournal journal(journal_path);
   parties.journal = &journal;

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "godwit/base/unique_fd.h"
+#include "godwit/domain/address.h"
 
 namespace godwit::cli {
 namespace {
@@ -23,14 +24,10 @@ constexpr BytesPerSecond kQemuDefault(128.0 * 1048576);
 /// What libvirt sets for "no limit" is far beyond it.
 constexpr BytesPerSecond kBeyondAnyLink(1e12);
 
-/// "tcp:10.0.0.2:4444" → "10.0.0.2"; brackets of IPv6 are taken off.
-std::string host_of(std::string_view stream) {
-  const std::size_t first = stream.find(':');
-  const std::size_t last = stream.rfind(':');
-  if (first == std::string_view::npos || last <= first) return {};
-  std::string_view host = stream.substr(first + 1, last - first - 1);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return std::string(host);
+/// "tcp:10.0.0.2:4444" → "10.0.0.2"; of another kind of stream, all of it.
+std::string host_of(const std::string& stream) {
+  const auto tcp = tcp_address_of(stream);
+  return tcp ? tcp->host : stream;
 }
 
 struct FreeAddresses {
@@ -76,9 +73,10 @@ std::optional<std::string> interface_towards(const std::string& host) {
 
 }  // namespace
 
-bool leads_to_host_of(std::string_view destination, std::string_view stream) {
-  const std::size_t at = destination.rfind('@');
-  return at != std::string_view::npos && host_of(destination.substr(at + 1)) == host_of(stream);
+bool leads_to_host_of(const std::string& destination, const std::string& stream) {
+  const auto address = parse_destination(destination);
+  const auto* qmp = address ? std::get_if<QmpDestination>(&*address) : nullptr;
+  return qmp != nullptr && host_of(qmp->stream) == host_of(stream);
 }
 
 std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>& records,
@@ -86,7 +84,7 @@ std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>
   std::optional<BytesPerSecond> fastest;
   for (const OutcomeRecord& record : records) {
     const MigrationOutcome& o = record.outcome;
-    if (!leads_to_host_of(record.destination, destination_stream) ||
+    if (!leads_to_host_of(record.destination, std::string(destination_stream)) ||
         o.status != OutcomeStatus::kCompleted || o.parameters.max_bandwidth || !o.total_time ||
         o.storage ||  // most of its time was the disks', which QEMU's bytes don't count
         !o.transferred.qemu || o.total_time->count() <= 0) {
@@ -99,7 +97,7 @@ std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>
 }
 
 std::optional<BytesPerSecond> rate_of_interface(std::string_view stream) {
-  const auto interface = interface_towards(host_of(stream));
+  const auto interface = interface_towards(host_of(std::string(stream)));
   if (!interface) return std::nullopt;
   double mbit_per_s = 0;
   std::ifstream speed("/sys/class/net/" + *interface + "/speed");

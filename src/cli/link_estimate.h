@@ -17,7 +17,7 @@ struct LinkEstimate {
 };
 
 /// Does an address that a migration went to name the host of this stream?
-[[nodiscard]] bool leads_to_host_of(std::string_view destination, std::string_view stream);
+[[nodiscard]] bool leads_to_host_of(const std::string& destination, const std::string& stream);
 
 /// The fastest that earlier migrations to the same address were seen to carry, of those that nobody
 /// held to a rate. Pure.

@@ -23,14 +23,19 @@
 namespace godwit::cli {
 namespace {
 
+/// Begins the step of what nobody drives any more; the step that it was in follows.
+constexpr std::string_view kLeft = "left ";
+
 struct ProcessId {
   std::int64_t pid = 0;
   std::int64_t started = 0;
 };
 
-/// It ran on this host, and does no more. (An entry without a start names no process for certain.)
-bool has_ended(const ProcessId& process) {
-  return process.pid != 0 && process.started != 0 && process_start(process.pid) != process.started;
+/// It ran on this host since it was booted, and does no more. (An entry without a start names no
+/// process for certain; numbers of another boot or namespace mean nothing here.)
+bool has_ended(const JournalEntry& entry, const ProcessId& process) {
+  return entry.writer_world == process_world() && process.pid != 0 && process.started != 0 &&
+         process_start(process.pid) != process.started;
 }
 
 bool same_migration(const JournalEntry& a, const JournalEntry& b) {
@@ -52,8 +57,9 @@ std::vector<JournalEntry> left_entries(const std::vector<JournalEntry>& all) {
     }
   }
   const auto is_driven = [](const JournalEntry& entry) {
-    return entry.step != "left" && !entry.step.starts_with("left ") && entry.writer_pid != 0 &&
-           process_start(entry.writer_pid) == entry.writer_started;
+    if (entry.step.starts_with(kLeft)) return false;
+    return entry.writer_pid != 0 && (entry.writer_world != process_world() ||
+                                     process_start(entry.writer_pid) == entry.writer_started);
   };
   newest.erase(std::remove_if(newest.begin(), newest.end(), is_driven), newest.end());
   return newest;
@@ -66,7 +72,11 @@ Result<std::vector<JournalEntry>> read_left(const std::filesystem::path& path) {
 
 void write_down(const std::filesystem::path& path, const control::Recovered& found, Clock& clock) {
   JournalEntry entry = found.left;
-  entry.step = found.finished ? "done" : "left";
+  if (found.finished) {
+    entry.step = "done";
+  } else if (!entry.step.starts_with(kLeft)) {
+    entry.step.insert(0, kLeft);
+  }
   entry.wall_us = clock.wall_us();
   entry.writer_pid = entry.writer_started = 0;  // it is ours now
   if (const auto written = store::FileJournal(path).record(entry); !written) {
@@ -108,8 +118,9 @@ std::optional<std::string> socket_of_destination(const JournalEntry& entry,
 /// One side, connected to; it is the process of the entry, as far as that is known.
 class OpenSide {
  public:
-  OpenSide(const std::optional<std::string>& socket, ProcessId expected, Clock& clock) {
-    ended_ = has_ended(expected);
+  OpenSide(const JournalEntry& entry, const std::optional<std::string>& socket, ProcessId expected,
+           const std::string& identity, Clock& clock) {
+    ended_ = has_ended(entry, expected);
     if (!socket || ended_) return;
     auto vm = qmp::QmpHypervisor::connect(*socket, clock);
     if (!vm) {
@@ -121,8 +132,8 @@ class OpenSide {
       problem_ = about.error().message;
       return;
     }
-    if (expected.pid != 0 && about->pid != 0 && about->pid != expected.pid) {
-      problem_ = fmt::format("another QEMU (process {}) answers on {} now", about->pid, *socket);
+    if (about->identity != identity) {
+      problem_ = fmt::format("another VM answers on {} now", *socket);
       return;
     }
     if (about->pid != 0 && !take_lock(about->pid)) return;
@@ -150,15 +161,16 @@ class OpenSide {
 };
 
 control::Recovered recover_entry(const JournalEntry& entry, const std::string& lab, Clock& clock) {
-  const OpenSide source(socket_of_source(entry, lab), {entry.source_pid, entry.source_started},
-                        clock);
+  const OpenSide source(entry, socket_of_source(entry, lab),
+                        {entry.source_pid, entry.source_started}, entry.source_identity, clock);
   if (entry.destination == control::kRehearsalName) {
     control::Recovered found = control::recover(clock, entry, source.side(), {nullptr, true});
     if (!found.finished && !source.problem().empty()) found.was += ": " + source.problem();
     return found;
   }
-  const OpenSide destination(socket_of_destination(entry, lab),
-                             {entry.destination_pid, entry.destination_started}, clock);
+  const OpenSide destination(entry, socket_of_destination(entry, lab),
+                             {entry.destination_pid, entry.destination_started},
+                             entry.destination_identity, clock);
   control::Recovered found = control::recover(clock, entry, source.side(), destination.side());
   for (const OpenSide* side : {&source, &destination}) {
     if (!found.finished && !side->problem().empty()) found.was += "; " + side->problem();
@@ -183,39 +195,37 @@ Result<std::vector<RecoveredVm>> recover_all(const std::string& lab, Context& co
 
 // --- before a VM is driven: that side alone ---
 
-void recover_before_driving(Hypervisor& vm, const VmDescription& description,
-                            const std::string& socket, Clock& clock) {
+Result<void> recover_before_driving(Hypervisor& vm, const VmDescription& description,
+                                    Clock& clock) {
   const auto path = store::default_journal_path(std::getenv);
-  if (!path) return;
+  if (!path) return {};  // who needs a journal will say so
   const auto left = read_left(*path);
-  if (!left) {
-    log::warning("the journal cannot be read: {}", left.error().message);
-    return;
-  }
-  for (const JournalEntry& entry : *left) {
-    const auto is_this = [&](std::int64_t pid, std::int64_t started, const std::string& name) {
-      if (pid == 0 || description.pid == 0)
-        return name == "qmp:" + socket || name.starts_with("qmp:" + socket + "@");
-      return pid == description.pid && (started == 0 || started == description.process_started);
-    };
-    const bool source = is_this(entry.source_pid, entry.source_started, entry.source);
-    const bool destination =
-        is_this(entry.destination_pid, entry.destination_started, entry.destination);
+  if (!left) log::warning("the journal cannot be read: {}", left.error().message);
+  for (const JournalEntry& entry : left.value_or(std::vector<JournalEntry>())) {
+    const bool source = entry.source_identity == description.identity;
+    const bool destination = entry.destination_identity == description.identity;
     if (!source && !destination) continue;
     const bool rehearsal = entry.destination == control::kRehearsalName;
     const control::LeftSide here{source ? &vm : nullptr,
-                                 has_ended({entry.source_pid, entry.source_started})};
+                                 has_ended(entry, {entry.source_pid, entry.source_started})};
     const control::LeftSide there{
         destination ? &vm : nullptr,
-        rehearsal || has_ended({entry.destination_pid, entry.destination_started})};
+        rehearsal || has_ended(entry, {entry.destination_pid, entry.destination_started})};
     const control::Recovered found = control::recover(clock, entry, here, there);
     write_down(*path, found, clock);
-    log::warning("an earlier {} of this VM ({}) was not ended by its godwit: {}{}",
-                 rehearsal ? "rehearsal" : "migration", entry.source, found.was,
+    const std::string what =
+        fmt::format("an earlier {} of this VM ({}) was not ended by its godwit",
+                    rehearsal ? "rehearsal" : "migration", entry.source);
+    log::warning("{}: {}{}", what, found.was,
                  found.given_back.empty()
                      ? ""
                      : fmt::format("; given back: {}", fmt::join(found.given_back, ", ")));
+    if (source ? found.left.source_lease : found.left.destination_lease) {
+      return fail(ErrorCode::kBusy, fmt::format("{}, and its settings are not given back", what),
+                  "run godwit recover, which says what it waits for");
+    }
   }
+  return {};
 }
 
 }  // namespace godwit::cli

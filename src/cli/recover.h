@@ -21,8 +21,8 @@ struct RecoveredVm {
 Result<std::vector<RecoveredVm>> recover_all(const std::string& lab, Context& context);
 
 /// For who has just taken a VM's lock and drives it next: gives back what a Godwit that was killed
-/// had borrowed of it, and says what became of that migration. What can't be done is a warning.
-void recover_before_driving(Hypervisor& vm, const VmDescription& description,
-                            const std::string& socket, Clock& clock);
+/// had borrowed of it, and says what became of that migration. kBusy where that can't be done: who
+/// went on would take borrowed settings for the VM's own.
+Result<void> recover_before_driving(Hypervisor& vm, const VmDescription& description, Clock& clock);
 
 }  // namespace godwit::cli

@@ -20,6 +20,7 @@ Result<control::Rehearsal> rehearse_vm(OpenVm& vm, const std::string& name, Cont
   options.vm = name;
   options.pid = vm.description.pid;
   options.process_started = vm.description.process_started;
+  options.identity = vm.description.identity;
   options.journal = &journal;
   options.on_progress = [&bar](Ratio done) { bar.draw(done.value(), {}, "rehearsing"); };
   return control::rehearse(context.clock, *vm.hypervisor, options, context.stop);

@@ -42,7 +42,7 @@ Result<OpenVm> open_vm(const std::string& qmp_socket, Clock& clock, Access acces
     GODWIT_TRY(vm.lock, qmp::VmLock::acquire(vm.description.pid));
   }
   if (access == Access::kDrive) {
-    recover_before_driving(*vm.hypervisor, vm.description, qmp_socket, clock);
+    GODWIT_CHECK_OK(recover_before_driving(*vm.hypervisor, vm.description, clock));
   }
   return vm;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "godwit/base/log.h"
@@ -23,6 +24,7 @@
 namespace godwit::control {
 namespace {
 
+constexpr std::string_view kAtSource = "source";
 /// Events wake the loop at once; this bounds the age of what the progress bar shows.
 constexpr Seconds kTick{0.05};
 /// QEMU aborts a stream by closing its socket; what takes longer than this is stuck in the kernel.
@@ -35,6 +37,8 @@ constexpr Seconds kOrderAgain{1};
 constexpr Seconds kSayStandstill{3};
 /// A destination that does not answer may be taking the guest over: cancelling waits for it.
 constexpr Seconds kHoldPatience{30};
+/// Nothing that QEMU does goes on for so long without a sign: a switchover whose destination hangs.
+constexpr Seconds kLongestStage{3600};
 /// What a killed tunnel takes to come back: settings that only that side's monitor can give back.
 constexpr Seconds kGiveBackPatience{10};
 
@@ -76,6 +80,7 @@ class MigrationRun {
   void take_events();
   void take_phase(MigrationPhase phase);
   void take_stop();
+  void judge_stop(std::optional<RunState> state, std::int64_t when);
   void take_guest_event(const HypervisorEvent& event, std::string_view side);
   void drain_destination();
   void poll();
@@ -88,8 +93,10 @@ class MigrationRun {
   void enter_postcopy_when_due();
   void abort_when_due();
   void give_up(Abort why, std::string reason);
-  enum class Hold { kHeld, kNotYet, kTooLate };
+  enum class Hold { kHeld, kNotYet, kTooLate, kCannotTell };
   Hold hold_destination();
+  bool still_runs_here();
+  [[nodiscard]] std::string_view cancelling() const;
   [[nodiscard]] Stage stage() const { return stage_of(record_.seen); }
   [[nodiscard]] Seconds standstill() const { return last_poll_ - last_progress_; }
   [[nodiscard]] std::string dead_link_reason() const;
@@ -102,9 +109,11 @@ class MigrationRun {
   // --- the end ---
   void examine();
   void look_from_outside();
+  void let_destination_start_again();
   void give_back();
   void measure();
   void measure_times();
+  [[nodiscard]] std::string left_step() const;
   Result<void> note(std::string_view step);
 
   Clock& clock_;
@@ -133,9 +142,10 @@ class MigrationRun {
   TimePoint abort_time_{};
   std::optional<TimePoint> holding_since_;
   std::optional<HypervisorEvent> stop_event_;  ///< STOP at the source, not yet known whose
+  bool noted_ = false;
   bool postcopy_refused_ = false;
   bool standstill_said_ = false;
-  bool postcopy_paused_ = false;
+  bool shut_down_there_ = false;
   std::int64_t passes_ = 0;
 };
 
@@ -263,6 +273,7 @@ void MigrationRun::watch() {
 bool MigrationRun::ended() {
   if (source_.ended() || source_.out_of_reach()) return true;
   const Stage now = stage();
+  if (clock_.now() - last_progress_ > kLongestStage) return true;
   if (source_.silent_for() > rules_of(now).longest_silence) return true;
   if (!record_.seen.launched) return record_.abort != Abort::kNone;
   if (now == Stage::kOver || now == Stage::kPostcopyBroken) return true;
@@ -296,7 +307,7 @@ bool MigrationRun::take_source_event(TimePoint deadline) {
       record_.paused_as.reset();
       break;
     default:
-      take_guest_event(*event, "source");
+      take_guest_event(*event, kAtSource);
       break;
   }
   return true;
@@ -332,6 +343,11 @@ void MigrationRun::take_stop() {
                                             : source_.run_state();
   const std::int64_t when = stop_event_->wall_us;
   stop_event_.reset();
+  judge_stop(state, when);
+}
+
+void MigrationRun::judge_stop(std::optional<RunState> state, std::int64_t when) {
+  record_.seen.stop_us.reset();
   if (state == RunState::kRunning) return;  // it goes on already
   if (!state || state == RunState::kFinishMigrate || state == RunState::kPostmigrate) {
     record_.seen.stop_us = when;
@@ -348,7 +364,7 @@ void MigrationRun::take_stop() {
 void MigrationRun::take_guest_event(const HypervisorEvent& event, std::string_view side) {
   using Kind = HypervisorEvent::Kind;
   if (event.kind == Kind::kShutdown && event.by_guest) {
-    record_.shut_down = true;
+    (side == kAtSource ? record_.shut_down : shut_down_there_) = true;
     outcome_.remarks.push_back(fmt::format("the guest shut itself down at the {}", side));
   } else if (event.kind == Kind::kReset && event.by_guest) {
     outcome_.remarks.push_back(fmt::format("the guest reset itself at the {}", side));
@@ -390,10 +406,9 @@ void MigrationRun::poll() {
     last_progress_ = last_poll_;
   }
   known = std::move(*status);
-  // A monitor that answers "active" is in no switchover: the STOP was a person's after all.
+  // A monitor that answers "active" may be in no switchover: the STOP was a person's after all.
   if (now == Stage::kSwitchover && known.phase == MigrationPhase::kActive && record_.seen.stop_us) {
-    stop_event_.emplace();
-    stop_event_->wall_us = *std::exchange(record_.seen.stop_us, std::nullopt);
+    judge_stop(source_.run_state(), *record_.seen.stop_us);
   }
 }
 
@@ -446,12 +461,12 @@ void MigrationRun::mind_link() {
                  human(kSayStandstill));
   }
   const StageRules& rules = rules_of(Stage::kPostcopy);
-  if (!postcopy_paused_ && standstill() > *rules.longest_standstill) pause_postcopy();
+  if (standstill() > *rules.longest_standstill && clock_.now() >= next_order_) pause_postcopy();
 }
 
 void MigrationRun::pause_postcopy() {
-  postcopy_paused_ = true;
-  (void)note("pausing post-copy");
+  next_order_ = clock_.now() + *rules_of(Stage::kPostcopy).longest_standstill;
+  (void)note("postcopy, pausing");
   // The destination waits in the kernel for what will never come: it has to be told as well.
   const auto here = source_.order(&Hypervisor::pause_postcopy);
   const auto there = destination_.order(&Hypervisor::pause_postcopy);
@@ -524,17 +539,26 @@ void MigrationRun::give_up(Abort why, std::string reason) {
     const Hold hold = hold_destination();
     if (hold == Hold::kTooLate)
       record_.seen.stop_us = record_.seen.stop_us.value_or(clock_.wall_us());
-    if (hold != Hold::kHeld) return;
+    if (hold == Hold::kTooLate || hold == Hold::kNotYet) return;
+    if (hold == Hold::kCannotTell && !still_runs_here()) return;
   }
   record_.abort = why;
   record_.abort_reason = std::move(reason);
   abort_time_ = clock_.now();
-  (void)note("cancelling");
-  if (!record_.seen.launched) return;  // there are only mirrors, and those end with the watching
+  if (!record_.seen.launched) {
+    (void)note("giving up");
+    return;  // there are only mirrors, and those end with the watching
+  }
+  (void)note(cancelling());
   record_.seen.cancel_ordered = true;
   if (const auto cancelled = source_.order(&Hypervisor::cancel); !cancelled) {
     log::warning("migrate_cancel failed: {}", cancelled.error().message);
   }
+}
+
+/// The journal's step. A guest that stood still at the source shall stand still at the destination.
+std::string_view MigrationRun::cancelling() const {
+  return record_.paused_as ? "giving up, migrating" : kToldToWait;
 }
 
 /// `migrate_cancel` may reach QEMU just when it has sent the last byte: it would take the guest
@@ -542,9 +566,16 @@ void MigrationRun::give_up(Abort why, std::string reason) {
 /// receives, keeps it from starting the guest by itself (QEMU clears `autostart`); what it says of
 /// its state after that is the last word on whether it has begun to.
 MigrationRun::Hold MigrationRun::hold_destination() {
-  const bool nothing_sent = record_.seen.status.transferred.value_or(Bytes()) == Bytes();
-  if (nothing_sent || record_.destination_held || destination_.ended()) return Hold::kHeld;
-  if (!holding_since_) holding_since_ = clock_.now();
+  const MigrationStatus& status = record_.seen.status;
+  const bool nothing_sent = status.phase == MigrationPhase::kSetup ||
+                            (status.transferred && *status.transferred == Bytes());
+  if (record_.destination_held || destination_.ended()) return Hold::kHeld;
+  if (nothing_sent) return Hold::kCannotTell;  // there is nothing to hold
+  if (!holding_since_) {
+    holding_since_ = clock_.now();
+    (void)note(cancelling());
+  }
+  record_.told_to_wait = record_.told_to_wait || destination_.connected();
   if (destination_.connected() && destination_.order(&Hypervisor::pause)) {
     const auto state = destination_.run_state();
     if (state == RunState::kInmigrate) {
@@ -558,8 +589,19 @@ MigrationRun::Hold MigrationRun::hold_destination() {
       return Hold::kTooLate;
     }
   }
-  // It can't be asked. The source still runs the guest, and that is all there is to go by.
-  return clock_.now() - *holding_since_ > kHoldPatience ? Hold::kHeld : Hold::kNotYet;
+  return clock_.now() - *holding_since_ > kHoldPatience ? Hold::kCannotTell : Hold::kNotYet;
+}
+
+/// The destination can't be asked. That the source runs its guest, by its newest words, is all
+/// there is to go by.
+bool MigrationRun::still_runs_here() {
+  take_events();
+  next_question_ = clock_.now();
+  poll();
+  const auto state = source_.run_state();
+  const bool here = state == RunState::kRunning || (state && state == record_.paused_as);
+  const StageRules& rules = rules_of(stage());
+  return here && (rules.may_cancel || rules.dead_link == StageRules::DeadLink::kCancel);
 }
 
 // --- what is shown ---
@@ -617,7 +659,7 @@ void MigrationRun::examine() {
     outcome_.guest.evidence = "not examined";
     return;
   }
-  if (record_.shut_down) {
+  if (record_.shut_down || shut_down_there_) {
     outcome_.guest.alive = false;
     outcome_.guest.evidence = "it shut itself down";
     return;
@@ -652,6 +694,15 @@ void MigrationRun::look_from_outside() {
   }
 }
 
+/// A destination to which nothing came starts the next guest by itself again.
+void MigrationRun::let_destination_start_again() {
+  const auto use = parties_.destination.can_receive();
+  if (!record_.told_to_wait || !use || *use == Receiving::kSpent) return;
+  if (destination_.run_state() == RunState::kInmigrate) {
+    (void)destination_.order(&Hypervisor::resume);
+  }
+}
+
 /// Only once the migration's state is final: before, QEMU takes no capabilities, and with other
 /// limits it would go on differently than it was begun.
 void MigrationRun::give_back() {
@@ -663,12 +714,15 @@ void MigrationRun::give_back() {
     if (!given) lease.leave();
     all = all && given;
   };
-  if (record_.seen.held_back) all = source_.reach(kGiveBackPatience) && storage_->give_back();
+  if (record_.seen.held_back) {
+    all = (source_.ended() || source_.reach(kGiveBackPatience)) && storage_->give_back();
+  }
   settle(source_, source_settings_, over);
   const bool gone_over = record_.seen.resume_us && !record_.seen.postcopy_ordered;
   settle(destination_, destination_settings_, over || gone_over || source_.ended());
   outcome_.given_back = all;
-  if (outcome_.vm_runs_on != VmRunsOn::kDestination && destination_.connected()) {
+  if (outcome_.vm_runs_on == VmRunsOn::kSource && destination_.connected()) {
+    let_destination_start_again();
     if (const auto use = parties_.destination.can_receive()) {
       outcome_.destination_usable = *use != Receiving::kSpent;
       outcome_.remarks.push_back(fmt::format("the destination: {}", advice_on(*use)));
@@ -683,7 +737,7 @@ void MigrationRun::give_back() {
   const bool known_place =
       outcome_.vm_runs_on == VmRunsOn::kSource || outcome_.vm_runs_on == VmRunsOn::kDestination;
   // What is not done stays in the journal: somebody has to look at it.
-  (void)note(known_place && all ? "done" : fmt::format("left {}", to_string(outcome_.vm_runs_on)));
+  (void)note(known_place && all ? "done" : left_step());
 }
 
 /// Of the whole: what QEMU says is of memory's part, which disks come before.
@@ -721,7 +775,18 @@ void MigrationRun::measure() {
   outcome_.downtime.probe = outside_.outage();
 }
 
+/// What a successor has to know of an end that is none.
+std::string MigrationRun::left_step() const {
+  std::string step = fmt::format("left {}, {}", to_string(outcome_.vm_runs_on),
+                                 record_.seen.launched ? "migrating" : "mirroring");
+  if (record_.told_to_wait && !record_.paused_as) step += fmt::format(", {}", kToldToWait);
+  return step;
+}
+
+/// A "done" speaks only for what this run began: an earlier one may have left an entry.
 Result<void> MigrationRun::note(std::string_view step) {
+  if (step == "done" && !noted_) return {};
+  noted_ = true;
   JournalEntry entry;
   entry.source = parties_.source_name;
   entry.destination = parties_.destination_name;
@@ -729,6 +794,8 @@ Result<void> MigrationRun::note(std::string_view step) {
   entry.source_started = parties_.source_started;
   entry.destination_pid = parties_.destination_pid;
   entry.destination_started = parties_.destination_started;
+  entry.source_identity = parties_.source_identity;
+  entry.destination_identity = parties_.destination_identity;
   entry.step = step;
   entry.source_lease = source_settings_.lease();
   entry.destination_lease = destination_settings_.lease();

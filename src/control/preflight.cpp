@@ -288,6 +288,7 @@ Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& pla
   GODWIT_CHECK_OK(check_listening(facts, plan));
   GODWIT_CHECK_OK(check_postcopy(facts, plan));
   for (std::string& one : taken_for_granted(facts)) warnings.push_back(std::move(one));
+  for (std::string& one : taken_by_name(facts, plan)) warnings.push_back(std::move(one));
   return warnings;
 }
 

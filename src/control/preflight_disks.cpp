@@ -204,4 +204,20 @@ std::vector<std::string> taken_for_granted(const PreflightFacts& facts) {
   return granted;
 }
 
+std::vector<std::string> taken_by_name(const PreflightFacts& facts, const MigrationPlan& plan) {
+  std::vector<std::string> taken;
+  for (const Disk& disk : facts.source.disks) {
+    const Disk* there = find_disk(facts.destination, disk.device);
+    if (there == nullptr || disk.file.empty() || !disk.writable || disk.travels_with_memory)
+      continue;
+    if (is_shared(facts, {&disk, there})) continue;
+    taken.push_back(fmt::format(
+        "disk {} has one name on both sides ({}) and cannot be compared from here: {}", disk.device,
+        disk.file,
+        plan.storage ? "it is taken to be two, and is moved; where it is shared, leave +storage out"
+                     : "it is taken to be shared; where it is not, add +storage"));
+  }
+  return taken;
+}
+
 }  // namespace godwit::control

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "godwit/control/rehearsal.h"
+#include "run_record.h"
 #include "settings_lease.h"
 
 namespace godwit::control {
@@ -33,9 +35,12 @@ class Recovery {
   void look_at_both();
   [[nodiscard]] bool under_way() const;
   void cancel_what_waits();
+  [[nodiscard]] bool migrate_was_given() const;
+  void take_back();
   void end_mirrors();
   void let_go_on();
   void tell_place();
+  void tell_postcopy(MigrationPhase phase);
   void tell_no_place();
   void give_back();
   bool give_back(const LeftSide& side, std::optional<Lease>& lease, std::string_view name);
@@ -56,6 +61,7 @@ bool is_over(MigrationPhase phase) {
 Recovered Recovery::run() {
   look_at_both();
   cancel_what_waits();
+  take_back();
   end_mirrors();
   let_go_on();
   tell_place();
@@ -95,19 +101,43 @@ void Recovery::cancel_what_waits() {
   const auto& lease = found_.left.source_lease;
   const bool waits_for_us =
       lease && lease->borrowed.on.contains(mark) && !lease->before.on.contains(mark);
+  if (!waits_for_us || source_.vm == nullptr || !migrate_was_given()) return;
+  const auto on = source_.vm->capabilities();
+  if (!on || !on->contains(mark)) return;  // somebody else's migration
   const auto phase = here_.status ? here_.status->phase : MigrationPhase::kNone;
   const bool before_switchover = phase == MigrationPhase::kSetup ||
                                  phase == MigrationPhase::kActive ||
                                  phase == MigrationPhase::kPreSwitchover;
-  if (!waits_for_us || !before_switchover || !source_.vm->cancel()) return;
+  if (!before_switchover || !source_.vm->cancel()) return;
   const TimePoint give_up = clock_.now() + kPatience;
   while (under_way() && clock_.now() < give_up) {
     (void)clock_.wait_until(clock_.now() + kTick, {});
     look_at_both();
   }
+}
+
+/// "migrating", "cancelling" … and what is "left" of them; before, there was nothing of ours to
+/// cancel.
+bool Recovery::migrate_was_given() const {
+  if (found_.left.destination == kRehearsalName) return true;
+  for (const char* step : {"migrating", "cancelling", "postcopy"}) {
+    if (found_.left.step.find(step) != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// QEMU 7.2 leaves a guest whose migration was cancelled before the switchover in postmigrate, and
+/// takes `cont`. Nobody else has the guest where the migration has come to nothing and the other
+/// side waits still, has ended, or was a rehearsal's.
+void Recovery::take_back() {
   const bool stopped =
       here_.state == RunState::kPostmigrate || here_.state == RunState::kFinishMigrate;
-  if (!under_way() && stopped) (void)source_.vm->resume();  // as QEMU 7.2 leaves it
+  const bool came_to_nothing = here_.status && (here_.status->phase == MigrationPhase::kCancelled ||
+                                                here_.status->phase == MigrationPhase::kFailed);
+  const bool rehearsal = found_.left.destination == kRehearsalName;
+  const bool alone = rehearsal || there_.state == RunState::kInmigrate;
+  if (!stopped || !came_to_nothing || !alone) return;
+  (void)source_.vm->resume();
   look_at_both();
 }
 
@@ -125,12 +155,15 @@ void Recovery::end_mirrors() {
     }
     (void)clock_.wait_until(clock_.now() + kTick, {});
   }
-  if (destination_.vm != nullptr) (void)destination_.vm->drop_storage();
+  if (destination_.vm != nullptr && !destination_.vm->drop_storage()) {
+    mirrors_left_ = true;
+    found_.what_to_do = "end the destination's NBD server (QMP: nbd-server-stop)";
+  }
 }
 
 /// A destination that was told to wait, as a cancel might have come too late, has the guest.
 void Recovery::let_go_on() {
-  const bool was_told = found_.left.step == "cancelling";
+  const bool was_told = found_.left.step.find(kToldToWait) != std::string::npos;
   const bool given_away = source_.ended || here_.state == RunState::kPostmigrate;
   const bool whole = there_.status && there_.status->phase == MigrationPhase::kCompleted;
   if (!was_told || !given_away || !whole || there_.state != RunState::kPaused) return;
@@ -139,45 +172,59 @@ void Recovery::let_go_on() {
 }
 
 void Recovery::tell_place() {
-  const std::string phase(here_.status ? to_string(here_.status->phase) : "unknown");
-  if (there_.state == RunState::kRunning && here_.state == RunState::kRunning) {
+  const MigrationPhase phase = here_.status ? here_.status->phase : MigrationPhase::kNone;
+  const bool received = there_.status && there_.status->phase == MigrationPhase::kCompleted;
+  if (phase == MigrationPhase::kPostcopyPaused || phase == MigrationPhase::kPostcopyActive) {
+    tell_postcopy(phase);
+  } else if (there_.state == RunState::kRunning && here_.state == RunState::kRunning) {
     found_.was = "both sides run the guest";
     found_.what_to_do = "pause both at once (QMP: stop), then end the one with the older state";
-  } else if (there_.state == RunState::kRunning && here_.state != RunState::kRunning) {
+  } else if (there_.state == RunState::kRunning && (received || !source_.ended)) {
     found_.runs_on = VmRunsOn::kDestination;
-    found_.was = "the migration has completed";
-  } else if (here_.status && here_.status->phase == MigrationPhase::kPostcopyPaused) {
-    found_.runs_on = destination_.ended ? VmRunsOn::kUnknown : VmRunsOn::kBothPaused;
-    found_.was = "the link broke during post-copy: both sides hold a part of the guest";
-    found_.what_to_do =
-        destination_.ended
-            ? "the destination's QEMU has ended, and the guest is lost: end the source, too"
-            : "on the destination QMP migrate-recover with a free address as \"uri\", then on the "
-              "source QMP migrate with that \"uri\" and \"resume\": true";
+    found_.was = received ? "the migration has completed" : "the guest runs at the destination";
   } else if (under_way()) {
     const bool guest_is_here =
         here_.state == RunState::kRunning || here_.state == RunState::kPaused;
     found_.runs_on = guest_is_here ? VmRunsOn::kSource : VmRunsOn::kUnknown;
-    found_.was = fmt::format("the migration goes on by itself (phase {})", phase);
+    found_.was = fmt::format("a migration goes on by itself (phase {})", to_string(phase));
     found_.what_to_do =
         "wait until it has ended (QMP: query-migrate), then run godwit recover again";
   } else if (here_.state == RunState::kRunning) {
     found_.runs_on = VmRunsOn::kSource;
-    found_.was = phase == "none" ? "no migration had begun"
-                                 : fmt::format("the migration has ended ({})", phase);
+    found_.was = phase == MigrationPhase::kNone
+                     ? "no migration had begun"
+                     : fmt::format("the migration has ended ({})", to_string(phase));
   } else {
     tell_no_place();
   }
 }
 
+void Recovery::tell_postcopy(MigrationPhase phase) {
+  if (phase == MigrationPhase::kPostcopyActive) {
+    found_.runs_on = VmRunsOn::kDestination;
+    found_.was = "post-copy goes on by itself: the guest runs at the destination";
+    found_.what_to_do =
+        "do not end the source, the guest needs it still; once query-migrate there says completed, "
+        "run godwit recover again";
+    return;
+  }
+  found_.runs_on = destination_.ended ? VmRunsOn::kUnknown : VmRunsOn::kBothPaused;
+  found_.was = "the link broke during post-copy: both sides hold a part of the guest";
+  found_.what_to_do =
+      destination_.ended
+          ? "the destination's QEMU has ended, and the guest is lost: end the source, too"
+          : "on the destination QMP migrate-recover with a free address as \"uri\", then on the "
+            "source QMP migrate with that \"uri\" and \"resume\": true";
+}
+
 void Recovery::tell_no_place() {
-  const bool gone_over = there_.state && *there_.state != RunState::kInmigrate &&
-                         here_.state == RunState::kPostmigrate;
+  const bool gave_away = here_.state == RunState::kPostmigrate;
+  const bool has_it = there_.state && *there_.state != RunState::kInmigrate;
   if (here_.state == RunState::kPaused || here_.state == RunState::kIoError) {
     found_.runs_on = VmRunsOn::kSource;
     found_.was = "the guest stands still at the source, and not for the migration";
     found_.what_to_do = "let it run with QMP cont if it should";
-  } else if (gone_over) {
+  } else if (gave_away && has_it) {
     found_.runs_on = VmRunsOn::kDestination;
     found_.was = fmt::format("the migration has completed; the guest stands still there ({})",
                              to_string(*there_.state));
@@ -190,20 +237,32 @@ void Recovery::tell_no_place() {
         "end the destination, make sure that it has ended, then let the source run on (QMP cont)";
   } else if (source_.ended && destination_.ended) {
     found_.was = "both QEMUs have ended, and the guest with them";
+  } else if (source_.ended && there_.state) {
+    found_.was = fmt::format(
+        "the source's QEMU has ended; the destination is {}, and was not seen to have all of the "
+        "guest",
+        to_string(*there_.state));
+    found_.what_to_do = "if the destination does not work: end it, and start the guest anew";
+  } else if (gave_away && destination_.ended) {
+    found_.was = "the destination's QEMU has ended after the source had given the guest away";
+    found_.what_to_do =
+        "only if the destination certainly never ran the guest: let the source run on (QMP cont); "
+        "else start the guest anew";
   } else {
     found_.was = "a side could not be asked";
     found_.what_to_do =
         "reach both monitors, then run godwit recover again; let the guest run on one side only "
-        "when "
-        "the other certainly has ended or waits for a migration (inmigrate)";
+        "when the other certainly has ended or waits for a migration (inmigrate)";
   }
 }
 
 void Recovery::give_back() {
   JournalEntry& left = found_.left;
   const bool over_here = here_.status && is_over(here_.status->phase);
-  const bool over_there =
-      there_.state && (there_.state != RunState::kInmigrate || over_here || source_.ended);
+  // In post-copy it runs the guest long before it is over.
+  const bool received = there_.status && is_final(there_.status->phase);
+  const bool waits = there_.state == RunState::kInmigrate;
+  const bool over_there = received || (waits && (over_here || source_.ended));
   if (source_.ended || (over_here && give_back(source_, left.source_lease, "source"))) {
     left.source_lease.reset();
   }

@@ -553,6 +553,7 @@ Result<void> RehearsalRun::note(std::string_view step) {
   entry.destination = kRehearsalName;
   entry.source_pid = options_.pid;
   entry.source_started = options_.process_started;
+  entry.source_identity = options_.identity;
   entry.step = step;
   entry.source_lease = settings_.lease();
   // It is set anew for each pass.

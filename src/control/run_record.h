@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "godwit/domain/hypervisor.h"
 #include "stage.h"
@@ -24,12 +25,17 @@ struct RunRecord {
   Seen seen;
   Abort abort = Abort::kNone;
   std::string abort_reason;
-  /// The destination was told not to run the guest by itself, so that a cancel that comes too late
-  /// can't make it run on both sides.
+  /// The destination was ordered not to run the guest by itself: it may have it, and stand still.
+  bool told_to_wait = false;
+  /// It was, and answered that it had not begun to: a cancel that comes too late can't make it run
+  /// on both sides.
   bool destination_held = false;
-  /// The guest stands still at the source, and not for the migration: as what.
+  /// The guest's state at the source where it stands still, and not for the migration.
   std::optional<RunState> paused_as;
-  bool shut_down = false;  ///< the guest shut itself down
+  bool shut_down = false;  ///< the guest shut itself down at the source
 };
+
+/// In the journal's step: the destination was told to wait, and nobody but us will let it go on.
+inline constexpr std::string_view kToldToWait = "cancelling";
 
 }  // namespace godwit::control

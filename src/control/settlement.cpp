@@ -177,7 +177,17 @@ void Settlement::settle_ended_destination() {
 /// guest.
 bool Settlement::end_destination() {
   if (destination_.ended()) return !destination_.missed_events();
-  if (!destination_.connected() || state_of(destination_) == RunState::kRunning) return false;
+  // `stop` keeps one that still receives from starting the guest in the very moment of `quit`.
+  if (state_of(destination_) == RunState::kRunning) return false;
+  if (!destination_.order(&Hypervisor::pause)) return false;
+  record_.told_to_wait = true;
+  const auto state = state_of(destination_);
+  take_events_();
+  if (record_.seen.resume_us) {  // it had begun to
+    (void)destination_.order(&Hypervisor::resume);
+    return false;
+  }
+  if (!state || *state == RunState::kRunning) return false;
   // A QEMU that has taken `quit` runs no guest any more, and closes its monitor when it ends.
   const bool told = destination_.order(&Hypervisor::quit).has_value();
   const TimePoint give_up = clock_.now() + kQuitPatience;
@@ -186,8 +196,7 @@ bool Settlement::end_destination() {
     (void)destination_.run_state();
   }
   take_events_();
-  const bool over = destination_.ended() || (told && !destination_.connected());
-  return over && !record_.seen.resume_us;
+  return (destination_.ended() || (told && !destination_.connected())) && !record_.seen.resume_us;
 }
 
 /// Lets the source run its guest on; first makes sure that no copy of it can run elsewhere.
@@ -257,8 +266,11 @@ void Settlement::settle_aborted() {
     settle_split();
   } else if (there == RunState::kRunning) {
     outcome_->vm_runs_on = VmRunsOn::kDestination;
-  } else if (stopped_by_migration(here) && !seen.resume_us && take_guest_back()) {
+  } else if (stopped_by_migration(here) && is_final(seen.status.phase) && !seen.resume_us &&
+             take_guest_back()) {
     outcome_->vm_runs_on = VmRunsOn::kSource;
+  } else if (seen.resume_us && !postcopy() && state_of(destination_) == RunState::kRunning) {
+    outcome_->vm_runs_on = VmRunsOn::kDestination;
   } else if (here && !stopped_by_migration(here)) {
     // paused by a person, or by a disk that failed: it is where it was
     outcome_->vm_runs_on = VmRunsOn::kSource;

@@ -52,7 +52,7 @@ class Settlement {
   [[nodiscard]] std::string where_to_ask() const;
   /// The guest ran at the source until the migration stopped it, so that it shall run on.
   [[nodiscard]] bool migration_stopped_it() const {
-    return record_.seen.stop_us || record_.destination_held;
+    return record_.seen.stop_us || record_.told_to_wait;
   }
   [[nodiscard]] bool postcopy() const { return record_.seen.postcopy_ordered; }
   void conclude(OutcomeStatus status, VmRunsOn place, std::string reason);

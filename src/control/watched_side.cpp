@@ -78,17 +78,20 @@ bool WatchedSide::out_of_reach() const {
 
 bool WatchedSide::reach(Seconds patience) {
   const TimePoint give_up = clock_.now() + patience;
-  while (!usable()) {
-    if (ended() || clock_.now() >= give_up) return false;
+  reaching_ = true;
+  bool there = usable();
+  while (!there && !ended() && clock_.now() < give_up) {
     (void)clock_.wait_until(std::min(give_up, clock_.now() + kLookAgain), {});
+    there = usable();
   }
-  return true;
+  reaching_ = false;
+  return there;
 }
 
 /// There is a connection; where there was none, it is tried to open one.
 bool WatchedSide::usable() {
   if (!lost_since_) return true;
-  if (ended() || clock_.now() < next_try_) return false;
+  if (ended() || clock_.now() < next_try_ || (out_of_reach() && !reaching_)) return false;
   if (const auto again = vm_.reconnect(); !again) {
     log::debug("connecting anew: {}", again.error().message);
     next_try_ = clock_.now() + kReconnectEvery;

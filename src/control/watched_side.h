@@ -46,6 +46,7 @@ class WatchedSide {
   TimePoint next_try_{};
   TimePoint last_answer_;
   bool ended_ = false;
+  bool reaching_ = false;  ///< it is tried once more, although it was given up
   bool missed_events_ = false;
 };
 

@@ -374,15 +374,29 @@ Result<std::vector<BlockJob>> decode_jobs(const Json& json) {
   return jobs;
 }
 
-Result<std::vector<std::string>> decode_nodes(const Json& json) {
-  if (!json.is_array()) return fail(unreadable("query-named-block-nodes", "no list"));
-  std::vector<std::string> names;
+namespace {
+
+/// A text of each object of a list; empty where one has none.
+Result<std::vector<std::string>> texts_of(const Json& json, std::string_view question,
+                                          std::string_view key) {
+  if (!json.is_array()) return fail(unreadable(question, "no list"));
+  std::vector<std::string> texts;
   for (const Json& one : json) {
-    JsonReader in(one, "query-named-block-nodes");
-    names.push_back(in.maybe_text("node-name").value_or(""));
-    GODWIT_CHECK_OK(checked(in, "query-named-block-nodes"));
+    JsonReader in(one, std::string(question));
+    texts.push_back(in.maybe_text(key).value_or(""));
+    GODWIT_CHECK_OK(checked(in, question));
   }
-  return names;
+  return texts;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> decode_nodes(const Json& json) {
+  return texts_of(json, "query-named-block-nodes", "node-name");
+}
+
+Result<std::vector<std::string>> decode_exports(const Json& json) {
+  return texts_of(json, "query-block-exports", "id");
 }
 
 Result<Vcpus> decode_vcpus(const Json& json) {

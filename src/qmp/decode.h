@@ -57,6 +57,8 @@ struct BlockJob {
 Result<std::vector<BlockJob>> decode_jobs(const Json& json);
 /// The names of all block nodes.
 Result<std::vector<std::string>> decode_nodes(const Json& json);
+/// The ids of all block exports.
+Result<std::vector<std::string>> decode_exports(const Json& json);
 /// Dirty bitmaps of `query-block` that no image keeps, as "DISK/BITMAP".
 Result<std::vector<std::string>> decode_temporary_bitmaps(const Json& json);
 /// Of `query-jobs` those that have not ended, Godwit's own mirrors left out.

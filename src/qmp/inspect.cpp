@@ -36,30 +36,15 @@ bool is_scalar(const std::string& type) {
 
 /// What two hosts may differ in: files, the host's memory, what is only read at the start.
 bool is_of_the_host(const std::string& machine_property) {
-  static const std::set<std::string, std::less<>> kNames{"type",
-                                                         "kernel",
-                                                         "initrd",
-                                                         "append",
-                                                         "shim",
-                                                         "dtb",
-                                                         "dumpdtb",
-                                                         "dt-compatible",
-                                                         "firmware",
-                                                         "phandle-start",
-                                                         "memory-encryption",
-                                                         "dump-guest-core",
-                                                         "mem-merge",
-                                                         "aux-ram-share",
-                                                         "suppress-vmdesc",
-                                                         "enforce-config-section",
-                                                         "pcspk-audiodev",
-                                                         "audiodev",
-                                                         "loadparm",
-                                                         "bus-lock-ratelimit",
-                                                         "kvm-shadow-mem",
-                                                         "kernel-irqchip",
-                                                         "accel",
-                                                         "memory-backend"};
+  static const std::set<std::string, std::less<>> kNames{
+      "type", "kernel", "initrd", "append", "shim", "dtb", "dumpdtb", "dt-compatible", "firmware",
+      "phandle-start", "memory-encryption", "dump-guest-core", "mem-merge", "aux-ram-share",
+      "suppress-vmdesc", "enforce-config-section", "pcspk-audiodev", "audiodev", "loadparm",
+      "bus-lock-ratelimit", "kvm-shadow-mem", "kernel-irqchip", "accel", "memory-backend",
+      // drives of flash, by their names here
+      "pflash0", "pflash1",
+      // their devices are compared
+      "usb", "graphics"};
   return kNames.contains(machine_property);
 }
 

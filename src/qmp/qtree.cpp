@@ -22,7 +22,8 @@ bool is_of_the_host(std::string_view type, std::string_view name) {
       // backends and names of the user's choice
       "netdev", "chardev", "drive", "audiodev", "rng", "cryptodev", "fsdev", "iothread",
       "iothread-vq-mapping", "display", "head", "failover_pair_id", "device_id", "ebpf-rss-fds",
-      "filename", "sysfsdev", "hostdevice",
+      "filename", "sysfsdev", "hostdevice", "tpmdev", "vhostfd", "guest-cid", "wwpn", "bmc",
+      "masterbus", "vf-token", "iommufd",
       // files that it reads at its start; their contents are compared as RAM blocks
       "romfile", "romsize",
       // tuning of the host's side, which the guest does not see
@@ -37,6 +38,7 @@ bool is_of_the_host(std::string_view type, std::string_view name) {
       // where the place has it already
       "addr", "port"};
   if (kNames.contains(name)) return true;
+  if (type.starts_with("vfio") && name == "host") return true;
   // Two versions of QEMU offer different ones for one machine type; the guest asks anew.
   return type.starts_with("pvpanic") && name == "events";
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "decode.h"
 #include "godwit/domain/address.h"
@@ -132,7 +133,8 @@ Result<StorageOffer> QmpHypervisor::start_nbd_server(const std::string& listen, 
         tcp && !started && port_is_taken(started.error()) && port < tcp->port + kPortsTried;
     if (again) continue;
     // Without an answer it may have started all the same.
-    serves_ = started || started.error().code == ErrorCode::kTimeout;
+    serves_ = started || started.error().code == ErrorCode::kTimeout ||
+              started.error().code == ErrorCode::kPeerGone;
     if (!started) return fail(started.error());
     offer.port = port;
     return offer;
@@ -242,13 +244,24 @@ Result<void> QmpHypervisor::finish_storage() {
   return {};
 }
 
+/// Does it serve disks for a Godwit, maybe for one that was killed?
+Result<bool> QmpHypervisor::serves_for_godwit() {
+  if (serves_ || schema_.find("query-block-exports") == nullptr) return serves_;
+  GODWIT_TRY(const Json listed, ask("query-block-exports"));
+  GODWIT_TRY(const std::vector<std::string> exports, decode_exports(listed));
+  return !exports.empty() && std::all_of(exports.begin(), exports.end(), [](const std::string& id) {
+    return id.starts_with(kExport);
+  });
+}
+
 Result<void> QmpHypervisor::drop_storage() {
-  if (serves_) {
+  GODWIT_TRY(const bool serves, serves_for_godwit());
+  if (serves) {
     const auto stopped = order("nbd-server-stop");
     // Refused: it had not even started.
     if (!stopped && stopped.error().code != ErrorCode::kRefused) return stopped;
-    serves_ = false;
-    return {};  // who serves mirrors nothing; and the guest may be waiting
+    // Who serves mirrors nothing, and the guest may be waiting.
+    if (std::exchange(serves_, false)) return {};
   }
   return drop_mirrors();
 }

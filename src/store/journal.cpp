@@ -80,9 +80,12 @@ std::string to_line(const JournalEntry& entry) {
             {"source_started", entry.source_started},
             {"destination", entry.destination},
             {"destination_pid", entry.destination_pid},
-            {"destination_started", entry.destination_started}};
+            {"destination_started", entry.destination_started},
+            {"source_identity", entry.source_identity},
+            {"destination_identity", entry.destination_identity}};
   json["writer_pid"] = entry.writer_pid;
   json["writer_started"] = entry.writer_started;
+  json["writer_world"] = entry.writer_world;
   if (entry.source_lease) json["source_lease"] = to_json(*entry.source_lease);
   if (entry.destination_lease) json["destination_lease"] = to_json(*entry.destination_lease);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -103,6 +106,9 @@ Result<JournalEntry> from_line(std::string_view line) {
   entry.destination_started = in.maybe_integer("destination_started").value_or(0);
   entry.writer_pid = in.maybe_integer("writer_pid").value_or(0);
   entry.writer_started = in.maybe_integer("writer_started").value_or(0);
+  entry.writer_world = in.maybe_text("writer_world").value_or("");
+  entry.source_identity = in.maybe_text("source_identity").value_or("");
+  entry.destination_identity = in.maybe_text("destination_identity").value_or("");
   if (in.error()) return fail(*in.error());
   GODWIT_TRY(entry.wall_us, parse_iso8601(at));
   GODWIT_TRY(entry.source_lease, lease_from(in, "source_lease"));
@@ -263,6 +269,7 @@ Result<void> FileJournal::record(const JournalEntry& entry) {
   if (entry.writer_pid == 0) {
     signed_entry.writer_pid = ::getpid();
     signed_entry.writer_started = process_start(::getpid());
+    signed_entry.writer_world = process_world();
   }
   const std::string line = to_line(signed_entry);
   if (::ftruncate(fd.get(), size) != 0) return fail(file_error(path_, "write to", errno));

@@ -69,6 +69,7 @@ TEST_F(Killed, WithMirrorsNothingIsLeftStandingStill) {
   ASSERT_THAT(there, testing::AnyOf("source", "destination")) << vm.dump();
   expect_runs_only(there == "source" ? Side::kSource : Side::kDestination);
   expect_as_before(Side::kSource);
+  expect_as_before(Side::kDestination);
 }
 
 /// Whoever drives the VM next does as much as `recover`.

@@ -187,7 +187,7 @@ TEST(Preflight, FeaturesThatTheDestinationsCpuLacksAreNamed) {
   std::swap(facts.source_has.cpu, facts.destination_has.cpu);
   const auto warnings = preflight(facts, MigrationPlan{});
   ASSERT_TRUE(warnings) << "more than the guest knows of harms nobody";
-  EXPECT_THAT(*warnings, testing::ElementsAre(HasSubstr("smap")));
+  EXPECT_THAT(*warnings, testing::Contains(HasSubstr("smap")));
 }
 
 TEST(Preflight, WhereFeaturesHaveNoBitsTheirNamesDecide) {

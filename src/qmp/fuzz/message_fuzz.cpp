@@ -35,6 +35,7 @@ void decode_all(const godwit::Json& json) {
   static_cast<void>(decode_disk_traffic(json));
   static_cast<void>(decode_jobs(json));
   static_cast<void>(decode_nodes(json));
+  static_cast<void>(decode_exports(json));
   static_cast<void>(decode_vcpus(json));
   if (json.is_string()) static_cast<void>(decode_registers(json.get<std::string>()));
   if (const auto schema = Schema::parse(json)) static_cast<void>(schema->capabilities());

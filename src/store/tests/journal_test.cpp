@@ -34,6 +34,7 @@ JournalEntry entry(const std::string& source, const std::string& step) {
   entry.wall_us = 1'795'250'000'000'000;
   entry.writer_pid = kWriter;
   entry.writer_started = kWriterStarted;
+  entry.writer_world = process_world();
   return entry;
 }
 

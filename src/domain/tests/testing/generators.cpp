@@ -299,6 +299,10 @@ rc::Gen<JournalEntry> journal_entry() {
           &entry.destination_started, &entry.writer_pid, &entry.writer_started}) {
       *one = *number;
     }
+    for (std::string* one :
+         {&entry.source_identity, &entry.destination_identity, &entry.writer_world}) {
+      *one = *text();
+    }
     entry.step = *rc::gen::element<std::string>("preparing", "migrating", "postcopy");
     entry.wall_us = *wall_us();
     entry.source_lease = *maybe(lease());

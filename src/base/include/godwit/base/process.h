@@ -23,6 +23,9 @@ std::optional<std::string> program_path(const std::string& name);
 /// number it names a process for ever.
 std::int64_t process_start(std::int64_t pid);
 
+/// Names the boot and the process namespace in which numbers of processes mean something.
+std::string process_world();
+
 /// The last line that is not blank: where programs put what went wrong.
 std::string last_line(std::string_view text);
 

@@ -29,6 +29,8 @@ struct Parties {
   std::int64_t source_started = 0;
   std::int64_t destination_pid = 0;
   std::int64_t destination_started = 0;
+  std::string source_identity{};  ///< VmDescription::identity
+  std::string destination_identity{};
   std::optional<std::string> listen{};  ///< where the destination listens, if not at `stream`
 };
 

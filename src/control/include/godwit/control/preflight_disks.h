@@ -20,4 +20,9 @@ Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan)
 /// `preflight` let pass.
 [[nodiscard]] std::vector<std::string> taken_for_granted(const PreflightFacts& facts);
 
+/// Disks that are written to and of which only the name tells whether both sides share them; a
+/// sentence each.
+[[nodiscard]] std::vector<std::string> taken_by_name(const PreflightFacts& facts,
+                                                     const MigrationPlan& plan);
+
 }  // namespace godwit::control

@@ -26,6 +26,7 @@ struct RehearsalOptions {
   std::string vm{};                          ///< this and the next are for the journal
   std::int64_t pid = 0;                      ///< of the VM's QEMU
   std::int64_t process_started = 0;          ///< VmDescription::process_started
+  std::string identity{};                    ///< VmDescription::identity
   Journal* journal = nullptr;                ///< may be null
   std::function<void(Ratio)> on_progress{};  ///< share of the windows that is measured
 };

@@ -160,11 +160,16 @@ struct JournalEntry {
   std::int64_t source_started = 0;
   std::int64_t destination_pid = 0;
   std::int64_t destination_started = 0;
+  std::string source_identity;  ///< VmDescription::identity
+  std::string destination_identity;
   std::string step;  ///< "preparing", "mirroring", "migrating", "postcopy", "done", …
   std::int64_t wall_us = 0;
   /// The Godwit that wrote it; filled in by the journal where it is 0.
   std::int64_t writer_pid = 0;
   std::int64_t writer_started = 0;
+  /// Boot and process namespace of the host that wrote it: numbers of processes mean nothing in
+  /// another one.
+  std::string writer_world{};
   /// Absent: nothing was borrowed of that side, or it was given back.
   std::optional<Lease> source_lease{};
   std::optional<Lease> destination_lease{};

@@ -119,6 +119,7 @@ class QmpHypervisor final : public Hypervisor {
   Result<void> export_disk(const Disk& disk, const std::string& name);
   Result<void> mirror_disk(const Disk& disk, const StorageOffer& offer, std::size_t number,
                            const Json& tls, std::optional<BytesPerSecond> most);
+  Result<bool> serves_for_godwit();
   Result<void> drop_mirrors();
   Result<PageSize> page_size();
   Result<void> locate(std::vector<RamBlockLine>& blocks);
