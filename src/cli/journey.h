@@ -95,8 +95,8 @@ class Journey {
   std::shared_ptr<const learn::LearntModel> learnt_;
   advise::Question question_;
   advise::Advised advised_;
-  std::optional<std::string> no_postcopy_;       ///< why the destination may not do it
-  std::set<std::string> warned_;                 ///< each warning is given once
+  std::optional<std::string> no_postcopy_;  ///< why the destination may not do it
+  std::set<std::string> warned_;            ///< each warning is given once
   SameContents contents_;
   std::vector<Disk> moved_disks_;                ///< by +storage, of the source's
   std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known

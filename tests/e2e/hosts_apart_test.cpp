@@ -32,9 +32,7 @@ struct PairApart {
                        {{folder.file("dst")}, {socket_of(pair.destination())}}}};
 
   [[nodiscard]] std::string from() const { return "qmp:" + folder.file("src"); }
-  [[nodiscard]] std::string to() const {
-    return "qmp:" + folder.file("dst") + "@" + pair.stream();
-  }
+  [[nodiscard]] std::string to() const { return "qmp:" + folder.file("dst") + "@" + pair.stream(); }
   [[nodiscard]] std::vector<std::string> migrate(std::vector<std::string> more) const {
     std::vector<std::string> words{"migrate", from(), to(), "--json", "--store", pair.store()};
     words.insert(words.end(), more.begin(), more.end());
@@ -105,9 +103,8 @@ TEST(HostsApart, TheSourceItselfByAnotherForwarderIsNoDestination) {
   const std::string main = socket_of(apart.pair.source());
   const std::string again = apart.folder.file("again");
   const Forwarder another({Route{{again}, {main.substr(0, main.size() - 4) + ".observer"}}});
-  const Finished run =
-      run_godwit({"migrate", apart.from(), "qmp:" + again + "@tcp:127.0.0.1:1", "--json",
-                  "--no-profile", "--store", apart.pair.store()});
+  const Finished run = run_godwit({"migrate", apart.from(), "qmp:" + again + "@tcp:127.0.0.1:1",
+                                   "--json", "--no-profile", "--store", apart.pair.store()});
   EXPECT_EQ(run.status, 2) << run.out << run.err;
   EXPECT_THAT(run.json().at("error").at("message"), HasSubstr("destination"));
 }

@@ -100,7 +100,7 @@ struct MigrationOutcome {
   /// Can the destination's QEMU receive another migration? Absent: it has the VM, or nobody could
   /// ask.
   std::optional<bool> destination_usable;
-  std::int64_t started_wall_us = 0;       ///< microseconds since 1970, UTC
+  std::int64_t started_wall_us = 0;  ///< microseconds since 1970, UTC
 
   friend bool operator==(const MigrationOutcome&, const MigrationOutcome&) = default;
 };
