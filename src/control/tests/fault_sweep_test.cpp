@@ -32,7 +32,7 @@ struct Case {
 /// One run with one fault.
 class FaultyRun {
  public:
-  FaultyRun(const Case& one, int call) : case_(one) {
+  FaultyRun(const Case& one, int call) {
     world.fault = one.fault;
     world.victim = one.victim;
     world.fault_at_call = call;
@@ -94,7 +94,6 @@ class FaultyRun {
   bool killed = false;
 
  private:
-  Case case_;
   MigrationPlan plan_;
   std::stop_source stop_;
 };
