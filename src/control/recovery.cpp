@@ -130,13 +130,11 @@ bool Recovery::migrate_was_given() const {
 /// takes `cont`. Nobody else has the guest where the migration has come to nothing and the other
 /// side waits still, has ended, or was a rehearsal's.
 void Recovery::take_back() {
-  const bool stopped =
-      here_.state == RunState::kPostmigrate || here_.state == RunState::kFinishMigrate;
   const bool came_to_nothing = here_.status && (here_.status->phase == MigrationPhase::kCancelled ||
                                                 here_.status->phase == MigrationPhase::kFailed);
   const bool rehearsal = found_.left.destination == kRehearsalName;
   const bool alone = rehearsal || there_.state == RunState::kInmigrate;
-  if (!stopped || !came_to_nothing || !alone) return;
+  if (!stopped_by_migration(here_.state) || !came_to_nothing || !alone) return;
   (void)source_.vm->resume();
   look_at_both();
 }

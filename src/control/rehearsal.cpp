@@ -11,6 +11,7 @@
 #include "journal_step.h"
 #include "passes.h"
 #include "settings_lease.h"
+#include "stage.h"
 #include "watched_side.h"
 
 namespace godwit::control {
@@ -450,10 +451,6 @@ void RehearsalRun::cancel() {
     (void)take_event(clock_.now() + kTick);
     poll();
   }
-}
-
-bool stopped_by_migration(std::optional<RunState> state) {
-  return state == RunState::kFinishMigrate || state == RunState::kPostmigrate;
 }
 
 /// QEMU lets the guest run a moment after it says that the migration is over. Where it does not,

@@ -32,12 +32,6 @@ std::optional<RunState> state_of(WatchedSide& side) {
   return state ? state : side.connected() ? side.run_state() : std::nullopt;
 }
 
-/// Stopped by the migration itself. (QEMU 7.2 leaves its guest in postmigrate when post-copy is
-/// cancelled in pre-switchover, and takes `cont`; 10.0 lets it run on by itself: measured.)
-bool stopped_by_migration(std::optional<RunState> state) {
-  return state == RunState::kFinishMigrate || state == RunState::kPostmigrate;
-}
-
 /// It has all of the guest, and stands still.
 bool holds_still(std::optional<RunState> state) {
   return state && *state != RunState::kRunning && *state != RunState::kInmigrate &&

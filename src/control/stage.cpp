@@ -100,6 +100,10 @@ std::string orders(const StageRules& rules) {
 
 }  // namespace
 
+bool stopped_by_migration(std::optional<RunState> state) {
+  return state == RunState::kFinishMigrate || state == RunState::kPostmigrate;
+}
+
 Stage stage_of(const Seen& seen) {
   using Phase = MigrationPhase;
   const Phase phase = seen.status.phase;

@@ -53,6 +53,10 @@ struct StageRules {
   bool may_start_postcopy = false;
 };
 
+/// Stopped by the migration itself. (QEMU 7.2 leaves its guest in postmigrate when post-copy is
+/// cancelled in pre-switchover, and takes `cont`; 10.0 lets it run on by itself: measured.)
+[[nodiscard]] bool stopped_by_migration(std::optional<RunState> state);
+
 [[nodiscard]] Stage stage_of(const Seen& seen);
 [[nodiscard]] const StageRules& rules_of(Stage stage);
 /// The table as Markdown.
