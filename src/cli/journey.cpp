@@ -12,7 +12,9 @@
 #include "godwit/base/rng.h"
 #include "godwit/control/migration_run.h"
 #include "godwit/control/preflight_disks.h"
+#include "godwit/pair/pair_session.h"
 #include "godwit/profile/observe.h"
+#include "godwit/steer/laws.h"
 #include "godwit/store/journal.h"
 #include "godwit/store/paths.h"
 #include "godwit/twin/predictor.h"
@@ -118,10 +120,7 @@ bool Journey::moves_disks() const {
 
 /// What can be refused before seconds are spent on observing.
 Result<void> Journey::look_before() {
-  if (wishes_.law != "none") {
-    return fail(ErrorCode::kBadInput, fmt::format("unknown control law '{}'", wishes_.law),
-                "choose none: QEMU as it is");
-  }
+  GODWIT_CHECK_OK(steer::law_by_name(wishes_.law));
   GODWIT_CHECK_OK(check_wishes_without_profile());
   MigrationPlan asked;
   asked.storage = moves_disks();
@@ -284,7 +283,6 @@ Error Journey::refusal(Error error) const {
 Result<MigrationPlan> Journey::choose() {
   MigrationPlan plan;
   plan.parameters = wishes_.parameters;
-  plan.law = wishes_.law;
   plan.storage = moves_disks();
   for (const Disk& disk : moved_disks_) plan.moved_disks.push_back(disk.device);
   plan.max_time = wishes_.intent.max_time.value_or(
@@ -324,23 +322,17 @@ Result<void> Journey::choose_technique(MigrationPlan& plan) {
 }
 
 Result<void> Journey::migrate(const MigrationPlan& plan) {
-  control::Parties parties{*parties_.source.hypervisor, *parties_.destination.hypervisor};
-  parties.listen = parties_.listen;
-  parties.stream = parties_.stream;
-  parties.probe = parties_.probe.get();
-  parties.check = parties_.check.get();
-  parties.wire = parties_.wire.get();
-  parties.source_name = parties_.source_name;
-  parties.destination_name = parties_.destination_name;
-  parties.source_pid = parties_.source.description.pid;
-  parties.source_started = parties_.source.description.process_started;
-  parties.destination_pid = parties_.destination.description.pid;
-  parties.destination_started = parties_.destination.description.process_started;
-  parties.source_identity = parties_.source.description.identity;
-  parties.destination_identity = parties_.destination.description.identity;
   GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
   store::FileJournal journal(journal_path);
-  parties.journal = &journal;
+  pair::Ends ends{*parties_.source.hypervisor, *parties_.destination.hypervisor, parties_.stream};
+  ends.listen = parties_.listen;
+  ends.journal = &journal;
+  ends.source_end = end_of(parties_.source_name, parties_.source);
+  ends.destination_end = end_of(parties_.destination_name, parties_.destination);
+  const auto session = pair::make_session(context_.clock, std::move(ends));
+  GODWIT_TRY(const auto law, steer::law_by_name(wishes_.law));
+  const control::Onlookers onlookers{parties_.probe.get(), parties_.check.get(),
+                                     parties_.wire.get()};
 
   control::RunOptions options;
   options.requested = {wishes_.technique, wishes_.law};
@@ -353,8 +345,8 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
   context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels{}, the VM stays)",
                                full_name(plan.technique, plan.storage), parties_.destination_name,
                                uses_postcopy(plan.technique) ? " until post-copy begins" : ""));
-  GODWIT_TRY(record_.outcome,
-             control::run_migration(context_.clock, parties, plan, options, context_.stop));
+  GODWIT_TRY(record_.outcome, control::run_migration(context_.clock, *session, plan, *law,
+                                                     onlookers, options, context_.stop));
   bar.clear();
   context_.out.say(outcome_text(record_.outcome));
   const std::string comparison =

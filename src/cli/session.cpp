@@ -33,6 +33,10 @@ std::optional<Bytes> kilobytes_in(const std::string& path, std::string_view key)
 
 }  // namespace
 
+pair::End end_of(const std::string& name, const OpenVm& vm) {
+  return {name, vm.description.pid, vm.description.process_started, vm.description.identity};
+}
+
 Result<OpenVm> open_vm(const std::string& qmp_socket, Clock& clock, Access access) {
   log::debug("connecting to {}", qmp_socket);
   OpenVm vm;

@@ -68,4 +68,15 @@ std::string_view advice_on(Receiving receiving) {
   return {};
 }
 
+PageCount pages_sent(const MigrationStatus& status) {
+  return status.normal_pages.value_or(PageCount()) + status.zero_pages.value_or(PageCount());
+}
+
+PageSize page_size(const MigrationStatus& status) {
+  constexpr std::int64_t kUsual = 4096;
+  const std::int64_t said = status.page_size.value_or(Bytes(kUsual)).count();
+  const bool power_of_two = said > 0 && (said & (said - 1)) == 0;
+  return PageSize(power_of_two ? said : kUsual);
+}
+
 }  // namespace godwit

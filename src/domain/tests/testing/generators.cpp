@@ -223,8 +223,20 @@ rc::Gen<Prediction> prediction() {
 
 rc::Gen<RoundRecord> round_record() {
   return rc::gen::exec([] {
-    return RoundRecord{*rc::gen::inRange(0, 1'000'001), *seconds(), *seconds(), *bytes(),
+    return RoundRecord{*rc::gen::inRange(0, 1'000'001),
+                       *seconds(),
+                       *seconds(),
+                       *bytes(),
+                       *maybe(bytes()),
                        *maybe(bytes())};
+  });
+}
+
+rc::Gen<AppliedOrder> applied_order() {
+  return rc::gen::exec([] {
+    Order order{*maybe(seconds()), *maybe(rate()), *maybe(ratio()), *rc::gen::arbitrary<bool>(),
+                *rc::gen::arbitrary<bool>(), *text()};
+    return AppliedOrder{*rc::gen::inRange(0, 1'000'001), *seconds(), std::move(order), *text()};
   });
 }
 
@@ -255,6 +267,7 @@ rc::Gen<MigrationOutcome> outcome() {
     o.storage = *maybe(storage_outcome());
     o.started_wall_us = *wall_us();
     o.remarks = *some(text());
+    o.orders = *some(applied_order());
     o.postcopy_standstill = *maybe(seconds());
     o.given_back = *maybe(rc::gen::arbitrary<bool>());
     o.destination_usable = *maybe(rc::gen::arbitrary<bool>());

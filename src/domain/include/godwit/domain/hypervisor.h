@@ -209,6 +209,10 @@ struct MigrationStatus {
   std::vector<std::string> blocked_by;
 };
 
+/// Pages that were sent, and their size (4 KiB where nothing sensible is said).
+[[nodiscard]] PageCount pages_sent(const MigrationStatus& status);
+[[nodiscard]] PageSize page_size(const MigrationStatus& status);
+
 /// Where a destination offers its disks to be filled.
 struct StorageOffer {
   struct Export {

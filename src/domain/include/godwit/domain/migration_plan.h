@@ -53,7 +53,8 @@ struct MigrationPlan {
   Technique technique = Technique::kPrecopy;
   MigrationParameters parameters;
   std::optional<Seconds> max_time;         ///< cancel (did_not_converge) when it takes longer
-  std::string law = "none";                ///< control law while it runs; "none" is QEMU as it is
+  Intent intent{};                         ///< what a control law steers to
+  bool may_end_by_postcopy = false;        ///< a law may switch to it, whatever the technique
   bool storage = false;                    ///< disks move, too: the destination has its own
   std::vector<std::string> moved_disks{};  ///< which (Disk::device), where `storage` is set
 

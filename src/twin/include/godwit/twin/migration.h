@@ -92,6 +92,11 @@ class Migration {
   /// of a pass, `progress().left` is what is dirty then, and where that fits the downtime limit the
   /// stage is kSwitchover.
   bool run(double seconds = std::numeric_limits<double>::infinity());
+  /// Other limits from now on: stream bytes per second of the passes (0: as before), and seconds
+  /// that sending what is left may take (0: as before).
+  void amend(double rate, double limit);
+  /// The vCPUs keep so much of their time from now on.
+  void set_quota(double share) { quota_ = share; }
   /// At any time in a pass, also right after one that led to kSwitchover: the guest moves now.
   void start_postcopy();
 
@@ -107,6 +112,7 @@ class Migration {
 
  private:
   void begin_pass();
+  [[nodiscard]] double goal_of(double all) const;
   void end_pass();
   void begin_step(double left, double sent, double stream, double seconds);
   void elapse(double seconds);
@@ -143,6 +149,7 @@ class Migration {
   double guest_synced_ = 0;
   double last_guest_pass_ = 0;
   // auto-converge
+  double quota_ = 1;
   double since_sync_ = 0;
   double period_seconds_ = 0;
   double period_stream_ = 0;
