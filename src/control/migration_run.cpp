@@ -277,6 +277,7 @@ void MigrationRun::measure_times() {
   for (RoundRecord& round : outcome_.rounds) round.started += before;
   if (!seen.status.total_time || !is_final(seen.status.phase)) return;
   outcome_.total_time = before + *seen.status.total_time;
+  if (outcome_.rounds.empty()) return;
   // The last round ends with the migration, not when Godwit has looked at everything.
   RoundRecord& last = outcome_.rounds.back();
   last.duration = std::max(*outcome_.total_time - last.started, Seconds(0));

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "drive_command.h"
 #include "godwit/command/driver.h"
 #include "testing/stand_ins.h"
 
@@ -138,7 +139,7 @@ TEST_P(ShippedProfile, MovesAVmToAndFro) {
   const auto started = driver->start({});
   ASSERT_TRUE(started) << started.error().message;
   for (int i = 0; i < 2; ++i) {
-    const auto outcome = driver->migrate({}, Seconds(60), {});
+    const auto outcome = migrate(clock, *driver, {}, Seconds(60), {});
     ASSERT_TRUE(outcome) << outcome.error().message;
     EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
     EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);

@@ -1,6 +1,4 @@
-// The driver against stand-in commands of every temper.
-
-#include "godwit/command/driver.h"
+// Migrations by stand-in commands of every temper.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "drive_command.h"
 #include "testing/stand_ins.h"
 
 namespace godwit::command {
@@ -95,7 +94,8 @@ class Driver : public testing::Test {
     return std::move(*made);
   }
   MigrationOutcome migrate(CommandDriver& driver, Seconds max_time = Seconds(60)) {
-    auto outcome = driver.migrate(instruments_, max_time, stop_.get_token());
+    auto outcome =
+        command::migrate(*driver_clock_, driver, instruments_, max_time, stop_.get_token());
     EXPECT_TRUE(outcome) << outcome.error().message;
     return outcome.value_or(MigrationOutcome{});
   }
@@ -112,6 +112,7 @@ class Driver : public testing::Test {
     hasty.poll = Seconds(1);
     auto made = CommandDriver::make(clock, hasty, "vm 1", kHosts);
     EXPECT_TRUE(made) << made.error().message;
+    driver_clock_ = &clock;
     return migrate(*made);
   }
   /// By a migrate command that returns at once.
@@ -136,7 +137,8 @@ class Driver : public testing::Test {
   StandIns stand_ins_;
   RealClock clock_;
   std::stop_source stop_;
-  Instruments instruments_;
+  Clock* driver_clock_ = &clock_;
+  control::Onlookers instruments_;
   bool with_cancel_ = false;
 };
 
@@ -144,7 +146,7 @@ TEST_F(Driver, AMigrationIsMeasuredFromOutside) {
   use(kMoves);
   FakeProbe probe;
   FakeWire wire;
-  instruments_ = {&probe, &wire};
+  instruments_ = {&probe, nullptr, &wire};
   const MigrationOutcome outcome = migrate();
   EXPECT_EQ(outcome.status, OutcomeStatus::kCompleted) << outcome.reason;
   EXPECT_EQ(outcome.vm_runs_on, VmRunsOn::kDestination);
@@ -158,6 +160,32 @@ TEST_F(Driver, AMigrationIsMeasuredFromOutside) {
   EXPECT_TRUE(outcome.rounds.empty());
   EXPECT_EQ(outcome.guest.alive, true);
   EXPECT_TRUE(probe.stopped);
+}
+
+/// Raises the downtime limit at every look.
+class Raising final : public steer::Law {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "raising"; }
+  Order at_look(const steer::RoundView&) override {
+    Order order;
+    order.downtime_limit = Seconds(1);
+    order.why = "it takes long";
+    return order;
+  }
+};
+
+TEST_F(Driver, AnyLawRunsOnItAndIsToldWhatACommandLineCannotDo) {
+  use("while [ ! -e $dir/seen ]; do sleep 0.01; done; echo $host > $dir/at");
+  CommandDriver made = driver(profile());
+  const auto session = made.session({});
+  Raising law;
+  control::RunOptions options;
+  options.on_progress = [this](const control::Progress&) { stand_ins_.write("seen", ""); };
+  const auto outcome = control::run_migration(clock_, *session, {}, law, {}, options, {});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
+  ASSERT_EQ(outcome->orders.size(), 1u) << "said once, not at every look";
+  EXPECT_THAT(outcome->orders.front().refused, HasSubstr("no limits to be changed"));
 }
 
 TEST_F(Driver, WhatWasNotMeasuredIsAbsentAndNeverZero) {
@@ -279,7 +307,7 @@ TEST_F(Driver, CtrlCWhileTheStatusHangsStartsNothing) {
   stand_ins_.write("hangs", "");
   CommandDriver made = driver(profile());
   const std::jthread stopper = stop_once_begun();
-  const auto outcome = made.migrate({}, Seconds(60), stop_.get_token());
+  const auto outcome = command::migrate(clock_, made, {}, Seconds(60), stop_.get_token());
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, ErrorCode::kInterrupted);
   EXPECT_FALSE(stand_ins_.has("ordered"));
@@ -334,7 +362,7 @@ TEST_F(Driver, NothingIsStartedForAVmThatDoesNotRunOnTheSource) {
   stand_ins_.write("at", "elsewhere");
   CommandDriver made = driver(profile());
   FakeProbe probe;
-  const auto outcome = made.migrate({&probe, nullptr}, Seconds(60), {});
+  const auto outcome = command::migrate(clock_, made, {&probe}, Seconds(60), {});
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, ErrorCode::kRefused);
   EXPECT_THAT(outcome.error().message, HasSubstr("source: not there, destination: not there"));
