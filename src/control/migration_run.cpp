@@ -137,7 +137,7 @@ bool MigrationRun::over() {
 
 /// Shows the law what there is, and carries out what it orders.
 void MigrationRun::steer(bool round_ended) {
-  if (given_up_ || !view().launched) return;
+  if (given_up_ || !view().launched || monitor_.stage() == Stage::kOver) return;
   const steer::RoundView seen{plan_,
                               view(),
                               monitor_.stage(),
@@ -146,6 +146,7 @@ void MigrationRun::steer(bool round_ended) {
                               monitor_.elapsed(),
                               orders_.limits(),
                               orders_.may_switch_to_postcopy(monitor_),
+                              orders_.may_slow_down(),
                               orders_.cpu_quota()};
   Order order;
   if (round_ended) order = law_.after_round(seen);

@@ -45,7 +45,11 @@ Result<void> Orders::apply(const Order& order, const Monitor& monitor) {
 
 Result<void> Orders::change_limits(const Order& order, const Monitor& monitor) {
   if (!monitor.rules().may_change_limits) return fail(not_now("another limit", monitor));
-  GODWIT_CHECK_OK(session_.amend(order));
+  auto amended = session_.amend(order);
+  if (!amended) {
+    quota_refused_ = quota_refused_ || order.cpu_quota.has_value();
+    return amended;
+  }
   if (order.downtime_limit) limits_.downtime_limit = order.downtime_limit;
   if (order.max_bandwidth) limits_.max_bandwidth = order.max_bandwidth;
   if (order.cpu_quota) cpu_quota_ = *order.cpu_quota;

@@ -163,6 +163,17 @@ Growth::Growth(std::vector<Knot> knots, Tail tail, double ceiling_bytes, double 
   set_slopes(knots_);
 }
 
+Growth Growth::higher(double factor) const {
+  Growth scaled = *this;
+  for (Knot& knot : scaled.knots_) {
+    knot.bytes *= factor;
+    knot.slope *= factor;
+  }
+  scaled.tail_.saturation *= factor;
+  scaled.tail_.slope *= factor;
+  return scaled;
+}
+
 double Growth::bytes_at(double seconds) const {
   return std::min(raw(seconds * speed_), ceiling_);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "godwit_law.h"
 #include "kubevirt.h"
 #include "stepped_limits.h"
 #include "throttling.h"
@@ -43,16 +44,26 @@ const std::vector<Entry>& entries() {
   return all;
 }
 
+constexpr LawName kOwn{"godwit", "predicts what each order would do, and gives the cheapest"};
+
+Result<std::unique_ptr<Law>> own(const Known& known) {
+  if (known.profile == nullptr) return std::make_unique<AsPlanned>();
+  GODWIT_TRY(twin::Forecaster forecaster,
+             twin::Forecaster::make(*known.profile, known.link, known.pair));
+  return std::make_unique<GodwitLaw>(std::move(forecaster));
+}
+
 }  // namespace
 
 std::vector<LawName> law_names() {
-  std::vector<LawName> names;
+  std::vector<LawName> names{kOwn};
   for (const Entry& entry : entries()) names.push_back(entry.name);
   return names;
 }
 
-Result<std::unique_ptr<Law>> law_by_name(std::string_view name) {
-  std::vector<std::string_view> all;
+Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known) {
+  if (name == kOwn.name) return own(known);
+  std::vector<std::string_view> all{kOwn.name};
   for (const Entry& entry : entries()) {
     if (entry.name.name == name) return entry.make();
     all.push_back(entry.name.name);

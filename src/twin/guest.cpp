@@ -26,4 +26,10 @@ Result<Guest> guest_of(const GuestProfile& profile) {
   return guest;
 }
 
+double speed_at(const Guest& guest, double cpu_share) {
+  /// A guest that uses less of its vCPUs' time than this is taken to use so much.
+  constexpr double kLeastCpuUse = 0.01;
+  return std::min(1.0, cpu_share / std::max(guest.cpu_use, kLeastCpuUse));
+}
+
 }  // namespace godwit::twin

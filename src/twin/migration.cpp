@@ -14,8 +14,6 @@ constexpr double kLeastPeriod = 1;
 /// With auto-converge, a pass after the first that takes longer is synced in between
 /// (cpu-throttle.c, since 9.2).
 constexpr double kSyncEvery = 5;
-/// A guest that uses less of its vCPUs' time than this is taken to use so much.
-constexpr double kLeastCpuUse = 0.01;
 
 /// All of memory once, on the stream.
 double full_stream(const Guest& guest, const Coding& coding) {
@@ -42,6 +40,18 @@ Migration::Migration(const Guest& guest, const Sending& sending, const Course& c
       end_(std::min(data_at_end(guest.ram * kEndOfRam), guest.data)),
       cold_(guest.data) {
   begin_pass();
+}
+
+Migration Migration::under_way(const Guest& guest, const Sending& sending, const Course& course,
+                               int passes, double left) {
+  Migration migration(guest, sending, course);
+  migration.progress_.passes = std::max(passes, 1);
+  migration.hot_ = std::min(left, guest.ram);
+  migration.cold_ = 0;
+  migration.progress_.left = migration.hot_;
+  migration.begun_ = false;
+  if (left < migration.threshold()) migration.progress_.stage = Stage::kSwitchover;
+  return migration;
 }
 
 double Migration::pace(double factor) const {
@@ -106,8 +116,7 @@ double Migration::unsent_stream(double memory) const {
 
 /// Throttling takes what the guest does not use before it slows the guest down.
 double Migration::guest_speed() const {
-  const double share = std::min(1 - progress_.throttle, quota_);
-  return std::min(1.0, share / std::max(guest_.cpu_use, kLeastCpuUse));
+  return speed_at(guest_, std::min(1 - progress_.throttle, quota_));
 }
 
 // --- passes ---

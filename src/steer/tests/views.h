@@ -17,7 +17,7 @@ struct Seen {
   }
   [[nodiscard]] RoundView view() const {
     RoundView seen{plan,    session, Stage::kPrecopy, rounds, passes,
-                   elapsed, limits,  may_postcopy,    quota};
+                   elapsed, limits,  may_postcopy,    true,   quota};
     return seen;
   }
   /// A round of so long that sent and dirtied so much per second.

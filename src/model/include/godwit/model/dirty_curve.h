@@ -41,6 +41,9 @@ class Growth {
   /// The shortest time within which `bytes` are written; kForever when they never are.
   [[nodiscard]] double seconds_at(double bytes) const;
 
+  /// The same guest when it dirties so many times as much within any time.
+  [[nodiscard]] Growth higher(double factor) const;
+
   static constexpr double kForever = 1e9;
 
  private:

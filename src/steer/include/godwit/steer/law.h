@@ -26,6 +26,7 @@ struct RoundView {
   Seconds elapsed{};                      ///< since the start
   MigrationParameters limits{};           ///< now in force; absent: the hypervisor's own
   bool may_postcopy = false;              ///< it can be switched to now
+  bool may_slow_down = true;              ///< vCPUs can be given less time, as far as is known
   Ratio cpu_quota{1};                     ///< share of its time that each vCPU keeps
 
   [[nodiscard]] const MigrationStatus& status() const { return session.status; }

@@ -5,7 +5,10 @@
 #include <vector>
 
 #include "godwit/base/error.h"
+#include "godwit/domain/guest_profile.h"
+#include "godwit/domain/link.h"
 #include "godwit/steer/law.h"
+#include "godwit/twin/host_pair.h"
 
 namespace godwit::steer {
 
@@ -16,7 +19,14 @@ struct LawName {
 };
 [[nodiscard]] std::vector<LawName> law_names();
 
-/// A fresh law; kBadInput for a name that none has.
-Result<std::unique_ptr<Law>> law_by_name(std::string_view name);
+/// What is known before the start, for a law that predicts. Without a profile `godwit` is `none`.
+struct Known {
+  const GuestProfile* profile = nullptr;
+  Link link{};
+  twin::HostPairConstants pair{};
+};
+
+/// A fresh law; kBadInput for a name that none has, or a broken profile.
+Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known = {});
 
 }  // namespace godwit::steer

@@ -25,6 +25,10 @@ struct Guest {
   std::optional<PageChange> change;
 };
 
+/// Of its usual speed, when its vCPUs keep that share of their time: what it does not use is taken
+/// first.
+[[nodiscard]] double speed_at(const Guest& guest, double cpu_share);
+
 /// kBadInput: a share of zero pages outside 0...1. A guest whose vCPUs nobody watched is taken for
 /// busy.
 Result<Guest> guest_of(const GuestProfile& profile);

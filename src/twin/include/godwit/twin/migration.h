@@ -88,6 +88,11 @@ class Migration {
   /// All rates above 0, `course.growth` not null.
   Migration(const Guest& guest, const Sending& sending, const Course& course);
 
+  /// One that is under way: so many passes have ended, at least one, and `left` bytes of memory
+  /// were dirty after the last of them. Its clock and counters start at 0.
+  static Migration under_way(const Guest& guest, const Sending& sending, const Course& course,
+                             int passes, double left);
+
   /// Lets time pass until a pass or a stage ends, at most `seconds`. True: one ended; after the end
   /// of a pass, `progress().left` is what is dirty then, and where that fits the downtime limit the
   /// stage is kSwitchover.
