@@ -1,4 +1,4 @@
-// Elements in one call, and the few controls that the rooms share.
+// Elements in one call, and the few controls that several sections use.
 
 type Child = Node | string | null | false | undefined;
 type Properties = Record<string, string | number | boolean | ((event: Event) => void) | null | undefined>;
@@ -34,8 +34,8 @@ export function dropdown(label: string, options: readonly Option[], value: strin
   return h("label", { class: "dropdown" }, h("span", {}, label), select);
 }
 
-/** A room of the page, with its heading. */
-export function room(id: string, title: string, about: string, ...children: Child[]): HTMLElement {
+/** A section of the page, with its heading. */
+export function section(id: string, title: string, about: string, ...children: Child[]): HTMLElement {
   return h("section", { id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), h("p", { class: "about" }, about), ...children);
 }
 

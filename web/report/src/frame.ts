@@ -1,4 +1,5 @@
-// What all plots share: uPlot's axes in our colours, and new drawing when the room, the theme or the paper changes.
+// What all plots have in common: uPlot's axes in the page's colours. Plots are drawn anew when
+// the window, the theme or the paper changes.
 
 import uPlot from "uplot";
 import { colour } from "./theme";
@@ -26,7 +27,7 @@ export function refit(): void {
   live.forEach(fit);
 }
 
-export function watchTheRoom(): void {
+export function watchWindow(): void {
   let width = window.innerWidth;
   window.addEventListener("resize", () => {
     if (window.innerWidth === width) return; // a phone's address bar comes and goes

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { countByStatus, isCold, repeats, settings, techniquesOf } from "../src/cells";
 import { read, type Row } from "../src/data";
 import { longestSilence, switchover } from "../src/gap";
-import { liveAndCold } from "../src/rooms/cold";
-import { score } from "../src/rooms/distributions";
+import { liveAndCold } from "../src/sections/cold";
+import { score } from "../src/sections/distributions";
 import { facets, loadBesides, sweepAxis, sweptKeys } from "../src/sweep";
 import { TOTAL } from "../src/metrics";
 

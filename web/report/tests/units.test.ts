@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { between } from "../src/shared";
+import { between } from "../src/page_state";
 import { bytes, milliseconds, percent, quantity, rate, seconds } from "../src/units";
 import { compare } from "../src/table";
-import { nearest } from "../src/rooms/timeline";
+import { nearest } from "../src/sections/timeline";
 import { logTicks } from "../src/frame";
 
 test("quantities have a unit, and nothing is a dash", () => {

@@ -2,12 +2,12 @@
 
 import uPlot from "uplot";
 import type { Maybe, Row } from "../data";
-import { h, note, room } from "../dom";
+import { h, note, section } from "../dom";
 import { BINARY_STEPS, FONT, axis, draw, logTicks, showAll, zoomKeys } from "../frame";
 import { switchover, type Gap } from "../gap";
 import { BYTES, DOWNTIMES, SLOWDOWN, TOTAL, WIRE, type Metric } from "../metrics";
 import { SETTINGS, inText, sweepText } from "../cells";
-import { STATUS_NAMES, chip, repeatName, techniqueName, type Shared } from "../shared";
+import { STATUS_NAMES, chip, repeatName, techniqueName, type PageState } from "../page_state";
 import { ends } from "../stats";
 import { colour, type Colour } from "../theme";
 import { bytes, count, milliseconds, moment, percent, rate, seconds } from "../units";
@@ -18,16 +18,16 @@ interface Series { name: string; colour: Colour; values: readonly (number | null
 interface Panel { name: string; tS: readonly number[]; series: Series[]; height: number; log?: boolean; binary?: boolean; full?: [number, number]; unanswered?: readonly number[] }
 
 /** order: the migrations through which "previous" and "next" go. */
-export function timeline(shared: Shared, order: () => readonly Row[]): Timeline {
+export function timeline(state: PageState, order: () => readonly Row[]): Timeline {
   const about = "Rates, what remains, and what a pinging client saw. Drag to zoom, double-click to see all again.";
-  if (shared.report.rows.length === 0) {
-    return { element: room("timeline", "Time line of a migration", about, note("There is no migration to show.")), show: () => {} };
+  if (state.report.rows.length === 0) {
+    return { element: section("timeline", "Time line of a migration", about, note("There is no migration to show.")), show: () => {} };
   }
   const body = h("div", { class: "timeline" });
   const where = h("span", { class: "where", role: "status" });
   let current: Row | null = null;
   const go = (by: number) => {
-    const rows = order().length > 0 ? order() : shared.report.rows;
+    const rows = order().length > 0 ? order() : state.report.rows;
     const at = rows.findIndex((row) => row === current);
     const next = rows[(Math.max(at, 0) + (at < 0 ? 0 : by) + rows.length) % rows.length];
     if (next) show(next);
@@ -38,15 +38,15 @@ export function timeline(shared: Shared, order: () => readonly Row[]): Timeline 
     const rows = order();
     const at = rows.indexOf(row);
     where.textContent = at < 0 ? `migration ${row.id}` : `${at + 1} of ${rows.length}`;
-    const siblings = shared.report.rows.filter((other) => sameCell(other, row)).sort((a, b) => (a.cell.repeat ?? 0) - (b.cell.repeat ?? 0) || a.id - b.id);
+    const siblings = state.report.rows.filter((other) => sameCell(other, row)).sort((a, b) => (a.cell.repeat ?? 0) - (b.cell.repeat ?? 0) || a.id - b.id);
     repeats.replaceChildren(...siblings.map((other) => h("button", {
       type: "button", "aria-pressed": String(other === row), class: other.status, title: `${repeatName(other)}: ${STATUS_NAMES[other.status]}`, onclick: () => show(other),
     }, other.cell.repeat === null ? `#${other.id}` : String(other.cell.repeat))));
-    body.replaceChildren(...content(shared, row));
+    body.replaceChildren(...content(state, row));
     drawPanels(body, row);
   };
   return {
-    element: room("timeline", "Time line of a migration", about,
+    element: section("timeline", "Time line of a migration", about,
       h("div", { class: "controls" },
         h("button", { type: "button", id: "previous", onclick: () => go(-1) }, "← previous"),
         h("button", { type: "button", id: "next", onclick: () => go(1) }, "next →"), where,
@@ -60,14 +60,14 @@ const sameCell = (a: Row, b: Row): boolean =>
   a.cell.load === b.cell.load && a.cell.technique === b.cell.technique && SETTINGS.every((s) => s.of(a.cell) === s.of(b.cell)) &&
   sweepText(a.cell.sweep) === sweepText(b.cell.sweep);
 
-function content(shared: Shared, row: Row): (Node | string)[] {
+function content(state: PageState, row: Row): (Node | string)[] {
   const { cell } = row;
   const swept = sweepText(cell.sweep);
   const settings = SETTINGS.map((s) => `${inText(s)} ${s.of(cell)}`).filter((s) => !s.endsWith("unknown")).join(" · ");
   const panels = panelsOf(row);
   return [
     h("div", { class: "which" },
-      h("h3", {}, techniqueName(shared, cell.technique), h("span", {}, cell.load), chip(row.status, STATUS_NAMES[row.status])),
+      h("h3", {}, techniqueName(state, cell.technique), h("span", {}, cell.load), chip(row.status, STATUS_NAMES[row.status])),
       h("p", { class: "note" }, [`migration ${row.id}`, repeatName(row) === `migration ${row.id}` ? "" : repeatName(row), swept && `swept: ${swept}`, settings, row.started && moment(row.started)].filter(Boolean).join(" · ")),
       ...(row.reason ? [h("p", { class: "reason" }, row.reason)] : []),
       ...(row.vmRunsOn && !(row.status === "completed" && row.vmRunsOn === "destination") ? [h("p", { class: "note" }, `The VM runs on: ${row.vmRunsOn.replace("_", " ")}.`)] : [])),

@@ -1,10 +1,10 @@
 // Cumulative distributions by technique: of what was measured, and of how far predictions were off.
 
 import type { Row } from "../data";
-import { choice, h, note, room } from "../dom";
+import { choice, h, note, section } from "../dom";
 import { PLOTTED, PREDICTED, completed, type Metric } from "../metrics";
 import { extent, scene, type Dot, type Line } from "../scene";
-import { legend, metricOf, metricOptions, techniqueName, valuesOf, type Shared } from "../shared";
+import { legend, metricOf, metricOptions, techniqueName, valuesOf, type PageState } from "../page_state";
 import { cdf, ends, known, median, quantile, relativeError } from "../stats";
 import { table } from "../table";
 import { percent } from "../units";
@@ -12,23 +12,23 @@ import { percent } from "../units";
 interface Curve { technique: string; values: number[] }
 interface Look { label: string; tick: Metric["format"]; linear?: boolean }
 
-export function distributions(shared: Shared): HTMLElement {
+export function distributions(state: PageState): HTMLElement {
   const about = "The share of each technique's completed migrations that stayed at or below a value.";
-  const { rows } = shared.report;
+  const { rows } = state.report;
   const metrics = PLOTTED.filter((m) => valuesOf(rows, m).length > 0);
-  if (metrics.length === 0) return room("cdf", "Distributions", about, note("There is no completed migration to show."));
-  return room("cdf", "Distributions", about, curves(shared, "cdf", metrics, (own, metric) => valuesOf(own, metric),
+  if (metrics.length === 0) return section("cdf", "Distributions", about, note("There is no completed migration to show."));
+  return section("cdf", "Distributions", about, curves(state, "cdf", metrics, (own, metric) => valuesOf(own, metric),
     (metric) => ({ label: metric.name, tick: metric.format })));
 }
 
-export function predictions(shared: Shared): HTMLElement {
+export function predictions(state: PageState): HTMLElement {
   const about = "How far predictions made before the start were off: |predicted − measured| / measured, of completed migrations.";
-  const { rows } = shared.report;
+  const { rows } = state.report;
   const metrics = PREDICTED.filter((m) => errors(rows, m).length > 0);
-  if (metrics.length === 0) return room("errors", "Prediction errors", about, note("No completed migration was predicted."));
-  return room("errors", "Prediction errors", about,
-    curves(shared, "errors", metrics, errors, (metric) => ({ label: `Error of ${metric.name.toLowerCase()}`, tick: percent, linear: true })),
-    scores(shared, metrics),
+  if (metrics.length === 0) return section("errors", "Prediction errors", about, note("No completed migration was predicted."));
+  return section("errors", "Prediction errors", about,
+    curves(state, "errors", metrics, errors, (metric) => ({ label: `Error of ${metric.name.toLowerCase()}`, tick: percent, linear: true })),
+    scores(state, metrics),
     note("Coverage: the share of measured values inside their nominal 90 % interval (p05 to p95)."));
 }
 
@@ -38,31 +38,31 @@ const errors = (rows: readonly Row[], metric: Metric): number[] =>
     return predicted && relativeError(predicted.p50, metric.of(row));
   }));
 
-function curves(shared: Shared, name: string, metrics: readonly Metric[], values: (rows: readonly Row[], metric: Metric) => number[],
+function curves(state: PageState, name: string, metrics: readonly Metric[], values: (rows: readonly Row[], metric: Metric) => number[],
     look: (metric: Metric) => Look): HTMLElement {
   let metric = metrics[0]!;
   const plot = h("div", { class: "plot", "data-plot": name });
   const rest = h("div", {});
   const fill = () => {
-    const all = shared.techniques
-      .map((technique): Curve => ({ technique, values: values(shared.report.rows.filter((row) => row.cell.technique === technique), metric) }))
+    const all = state.techniques
+      .map((technique): Curve => ({ technique, values: values(state.report.rows.filter((row) => row.cell.technique === technique), metric) }))
       .filter((curve) => curve.values.length > 0);
-    drawCurves(plot, shared, all, `${look(metric).label}, cumulative`, look(metric));
-    rest.replaceChildren(legend(shared, all.map((c) => c.technique)));
+    drawCurves(plot, state, all, `${look(metric).label}, cumulative`, look(metric));
+    rest.replaceChildren(legend(state, all.map((c) => c.technique)));
   };
   queueMicrotask(fill);
   return h("div", { class: "panel" },
     h("div", { class: "controls" }, choice("What", metricOptions(metrics), metric.key, (v) => { metric = metricOf(metrics, v); fill(); })), plot, rest);
 }
 
-function drawCurves(holder: HTMLElement, shared: Shared, curves: readonly Curve[], name: string, look: Look): void {
+function drawCurves(holder: HTMLElement, state: PageState, curves: readonly Curve[], name: string, look: Look): void {
   const all = curves.flatMap((c) => c.values);
   const wide = !look.linear && ends(all).least > 0 && ends(all).greatest > 30 * ends(all).least;
   const x = extent(all, wide, wide ? undefined : 0)!;
   const lines: Line[] = [];
   const dots: Dot[] = [];
   for (const { technique, values } of curves) {
-    const series = shared.techniques.indexOf(technique);
+    const series = state.techniques.indexOf(technique);
     const steps: [number, number][] = [[x.min, 0]];
     let share = 0;
     for (const step of cdf(values)) {
@@ -103,11 +103,11 @@ export function score(rows: readonly Row[], technique: string, metric: Metric): 
   };
 }
 
-function scores(shared: Shared, metrics: readonly Metric[]): HTMLElement {
-  const { rows } = shared.report;
+function scores(state: PageState, metrics: readonly Metric[]): HTMLElement {
+  const { rows } = state.report;
   const grid = table<Score>("Prediction errors and coverage", [
     { name: "Metric", text: true, sort: (s) => s.metric.name },
-    { name: "Technique", text: true, sort: (s) => shared.techniques.indexOf(s.technique), show: (s) => (s.technique ? techniqueName(shared, s.technique) : "all together") },
+    { name: "Technique", text: true, sort: (s) => state.techniques.indexOf(s.technique), show: (s) => (s.technique ? techniqueName(state, s.technique) : "all together") },
     { name: "Migrations", sort: (s) => s.n },
     { name: "Median", under: "Relative error", sort: (s) => s.relative, show: (s) => percent(s.relative) },
     { name: "90th percentile", under: "Relative error", sort: (s) => s.relative90, show: (s) => percent(s.relative90) },
@@ -118,7 +118,7 @@ function scores(shared: Shared, metrics: readonly Metric[]): HTMLElement {
   ]);
   grid.fill(metrics.flatMap((metric) => [
     score(rows, "", metric),
-    ...shared.techniques.map((t) => score(rows.filter((row) => row.cell.technique === t), t, metric)),
+    ...state.techniques.map((t) => score(rows.filter((row) => row.cell.technique === t), t, metric)),
   ].filter((s): s is Score => s !== null)));
   return grid.element;
 }

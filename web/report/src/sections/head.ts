@@ -3,10 +3,10 @@
 import { STATUSES } from "../data";
 import { countByStatus, settings } from "../cells";
 import { h, note } from "../dom";
-import { STATUS_NAMES, chip, type Shared } from "../shared";
+import { STATUS_NAMES, chip, type PageState } from "../page_state";
 import { bytes, count, moment } from "../units";
 
-export function head({ report }: Shared): HTMLElement {
+export function head({ report }: PageState): HTMLElement {
   const { host, suite, rows } = report;
   const counts = countByStatus(rows);
   const facts: [string, string][] = [
@@ -35,7 +35,7 @@ export function head({ report }: Shared): HTMLElement {
 }
 
 /** Why migrations did not end as they should, most frequent first. */
-function reasons(rows: Shared["report"]["rows"]): HTMLElement | null {
+function reasons(rows: PageState["report"]["rows"]): HTMLElement | null {
   const why = new Map<string, { status: (typeof STATUSES)[number]; reason: string; n: number }>();
   for (const { status, reason } of rows) {
     if (status === "completed" || status === "cancelled") continue;

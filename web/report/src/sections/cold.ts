@@ -2,9 +2,9 @@
 
 import type { Row } from "../data";
 import { isCold, techniquesOf } from "../cells";
-import { choice, h, note, room } from "../dom";
+import { choice, h, note, section } from "../dom";
 import { PLOTTED } from "../metrics";
-import { metricOf, metricOptions, spreadName, spreadText, summaryOf, techniqueName, type Shared } from "../shared";
+import { metricOf, metricOptions, spreadName, spreadText, summaryOf, techniqueName, type PageState } from "../page_state";
 import { groupBy } from "../stats";
 import { COLOURS } from "../theme";
 import { rate } from "../units";
@@ -22,23 +22,23 @@ export function liveAndCold(rows: readonly Row[]): Map<string, Row[]> {
   return groups;
 }
 
-export function cold(shared: Shared): HTMLElement {
+export function cold(state: PageState): HTMLElement {
   const about = "A cold migration stops the guest, copies it and starts it again: the shortest way for the bytes, the longest outage. Bars are medians of completed migrations, the thin line is their spread.";
-  const groups = liveAndCold(shared.report.rows);
-  if (groups.size === 0) return room("cold", "Live against cold", about, note("No load was migrated both live and cold."));
+  const groups = liveAndCold(state.report.rows);
+  if (groups.size === 0) return section("cold", "Live against cold", about, note("No load was migrated both live and cold."));
   let metric = PLOTTED[0]!;
   let open = false;
   const bars = h("div", { class: "bars", "data-plot": "cold" });
   const fill = () => {
-    const most = Math.max(...[...groups.values()].flatMap((rows) => techniquesOf(rows).map((t) => summaryOf(rows.filter((r) => r.cell.technique === t), metric, shared)?.high ?? 0)));
+    const most = Math.max(...[...groups.values()].flatMap((rows) => techniquesOf(rows).map((t) => summaryOf(rows.filter((r) => r.cell.technique === t), metric, state)?.high ?? 0)));
     const width = (value: number) => `${most > 0 ? (100 * value) / most : 0}%`;
     const drawn = [...groups].map(([name, rows]) => h("div", { class: "group" }, h("h3", {}, name),
       h("ul", {}, ...techniquesOf(rows).map((technique) => {
         const own = rows.filter((row) => row.cell.technique === technique);
-        const s = summaryOf(own, metric, shared);
+        const s = summaryOf(own, metric, state);
         const stuck = own.filter((row) => row.status === "did_not_converge").length;
-        const series = shared.techniques.indexOf(technique) % COLOURS;
-        return h("li", {}, techniqueName(shared, technique),
+        const series = state.techniques.indexOf(technique) % COLOURS;
+        return h("li", {}, techniqueName(state, technique),
           h("span", { class: "track" },
             s && h("span", { class: `bar${isCold(technique) ? " cold" : ""}`, style: `width:${width(s.median)};--own:var(--series-${series})` }),
             s && s.high > s.low && h("span", { class: "whisker", style: `left:${width(s.low)};width:${width(s.high - s.low)}` })),
@@ -48,10 +48,10 @@ export function cold(shared: Shared): HTMLElement {
     const rest = drawn.splice(SHOWN);
     bars.replaceChildren(...drawn,
       rest.length > 0 ? h("details", { open }, h("summary", { onclick: () => { open = !open; } }, `${rest.length} more loads`), ...rest) : "",
-      note(`The thin line: ${spreadName(shared)}. Hatched bars are cold.`));
+      note(`The thin line: ${spreadName(state)}. Hatched bars are cold.`));
   };
-  shared.onSpread(fill);
+  state.onSpread(fill);
   fill();
-  return room("cold", "Live against cold", about,
+  return section("cold", "Live against cold", about,
     h("div", { class: "controls" }, choice("What", metricOptions(PLOTTED), metric.key, (v) => { metric = metricOf(PLOTTED, v); fill(); })), bars);
 }

@@ -1,35 +1,35 @@
 // Sweeps: what one parameter does to each technique, with every repeat shown.
 
-import { choice, dropdown, h, note, room, behind } from "../dom";
+import { choice, dropdown, h, note, section, behind } from "../dom";
 import { techniquesOf } from "../cells";
 import { PLOTTED, completed, type Metric } from "../metrics";
 import { extent, scene, type Band, type Dot, type Line } from "../scene";
-import { legend, metricOf, metricOptions, repeatName, spreadName, summaryCell, summaryOf, techniqueName, type Shared } from "../shared";
+import { legend, metricOf, metricOptions, repeatName, spreadName, summaryCell, summaryOf, techniqueName, type PageState } from "../page_state";
 import { facets, sweepAxis, sweptKeys, type Facet } from "../sweep";
 import { groupBy } from "../stats";
 import { table } from "../table";
 import type { Row } from "../data";
 import type { Summary } from "../stats";
 
-export function sweeps(shared: Shared): HTMLElement {
+export function sweeps(state: PageState): HTMLElement {
   const about = "Each point is a migration, the line goes through the medians, the band is their spread. What did not converge stands in the strip at the top. A click on a point opens its time line.";
-  const keys = sweptKeys(shared.report.rows).filter((key) => facets(shared.report.rows, key).length > 0);
-  if (keys.length === 0) return room("sweeps", "Sweeps", about, note("This suite sweeps no parameter."));
-  return room("sweeps", "Sweeps", about, ...keys.map((key) => sweep(shared, key)));
+  const keys = sweptKeys(state.report.rows).filter((key) => facets(state.report.rows, key).length > 0);
+  if (keys.length === 0) return section("sweeps", "Sweeps", about, note("This suite sweeps no parameter."));
+  return section("sweeps", "Sweeps", about, ...keys.map((key) => sweep(state, key)));
 }
 
-function sweep(shared: Shared, key: string): HTMLElement {
-  const all = facets(shared.report.rows, key);
+function sweep(state: PageState, key: string): HTMLElement {
+  const all = facets(state.report.rows, key);
   let facet = all.reduce((best, f) => (f.rows.length > best.rows.length ? f : best));
-  let metric = PLOTTED.find((m) => shared.report.rows.some((row) => m.of(row) !== null)) ?? PLOTTED[0]!;
+  let metric = PLOTTED.find((m) => state.report.rows.some((row) => m.of(row) !== null)) ?? PLOTTED[0]!;
   const plot = h("div", { class: "plot", "data-plot": `sweep-${key}` });
   const rest = h("div", {});
   const fill = () => {
     const inIt = techniquesOf(facet.rows);
-    drawSweep(plot, shared, key, facet, metric);
-    rest.replaceChildren(legend(shared, inIt), note(`The band: ${spreadName(shared)}.`), behind("The numbers behind this plot", numbers(shared, key, facet, metric)));
+    drawSweep(plot, state, key, facet, metric);
+    rest.replaceChildren(legend(state, inIt), note(`The band: ${spreadName(state)}.`), behind("The numbers behind this plot", numbers(state, key, facet, metric)));
   };
-  shared.onSpread(fill);
+  state.onSpread(fill);
   queueMicrotask(fill); // the plot needs its room's width
   return h("div", { class: "panel" }, h("h3", {}, `By ${key}`),
     h("div", { class: "controls" },
@@ -40,18 +40,18 @@ function sweep(shared: Shared, key: string): HTMLElement {
 
 interface Point { technique: string; value: string; rows: Row[]; summary: Summary | null }
 
-function points(shared: Shared, key: string, facet: Facet, metric: Metric): Point[] {
+function points(state: PageState, key: string, facet: Facet, metric: Metric): Point[] {
   const axis = sweepAxis(facet.rows.map((row) => row.cell.sweep[key]!));
   return techniquesOf(facet.rows).flatMap((technique) => {
     const byValue = groupBy(facet.rows.filter((row) => row.cell.technique === technique), (row) => row.cell.sweep[key]!);
-    return [...byValue].map(([value, rows]) => ({ technique, value, rows, summary: summaryOf(rows, metric, shared) }))
+    return [...byValue].map(([value, rows]) => ({ technique, value, rows, summary: summaryOf(rows, metric, state) }))
       .sort((a, b) => axis.at.get(a.value)! - axis.at.get(b.value)!);
   });
 }
 
-function drawSweep(holder: HTMLElement, shared: Shared, key: string, facet: Facet, metric: Metric): void {
+function drawSweep(holder: HTMLElement, state: PageState, key: string, facet: Facet, metric: Metric): void {
   const axis = sweepAxis(facet.rows.map((row) => row.cell.sweep[key]!));
-  const all = points(shared, key, facet, metric);
+  const all = points(state, key, facet, metric);
   const techniques = techniquesOf(facet.rows);
   const places = [...axis.at.values()];
   const log = axis.kind === "log";
@@ -74,7 +74,7 @@ function drawSweep(holder: HTMLElement, shared: Shared, key: string, facet: Face
   const dots: Dot[] = [];
   let stuck = 0;
   for (const technique of techniques) {
-    const series = shared.techniques.indexOf(technique);
+    const series = state.techniques.indexOf(technique);
     const with_ = all.filter((p) => p.technique === technique && p.summary);
     lines.push({ series, points: with_.map((p) => [beside(p.value, technique), p.summary!.median]) });
     bands.push({ series, points: with_.map((p) => [beside(p.value, technique), p.summary!.low, p.summary!.high]) });
@@ -83,10 +83,10 @@ function drawSweep(holder: HTMLElement, shared: Shared, key: string, facet: Face
       for (const row of p.rows) {
         const name = `${technique}, ${key} ${p.value}, ${repeatName(row)}`;
         const value = metric.of(row);
-        if (completed(row) && value !== null) dots.push({ x: at, y: value, series, hollow: true, size: 3.5, text: `${name}: ${metric.format(value)}`, pick: () => shared.open(row) });
+        if (completed(row) && value !== null) dots.push({ x: at, y: value, series, hollow: true, size: 3.5, text: `${name}: ${metric.format(value)}`, pick: () => state.open(row) });
         if (row.status === "did_not_converge") {
           stuck++;
-          dots.push({ x: at, y: "top", series, size: 5, text: `${name}: did not converge${row.reason ? ` (${row.reason})` : ""}`, pick: () => shared.open(row) });
+          dots.push({ x: at, y: "top", series, size: 5, text: `${name}: did not converge${row.reason ? ` (${row.reason})` : ""}`, pick: () => state.open(row) });
         }
       }
       if (p.summary) dots.push({ x: at, y: p.summary.median, series, size: 4.5, text: `${technique}, ${key} ${p.value}: median ${metric.format(p.summary.median)} of ${p.summary.n}` });
@@ -101,15 +101,15 @@ function drawSweep(holder: HTMLElement, shared: Shared, key: string, facet: Face
   });
 }
 
-function numbers(shared: Shared, key: string, facet: Facet, metric: Metric): HTMLElement {
+function numbers(state: PageState, key: string, facet: Facet, metric: Metric): HTMLElement {
   const axis = sweepAxis(facet.rows.map((row) => row.cell.sweep[key]!));
   const grid = table<Point>(`${metric.name} by ${key}`, [
     { name: key, sort: (p) => axis.at.get(p.value)!, show: (p) => p.value },
-    { name: "Technique", text: true, sort: (p) => shared.techniques.indexOf(p.technique), show: (p) => techniqueName(shared, p.technique) },
+    { name: "Technique", text: true, sort: (p) => state.techniques.indexOf(p.technique), show: (p) => techniqueName(state, p.technique) },
     { name: "Completed", sort: (p) => p.rows.filter(completed).length, show: (p) => `${p.rows.filter(completed).length} of ${p.rows.length}` },
     { name: "Did not converge", sort: (p) => p.rows.filter((row) => row.status === "did_not_converge").length },
     { name: metric.name, title: metric.about, sort: (p) => p.summary?.median ?? null, show: (p) => summaryCell(p.summary, metric) },
   ]);
-  grid.fill(points(shared, key, facet, metric));
+  grid.fill(points(state, key, facet, metric));
   return grid.element;
 }

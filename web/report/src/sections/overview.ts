@@ -3,9 +3,9 @@
 import type { Row } from "../data";
 import { STATUSES } from "../data";
 import { countByStatus, distinct, repeats, settings, sweepText, techniquesOf, type Repeats } from "../cells";
-import { choice, dropdown, h, room } from "../dom";
+import { choice, dropdown, h, section } from "../dom";
 import { BYTES, DOWNTIMES, SLOWDOWN, TOTAL, completed, type Metric } from "../metrics";
-import { SPREADS, STATUS_NAMES, chip, spreadName, summaryCell, summaryOf, techniqueName, type Shared } from "../shared";
+import { SPREADS, STATUS_NAMES, chip, spreadName, summaryCell, summaryOf, techniqueName, type PageState } from "../page_state";
 import type { SpreadKind } from "../stats";
 import { known, median } from "../stats";
 import { loadBesides } from "../sweep";
@@ -14,14 +14,14 @@ import { rate } from "../units";
 
 export interface Overview { element: HTMLElement; order: () => Row[] }
 
-export function overview(shared: Shared): Overview {
-  const { rows } = shared.report;
+export function overview(state: PageState): Overview {
+  const { rows } = state.report;
   const cells = repeats(rows);
   const filter = { kind: "", technique: "", link: "" };
   const { varying } = settings(rows);
 
-  const grid = table<Repeats>("Cells of the suite", columns(shared, varying), {
-    pick: (cell) => shared.open(typical(cell)),
+  const grid = table<Repeats>("Cells of the suite", columns(state, varying), {
+    pick: (cell) => state.open(typical(cell)),
     nothing: rows.length === 0 ? "no migration was measured" : "no cell passes this filter",
   });
   const counted = h("p", { class: "counted", role: "status" });
@@ -34,7 +34,7 @@ export function overview(shared: Shared): Overview {
     grid.fill(visible);
     const n = visible.reduce((sum, c) => sum + c.rows.length, 0);
     counted.textContent = `${visible.length} of ${cells.length} cells, ${n} migration${n === 1 ? "" : "s"}`;
-    about.textContent = `Large: the median of completed repeats. Small: their spread, ${spreadName(shared)}.`;
+    about.textContent = `Large: the median of completed repeats. Small: their spread, ${spreadName(state)}.`;
   };
   const all = (name: string) => ({ value: "", name });
   const same = (values: string[]) => distinct(values).map((v) => ({ value: v, name: v }));
@@ -42,11 +42,11 @@ export function overview(shared: Shared): Overview {
     dropdown("Load", [all("all loads"), ...same(rows.map((r) => r.cell.loadKind).sort())], "", (v) => { filter.kind = v; fill(); }),
     dropdown("Technique", [all("all techniques"), ...same(techniquesOf(rows))], "", (v) => { filter.technique = v; fill(); }),
     dropdown("Link", [all("all links"), ...same([...rows].sort((a, b) => (a.cell.link ?? 0) - (b.cell.link ?? 0)).map((r) => rate(r.cell.link)))], "", (v) => { filter.link = v; fill(); }),
-    choice("Spread", SPREADS, shared.spread, (v) => shared.setSpread(v as SpreadKind)),
+    choice("Spread", SPREADS, state.spread, (v) => state.setSpread(v as SpreadKind)),
     counted);
-  shared.onSpread(fill);
+  state.onSpread(fill);
   fill();
-  const element = room("overview", "All cells", "One line per cell, its repeats together. Choose one to see its time line; a heading sorts.", filters, h("p", { class: "note" }, about), grid.element);
+  const element = section("overview", "All cells", "One line per cell, its repeats together. Choose one to see its time line; a heading sorts.", filters, h("p", { class: "note" }, about), grid.element);
   return { element, order: () => grid.shown().flatMap((c) => c.rows) };
 }
 
@@ -58,17 +58,17 @@ export function typical({ rows }: Repeats): Row {
   return rows.find((row) => row.samples || row.pings || row.rounds.length > 0) ?? rows[0]!;
 }
 
-function columns(shared: Shared, varying: ReturnType<typeof settings>["varying"]): Column<Repeats>[] {
+function columns(state: PageState, varying: ReturnType<typeof settings>["varying"]): Column<Repeats>[] {
   const measured = (metric: Metric, under?: string): Column<Repeats> => ({
     name: metric.short, title: metric.about, ...(under ? { under } : {}),
-    sort: ({ rows }) => summaryOf(rows, metric, shared)?.median ?? null,
-    show: ({ rows }) => summaryCell(summaryOf(rows, metric, shared), metric),
+    sort: ({ rows }) => summaryOf(rows, metric, state)?.median ?? null,
+    show: ({ rows }) => summaryCell(summaryOf(rows, metric, state), metric),
   });
-  const swept = shared.report.rows.some((row) => sweepText(row.cell.sweep));
+  const swept = state.report.rows.some((row) => sweepText(row.cell.sweep));
   return [
     { name: "Load", text: true, sort: ({ cell }) => `${swept ? loadBesides(cell) : cell.load} ${sweepText(cell.sweep)}`, show: ({ cell }) =>
       h("span", { class: "load", title: cell.load }, swept ? loadBesides(cell) : cell.load, swept && h("small", {}, sweepText(cell.sweep))) },
-    { name: "Technique", text: true, sort: ({ cell }) => shared.techniques.indexOf(cell.technique), show: ({ cell }) => techniqueName(shared, cell.technique) },
+    { name: "Technique", text: true, sort: ({ cell }) => state.techniques.indexOf(cell.technique), show: ({ cell }) => techniqueName(state, cell.technique) },
     ...varying.map((s): Column<Repeats> => ({
       name: s.name, sort: ({ cell }) => (s.key === "link" ? cell.link : s.key === "ram" ? cell.ram : s.key === "limit" ? cell.downtimeLimitMs : s.of(cell)), show: ({ cell }) => s.of(cell),
     })),
@@ -76,7 +76,7 @@ function columns(shared: Shared, varying: ReturnType<typeof settings>["varying"]
     measured(TOTAL),
     ...DOWNTIMES.map((metric) => measured(metric, "Downtime, by who saw it")),
     measured(BYTES),
-    ...(shared.report.rows.some((row) => row.guest.slowdown !== null) ? [measured(SLOWDOWN)] : []),
+    ...(state.report.rows.some((row) => row.guest.slowdown !== null) ? [measured(SLOWDOWN)] : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-// What the rooms have in common: the report, its techniques' looks, and how spread is shown.
+// What the sections have in common: the report, the looks of its techniques, the chosen spread.
 
 import type { Report, Row, Status } from "./data";
 import { completed, type Metric } from "./metrics";
@@ -7,7 +7,7 @@ import { techniquesOf } from "./cells";
 import { sign } from "./theme";
 import { known, summary, type SpreadKind, type Summary } from "./stats";
 
-export interface Shared {
+export interface PageState {
   report: Report;
   techniques: readonly string[];
   spread: SpreadKind;
@@ -17,7 +17,7 @@ export interface Shared {
   open: (row: Row) => void;
 }
 
-export function share(report: Report): Shared {
+export function newPageState(report: Report): PageState {
   const listeners: (() => void)[] = [];
   return {
     report, techniques: techniquesOf(report.rows), spread: "range",
@@ -32,13 +32,13 @@ export const SPREADS: readonly { value: SpreadKind; name: string; title: string 
   { value: "middle-half", name: "middle half", title: "from the first to the third quartile of the repeats" },
 ];
 
-export const spreadName = (shared: Shared): string => SPREADS.find((s) => s.value === shared.spread)!.name;
+export const spreadName = (state: PageState): string => SPREADS.find((s) => s.value === state.spread)!.name;
 
 /** Of completed migrations only: what did not converge has no total time that could be compared. */
 export const valuesOf = (rows: readonly Row[], metric: Metric): number[] => known(rows.filter(completed).map(metric.of));
 
-export const summaryOf = (rows: readonly Row[], metric: Metric, shared: Shared): Summary | null =>
-  summary(valuesOf(rows, metric), shared.spread);
+export const summaryOf = (rows: readonly Row[], metric: Metric, state: PageState): Summary | null =>
+  summary(valuesOf(rows, metric), state.spread);
 
 export const spreadText = (s: Summary, metric: Metric): string =>
   s.n < 2 || s.low === s.high ? "" : between(metric.format(s.low), metric.format(s.high));
@@ -60,12 +60,12 @@ export const STATUS_NAMES: Record<Status, string> = {
 
 export const chip = (status: Status, text: string): HTMLElement => h("span", { class: `chip ${status}` }, text);
 
-export function techniqueName(shared: Shared, technique: string): HTMLElement {
-  return h("span", { class: "technique" }, sign(shared.techniques.indexOf(technique)), technique);
+export function techniqueName(state: PageState, technique: string): HTMLElement {
+  return h("span", { class: "technique" }, sign(state.techniques.indexOf(technique)), technique);
 }
 
-export function legend(shared: Shared, techniques: readonly string[]): HTMLElement {
-  return h("ul", { class: "legend" }, ...techniques.map((t) => h("li", {}, techniqueName(shared, t))));
+export function legend(state: PageState, techniques: readonly string[]): HTMLElement {
+  return h("ul", { class: "legend" }, ...techniques.map((t) => h("li", {}, techniqueName(state, t))));
 }
 
 export const metricOptions = (metrics: readonly Metric[]) => metrics.map((m) => ({ value: m.key, name: m.name, title: m.about }));
