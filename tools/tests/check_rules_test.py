@@ -99,6 +99,11 @@ class CheckRules(unittest.TestCase):
         self.assert_banned("src/qmp/a.cpp", "// TODO: later", "// FIXME later", "/* XXX */")
         self.assert_allowed("src/qmp/a.cpp", "// TODO(#12): later")
 
+    def test_lines_of_the_page_are_not_too_wide(self):
+        self.assert_banned("web/report/src/a.ts", "x" * 121, "–" * 121)
+        self.assert_allowed("web/report/src/a.ts", "x" * 120, "–" * 120)
+        self.assert_allowed("web/report/tests/data/a.json", "x" * 500)
+
     def test_no_test_is_switched_off(self):
         self.assert_banned("src/qmp/tests/a_test.cpp", "TEST(Qmp, DISABLED_Works) {}", "GTEST_SKIP();")
         self.assert_allowed("src/qmp/tests/a_test.cpp", 'GTEST_SKIP() << "needs /dev/net/tun";')
