@@ -19,9 +19,6 @@
 namespace godwit::learn {
 namespace {
 
-constexpr std::array kMetrics{
-    Metric::kTotalTime,     Metric::kTransferred, Metric::kDowntimeQemu, Metric::kDowntimeEvents,
-    Metric::kDowntimeProbe, Metric::kSlowdown,    Metric::kHostCpu};
 /// Raised whenever the twin changes that corrections are of: its algorithm or stated constants.
 constexpr int kVersion = 2;
 constexpr const char* kWhat = "godwit-learnt-model";
@@ -81,7 +78,7 @@ Class class_of(std::span<const Lesson> lessons, Technique technique, Metric metr
   for (const Lesson& lesson : lessons) {
     if (lesson.twin.technique != technique) continue;
     const auto actual = actual_of(lesson, metric);
-    const auto twin = twin_of(lesson.twin, metric);
+    const auto twin = value_of(lesson.twin, metric);
     if (!actual || !twin) continue;
     one.samples.rows.push_back(features_of(lesson.profile, lesson.link, lesson.twin));
     one.samples.targets.push_back(logarithm(metric, *actual) - logarithm(metric, twin->p50));
@@ -213,43 +210,12 @@ Territory territory_of(std::span<const Lesson> lessons) {
 
 // --- corrected predictions ---
 
-void set(TechniquePrediction& p, Metric metric, const Interval<double>& value) {
-  const Interval<Seconds> time{Seconds(value.p50), Seconds(value.p05), Seconds(value.p95)};
-  const auto bytes = [](double v) { return Bytes(static_cast<std::int64_t>(std::llround(v))); };
-  const auto share = [](double v) { return Ratio(std::min(1.0, v)); };
-  switch (metric) {
-    case Metric::kTotalTime:
-      p.total_time = time;
-      break;
-    case Metric::kTransferred:
-      p.transferred = Interval<Bytes>{bytes(value.p50), bytes(value.p05), bytes(value.p95)};
-      break;
-    case Metric::kDowntimeQemu:
-      p.downtime.qemu = time;
-      break;
-    case Metric::kDowntimeEvents:
-      p.downtime.events = time;
-      break;
-    case Metric::kDowntimeProbe:
-      p.downtime.probe = time;
-      break;
-    case Metric::kSlowdown:
-      p.slowdown = {share(value.p50), share(value.p05), share(value.p95)};
-      break;
-    case Metric::kHostCpu:
-      p.host_cpu = time;
-      break;
-    default:
-      break;
-  }
-}
-
 /// The same medians; bounds so many times as far from them.
 void widen(TechniquePrediction& p, double times) {
-  for (const Metric metric : kMetrics) {
-    const auto said = twin_of(p, metric);
+  for (const Metric metric : learnt_metrics()) {
+    const auto said = value_of(p, metric);
     if (!said) continue;
-    set(p, metric,
+    set_value(p, metric,
         {said->p50, std::max(0.0, said->p50 - times * (said->p50 - said->p05)),
          said->p50 + times * (said->p95 - said->p50)});
   }
@@ -294,12 +260,6 @@ Json json_of(const Correction& c) {
               {"measured", {{"error", c.error}, {"twin_error", c.twin_error}}},
               {"spread", c.spread},
               {"estimator", c.estimator->to_json()}};
-}
-
-std::optional<Metric> metric_from_string(std::string_view name) {
-  const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),
-                                  [&](Metric metric) { return to_string(metric) == name; });
-  return found != kMetrics.end() ? std::optional(*found) : std::nullopt;
 }
 
 Result<Correction> correction_from(const Json& json) {
@@ -421,68 +381,10 @@ std::vector<Lesson> lessons_of(std::span<const OutcomeRecord> records) {
   return lessons;
 }
 
-std::span<const Metric> learnt_metrics() {
-  return kMetrics;
-}
-
-std::optional<double> value_of(const Measured& measured, Metric metric) {
-  const auto seconds = [](const std::optional<Seconds>& time) {
-    return time ? std::optional(time->count()) : std::nullopt;
-  };
-  switch (metric) {
-    case Metric::kTotalTime:
-      return seconds(measured.total_time);
-    case Metric::kTransferred:
-      return measured.transferred ? std::optional(measured.transferred->as_double()) : std::nullopt;
-    case Metric::kDowntimeQemu:
-      return uses_postcopy(measured.technique) ? std::nullopt : seconds(measured.downtime.qemu);
-    case Metric::kDowntimeEvents:
-      return seconds(measured.downtime.events);
-    case Metric::kDowntimeProbe:
-      return seconds(measured.downtime.probe);
-    case Metric::kSlowdown:
-      return measured.slowdown ? std::optional(std::max(0.0, measured.slowdown->value()))
-                               : std::nullopt;
-    case Metric::kHostCpu:
-      return seconds(measured.host_cpu);
-    default:
-      return std::nullopt;
-  }
-}
-
 std::optional<double> actual_of(const Lesson& lesson, Metric metric) {
   return value_of({lesson.twin.technique, lesson.total_time, lesson.transferred, lesson.downtime,
                    lesson.slowdown, lesson.host_cpu},
                   metric);
-}
-
-std::optional<Interval<double>> twin_of(const TechniquePrediction& twin, Metric metric) {
-  const auto seconds = [](const std::optional<Interval<Seconds>>& i) {
-    return i ? std::optional(Interval<double>{i->p50.count(), i->p05.count(), i->p95.count()})
-             : std::nullopt;
-  };
-  switch (metric) {
-    case Metric::kTotalTime:
-      return seconds(twin.total_time);
-    case Metric::kTransferred:
-      if (!twin.transferred) return std::nullopt;
-      return Interval<double>{twin.transferred->p50.as_double(), twin.transferred->p05.as_double(),
-                              twin.transferred->p95.as_double()};
-    case Metric::kDowntimeQemu:
-      return seconds(twin.downtime.qemu);
-    case Metric::kDowntimeEvents:
-      return seconds(twin.downtime.events);
-    case Metric::kDowntimeProbe:
-      return seconds(twin.downtime.probe);
-    case Metric::kSlowdown:
-      if (!twin.slowdown) return std::nullopt;
-      return Interval<double>{twin.slowdown->p50.value(), twin.slowdown->p05.value(),
-                              twin.slowdown->p95.value()};
-    case Metric::kHostCpu:
-      return seconds(twin.host_cpu);
-    default:
-      return std::nullopt;
-  }
 }
 
 Result<LearntModel> LearntModel::train(std::span<const Lesson> given, std::string source) {
@@ -492,7 +394,7 @@ Result<LearntModel> LearntModel::train(std::span<const Lesson> given, std::strin
   const std::vector<Lesson> lessons = retold(given, model.pair_);
   model.lessons_ = lessons.size();
   for (const Technique technique : kAllTechniques) {
-    for (const Metric metric : kMetrics) {
+    for (const Metric metric : learnt_metrics()) {
       GODWIT_TRY(auto correction, correction_of(lessons, technique, metric));
       if (correction) model.corrections_.push_back(std::move(*correction));
     }
@@ -540,14 +442,14 @@ TechniquePrediction LearntModel::correct(const GuestProfile& profile, const Link
     said.why += "; unlike the migrations that were learnt from, so less is sure";
     return said;
   }
-  for (const Metric metric : kMetrics) {
+  for (const Metric metric : learnt_metrics()) {
     const Correction* const c = find(said.technique, metric);
-    const auto expected = twin_of(reference, metric);
-    const auto own = twin_of(said, metric);
+    const auto expected = value_of(reference, metric);
+    const auto own = value_of(said, metric);
     if (c == nullptr || !c->better() || !expected || !own) continue;
     const double middle = logarithm(metric, own->p50) + c->estimator->predict(features);
     const double half = std::min(kMostHalf, c->spread * width_of(metric, *expected));
-    set(said, metric, around(metric, middle, half));
+    set_value(said, metric, around(metric, middle, half));
     said.model = "twin+residual";
   }
   return said;

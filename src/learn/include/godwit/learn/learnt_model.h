@@ -11,7 +11,7 @@
 #include "godwit/domain/codec.h"
 #include "godwit/domain/prediction.h"
 #include "godwit/learn/estimator.h"
-#include "godwit/learn/scores.h"
+#include "godwit/learn/metric.h"
 #include "godwit/twin/predictor.h"
 
 /// What outcomes teach beyond the twin: how far off it is, for what kind of guest. Pure.
@@ -23,19 +23,6 @@ namespace godwit::learn {
 /// twin::Predictor::make.
 Result<twin::Predictor> reference_twin(const GuestProfile& profile, const Link& link,
                                        const twin::HostPairConstants& pair);
-
-/// What came of a migration, as far as somebody measured it.
-struct Measured {
-  Technique technique = Technique::kPrecopy;
-  std::optional<Seconds> total_time;
-  std::optional<Bytes> transferred;
-  Downtime downtime;
-  std::optional<Ratio> slowdown;
-  std::optional<Seconds> host_cpu;
-};
-/// In seconds, bytes or shares. A guest that by chance seems to do more lost nothing; of
-/// post-copies QEMU's own downtime is not to be relied on (docs/data.md), and is none.
-[[nodiscard]] std::optional<double> value_of(const Measured& measured, Metric metric);
 
 /// A completed live migration with what was known before it.
 struct Lesson {
@@ -57,12 +44,8 @@ struct Lesson {
 /// The same of kept outcomes; the load is not known, the guest stands for it.
 [[nodiscard]] std::vector<Lesson> lessons_of(std::span<const OutcomeRecord> records);
 
-/// What is learnt of, and predicted.
-[[nodiscard]] std::span<const Metric> learnt_metrics();
-/// The value as it came, and as the twin said, in units of value_of.
+/// The value as it came, in units of value_of.
 [[nodiscard]] std::optional<double> actual_of(const Lesson& lesson, Metric metric);
-[[nodiscard]] std::optional<Interval<double>> twin_of(const TechniquePrediction& twin,
-                                                      Metric metric);
 
 /// Learnt of one metric of one technique: a factor on what the twin says, as a logarithm, by
 /// boosted trees, and how far that is off, in widths of the twin's own interval.

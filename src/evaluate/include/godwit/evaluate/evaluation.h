@@ -12,7 +12,7 @@
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
-#include "godwit/learn/scores.h"
+#include "godwit/evaluate/scores.h"
 
 /// Every model over a set of measured migrations. Pure.
 ///
@@ -28,7 +28,7 @@
 /// What a model needs to know of the pair of hosts (its rate, what it adds to what bytes explain)
 /// is learnt from the other migrations of that pair, never from the one that is predicted.
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 
 struct Evaluation {
   std::string split;  ///< what each prediction may have learnt from, in one sentence
@@ -92,4 +92,4 @@ Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
 /// learnt was learnt of all. kNotFound: no such run.
 Result<Evaluation> of_run(const Evaluation& all, const std::string& run);
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

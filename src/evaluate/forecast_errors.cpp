@@ -7,9 +7,9 @@
 #include "godwit/forecast/autoregressive.h"
 #include "godwit/forecast/ewma.h"
 #include "godwit/forecast/markov.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 using dataset::Trace;
@@ -112,4 +112,4 @@ Evaluation evaluate_forecasts(std::span<const Trace> traces, std::size_t ahead) 
   return evaluation;
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

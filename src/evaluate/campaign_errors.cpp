@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "godwit/base/statistics.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 #include "godwit/learn/host_pair.h"
 #include "godwit/learn/learnt_model.h"
 #include "godwit/model/curve_rounds.h"
@@ -21,7 +21,7 @@
 #include "godwit/twin/predictor.h"
 #include "godwit/twin/qemu.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 using dataset::CampaignRow;
@@ -37,8 +37,8 @@ Bytes content_of(const GuestProfile& profile) {
 
 /// As it came, in the metric's unit.
 std::optional<double> measured(const CampaignRow& row, Metric metric) {
-  const auto value = value_of(
-      {row.technique, row.total_time, row.transferred, row.downtime, row.work_lost, row.host_cpu},
+  const auto value = learn::value_of(
+      learn::Measured{row.technique, row.total_time, row.transferred, row.downtime, row.work_lost, row.host_cpu},
       metric);
   return value ? std::optional(*value * unit_of(metric)) : std::nullopt;
 }
@@ -224,7 +224,7 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
   for (const auto& [cell, all] : cells) {
     if (all.size() < kFewestRepeats) continue;
     for (const CampaignRow* one : all) {
-      for (const Metric metric : learnt_metrics()) {
+      for (const Metric metric : learn::learnt_metrics()) {
         const auto median = median_of_others(all, one, metric);
         if (median) Judge(*one, std::string(kRepeats), evaluation).point(metric, *median);
       }
@@ -234,14 +234,14 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
 
 /// What the pair of hosts is like, from the loads other than one.
 twin::HostPairConstants pair_without(std::span<const CampaignRow> rows, const std::string& load) {
-  std::vector<PairSample> samples;
+  std::vector<learn::PairSample> samples;
   for (const CampaignRow& row : rows) {
     if (row.load == load || !row.completed() || !can_be_judged(row)) continue;
     if (!row.total_time || !row.transferred) continue;
     samples.push_back({&*row.profile, row.technique, row.parameters, row.link, *row.total_time,
                        row.downtime, *row.transferred});
   }
-  return learn_pair(samples);
+  return learn::learn_pair(samples);
 }
 
 }  // namespace
@@ -291,4 +291,4 @@ Result<Evaluation> of_run(const Evaluation& all, const std::string& run) {
   return of;
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

@@ -1,4 +1,4 @@
-#include "godwit/learn/cdf_plot.h"
+#include "cdf_plot.h"
 
 #include <fmt/format.h>
 
@@ -13,8 +13,12 @@
 
 #include "godwit/base/statistics.h"
 
-namespace godwit::learn {
+namespace godwit::cli {
 namespace {
+
+using evaluate::error_text;
+using evaluate::Judged;
+using learn::Metric;
 
 // All lengths in SVG's units.
 constexpr int kWidth = 200;   // of a panel's plot
@@ -44,14 +48,14 @@ std::vector<T> in_order_of_appearance(std::span<const Judged> judged, T Judged::
 
 double error_of(const Judged& one) {
   const double absolute = std::abs(one.predicted.value.p50 - one.actual);
-  return is_relative(one.metric) ? absolute / std::max(one.actual, 1e-12) : absolute;
+  return evaluate::is_relative(one.metric) ? absolute / std::max(one.actual, 1e-12) : absolute;
 }
 
 /// Twice what most of the best model's errors stay below.
 double axis_end(const Panel& panel) {
   double best = std::numeric_limits<double>::infinity();
   for (const auto& [model, errors] : panel) {
-    if (model != kRepeats) best = std::min(best, quantile(errors, kShown));
+    if (model != evaluate::kRepeats) best = std::min(best, quantile(errors, kShown));
   }
   return std::max(std::isfinite(best) ? best * 2 : 0.0, 1e-3);
 }
@@ -141,4 +145,4 @@ std::string cdf_svg(std::span<const Judged> judged) {
       width, height, body);
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::cli

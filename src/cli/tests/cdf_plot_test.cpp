@@ -1,4 +1,4 @@
-#include "godwit/learn/cdf_plot.h"
+#include "cdf_plot.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,14 +6,16 @@
 #include <string>
 #include <vector>
 
-namespace godwit::learn {
+namespace godwit::cli {
 namespace {
 
+using evaluate::Judged;
+using learn::Metric;
 using testing::HasSubstr;
 using testing::Not;
 
 Judged judged(const char* model, const char* technique, Metric metric, double said, double actual) {
-  return {model, technique, metric, *without_interval(said), actual, {}};
+  return {model, technique, metric, *evaluate::without_interval(said), actual, {}};
 }
 
 std::size_t count(const std::string& text, const std::string& what) {
@@ -41,4 +43,4 @@ TEST(CdfPlot, NothingJudgedIsAnEmptyPicture) {
 }
 
 }  // namespace
-}  // namespace godwit::learn
+}  // namespace godwit::cli

@@ -4,27 +4,27 @@
 
 #include "godwit/base/statistics.h"
 #include "godwit/learn/estimator.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 constexpr double kTrainingShare = 0.8;
 /// Both found on the training rows alone, the last fifth of them kept apart.
-BoostingOptions boosting() {
-  BoostingOptions options;
+learn::BoostingOptions boosting() {
+  learn::BoostingOptions options;
   options.trees = 100;
   options.depth = 6;
   options.rate = 0.1;
   options.columns_per_tree = 0.5;
   return options;
 }
-constexpr SvrOptions kSvr{1, 0.1, 0.1};
+constexpr learn::SvrOptions kSvr{1, 0.1, 0.1};
 
 /// Runs in the file's order: each is its own group, and nothing is known of loads.
-Samples samples_of(const dataset::MonitoredRuns& all, std::size_t from, std::size_t to,
+learn::Samples samples_of(const dataset::MonitoredRuns& all, std::size_t from, std::size_t to,
                    Seconds dataset::MonitoredRun::*target) {
-  Samples samples;
+  learn::Samples samples;
   samples.features = all.features;
   for (std::size_t i = from; i < to; ++i) {
     samples.rows.push_back(all.runs[i].features);
@@ -39,16 +39,16 @@ Result<void> judge(const dataset::MonitoredRuns& all, Metric metric,
                    Seconds dataset::MonitoredRun::*target, Evaluation& evaluation) {
   const auto split =
       static_cast<std::size_t>(kTrainingShare * static_cast<double>(all.runs.size()));
-  Samples training = samples_of(all, 0, split, target);
-  const Samples judged = samples_of(all, split, all.runs.size(), target);
+  learn::Samples training = samples_of(all, 0, split, target);
+  const learn::Samples judged = samples_of(all, split, all.runs.size(), target);
   const double unit = unit_of(metric);
   const bool relative = is_relative(metric);
   const double median = quantile(training.targets, 0.5);
   if (relative) {
     for (double& value : training.targets) value = std::log(value);
   }
-  GODWIT_TRY(const auto boosted, train_boosting(training, boosting()));
-  GODWIT_TRY(const auto svr, train_svr(training, kSvr));
+  GODWIT_TRY(const auto boosted, learn::train_boosting(training, boosting()));
+  GODWIT_TRY(const auto svr, learn::train_svr(training, kSvr));
   const auto note = [&](const char* model, double said, double actual) {
     evaluation.judged.push_back(
         {model, "precopy", metric, *without_interval(said * unit), actual * unit, {}});
@@ -79,4 +79,4 @@ Result<Evaluation> evaluate_openstack(const dataset::MonitoredRuns& runs) {
   return evaluation;
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

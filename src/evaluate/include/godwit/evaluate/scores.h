@@ -8,28 +8,18 @@
 #include <vector>
 
 #include "godwit/domain/prediction.h"
+#include "godwit/learn/metric.h"
 
 /// How good predictions were. Pure.
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 
-/// What is predicted; the unit is part of it.
-enum class Metric {
-  kTotalTime,      ///< seconds
-  kRemainingTime,  ///< seconds
-  kTransferred,    ///< bytes
-  kDirtyRate,      ///< pages a second: the mean over some time to come
-  kDowntimeQemu,   ///< milliseconds, as all downtimes
-  kDowntimeEvents,
-  kDowntimeProbe,
-  kSlowdown,  ///< share of the guest's work that it loses meanwhile
-  kHostCpu,   ///< seconds, of both hypervisors, the guest's own included
-};
-[[nodiscard]] std::string_view to_string(Metric metric);
-[[nodiscard]] bool is_downtime(Metric metric);
-/// What a second, or a byte, or a share, is in the metric's unit.
+using learn::Metric;
+
+/// Errors are in seconds, bytes, shares, pages a second, and, of downtimes, in milliseconds: what a
+/// second, or a byte, or a share, is in the metric's unit.
 [[nodiscard]] double unit_of(Metric metric);
-/// Are errors judged relative to the actual value? Those of downtimes and shares are not.
+/// Are errors relative to the actual value? Those of downtimes and shares are not.
 [[nodiscard]] bool is_relative(Metric metric);
 /// An error as people read it: relative, in ms, or in points of a hundred.
 [[nodiscard]] std::string error_text(Metric metric, double error);
@@ -96,4 +86,4 @@ struct VerdictScore {
 /// alone, or nothing at all.
 [[nodiscard]] std::optional<Expected> expected_next(std::span<const double> seen);
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

@@ -5,12 +5,12 @@
 #include <set>
 
 #include "godwit/base/statistics.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 #include "godwit/model/jin.h"
 #include "godwit/model/ramanathan.h"
 #include "godwit/twin/qemu.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 using dataset::PrecopyRun;
@@ -198,4 +198,4 @@ Evaluation evaluate_precopy_rounds(std::span<const PrecopyRun> runs) {
   return evaluation;
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "godwit/base/statistics.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 using dataset::Trace;
@@ -116,4 +116,4 @@ Evaluation evaluate_qmp_traces(std::span<const Trace> traces, std::span<const do
   return evaluation;
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

@@ -1,6 +1,6 @@
 // Both evaluations on migrations whose law is known.
 
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 
 #include "godwit/learn/learnt_model.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 constexpr double kRate = 100e6;  ///< bytes a second
@@ -200,7 +200,7 @@ TEST(EvaluateCampaign, RowsOfOlderProfilesAreLeftOutWhereTheTwinWouldGuess) {
   const Evaluation evaluation = evaluate_campaign(std::vector{older, postcopy});
   EXPECT_EQ(evaluation.migrations, 1u);
   EXPECT_THAT(evaluation.left_out, testing::ElementsAre(testing::Pair(older.run, 1u)));
-  const std::vector<Lesson> lessons = lessons_of(std::vector{older, postcopy});
+  const std::vector<learn::Lesson> lessons = learn::lessons_of(std::vector{older, postcopy});
   ASSERT_EQ(lessons.size(), 1u);
   EXPECT_EQ(lessons.front().twin.technique, Technique::kPostcopy);
 }
@@ -268,4 +268,4 @@ TEST(LearningCurve, OneLoadAloneIsNoCurve) {
 }
 
 }  // namespace
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

@@ -1,4 +1,4 @@
-#include "godwit/learn/scores.h"
+#include "godwit/evaluate/scores.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 
 #include "godwit/base/statistics.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 /// Student's t, one-sided 95 %, by degrees of freedom from 1 on; beyond, by its expansion around
@@ -73,11 +73,6 @@ Score score_of(const std::vector<const Judged*>& group, const std::string& techn
 
 }  // namespace
 
-bool is_downtime(Metric metric) {
-  return metric == Metric::kDowntimeQemu || metric == Metric::kDowntimeEvents ||
-         metric == Metric::kDowntimeProbe;
-}
-
 double unit_of(Metric metric) {
   return is_downtime(metric) ? 1e3 : 1;
 }
@@ -100,30 +95,6 @@ std::vector<Score> score_by_load(std::span<const Judged> judged) {
     by_load.back().technique = one.load;
   }
   return score(by_load);
-}
-
-std::string_view to_string(Metric metric) {
-  switch (metric) {
-    case Metric::kTotalTime:
-      return "total_time";
-    case Metric::kRemainingTime:
-      return "remaining_time";
-    case Metric::kTransferred:
-      return "transferred";
-    case Metric::kDirtyRate:
-      return "dirty_rate";
-    case Metric::kDowntimeQemu:
-      return "downtime_qemu";
-    case Metric::kDowntimeEvents:
-      return "downtime_events";
-    case Metric::kDowntimeProbe:
-      return "downtime_probe";
-    case Metric::kSlowdown:
-      return "slowdown";
-    case Metric::kHostCpu:
-      return "host_cpu";
-  }
-  return "";
 }
 
 std::optional<Expected> without_interval(std::optional<double> value) {
@@ -175,4 +146,4 @@ std::vector<VerdictScore> score(std::span<const JudgedVerdict> judged) {
   return scores;
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

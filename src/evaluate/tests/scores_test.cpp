@@ -1,4 +1,4 @@
-#include "godwit/learn/scores.h"
+#include "godwit/evaluate/scores.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 
 #include "godwit/base/rng.h"
 
-namespace godwit::learn {
+namespace godwit::evaluate {
 namespace {
 
 Judged judged(const char* model, const char* technique, double predicted, double actual) {
@@ -80,4 +80,4 @@ TEST(ExpectedNext, HoldsTheNextValueNineTimesOutOfTen) {
 }
 
 }  // namespace
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate

@@ -6,13 +6,26 @@
 
 #include "godwit/base/rng.h"
 #include "godwit/learn/estimator.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 #include "godwit/learn/features.h"
 #include "godwit/learn/learnt_model.h"
 
 /// Judges what learns, on what it did not learn from.
 
-namespace godwit::learn {
+namespace godwit::evaluate {
+
+using learn::actual_of;
+using learn::columns_of;
+using learn::Estimator;
+using learn::feature_names;
+using learn::features_of;
+using learn::Fold;
+using learn::folds_of;
+using learn::learnt_metrics;
+using learn::LearntModel;
+using learn::Lesson;
+using learn::Samples;
+
 namespace {
 
 constexpr std::size_t kFolds = 8;
@@ -75,8 +88,8 @@ void judge_estimator(const Estimator& estimator, const Class& judged, const std:
 Result<void> judge_svr(const Class& training, const Class& judged, const std::string& model,
                        const std::vector<std::string>& features, Metric metric, Judging& judging) {
   const Samples narrow = columns_of(training.samples, features);
-  GODWIT_TRY(const SvrOptions options, best_svr_options(narrow));
-  GODWIT_TRY(const auto estimator, train_svr(narrow, options));
+  GODWIT_TRY(const learn::SvrOptions options, learn::best_svr_options(narrow));
+  GODWIT_TRY(const auto estimator, learn::train_svr(narrow, options));
   Class of_these = judged;
   of_these.samples = columns_of(judged.samples, features);
   judge_estimator(*estimator, of_these, model, metric, judging);
@@ -87,7 +100,7 @@ Result<void> judge_boosting(const Class& training, const Class& judged, Metric m
                             Judging& judging) {
   Samples logarithms = columns_of(training.samples, profile_features());
   for (double& target : logarithms.targets) target = std::log(std::max(target, 1e-3));
-  GODWIT_TRY(const auto estimator, train_boosting(logarithms));
+  GODWIT_TRY(const auto estimator, learn::train_boosting(logarithms));
   const Samples rows = columns_of(judged.samples, profile_features());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double said = std::exp(estimator->predict(rows.rows[i]));
@@ -104,11 +117,11 @@ Result<void> judge_plain(const Fold& fold, Technique technique, Metric metric, J
   const auto svr = [&](const char* model, const std::vector<std::string>& features) {
     return judge_svr(training, judged, model, features, metric, judging);
   };
-  GODWIT_CHECK_OK(svr("svr-dr", dirty_rate_features()));
-  GODWIT_CHECK_OK(svr("svr-dr+size", dirty_rate_size_features()));
-  GODWIT_CHECK_OK(svr("svr-dr+size+wss", dirty_rate_size_working_set_features()));
+  GODWIT_CHECK_OK(svr("svr-dr", learn::dirty_rate_features()));
+  GODWIT_CHECK_OK(svr("svr-dr+size", learn::dirty_rate_size_features()));
+  GODWIT_CHECK_OK(svr("svr-dr+size+wss", learn::dirty_rate_size_working_set_features()));
   const Samples all = columns_of(training.samples, profile_features());
-  GODWIT_TRY(const std::vector<std::string> kept, eliminate_features(all));
+  GODWIT_TRY(const std::vector<std::string> kept, learn::eliminate_features(all));
   GODWIT_CHECK_OK(svr("svr-rfecv", kept));
   return judge_boosting(training, judged, metric, judging);
 }
@@ -130,7 +143,7 @@ TechniquePrediction answer_of(const LearntModel& model, const Lesson& lesson) {
   options.pair = model.pair();
   options.draws = twin::kManyDraws;
   return model.correct(lesson.profile, lesson.link,
-                       answer(reference_twin(lesson.profile, lesson.link, model.pair())),
+                       answer(learn::reference_twin(lesson.profile, lesson.link, model.pair())),
                        answer(twin::Predictor::make(lesson.profile, lesson.link, options)));
 }
 
@@ -141,7 +154,7 @@ void judge_corrected(const LearntModel& model, const std::vector<std::size_t>& j
     const Lesson& lesson = judging.lessons[i];
     const TechniquePrediction said = answer_of(model, lesson);
     for (const Metric metric : learnt_metrics()) {
-      const auto value = twin_of(said, metric);
+      const auto value = learn::value_of(said, metric);
       if (!value || !actual_of(lesson, metric)) continue;
       judging.note("twin+residual", i, metric, {*value, true});
     }
@@ -205,7 +218,7 @@ void judge_part(const std::vector<std::size_t>& training, const std::string& nam
 
 Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
                                    const std::function<bool(double)>& progress) {
-  const std::vector<Lesson> lessons = lessons_of(rows);
+  const std::vector<Lesson> lessons = learn::lessons_of(rows);
   GODWIT_TRY(Evaluation evaluation,
              empty_evaluation(lessons,
                               "leave-load-out: each load is judged by what was learnt of "
@@ -234,7 +247,7 @@ Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
 
 Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
                                   const std::function<bool(double)>& progress) {
-  const std::vector<Lesson> lessons = lessons_of(rows);
+  const std::vector<Lesson> lessons = learn::lessons_of(rows);
   GODWIT_TRY(Evaluation evaluation,
              empty_evaluation(lessons,
                               "each load is judged by what was learnt of so many migrations of "
@@ -259,4 +272,4 @@ Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
   return evaluation;
 }
 
-}  // namespace godwit::learn
+}  // namespace godwit::evaluate
