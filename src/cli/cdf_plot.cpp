@@ -17,7 +17,7 @@ namespace godwit::cli {
 namespace {
 
 using evaluate::error_text;
-using evaluate::Judged;
+using evaluate::EvaluatedPrediction;
 using learn::Metric;
 
 // All lengths in SVG's units.
@@ -38,15 +38,16 @@ using Errors = std::vector<double>;
 using Panel = std::map<std::string, Errors>;
 
 template <class T>
-std::vector<T> in_order_of_appearance(std::span<const Judged> judged, T Judged::*key) {
+std::vector<T> in_order_of_appearance(std::span<const EvaluatedPrediction> predictions,
+                                      T EvaluatedPrediction::*key) {
   std::vector<T> seen;
-  for (const Judged& one : judged) {
+  for (const EvaluatedPrediction& one : predictions) {
     if (std::find(seen.begin(), seen.end(), one.*key) == seen.end()) seen.push_back(one.*key);
   }
   return seen;
 }
 
-double error_of(const Judged& one) {
+double error_of(const EvaluatedPrediction& one) {
   const double absolute = std::abs(one.predicted.value.p50 - one.actual);
   return evaluate::is_relative(one.metric) ? absolute / std::max(one.actual, 1e-12) : absolute;
 }
@@ -109,12 +110,12 @@ std::string legend(const std::vector<std::string>& models) {
 
 }  // namespace
 
-std::string cdf_svg(std::span<const Judged> judged) {
-  const auto techniques = in_order_of_appearance(judged, &Judged::technique);
-  const auto metrics = in_order_of_appearance(judged, &Judged::metric);
-  const auto models = in_order_of_appearance(judged, &Judged::model);
+std::string cdf_svg(std::span<const EvaluatedPrediction> predictions) {
+  const auto techniques = in_order_of_appearance(predictions, &EvaluatedPrediction::technique);
+  const auto metrics = in_order_of_appearance(predictions, &EvaluatedPrediction::metric);
+  const auto models = in_order_of_appearance(predictions, &EvaluatedPrediction::model);
   std::map<std::pair<std::string, Metric>, Panel> panels;
-  for (const Judged& one : judged) {
+  for (const EvaluatedPrediction& one : predictions) {
     panels[{one.technique, one.metric}][one.model].push_back(error_of(one));
   }
   std::string body = legend(models);

@@ -5,16 +5,18 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "cdf_plot.h"
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/dataset/dirty_rates.h"
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
-#include "cdf_plot.h"
 #include "godwit/evaluate/evaluation.h"
 #include "godwit/store/gzip.h"
+#include "godwit/train/trainer.h"
 #include "learnt.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
@@ -53,7 +55,8 @@ constexpr std::array kShares{0.1, 0.25, 0.5};
 constexpr std::size_t kSyncsAhead = 20;
 
 void append(Evaluation& evaluation, const Evaluation& more) {
-  evaluation.judged.insert(evaluation.judged.end(), more.judged.begin(), more.judged.end());
+  evaluation.predictions.insert(evaluation.predictions.end(), more.predictions.begin(),
+                                more.predictions.end());
   evaluation.verdicts.insert(evaluation.verdicts.end(), more.verdicts.begin(), more.verdicts.end());
 }
 
@@ -80,23 +83,16 @@ class LearningBar {
   TimePoint start_;
 };
 
-Result<Evaluation> learnt_of(const std::vector<dataset::CampaignRow>& campaign, Context& context) {
-  LearningBar bar(context);
-  return evaluate::evaluate_learnt(campaign, std::ref(bar));
-}
-
-Result<Evaluation> curve_of(const std::vector<dataset::CampaignRow>& campaign, Context& context) {
-  LearningBar bar(context);
-  return evaluate::learning_curve(campaign, std::ref(bar));
-}
-
-/// All models: those that learn take minutes.
-Result<Evaluation> evaluate_models(const EvaluateOptions& options,
+/// With all models, or, where `trainer` is absent, without those that learn, which take minutes.
+Result<Evaluation> evaluate_models(const std::optional<train::Trainer>& trainer,
                                    const std::vector<dataset::CampaignRow>& campaign,
                                    Context& context) {
   Evaluation evaluation = evaluate::evaluate_campaign(campaign);
-  if (options.quick) return evaluation;
-  const auto learnt = learnt_of(campaign, context);
+  if (!trainer) return evaluation;
+  const auto learnt = [&] {
+    LearningBar bar(context);
+    return evaluate::evaluate_learnt(*trainer, campaign, std::ref(bar));
+  }();
   if (!learnt && learnt.error().code == ErrorCode::kBadInput) {
     log::warning("without the models that learn: {}", learnt.error().message);
     return evaluation;
@@ -107,10 +103,25 @@ Result<Evaluation> evaluate_models(const EvaluateOptions& options,
   return evaluation;
 }
 
+/// Nothing for --quick. What is missing is known before anything is evaluated.
+Result<std::optional<train::Trainer>> trainer_for(const EvaluateOptions& options) {
+  if (options.quick) return std::optional<train::Trainer>();
+  auto trainer = train::Trainer::load();
+  if (trainer) return std::optional(std::move(*trainer));
+  if (!options.learning_curve) {
+    trainer.error().what_to_do += "; or evaluate without the models that learn: --quick";
+  }
+  return fail(trainer.error());
+}
+
 Result<Evaluation> evaluate_campaign(const EvaluateOptions& options, Context& context) {
   GODWIT_TRY(const auto campaign, read_data_set(options.file));
-  if (options.learning_curve) return curve_of(campaign, context);
-  GODWIT_TRY(Evaluation evaluation, evaluate_models(options, campaign, context));
+  GODWIT_TRY(const auto trainer, trainer_for(options));
+  if (options.learning_curve) {
+    LearningBar bar(context);
+    return evaluate::learning_curve(*trainer, campaign, std::ref(bar));
+  }
+  GODWIT_TRY(Evaluation evaluation, evaluate_models(trainer, campaign, context));
   if (options.run.empty()) return evaluation;
   return evaluate::of_run(evaluation, options.run);
 }
@@ -144,7 +155,8 @@ Result<Evaluation> evaluate(const EvaluateOptions& options, Context& context) {
   }
   if (options.dataset == "openstack-profiles") {
     GODWIT_TRY(const auto runs, dataset::read_openstack_profiles(text));
-    return evaluate::evaluate_openstack(runs);
+    GODWIT_TRY(const train::Trainer trainer, train::Trainer::load());
+    return evaluate::evaluate_openstack(trainer, runs);
   }
   GODWIT_TRY(const auto traces, dataset::read_qmp_traces(text));
   Evaluation evaluation = evaluate::evaluate_qmp_traces(traces, kShares);
@@ -155,15 +167,15 @@ Result<Evaluation> evaluate(const EvaluateOptions& options, Context& context) {
 Result<Summed> sum_up(const EvaluateOptions& options, Context& context) {
   Summed summed;
   GODWIT_TRY(summed.evaluation, evaluate(options, context));
-  const auto& judged = summed.evaluation.judged;
-  summed.techniques = evaluate::score(judged);
+  const auto& predictions = summed.evaluation.predictions;
+  summed.techniques = evaluate::score(predictions);
   if (options.learning_curve) {  // its sizes are no parts of a whole
     std::erase_if(summed.techniques, [](const Score& score) { return score.technique == "all"; });
   } else {
-    summed.loads = evaluate::score_by_load(judged);
+    summed.loads = evaluate::score_by_load(predictions);
   }
   summed.verdicts = evaluate::score(summed.evaluation.verdicts);
-  if (!options.plot.empty()) GODWIT_CHECK_OK(write_file(options.plot, cdf_svg(judged)));
+  if (!options.plot.empty()) GODWIT_CHECK_OK(write_file(options.plot, cdf_svg(predictions)));
   return summed;
 }
 

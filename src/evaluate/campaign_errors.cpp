@@ -37,16 +37,16 @@ Bytes content_of(const GuestProfile& profile) {
 
 /// As it came, in the metric's unit.
 std::optional<double> measured(const CampaignRow& row, Metric metric) {
-  const auto value = learn::value_of(
-      learn::Measured{row.technique, row.total_time, row.transferred, row.downtime, row.work_lost, row.host_cpu},
-      metric);
+  const auto value = learn::value_of(learn::Measured{row.technique, row.total_time, row.transferred,
+                                                     row.downtime, row.work_lost, row.host_cpu},
+                                     metric);
   return value ? std::optional(*value * unit_of(metric)) : std::nullopt;
 }
 
-/// Judges what one model says of one row.
-class Judge {
+/// What one model says of one row, beside what came of it.
+class ModelOnRow {
  public:
-  Judge(const CampaignRow& row, std::string model, Evaluation& evaluation)
+  ModelOnRow(const CampaignRow& row, std::string model, Evaluation& evaluation)
       : row_(row), model_(std::move(model)), evaluation_(evaluation) {}
 
   void verdict(bool converges) {
@@ -76,8 +76,8 @@ class Judge {
   void note(Metric metric, const Expected& said) {
     const auto actual = measured(row_, metric);
     if (!actual) return;
-    evaluation_.judged.push_back({model_, std::string(to_string(row_.technique)), metric, said,
-                                  *actual, row_.load, row_.run});
+    evaluation_.predictions.push_back({model_, std::string(to_string(row_.technique)), metric, said,
+                                       *actual, row_.load, row_.run});
   }
 
   const CampaignRow& row_;
@@ -85,8 +85,8 @@ class Judge {
   Evaluation& evaluation_;
 };
 
-void judge_twin(const CampaignRow& row, const std::string& model,
-                const twin::HostPairConstants& pair, Evaluation& evaluation) {
+void evaluate_twin(const CampaignRow& row, const std::string& name,
+                   const twin::HostPairConstants& pair, Evaluation& evaluation) {
   twin::Options options;
   options.pair = pair;
   options.draws = twin::kManyDraws;
@@ -95,28 +95,28 @@ void judge_twin(const CampaignRow& row, const std::string& model,
   if (!predictor) return;
   const auto said = predictor->predict(row.technique, row.parameters);
   if (!said) return;
-  Judge judge(row, model, evaluation);
-  judge.verdict(said->converges);
+  ModelOnRow model(row, name, evaluation);
+  model.verdict(said->converges);
   if (!row.completed()) return;
-  judge.interval(Metric::kTotalTime, said->total_time);
-  judge.interval(Metric::kTransferred, said->transferred);
-  judge.interval(Metric::kDowntimeQemu, said->downtime.qemu);
-  judge.interval(Metric::kDowntimeEvents, said->downtime.events);
-  judge.interval(Metric::kDowntimeProbe, said->downtime.probe);
-  judge.interval(Metric::kSlowdown, said->slowdown);
-  judge.interval(Metric::kHostCpu, said->host_cpu);
+  model.interval(Metric::kTotalTime, said->total_time);
+  model.interval(Metric::kTransferred, said->transferred);
+  model.interval(Metric::kDowntimeQemu, said->downtime.qemu);
+  model.interval(Metric::kDowntimeEvents, said->downtime.events);
+  model.interval(Metric::kDowntimeProbe, said->downtime.probe);
+  model.interval(Metric::kSlowdown, said->slowdown);
+  model.interval(Metric::kHostCpu, said->host_cpu);
 }
 
 /// A pass over what is there, at the link's rate: what QEMU's `remaining` and `mbps` say at the
 /// start.
-void judge_remaining(const CampaignRow& row, Evaluation& evaluation) {
+void evaluate_remaining(const CampaignRow& row, Evaluation& evaluation) {
   const Bytes content = content_of(*row.profile);
   const Seconds total = content / row.link.rate;
-  Judge judge(row, kAlwaysAsked, evaluation);
-  judge.verdict(!row.max_time || total <= *row.max_time);
+  ModelOnRow model(row, kAlwaysAsked, evaluation);
+  model.verdict(!row.max_time || total <= *row.max_time);
   if (!row.completed()) return;
-  judge.point(Metric::kTotalTime, total.count());
-  judge.point(Metric::kTransferred, content.as_double());
+  model.point(Metric::kTotalTime, total.count());
+  model.point(Metric::kTransferred, content.as_double());
 }
 
 /// What the papers' closed forms have in common.
@@ -127,49 +127,49 @@ struct Simple {
   Seconds max_time;
 };
 
-void judge_ramanathan(const CampaignRow& row, const Simple& simple, Evaluation& evaluation) {
+void evaluate_ramanathan(const CampaignRow& row, const Simple& simple, Evaluation& evaluation) {
   model::RamanathanVm vm;
   vm.memory = simple.content;
   vm.transmit_rate = row.link.rate;
   vm.dirty_rate = simple.dirty_rate;
   const auto estimate = model::ramanathan_estimate(vm);
-  Judge judge(row, "ramanathan", evaluation);
-  judge.verdict(estimate && estimate->total <= simple.max_time);
+  ModelOnRow model(row, "ramanathan", evaluation);
+  model.verdict(estimate && estimate->total <= simple.max_time);
   if (!row.completed() || !estimate) return;
-  judge.point(Metric::kTotalTime, estimate->total.count());
-  judge.point(Metric::kTransferred, (row.link.rate * estimate->send).as_double());
+  model.point(Metric::kTotalTime, estimate->total.count());
+  model.point(Metric::kTransferred, (row.link.rate * estimate->send).as_double());
 }
 
-void judge_jin(const CampaignRow& row, const Simple& simple, Evaluation& evaluation) {
+void evaluate_jin(const CampaignRow& row, const Simple& simple, Evaluation& evaluation) {
   model::JinSetup setup;
   setup.memory = simple.content;
   setup.bandwidth = row.link.rate;
   setup.last_round_threshold = row.link.rate * simple.limit;
   const model::JinMigration migration = model::jin_migration(setup, {&simple.dirty_rate, 1});
-  Judge judge(row, "jin", evaluation);
-  judge.verdict(simple.dirty_rate <= model::jin_barrier(setup) &&
+  ModelOnRow model(row, "jin", evaluation);
+  model.verdict(simple.dirty_rate <= model::jin_barrier(setup) &&
                 migration.total <= simple.max_time);
   if (!row.completed()) return;
-  judge.point(Metric::kTotalTime, migration.total.count());
-  judge.point(Metric::kTransferred, (simple.content * migration.redundancy).as_double());
-  judge.downtime(migration.downtime);
+  model.point(Metric::kTotalTime, migration.total.count());
+  model.point(Metric::kTransferred, (simple.content * migration.redundancy).as_double());
+  model.downtime(migration.downtime);
 }
 
-void judge_curve_rounds(const CampaignRow& row, const model::DirtyCurve& curve,
-                        const Simple& simple, Evaluation& evaluation) {
+void evaluate_curve_rounds(const CampaignRow& row, const model::DirtyCurve& curve,
+                           const Simple& simple, Evaluation& evaluation) {
   const model::CurveRounds said = model::curve_rounds(curve.likely(), simple.content, row.link.rate,
                                                       simple.limit, simple.max_time);
-  Judge judge(row, "curve", evaluation);
-  judge.verdict(said.converges);
+  ModelOnRow model(row, "curve", evaluation);
+  model.verdict(said.converges);
   if (!row.completed()) return;
-  judge.point(Metric::kTotalTime, said.total.count());
-  judge.point(Metric::kTransferred, said.sent.as_double());
-  judge.downtime(said.downtime);
+  model.point(Metric::kTotalTime, said.total.count());
+  model.point(Metric::kTransferred, said.sent.as_double());
+  model.downtime(said.downtime);
 }
 
 /// The papers know pre-copy, and multifd is pre-copy over more connections.
-void judge_baselines(const CampaignRow& row, Evaluation& evaluation) {
-  judge_remaining(row, evaluation);
+void evaluate_baselines(const CampaignRow& row, Evaluation& evaluation) {
+  evaluate_remaining(row, evaluation);
   const auto curve = model::DirtyCurve::from_profile(*row.profile);
   const bool precopy = row.technique == Technique::kPrecopy || row.technique == Technique::kMultifd;
   if (!precopy || !curve) return;
@@ -178,9 +178,9 @@ void judge_baselines(const CampaignRow& row, Evaluation& evaluation) {
   simple.dirty_rate = curve->within(kRateWindow).p50 / kRateWindow;
   simple.limit = row.parameters.downtime_limit.value_or(twin::kDefaultDowntimeLimit);
   simple.max_time = row.max_time.value_or(twin::Options{}.max_time);
-  judge_ramanathan(row, simple, evaluation);
-  judge_jin(row, simple, evaluation);
-  judge_curve_rounds(row, *curve, simple, evaluation);
+  evaluate_ramanathan(row, simple, evaluation);
+  evaluate_jin(row, simple, evaluation);
+  evaluate_curve_rounds(row, *curve, simple, evaluation);
 }
 
 /// Live migrations of memory that ended by themselves or at their time limit.
@@ -190,7 +190,7 @@ bool is_live(const CampaignRow& row) {
 }
 
 /// Of a profile that says as much as today's.
-bool can_be_judged(const CampaignRow& row) {
+bool can_be_evaluated(const CampaignRow& row) {
   return is_live(row) && !twin::guesses(*row.profile, row.technique);
 }
 
@@ -215,7 +215,7 @@ std::optional<double> median_of_others(const std::vector<const CampaignRow*>& al
 }
 
 /// How much migrations of one and the same cell differ: each beside the median of the others.
-void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
+void evaluate_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
   constexpr std::size_t kFewestRepeats = 3;
   std::map<decltype(cell_of(rows.front())), std::vector<const CampaignRow*>> cells;
   for (const CampaignRow& row : rows) {
@@ -226,7 +226,7 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
     for (const CampaignRow* one : all) {
       for (const Metric metric : learn::learnt_metrics()) {
         const auto median = median_of_others(all, one, metric);
-        if (median) Judge(*one, std::string(kRepeats), evaluation).point(metric, *median);
+        if (median) ModelOnRow(*one, std::string(kRepeats), evaluation).point(metric, *median);
       }
     }
   }
@@ -236,7 +236,7 @@ void judge_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation) {
 twin::HostPairConstants pair_without(std::span<const CampaignRow> rows, const std::string& load) {
   std::vector<learn::PairSample> samples;
   for (const CampaignRow& row : rows) {
-    if (row.load == load || !row.completed() || !can_be_judged(row)) continue;
+    if (row.load == load || !row.completed() || !can_be_evaluated(row)) continue;
     if (!row.total_time || !row.transferred) continue;
     samples.push_back({&*row.profile, row.technique, row.parameters, row.link, *row.total_time,
                        row.downtime, *row.transferred});
@@ -253,18 +253,18 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
       "the hosts' constants from the rows of all other loads";
   std::map<std::string, twin::HostPairConstants> pairs;
   for (const CampaignRow& row : rows) {
-    if (!can_be_judged(row)) {
+    if (!can_be_evaluated(row)) {
       if (is_live(row)) ++evaluation.left_out[row.run];
       continue;
     }
     auto pair = pairs.find(row.load);
     if (pair == pairs.end()) pair = pairs.emplace(row.load, pair_without(rows, row.load)).first;
-    judge_twin(row, "twin", {}, evaluation);
-    judge_twin(row, "twin+pair", pair->second, evaluation);
-    judge_baselines(row, evaluation);
+    evaluate_twin(row, "twin", {}, evaluation);
+    evaluate_twin(row, "twin+pair", pair->second, evaluation);
+    evaluate_baselines(row, evaluation);
     ++evaluation.migrations;
   }
-  judge_repeats(rows, evaluation);
+  evaluate_repeats(rows, evaluation);
   evaluation.loads = pairs.size();
   return evaluation;
 }
@@ -275,14 +275,15 @@ Result<Evaluation> of_run(const Evaluation& all, const std::string& run) {
   if (const auto left = all.left_out.find(run); left != all.left_out.end())
     of.left_out.insert(*left);
   const auto is_of = [&](const auto& one) { return one.run == run; };
-  std::copy_if(all.judged.begin(), all.judged.end(), std::back_inserter(of.judged), is_of);
+  std::copy_if(all.predictions.begin(), all.predictions.end(), std::back_inserter(of.predictions),
+               is_of);
   std::copy_if(all.verdicts.begin(), all.verdicts.end(), std::back_inserter(of.verdicts), is_of);
   if (of.verdicts.empty()) {
     return fail(ErrorCode::kNotFound, fmt::format("no migration of run {} was judged", run),
                 "give one of the numbers in the data set's column \"run\"");
   }
   std::set<std::string> loads;
-  for (const JudgedVerdict& one : of.verdicts) {
+  for (const EvaluatedVerdict& one : of.verdicts) {
     if (one.model != kAlwaysAsked) continue;
     ++of.migrations;
     loads.insert(one.load);

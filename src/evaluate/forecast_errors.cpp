@@ -4,10 +4,10 @@
 #include <functional>
 #include <set>
 
+#include "godwit/evaluate/evaluation.h"
 #include "godwit/forecast/autoregressive.h"
 #include "godwit/forecast/ewma.h"
 #include "godwit/forecast/markov.h"
-#include "godwit/evaluate/evaluation.h"
 
 namespace godwit::evaluate {
 namespace {
@@ -65,15 +65,15 @@ double mean_of(Series series) {
 }
 
 /// At each sample that has enough before it and after it.
-void judge(const std::string& name, Series all, std::size_t count, std::size_t ahead,
-           Evaluation& evaluation) {
+void evaluate(const std::string& name, Series all, std::size_t count, std::size_t ahead,
+              Evaluation& evaluation) {
   for (std::size_t now = count + kStart; now + ahead <= all.size(); ++now) {
     const double actual = mean_of(all.subspan(now, ahead));
     for (const Method& method : methods()) {
       const auto said = method.forecast(all.first(now), count, ahead);
       if (!said) continue;
       const bool has_interval = said->mean.p05 < said->mean.p95;
-      evaluation.judged.push_back(
+      evaluation.predictions.push_back(
           {method.name, name, Metric::kDirtyRate, {said->mean, has_interval}, actual, {}});
     }
   }
@@ -89,8 +89,8 @@ Evaluation evaluate_dirty_rates(std::span<const dataset::DirtyRates> all,
     for (const Seconds horizon : horizons) {
       const auto ahead = static_cast<std::size_t>(std::lround(horizon / one.period));
       if (ahead == 0) continue;
-      judge(fmt::format("{} at {:g} s", one.load, horizon.count()), one.bytes_per_s, ahead, ahead,
-            evaluation);
+      evaluate(fmt::format("{} at {:g} s", one.load, horizon.count()), one.bytes_per_s, ahead,
+               ahead, evaluation);
     }
   }
   evaluation.loads = all.size();
@@ -104,7 +104,7 @@ Evaluation evaluate_forecasts(std::span<const Trace> traces, std::size_t ahead) 
   for (const Trace& trace : traces) {
     const std::vector<double> rates = rates_at_syncs(trace);
     if (rates.size() < kCount + kStart + ahead) continue;
-    judge(trace.scenario, rates, kCount, ahead, evaluation);
+    evaluate(trace.scenario, rates, kCount, ahead, evaluation);
     scenarios.insert(trace.scenario);
     ++evaluation.migrations;
   }

@@ -1,169 +1,173 @@
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "godwit/base/rng.h"
-#include "godwit/learn/estimator.h"
 #include "godwit/evaluate/evaluation.h"
 #include "godwit/learn/features.h"
 #include "godwit/learn/learnt_model.h"
+#include "godwit/learn/reference_twin.h"
+#include "godwit/learn/training_example.h"
+#include "godwit/train/model.h"
+#include "godwit/train/selection.h"
 
-/// Judges what learns, on what it did not learn from.
+/// Errors of what is trained, on loads that it was not trained on.
 
 namespace godwit::evaluate {
-
-using learn::actual_of;
-using learn::columns_of;
-using learn::Estimator;
-using learn::feature_names;
-using learn::features_of;
-using learn::Fold;
-using learn::folds_of;
-using learn::learnt_metrics;
-using learn::LearntModel;
-using learn::Lesson;
-using learn::Samples;
-
 namespace {
 
+using learn::LearntModel;
+using learn::TrainingExample;
+using train::Fold;
+using train::LabelledRows;
+using train::Trainer;
+
 constexpr std::size_t kFolds = 8;
-/// Fewer rows of a technique are not learnt from.
+/// Fewer rows of a technique are not trained on.
 constexpr std::size_t kFewestRows = 12;
 
-/// Rows of one technique with the value of one metric, and which lesson each is of.
-struct Class {
-  Samples samples;
-  std::vector<std::size_t> lessons;
+/// What all evaluations below work with.
+struct Work {
+  const Trainer& trainer;
+  std::span<const TrainingExample> examples;
+  Evaluation& evaluation;
+
+  void note(const std::string& model, std::size_t example, Metric metric, const Expected& said) {
+    const TrainingExample& one = examples[example];
+    const double unit = unit_of(metric);
+    Expected scaled = said;
+    scaled.value = {said.value.p50 * unit, said.value.p05 * unit, said.value.p95 * unit};
+    evaluation.predictions.push_back({model, std::string(to_string(one.predicted.technique)),
+                                      metric, scaled, *learn::actual_of(one, metric) * unit,
+                                      one.load, one.run});
+  }
 };
 
-Class class_of(std::span<const Lesson> lessons, const std::vector<std::size_t>& which,
-               Technique technique, Metric metric) {
-  Class one;
-  for (const std::string_view name : feature_names()) one.samples.features.emplace_back(name);
-  for (const std::size_t i : which) {
-    const Lesson& lesson = lessons[i];
-    const auto actual = actual_of(lesson, metric);
-    if (lesson.twin.technique != technique || !actual) continue;
-    one.samples.rows.push_back(features_of(lesson.profile, lesson.link, lesson.twin));
-    one.samples.targets.push_back(*actual);
-    one.samples.groups.push_back(lesson.load);
-    one.lessons.push_back(i);
+// --- estimators of the plain value, for one technique and metric ---
+
+/// Its values as labels, and which example each is of.
+struct MetricRows {
+  LabelledRows labelled;
+  std::vector<std::size_t> examples;
+};
+
+MetricRows rows_of(std::span<const TrainingExample> examples, const std::vector<std::size_t>& which,
+                   Technique technique, Metric metric) {
+  MetricRows rows;
+  for (const std::string_view name : learn::feature_names()) {
+    rows.labelled.features.emplace_back(name);
   }
-  return one;
+  for (const std::size_t i : which) {
+    const TrainingExample& one = examples[i];
+    const auto actual = learn::actual_of(one, metric);
+    if (one.predicted.technique != technique || !actual) continue;
+    rows.labelled.rows.push_back(learn::features_of(one.profile, one.link, one.predicted));
+    rows.labelled.labels.push_back(*actual);
+    rows.labelled.groups.push_back(one.load);
+    rows.examples.push_back(i);
+  }
+  return rows;
 }
 
 /// All that is not said by the twin.
 std::vector<std::string> profile_features() {
   std::vector<std::string> features;
-  for (const std::string_view name : feature_names()) {
+  for (const std::string_view name : learn::feature_names()) {
     if (!name.starts_with("twin_")) features.emplace_back(name);
   }
   return features;
 }
 
-struct Judging {
-  std::span<const Lesson> lessons;
-  Evaluation& evaluation;
-
-  void note(const std::string& model, std::size_t lesson, Metric metric, const Expected& said) {
-    const Lesson& one = lessons[lesson];
-    const double unit = unit_of(metric);
-    Expected scaled = said;
-    scaled.value = {said.value.p50 * unit, said.value.p05 * unit, said.value.p95 * unit};
-    evaluation.judged.push_back({model, std::string(to_string(one.twin.technique)), metric, scaled,
-                                 *actual_of(one, metric) * unit, one.load, one.run});
+Result<void> evaluate_svr(const MetricRows& training, const MetricRows& test,
+                          const std::string& model, const std::vector<std::string>& features,
+                          Metric metric, Work& work) {
+  const LabelledRows narrow = columns_of(training.labelled, features);
+  GODWIT_TRY(const train::SvrOptions options, train::best_svr_options(work.trainer, narrow));
+  GODWIT_TRY(const auto estimator, work.trainer.svr(narrow, options));
+  const LabelledRows rows = columns_of(test.labelled, features);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double said = std::max(0.0, estimator->predict(rows.rows[i]));
+    work.note(model, test.examples[i], metric, *without_interval(said));
   }
-};
-
-void judge_estimator(const Estimator& estimator, const Class& judged, const std::string& model,
-                     Metric metric, Judging& judging) {
-  for (std::size_t i = 0; i < judged.samples.size(); ++i) {
-    const double said = std::max(0.0, estimator.predict(judged.samples.rows[i]));
-    judging.note(model, judged.lessons[i], metric, *without_interval(said));
-  }
-}
-
-Result<void> judge_svr(const Class& training, const Class& judged, const std::string& model,
-                       const std::vector<std::string>& features, Metric metric, Judging& judging) {
-  const Samples narrow = columns_of(training.samples, features);
-  GODWIT_TRY(const learn::SvrOptions options, learn::best_svr_options(narrow));
-  GODWIT_TRY(const auto estimator, learn::train_svr(narrow, options));
-  Class of_these = judged;
-  of_these.samples = columns_of(judged.samples, features);
-  judge_estimator(*estimator, of_these, model, metric, judging);
   return {};
 }
 
-Result<void> judge_boosting(const Class& training, const Class& judged, Metric metric,
-                            Judging& judging) {
-  Samples logarithms = columns_of(training.samples, profile_features());
-  for (double& target : logarithms.targets) target = std::log(std::max(target, 1e-3));
-  GODWIT_TRY(const auto estimator, learn::train_boosting(logarithms));
-  const Samples rows = columns_of(judged.samples, profile_features());
+/// On logarithms.
+Result<void> evaluate_boosting(const MetricRows& training, const MetricRows& test, Metric metric,
+                               Work& work) {
+  LabelledRows logarithms = columns_of(training.labelled, profile_features());
+  for (double& label : logarithms.labels) label = std::log(std::max(label, 1e-3));
+  GODWIT_TRY(const auto estimator, work.trainer.boosting(logarithms));
+  const LabelledRows rows = columns_of(test.labelled, profile_features());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double said = std::exp(estimator->predict(rows.rows[i]));
-    judging.note("boost", judged.lessons[i], metric, *without_interval(said));
+    work.note("boost", test.examples[i], metric, *without_interval(said));
   }
   return {};
 }
 
-/// One technique and metric by every estimator of the plain value.
-Result<void> judge_plain(const Fold& fold, Technique technique, Metric metric, Judging& judging) {
-  const Class training = class_of(judging.lessons, fold.training, technique, metric);
-  const Class judged = class_of(judging.lessons, fold.judged, technique, metric);
-  if (training.samples.size() < kFewestRows || judged.samples.size() == 0) return {};
+Result<void> evaluate_estimators(const Fold& fold, Technique technique, Metric metric, Work& work) {
+  const MetricRows training = rows_of(work.examples, fold.training, technique, metric);
+  const MetricRows test = rows_of(work.examples, fold.test, technique, metric);
+  if (training.labelled.size() < kFewestRows || test.labelled.size() == 0) return {};
   const auto svr = [&](const char* model, const std::vector<std::string>& features) {
-    return judge_svr(training, judged, model, features, metric, judging);
+    return evaluate_svr(training, test, model, features, metric, work);
   };
   GODWIT_CHECK_OK(svr("svr-dr", learn::dirty_rate_features()));
   GODWIT_CHECK_OK(svr("svr-dr+size", learn::dirty_rate_size_features()));
   GODWIT_CHECK_OK(svr("svr-dr+size+wss", learn::dirty_rate_size_working_set_features()));
-  const Samples all = columns_of(training.samples, profile_features());
-  GODWIT_TRY(const std::vector<std::string> kept, learn::eliminate_features(all));
+  const LabelledRows all = columns_of(training.labelled, profile_features());
+  GODWIT_TRY(const std::vector<std::string> kept, train::eliminate_features(work.trainer, all));
   GODWIT_CHECK_OK(svr("svr-rfecv", kept));
-  return judge_boosting(training, judged, metric, judging);
+  return evaluate_boosting(training, test, metric, work);
 }
 
-std::vector<Lesson> some(std::span<const Lesson> lessons, const std::vector<std::size_t>& which) {
-  std::vector<Lesson> all;
-  for (const std::size_t i : which) all.push_back(lessons[i]);
+// --- the twin, corrected ---
+
+std::vector<TrainingExample> some(std::span<const TrainingExample> examples,
+                                  const std::vector<std::size_t>& which) {
+  std::vector<TrainingExample> all;
+  for (const std::size_t i : which) all.push_back(examples[i]);
   return all;
 }
 
 /// As somebody who waits for it gets it: with drawn intervals where nothing better was learnt.
-TechniquePrediction answer_of(const LearntModel& model, const Lesson& lesson) {
+TechniquePrediction answer_of(const LearntModel& model, const TrainingExample& example) {
   const auto answer = [&](const Result<twin::Predictor>& twin) {
-    auto said = twin ? twin->predict(lesson.twin.technique, lesson.twin.parameters)
-                     : Result<TechniquePrediction>(lesson.twin);
-    return said && said->converges ? std::move(*said) : lesson.twin;
+    auto said = twin ? twin->predict(example.predicted.technique, example.predicted.parameters)
+                     : Result<TechniquePrediction>(example.predicted);
+    return said && said->converges ? std::move(*said) : example.predicted;
   };
   twin::Options options;
   options.pair = model.pair();
   options.draws = twin::kManyDraws;
-  return model.correct(lesson.profile, lesson.link,
-                       answer(learn::reference_twin(lesson.profile, lesson.link, model.pair())),
-                       answer(twin::Predictor::make(lesson.profile, lesson.link, options)));
+  return model.correct(example.profile, example.link,
+                       answer(learn::reference_twin(example.profile, example.link, model.pair())),
+                       answer(twin::Predictor::make(example.profile, example.link, options)));
 }
 
-/// With its intervals, by what was learnt of the fold's other loads.
-void judge_corrected(const LearntModel& model, const std::vector<std::size_t>& judged,
-                     Judging& judging) {
-  for (const std::size_t i : judged) {
-    const Lesson& lesson = judging.lessons[i];
-    const TechniquePrediction said = answer_of(model, lesson);
-    for (const Metric metric : learnt_metrics()) {
+/// With its intervals. A model that could not be trained knows nothing: then the twin answers.
+void evaluate_corrected(const Result<LearntModel>& trained, const std::vector<std::size_t>& test,
+                        Work& work) {
+  const LearntModel model = trained ? *trained : LearntModel();
+  for (const std::size_t i : test) {
+    const TrainingExample& example = work.examples[i];
+    const TechniquePrediction said = answer_of(model, example);
+    for (const Metric metric : learn::learnt_metrics()) {
       const auto value = learn::value_of(said, metric);
-      if (!value || !actual_of(lesson, metric)) continue;
-      judging.note("twin+residual", i, metric, {*value, true});
+      if (!value || !learn::actual_of(example, metric)) continue;
+      work.note("twin+residual", i, metric, {*value, true});
     }
   }
 }
 
-std::vector<std::string> loads_of(std::span<const Lesson> lessons) {
+std::vector<std::string> loads_of(std::span<const TrainingExample> examples) {
   std::vector<std::string> loads;
-  for (const Lesson& lesson : lessons) loads.push_back(lesson.load);
+  for (const TrainingExample& one : examples) loads.push_back(one.load);
   return loads;
 }
 
@@ -172,11 +176,11 @@ std::size_t different(std::vector<std::string> names) {
   return static_cast<std::size_t>(std::unique(names.begin(), names.end()) - names.begin());
 }
 
-Result<Evaluation> empty_evaluation(std::span<const Lesson> lessons, std::string split) {
+Result<Evaluation> empty_evaluation(std::span<const TrainingExample> examples, std::string split) {
   Evaluation evaluation;
   evaluation.split = std::move(split);
-  evaluation.migrations = lessons.size();
-  evaluation.loads = different(loads_of(lessons));
+  evaluation.migrations = examples.size();
+  evaluation.loads = different(loads_of(examples));
   if (evaluation.loads < 2) {
     return fail(ErrorCode::kBadInput, "migrations of one load alone cannot be learnt and judged by",
                 "measure more: godwit bench collect");
@@ -190,9 +194,9 @@ tl::unexpected<Error> interrupted(std::string what_to_do) {
 
 // --- the learning curve ---
 
-/// So many migrations to learn from.
+/// So many migrations to train on.
 struct CurvePoint {
-  std::size_t lessons = 0;
+  std::size_t examples = 0;
   std::string name;
 };
 
@@ -204,27 +208,27 @@ std::vector<CurvePoint> curve_points(std::size_t least, std::size_t all) {
   return points;
 }
 
-/// Where there are too few to learn from, the twin answers.
-void judge_part(const std::vector<std::size_t>& training, const std::string& name,
-                const std::vector<std::size_t>& judged, Judging& judging) {
-  std::vector<Judged>& all = judging.evaluation.judged;
+void evaluate_point(const std::vector<std::size_t>& training, const std::string& name,
+                    const std::vector<std::size_t>& test, Work& work) {
+  std::vector<EvaluatedPrediction>& all = work.evaluation.predictions;
   const std::size_t before = all.size();
-  const auto model = LearntModel::train(some(judging.lessons, training), "a part");
-  judge_corrected(model ? *model : LearntModel(), judged, judging);
+  evaluate_corrected(train::train_model(work.trainer, some(work.examples, training), "a part"),
+                     test, work);
   for (std::size_t i = before; i < all.size(); ++i) all[i].technique = name;
 }
 
 }  // namespace
 
-Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
+Result<Evaluation> evaluate_learnt(const Trainer& trainer,
+                                   std::span<const dataset::CampaignRow> rows,
                                    const std::function<bool(double)>& progress) {
-  const std::vector<Lesson> lessons = learn::lessons_of(rows);
+  const std::vector<TrainingExample> examples = learn::training_examples_of(rows);
   GODWIT_TRY(Evaluation evaluation,
-             empty_evaluation(lessons,
+             empty_evaluation(examples,
                               "leave-load-out: each load is judged by what was learnt of "
                               "others"));
-  Judging judging{lessons, evaluation};
-  const std::vector<Fold> folds = folds_of(loads_of(lessons), kFolds);
+  Work work{trainer, examples, evaluation};
+  const std::vector<Fold> folds = train::folds_of(loads_of(examples), kFolds);
   const double steps = static_cast<double>(folds.size() * (kAllTechniques.size() + 1));
   double done = 0;
   const auto step = [&]() -> Result<void> {
@@ -233,37 +237,38 @@ Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
   };
   for (const Fold& fold : folds) {
     for (const Technique technique : kAllTechniques) {
-      for (const Metric metric : learnt_metrics()) {
-        GODWIT_CHECK_OK(judge_plain(fold, technique, metric, judging));
+      for (const Metric metric : learn::learnt_metrics()) {
+        GODWIT_CHECK_OK(evaluate_estimators(fold, technique, metric, work));
       }
       GODWIT_CHECK_OK(step());
     }
-    const auto model = LearntModel::train(some(lessons, fold.training), "other loads");
-    judge_corrected(model ? *model : LearntModel(), fold.judged, judging);
+    evaluate_corrected(train::train_model(trainer, some(examples, fold.training), "other loads"),
+                       fold.test, work);
     GODWIT_CHECK_OK(step());
   }
   return evaluation;
 }
 
-Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
+Result<Evaluation> learning_curve(const Trainer& trainer,
+                                  std::span<const dataset::CampaignRow> rows,
                                   const std::function<bool(double)>& progress) {
-  const std::vector<Lesson> lessons = learn::lessons_of(rows);
+  const std::vector<TrainingExample> examples = learn::training_examples_of(rows);
   GODWIT_TRY(Evaluation evaluation,
-             empty_evaluation(lessons,
+             empty_evaluation(examples,
                               "each load is judged by what was learnt of so many migrations of "
                               "others, chosen by lot"));
-  Judging judging{lessons, evaluation};
+  Work work{trainer, examples, evaluation};
   Rng rng(1);
-  const std::vector<Fold> folds = folds_of(loads_of(lessons), kFolds);
-  std::size_t least = lessons.size();
+  const std::vector<Fold> folds = train::folds_of(loads_of(examples), kFolds);
+  std::size_t least = examples.size();
   for (const Fold& fold : folds) least = std::min(least, fold.training.size());
   for (std::size_t f = 0; f < folds.size(); ++f) {
     std::vector<std::size_t> order = folds[f].training;
     rng.shuffle(order);
     const std::vector<CurvePoint> points = curve_points(least, order.size());
     for (std::size_t i = 0; i < points.size(); ++i) {
-      judge_part({order.begin(), order.begin() + static_cast<std::ptrdiff_t>(points[i].lessons)},
-                 points[i].name, folds[f].judged, judging);
+      const auto end = order.begin() + static_cast<std::ptrdiff_t>(points[i].examples);
+      evaluate_point({order.begin(), end}, points[i].name, folds[f].test, work);
       const double done = static_cast<double>(f * points.size() + i + 1);
       if (!progress(done / static_cast<double>(folds.size() * points.size())))
         return interrupted("run it again");

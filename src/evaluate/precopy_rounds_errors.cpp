@@ -149,10 +149,11 @@ std::optional<Expected> by_curve_and_pair(const Beginning& seen, const Pair& pai
   return expected;
 }
 
-void judge(const PrecopyRun& run, const Peers& peers, std::vector<Judged>& judged) {
+void evaluate(const PrecopyRun& run, const Peers& peers,
+              std::vector<EvaluatedPrediction>& predictions) {
   const auto note = [&](const char* model, const std::optional<Expected>& predicted) {
     if (!predicted) return;
-    judged.push_back({model, run.technique, Metric::kTotalTime, *predicted, total_of(run)});
+    predictions.push_back({model, run.technique, Metric::kTotalTime, *predicted, total_of(run)});
   };
   const Beginning seen(run);
   const Pair pair(peers);
@@ -190,7 +191,7 @@ Evaluation evaluate_precopy_rounds(std::span<const PrecopyRun> runs) {
   for (const PrecopyRun* run : longer) {
     const Peers peers = peers_of(*run, longer);
     if (peers.empty()) continue;
-    judge(*run, peers, evaluation.judged);
+    evaluate(*run, peers, evaluation.predictions);
     loads.insert(run->workload);
     ++evaluation.migrations;
   }

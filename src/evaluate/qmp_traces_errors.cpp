@@ -78,8 +78,8 @@ std::optional<double> by_history(const std::vector<const Trace*>& peers, const T
   return std::max(quantile(std::move(totals), 0.5) - now.total.count(), 0.0);
 }
 
-void judge(const Trace& trace, const std::vector<const Trace*>& peers, double share, bool verdict,
-           Evaluation& evaluation) {
+void evaluate(const Trace& trace, const std::vector<const Trace*>& peers, double share,
+              bool verdict, Evaluation& evaluation) {
   const TraceSample* now = sample_at(trace, share);
   if (now == nullptr) return;
   const double actual = (trace.total_time - now->total).count();
@@ -88,8 +88,9 @@ void judge(const Trace& trace, const std::vector<const Trace*>& peers, double sh
     const bool ends = predicted && now->total.count() + predicted->value.p50 <= kInTime.count();
     if (verdict) evaluation.verdicts.push_back({model, ends, trace.total_time <= kInTime});
     if (!predicted) return;
-    evaluation.judged.push_back({model + " at " + std::to_string(std::lround(share * 100)) + " %",
-                                 at, Metric::kRemainingTime, *predicted, actual});
+    evaluation.predictions.push_back(
+        {model + " at " + std::to_string(std::lround(share * 100)) + " %", at,
+         Metric::kRemainingTime, *predicted, actual});
   };
   note("remaining/rate", without_interval(by_rate(*now)));
   note("ramanathan", without_interval(by_ramanathan(*now)));
@@ -108,7 +109,8 @@ Evaluation evaluate_qmp_traces(std::span<const Trace> traces, std::span<const do
     for (const Trace& other : traces) {
       if (&other != &trace && other.scenario == trace.scenario) peers.push_back(&other);
     }
-    for (const double share : shares) judge(trace, peers, share, share == kVerdictAt, evaluation);
+    for (const double share : shares)
+      evaluate(trace, peers, share, share == kVerdictAt, evaluation);
     scenarios.insert(trace.scenario);
   }
   evaluation.migrations = traces.size();

@@ -36,7 +36,7 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-Score score_of(const std::vector<const Judged*>& group, const std::string& technique) {
+Score score_of(const std::vector<const EvaluatedPrediction*>& group, const std::string& technique) {
   Score score;
   score.model = group.front()->model;
   score.technique = technique;
@@ -47,7 +47,7 @@ Score score_of(const std::vector<const Judged*>& group, const std::string& techn
   std::vector<double> widths;
   std::vector<double> relative_widths;
   std::size_t inside = 0;
-  for (const Judged* one : group) {
+  for (const EvaluatedPrediction* one : group) {
     absolute.push_back(std::abs(one->predicted.value.p50 - one->actual));
     if (one->actual > 0) relative.push_back(absolute.back() / one->actual);
     if (!one->predicted.has_interval) continue;
@@ -87,9 +87,9 @@ std::string error_text(Metric metric, double error) {
   return fmt::format("{:.1f} points", error * 100);
 }
 
-std::vector<Score> score_by_load(std::span<const Judged> judged) {
-  std::vector<Judged> by_load;
-  for (const Judged& one : judged) {
+std::vector<Score> score_by_load(std::span<const EvaluatedPrediction> predictions) {
+  std::vector<EvaluatedPrediction> by_load;
+  for (const EvaluatedPrediction& one : predictions) {
     if (one.load.empty()) continue;
     by_load.push_back(one);
     by_load.back().technique = one.load;
@@ -117,13 +117,13 @@ std::optional<Expected> expected_next(std::span<const double> seen) {
       true};
 }
 
-std::vector<Score> score(std::span<const Judged> judged) {
+std::vector<Score> score(std::span<const EvaluatedPrediction> predictions) {
   using Key = std::array<std::size_t, 3>;  // ranks of metric, technique, model
   std::vector<Metric> metrics;
   std::vector<std::string> techniques{"all"};
   std::vector<std::string> models;
-  std::map<Key, std::vector<const Judged*>> groups;
-  for (const Judged& one : judged) {
+  std::map<Key, std::vector<const EvaluatedPrediction*>> groups;
+  for (const EvaluatedPrediction& one : predictions) {
     const std::size_t metric = rank_of(metrics, one.metric);
     const std::size_t model = rank_of(models, one.model);
     groups[{metric, 0, model}].push_back(&one);
@@ -134,10 +134,10 @@ std::vector<Score> score(std::span<const Judged> judged) {
   return scores;
 }
 
-std::vector<VerdictScore> score(std::span<const JudgedVerdict> judged) {
+std::vector<VerdictScore> score(std::span<const EvaluatedVerdict> verdicts) {
   std::vector<std::string> models;
   std::vector<VerdictScore> scores;
-  for (const JudgedVerdict& one : judged) {
+  for (const EvaluatedVerdict& one : verdicts) {
     const std::size_t rank = rank_of(models, one.model);
     if (rank == scores.size()) scores.push_back({one.model, 0, 0});
     ++scores[rank].n;

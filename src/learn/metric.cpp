@@ -20,9 +20,9 @@ constexpr std::array kNames{
     std::pair{Metric::kHostCpu, "host_cpu"},
 };
 
-constexpr std::array kLearnt{
-    Metric::kTotalTime,     Metric::kTransferred, Metric::kDowntimeQemu, Metric::kDowntimeEvents,
-    Metric::kDowntimeProbe, Metric::kSlowdown,    Metric::kHostCpu};
+constexpr std::array kLearnt{Metric::kTotalTime,      Metric::kTransferred,   Metric::kDowntimeQemu,
+                             Metric::kDowntimeEvents, Metric::kDowntimeProbe, Metric::kSlowdown,
+                             Metric::kHostCpu};
 
 std::optional<double> number(const std::optional<Seconds>& time) {
   return time ? std::optional(time->count()) : std::nullopt;
@@ -115,7 +115,8 @@ void set_value(TechniquePrediction& prediction, Metric metric, const Interval<do
       prediction.total_time = time;
       break;
     case Metric::kTransferred:
-      prediction.transferred = Interval<Bytes>{bytes(value.p50), bytes(value.p05), bytes(value.p95)};
+      prediction.transferred =
+          Interval<Bytes>{bytes(value.p50), bytes(value.p05), bytes(value.p95)};
       break;
     case Metric::kDowntimeQemu:
       prediction.downtime.qemu = time;

@@ -40,11 +40,12 @@ class PublicData : public testing::Test {
   static bool there(const std::string& name) { return fs::exists(public_data() / name); }
 
   static evaluate::Score score_of(const evaluate::Evaluation& evaluation, const std::string& model,
-                               learn::Metric metric) {
-    const auto scores = evaluate::score(evaluation.judged);
-    const auto found = std::find_if(scores.begin(), scores.end(), [&](const evaluate::Score& score) {
-      return score.model == model && score.metric == metric && score.technique == "all";
-    });
+                                  learn::Metric metric) {
+    const auto scores = evaluate::score(evaluation.predictions);
+    const auto found =
+        std::find_if(scores.begin(), scores.end(), [&](const evaluate::Score& score) {
+          return score.model == model && score.metric == metric && score.technique == "all";
+        });
     EXPECT_NE(found, scores.end()) << model;
     return found == scores.end() ? evaluate::Score{} : *found;
   }
@@ -76,7 +77,8 @@ TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
   EXPECT_EQ(traces->size(), 50u);
   constexpr std::array kShares{0.25};
   const evaluate::Evaluation evaluation = evaluate::evaluate_qmp_traces(*traces, kShares);
-  const evaluate::Score ours = score_of(evaluation, "progress at 25 %", learn::Metric::kRemainingTime);
+  const evaluate::Score ours =
+      score_of(evaluation, "progress at 25 %", learn::Metric::kRemainingTime);
   EXPECT_EQ(ours.n, 50u);
   EXPECT_LE(ours.median_rel, 0.10);
   for (const char* other : {"remaining/rate at 25 %", "ramanathan at 25 %"}) {
@@ -98,7 +100,9 @@ TEST_F(PublicData, SupportVectorsKnowAMonitoredGuestsMigrations) {
   const auto runs = dataset::read_openstack_profiles(text_of(name));
   ASSERT_TRUE(runs) << runs.error().message;
   EXPECT_EQ(runs->runs.size(), 3780u);
-  const auto evaluation = evaluate::evaluate_openstack(*runs);
+  const auto trainer = train::Trainer::load();
+  ASSERT_TRUE(trainer) << trainer.error().message;
+  const auto evaluation = evaluate::evaluate_openstack(*trainer, *runs);
   ASSERT_TRUE(evaluation) << evaluation.error().message;
   const auto time = score_of(*evaluation, "svr", learn::Metric::kTotalTime);
   const auto outage = score_of(*evaluation, "svr", learn::Metric::kDowntimeProbe);

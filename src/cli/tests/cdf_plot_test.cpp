@@ -9,12 +9,13 @@
 namespace godwit::cli {
 namespace {
 
-using evaluate::Judged;
+using evaluate::EvaluatedPrediction;
 using learn::Metric;
 using testing::HasSubstr;
 using testing::Not;
 
-Judged judged(const char* model, const char* technique, Metric metric, double said, double actual) {
+EvaluatedPrediction prediction(const char* model, const char* technique, Metric metric, double said,
+                               double actual) {
   return {model, technique, metric, *evaluate::without_interval(said), actual, {}};
 }
 
@@ -26,10 +27,10 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 TEST(CdfPlot, HasAPanelPerTechniqueAndMetricAndALinePerModel) {
   const std::string svg =
-      cdf_svg(std::vector{judged("twin", "precopy", Metric::kTotalTime, 11, 10),
-                          judged("twin", "precopy", Metric::kTotalTime, 10, 10),
-                          judged("jin", "precopy", Metric::kTotalTime, 20, 10),
-                          judged("twin", "postcopy", Metric::kDowntimeProbe, 250, 200)});
+      cdf_svg(std::vector{prediction("twin", "precopy", Metric::kTotalTime, 11, 10),
+                          prediction("twin", "precopy", Metric::kTotalTime, 10, 10),
+                          prediction("jin", "precopy", Metric::kTotalTime, 20, 10),
+                          prediction("twin", "postcopy", Metric::kDowntimeProbe, 250, 200)});
   EXPECT_THAT(svg, HasSubstr("<svg "));
   EXPECT_THAT(svg, HasSubstr(">postcopy</text>"));
   EXPECT_THAT(svg, HasSubstr(">total_time</text>"));

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "godwit/learn/learnt_model.h"
+#include "godwit/learn/training_example.h"
 
 namespace godwit::evaluate {
 namespace {
@@ -39,7 +39,7 @@ dataset::PrecopyRun run_of(const std::string& campaign, double data, double seco
 }
 
 Score score_of(const Evaluation& evaluation, const std::string& model) {
-  const auto scores = score(evaluation.judged);
+  const auto scores = score(evaluation.predictions);
   const auto found = std::find_if(scores.begin(), scores.end(),
                                   [&](const Score& score) { return score.model == model; });
   EXPECT_NE(found, scores.end()) << model;
@@ -121,7 +121,8 @@ TEST(EvaluateForecasts, AlternatingRatesAreKnownToThoseThatRemember) {
   EXPECT_LT(*score_of(evaluation, "markov").median_rel, 0.05);
   EXPECT_LT(*score_of(evaluation, "ar1").median_rel, 0.05);
   EXPECT_GT(*score_of(evaluation, "last").median_rel, 0.2);
-  EXPECT_TRUE(evaluate_forecasts(std::vector{trace}, 30).judged.empty()) << "too short for that";
+  EXPECT_TRUE(evaluate_forecasts(std::vector{trace}, 30).predictions.empty())
+      << "too short for that";
 }
 
 /// An idle guest with 200 MB of content, over 50 MB/s, and what the link alone explains.
@@ -171,7 +172,7 @@ TEST(EvaluateCampaign, WhatDidNotConvergeCountsInTheVerdictAlone) {
   row.status = "did_not_converge";
   row.profile->dirty_curve = {{Seconds(1), Bytes(150 << 20), Bytes(140 << 20), Bytes(160 << 20)}};
   const Evaluation evaluation = evaluate_campaign(std::vector{row});
-  EXPECT_TRUE(evaluation.judged.empty());
+  EXPECT_TRUE(evaluation.predictions.empty());
   const auto verdicts = score(evaluation.verdicts);
   ASSERT_EQ(verdicts.size(), 6u);
   for (const VerdictScore& verdict : verdicts) {
@@ -200,9 +201,10 @@ TEST(EvaluateCampaign, RowsOfOlderProfilesAreLeftOutWhereTheTwinWouldGuess) {
   const Evaluation evaluation = evaluate_campaign(std::vector{older, postcopy});
   EXPECT_EQ(evaluation.migrations, 1u);
   EXPECT_THAT(evaluation.left_out, testing::ElementsAre(testing::Pair(older.run, 1u)));
-  const std::vector<learn::Lesson> lessons = learn::lessons_of(std::vector{older, postcopy});
-  ASSERT_EQ(lessons.size(), 1u);
-  EXPECT_EQ(lessons.front().twin.technique, Technique::kPostcopy);
+  const std::vector<learn::TrainingExample> examples =
+      learn::training_examples_of(std::vector{older, postcopy});
+  ASSERT_EQ(examples.size(), 1u);
+  EXPECT_EQ(examples.front().predicted.technique, Technique::kPostcopy);
 }
 
 TEST(EvaluateCampaign, OneRunsRowsAreShownAlone) {
@@ -238,12 +240,17 @@ std::vector<dataset::CampaignRow> slow_rows(int count) {
   return rows;
 }
 
+const train::Trainer& trainer() {
+  static const auto loaded = train::Trainer::load();
+  return loaded.value();
+}
+
 TEST(LearningCurve, ErrorsShrinkWithTheMigrationsThatWereLearntFrom) {
-  const auto curve = learning_curve(slow_rows(150), [](double) { return true; });
+  const auto curve = learning_curve(trainer(), slow_rows(150), [](double) { return true; });
   ASSERT_TRUE(curve) << curve.error().message;
   std::vector<std::string> sizes;
   std::vector<double> errors;
-  for (const Score& one : score(curve->judged)) {
+  for (const Score& one : score(curve->predictions)) {
     if (one.metric != Metric::kTotalTime || one.technique == "all") continue;
     sizes.push_back(one.technique);
     errors.push_back(*one.mean_rel);
@@ -255,14 +262,14 @@ TEST(LearningCurve, ErrorsShrinkWithTheMigrationsThatWereLearntFrom) {
 }
 
 TEST(LearningCurve, EndsWhenItIsTold) {
-  const auto curve = learning_curve(slow_rows(40), [](double) { return false; });
+  const auto curve = learning_curve(trainer(), slow_rows(40), [](double) { return false; });
   ASSERT_FALSE(curve);
   EXPECT_EQ(curve.error().code, ErrorCode::kInterrupted);
 }
 
 TEST(LearningCurve, OneLoadAloneIsNoCurve) {
   const auto curve =
-      learning_curve(std::vector{idle_row(), idle_row()}, [](double) { return true; });
+      learning_curve(trainer(), std::vector{idle_row(), idle_row()}, [](double) { return true; });
   ASSERT_FALSE(curve);
   EXPECT_EQ(curve.error().code, ErrorCode::kBadInput);
 }

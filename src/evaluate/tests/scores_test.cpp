@@ -9,7 +9,8 @@
 namespace godwit::evaluate {
 namespace {
 
-Judged judged(const char* model, const char* technique, double predicted, double actual) {
+EvaluatedPrediction prediction(const char* model, const char* technique, double predicted,
+                               double actual) {
   return {model,
           technique,
           Metric::kTotalTime,
@@ -18,8 +19,9 @@ Judged judged(const char* model, const char* technique, double predicted, double
 }
 
 TEST(Scores, AreByTechniqueAndOverAll) {
-  const std::vector<Judged> all{judged("a", "precopy", 11, 10), judged("a", "postcopy", 12, 10),
-                                judged("a", "precopy", 10, 10)};
+  const std::vector<EvaluatedPrediction> all{prediction("a", "precopy", 11, 10),
+                                             prediction("a", "postcopy", 12, 10),
+                                             prediction("a", "precopy", 10, 10)};
   const std::vector<Score> scores = score(all);
   ASSERT_EQ(scores.size(), 3u);
   EXPECT_EQ(scores[0].technique, "all");
@@ -36,7 +38,8 @@ TEST(Scores, AreByTechniqueAndOverAll) {
 }
 
 TEST(Scores, RelativeErrorsNeedActualValuesAboveZero) {
-  const std::vector<Judged> all{judged("a", "precopy", 1, 0), judged("a", "precopy", 1, 2)};
+  const std::vector<EvaluatedPrediction> all{prediction("a", "precopy", 1, 0),
+                                             prediction("a", "precopy", 1, 2)};
   const Score first = score(all).front();
   EXPECT_EQ(first.median_rel, std::nullopt);
   EXPECT_DOUBLE_EQ(first.median_abs, 1);
@@ -44,7 +47,8 @@ TEST(Scores, RelativeErrorsNeedActualValuesAboveZero) {
 }
 
 TEST(Scores, OfVerdictsCountTheWrongOnes) {
-  const std::vector<JudgedVerdict> all{{"a", true, true}, {"b", true, false}, {"a", false, true}};
+  const std::vector<EvaluatedVerdict> all{
+      {"a", true, true}, {"b", true, false}, {"a", false, true}};
   const std::vector<VerdictScore> scores = score(all);
   ASSERT_EQ(scores.size(), 2u);
   EXPECT_EQ(scores[0].n, 2u);

@@ -13,6 +13,7 @@
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
 #include "godwit/evaluate/scores.h"
+#include "godwit/train/trainer.h"
 
 /// Every model over a set of measured migrations. Pure.
 ///
@@ -34,11 +35,11 @@ struct Evaluation {
   std::string split;  ///< what each prediction may have learnt from, in one sentence
   std::size_t migrations = 0;
   std::size_t loads = 0;
-  /// Of each run, migrations that are not judged as their profiles do not say enough
+  /// Of each run, migrations that are left out, as their profiles do not say enough
   /// (twin::guesses).
   std::map<std::string, std::size_t> left_out{};
-  std::vector<Judged> judged;
-  std::vector<JudgedVerdict> verdicts;
+  std::vector<EvaluatedPrediction> predictions;
+  std::vector<EvaluatedVerdict> verdicts;
 };
 
 /// Total time from the first two rounds, of pre-copies that took more. `curve`: the pages that a
@@ -73,22 +74,25 @@ struct Evaluation {
 /// The same rows by what learns: `svr-dr`, `svr-dr+size`, `svr-dr+size+wss`, `svr-rfecv` (Jo et
 /// al.: support vector regression per technique and metric, of their feature sets), `boost`
 /// (boosted trees of all of the profile), both of the plain value, and `twin+residual`
-/// (learnt_model.h). Each is judged on loads that it did not learn from. Takes minutes; `progress`
-/// is told the share done, and ends it with false: kInterrupted.
-Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
+/// (learnt_model.h). Each is evaluated on loads that it did not learn from. Takes minutes;
+/// `progress` is told the share done, and ends it with false: kInterrupted.
+Result<Evaluation> evaluate_learnt(const train::Trainer& trainer,
+                                   std::span<const dataset::CampaignRow> rows,
                                    const std::function<bool(double)>& progress);
 
 /// `openstack_profiles`: total time and downtime of the last fifth of the rows, learnt from those
 /// before: `median`, `svr`, `boost`.
-Result<Evaluation> evaluate_openstack(const dataset::MonitoredRuns& runs);
+Result<Evaluation> evaluate_openstack(const train::Trainer& trainer,
+                                      const dataset::MonitoredRuns& runs);
 
 /// Errors of `twin+residual` by how many migrations it learnt from (none, 50, 100 and so on), on
 /// loads that it did not learn from; the technique of each is the number, or "all others". About a
 /// minute; `progress` as above.
-Result<Evaluation> learning_curve(std::span<const dataset::CampaignRow> rows,
+Result<Evaluation> learning_curve(const train::Trainer& trainer,
+                                  std::span<const dataset::CampaignRow> rows,
                                   const std::function<bool(double)>& progress);
 
-/// Of an evaluation of the campaign, what was judged of one run of measurements; whatever was
+/// Of an evaluation of the campaign, what it says of one run of measurements; whatever was
 /// learnt was learnt of all. kNotFound: no such run.
 Result<Evaluation> of_run(const Evaluation& all, const std::string& run);
 

@@ -34,7 +34,7 @@ struct Expected {
 };
 
 /// One quantity of one migration, as a model said beforehand and as it was.
-struct Judged {
+struct EvaluatedPrediction {
   std::string model;
   std::string technique;
   Metric metric = Metric::kTotalTime;
@@ -45,11 +45,11 @@ struct Judged {
 };
 
 /// A yes or no: does it end by itself in time?
-struct JudgedVerdict {
+struct EvaluatedVerdict {
   std::string model;
   bool predicted = false;
   bool actual = false;
-  std::string run{};  ///< as of Judged
+  std::string run{};  ///< as of EvaluatedPrediction
   std::string load{};
 };
 
@@ -75,10 +75,10 @@ struct VerdictScore {
 };
 
 /// One score per load instead of per technique; `technique` is the load's name then.
-[[nodiscard]] std::vector<Score> score_by_load(std::span<const Judged> judged);
+[[nodiscard]] std::vector<Score> score_by_load(std::span<const EvaluatedPrediction> predictions);
 /// By metric, then technique ("all" first), then model, each in the order of first appearance.
-[[nodiscard]] std::vector<Score> score(std::span<const Judged> judged);
-[[nodiscard]] std::vector<VerdictScore> score(std::span<const JudgedVerdict> judged);
+[[nodiscard]] std::vector<Score> score(std::span<const EvaluatedPrediction> predictions);
+[[nodiscard]] std::vector<VerdictScore> score(std::span<const EvaluatedVerdict> verdicts);
 
 [[nodiscard]] std::optional<Expected> without_interval(std::optional<double> value);
 /// The median of what was seen, and the 90 % interval in which the next such value is expected:

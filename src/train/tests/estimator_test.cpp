@@ -1,5 +1,3 @@
-#include "godwit/learn/estimator.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,26 +5,30 @@
 #include <nlohmann/json.hpp>
 
 #include "godwit/base/rng.h"
+#include "godwit/learn/estimator.h"
+#include "godwit/train/selection.h"
+#include "godwit/train/trainer.h"
+#include "trained.h"
 
-namespace godwit::learn {
+namespace godwit::train {
 namespace {
 
 using testing::Contains;
 using testing::Not;
 
 /// Rows of three features, of which the last is noise; four loads that come in turn.
-Samples samples(std::size_t count, double (*truth)(double, double)) {
+LabelledRows labelled_rows(std::size_t count, double (*truth)(double, double)) {
   Rng rng(3);
-  Samples samples;
-  samples.features = {"a", "b", "noise"};
+  LabelledRows labelled;
+  labelled.features = {"a", "b", "noise"};
   for (std::size_t i = 0; i < count; ++i) {
     const double a = rng.uniform() * 4;
     const double b = rng.uniform() * 4;
-    samples.rows.push_back({a, b, rng.uniform()});
-    samples.targets.push_back(truth(a, b));
-    samples.groups.push_back(std::string(1, static_cast<char>('p' + i % 4)));
+    labelled.rows.push_back({a, b, rng.uniform()});
+    labelled.labels.push_back(truth(a, b));
+    labelled.groups.push_back(std::string(1, static_cast<char>('p' + i % 4)));
   }
-  return samples;
+  return labelled;
 }
 double smooth(double a, double b) {
   return 100 + 10 * std::sin(a) + 3 * b;
@@ -35,19 +37,19 @@ double stepped(double a, double b) {
   return a > 2 && b > 1 ? 50 : 20;
 }
 
-double worst_error(const Estimator& estimator, const Samples& all) {
+double worst_error(const learn::Estimator& estimator, const LabelledRows& all) {
   double worst = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    worst = std::max(worst, std::abs(estimator.predict(all.rows[i]) - all.targets[i]));
+    worst = std::max(worst, std::abs(estimator.predict(all.rows[i]) - all.labels[i]));
   }
   return worst;
 }
 
 TEST(Svr, LearnsASmoothFunction) {
-  const Samples known = samples(200, smooth);
-  const auto options = best_svr_options(known);
+  const LabelledRows known = labelled_rows(200, smooth);
+  const auto options = best_svr_options(trainer(), known);
   ASSERT_TRUE(options);
-  const auto svr = train_svr(known, *options);
+  const auto svr = trainer().svr(known, *options);
   ASSERT_TRUE(svr) << svr.error().message;
   EXPECT_EQ((*svr)->width(), 3u);
   const double inner[] = {1.0, 2.0, 0.5};
@@ -56,28 +58,28 @@ TEST(Svr, LearnsASmoothFunction) {
 }
 
 TEST(Svr, AnUnknownFeatureStandsForItsMean) {
-  const auto svr = train_svr(samples(200, smooth), {});
+  const auto svr = trainer().svr(labelled_rows(200, smooth), {});
   const double unknown[] = {1.0, std::nan(""), 0.5};
   const double mean[] = {1.0, 2.0, 0.5};
   EXPECT_NEAR((*svr)->predict(unknown), (*svr)->predict(mean), 1.5);
 }
 
 TEST(Svr, AColumnThatNeverVariesDoesNoHarm) {
-  Samples same = samples(50, smooth);
+  LabelledRows same = labelled_rows(50, smooth);
   for (auto& row : same.rows) row[2] = 7;
-  const auto svr = train_svr(same, {});
+  const auto svr = trainer().svr(same, {});
   ASSERT_TRUE(svr);
   EXPECT_TRUE(std::isfinite((*svr)->predict(same.rows[0])));
 }
 
 TEST(Svr, BadOptionsAreRefused) {
-  EXPECT_FALSE(train_svr(samples(20, smooth), {.c = -1}));
-  EXPECT_FALSE(train_svr({}, {}));
+  EXPECT_FALSE(trainer().svr(labelled_rows(20, smooth), {.c = -1}));
+  EXPECT_FALSE(trainer().svr({}, {}));
 }
 
 TEST(Boosting, LearnsSteps) {
-  const Samples known = samples(300, stepped);
-  const auto boosted = train_boosting(known);
+  const LabelledRows known = labelled_rows(300, stepped);
+  const auto boosted = trainer().boosting(known);
   ASSERT_TRUE(boosted) << boosted.error().message;
   const double low[] = {1.0, 3.0, 0.5};
   const double high[] = {3.0, 3.0, 0.5};
@@ -88,16 +90,16 @@ TEST(Boosting, LearnsSteps) {
 }
 
 TEST(Boosting, TheSameSeedGivesTheSameTrees) {
-  const Samples known = samples(100, smooth);
-  EXPECT_EQ((*train_boosting(known))->to_json(), (*train_boosting(known))->to_json());
+  const LabelledRows known = labelled_rows(100, smooth);
+  EXPECT_EQ((*trainer().boosting(known))->to_json(), (*trainer().boosting(known))->to_json());
 }
 
 TEST(Estimators, AreWhatTheyWereAfterAFile) {
-  const Samples known = samples(120, smooth);
-  const auto svr = train_svr(known, {});
-  const auto boosted = train_boosting(known);
-  for (const Estimator* const one : {svr->get(), boosted->get()}) {
-    const auto again = estimator_from_json(Json::parse(one->to_json().dump()));
+  const LabelledRows known = labelled_rows(120, smooth);
+  const auto svr = trainer().svr(known, {});
+  const auto boosted = trainer().boosting(known);
+  for (const learn::Estimator* const one : {svr->get(), boosted->get()}) {
+    const auto again = learn::estimator_from_json(Json::parse(one->to_json().dump()));
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ((*again)->width(), one->width());
     for (const auto& row : known.rows) {
@@ -107,27 +109,27 @@ TEST(Estimators, AreWhatTheyWereAfterAFile) {
 }
 
 TEST(Estimators, BrokenOnesAreRefused) {
-  const Samples known = samples(40, smooth);
-  EXPECT_FALSE(estimator_from_json(Json::array()));
-  EXPECT_FALSE(estimator_from_json(Json{{"kind", "oracle"}}));
+  const LabelledRows known = labelled_rows(40, smooth);
+  EXPECT_FALSE(learn::estimator_from_json(Json::array()));
+  EXPECT_FALSE(learn::estimator_from_json(Json{{"kind", "oracle"}}));
   for (const Json& whole :
-       {(*train_svr(known, {}))->to_json(), (*train_boosting(known))->to_json()}) {
+       {(*trainer().svr(known, {}))->to_json(), (*trainer().boosting(known))->to_json()}) {
     for (const auto& [key, value] : whole.items()) {
       Json torn = whole;
       torn.erase(key);
-      EXPECT_FALSE(estimator_from_json(torn)) << key;
+      EXPECT_FALSE(learn::estimator_from_json(torn)) << key;
     }
   }
-  Json endless = (*train_boosting(known))->to_json();
+  Json endless = (*trainer().boosting(known))->to_json();
   endless["trees"][0]["left"][0] = 0;  // a node that is its own child
-  EXPECT_FALSE(estimator_from_json(endless));
-  Json stranger = (*train_boosting(known))->to_json();
+  EXPECT_FALSE(learn::estimator_from_json(endless));
+  Json stranger = (*trainer().boosting(known))->to_json();
   stranger["trees"][0]["feature"][0] = 99;
-  EXPECT_FALSE(estimator_from_json(stranger));
+  EXPECT_FALSE(learn::estimator_from_json(stranger));
 }
 
 TEST(Elimination, LeavesNoiseOut) {
-  const auto kept = eliminate_features(samples(200, smooth));
+  const auto kept = eliminate_features(trainer(), labelled_rows(200, smooth));
   ASSERT_TRUE(kept);
   EXPECT_THAT(*kept, Contains("a"));
   EXPECT_THAT(*kept, Contains("b"));
@@ -135,4 +137,4 @@ TEST(Elimination, LeavesNoiseOut) {
 }
 
 }  // namespace
-}  // namespace godwit::learn
+}  // namespace godwit::train

@@ -1,4 +1,4 @@
-#include "estimators.h"
+#include "json_numbers.h"
 
 #include <fmt/format.h>
 
@@ -20,16 +20,6 @@ Result<std::vector<double>> numbers_in(const Json& json, const char* key, std::s
   }
   if (size > 0 && numbers.size() != size) return bad("is of another length than it should be");
   return numbers;
-}
-
-Result<std::unique_ptr<Estimator>> estimator_from_json(const Json& json) {
-  if (!json.is_object() || !json.contains("kind") || !json["kind"].is_string()) {
-    return fail(ErrorCode::kCorrupt, "an estimator does not say of what kind it is");
-  }
-  const std::string kind = json["kind"].get<std::string>();
-  if (kind == kSvrKind) return svr_from_json(json);
-  if (kind == kBoostingKind) return boosting_from_json(json);
-  return fail(ErrorCode::kCorrupt, fmt::format("unknown kind of estimator '{}'", kind));
 }
 
 }  // namespace godwit::learn

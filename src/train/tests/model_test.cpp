@@ -1,4 +1,4 @@
-#include "godwit/learn/learnt_model.h"
+#include "godwit/train/model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,12 +9,18 @@
 #include <stdexcept>
 
 #include "godwit/base/rng.h"
-#include "godwit/learn/features.h"
+#include "godwit/learn/reference_twin.h"
 #include "godwit/twin/predictor.h"
+#include "trained.h"
 
-namespace godwit::learn {
+namespace godwit::train {
 namespace {
 
+using learn::Correction;
+using learn::LearntModel;
+using learn::Metric;
+using learn::reference_twin;
+using learn::TrainingExample;
 using testing::HasSubstr;
 
 const Link kLink{BytesPerSecond(50e6), {}};
@@ -36,21 +42,21 @@ GuestProfile guest(Rng& rng) {
 
 /// A host on which a guest that uses its vCPU takes longer than the twin knows, and all else is as
 /// the twin says, but for chance.
-std::vector<Lesson> lessons(int count) {
+std::vector<TrainingExample> examples(int count) {
   Rng rng(11);
-  std::vector<Lesson> all;
+  std::vector<TrainingExample> all;
   for (int i = 0; i < count; ++i) {
-    Lesson lesson;
-    lesson.profile = guest(rng);
-    lesson.link = kLink;
-    lesson.twin = *reference_twin(lesson.profile, kLink, {})->predict(Technique::kPrecopy);
-    lesson.load = std::string(1, static_cast<char>('a' + i % 6));
-    const double slower = *lesson.profile.vcpu_use > 0.5 ? 1.3 : 1.0;
+    TrainingExample example;
+    example.profile = guest(rng);
+    example.link = kLink;
+    example.predicted = *reference_twin(example.profile, kLink, {})->predict(Technique::kPrecopy);
+    example.load = std::string(1, static_cast<char>('a' + i % 6));
+    const double slower = *example.profile.vcpu_use > 0.5 ? 1.3 : 1.0;
     const double chance = 1 + 0.02 * (rng.uniform() - 0.5);
-    lesson.total_time = lesson.twin.total_time->p50 * slower * chance;
-    lesson.transferred = lesson.twin.transferred->p50;
-    lesson.downtime.events = lesson.twin.downtime.events->p50;
-    all.push_back(std::move(lesson));
+    example.total_time = example.predicted.total_time->p50 * slower * chance;
+    example.transferred = example.predicted.transferred->p50;
+    example.downtime.events = example.predicted.downtime.events->p50;
+    all.push_back(std::move(example));
   }
   return all;
 }
@@ -63,9 +69,9 @@ const Correction& of(const LearntModel& model, Metric metric) {
 }
 
 TEST(LearntModel, CorrectsWhatTheTwinDoesNotKnow) {
-  const auto all = lessons(240);
-  const std::vector<Lesson> first(all.begin(), all.begin() + 180);
-  const auto model = LearntModel::train(first, "a test");
+  const auto all = examples(240);
+  const std::vector<TrainingExample> first(all.begin(), all.begin() + 180);
+  const auto model = train_model(trainer(), first, "a test");
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_TRUE(of(*model, Metric::kTotalTime).better());
   double twin_error = 0;
@@ -90,11 +96,11 @@ TEST(LearntModel, CorrectsWhatTheTwinDoesNotKnow) {
 }
 
 TEST(LearntModel, LeavesTheTwinAloneWhereItIsNotBetter) {
-  auto all = lessons(120);
+  auto all = examples(120);
   Rng chance(3);  // bytes differ from the twin's for no reason that any feature tells
-  for (Lesson& lesson : all)
-    lesson.transferred = *lesson.transferred * Ratio(0.9 + 0.2 * chance.uniform());
-  const auto model = LearntModel::train(all, "a test");
+  for (TrainingExample& example : all)
+    example.transferred = *example.transferred * Ratio(0.9 + 0.2 * chance.uniform());
+  const auto model = train_model(trainer(), all, "a test");
   ASSERT_TRUE(model);
   ASSERT_FALSE(of(*model, Metric::kTransferred).better());
   ASSERT_TRUE(of(*model, Metric::kTotalTime).better()) << "or nothing would be corrected anyway";
@@ -109,7 +115,7 @@ TEST(LearntModel, LeavesTheTwinAloneWhereItIsNotBetter) {
 }
 
 TEST(LearntModel, SaysWhenAGuestIsUnlikeAllItLearntFrom) {
-  const auto model = LearntModel::train(lessons(120), "a test");
+  const auto model = train_model(trainer(), examples(120), "a test");
   ASSERT_TRUE(model);
   Rng rng(5);
   GuestProfile giant = guest(rng);
@@ -121,13 +127,13 @@ TEST(LearntModel, SaysWhenAGuestIsUnlikeAllItLearntFrom) {
   EXPECT_THAT(said.why, HasSubstr("unlike"));
   EXPECT_EQ(said.model, "twin");
   EXPECT_NEAR(said.total_time->p50 / twin.total_time->p50, 1, 1e-6);
-  const GuestProfile usual = lessons(1).front().profile;
+  const GuestProfile usual = examples(1).front().profile;
   const auto known = *reference_twin(usual, kLink, model->pair())->predict(Technique::kPrecopy);
   EXPECT_LE(model->distance(usual, kLink, known), 1);
 }
 
 TEST(LearntModel, AMigrationThatDoesNotConvergeIsNotCorrected) {
-  const auto model = LearntModel::train(lessons(60), "a test");
+  const auto model = train_model(trainer(), examples(60), "a test");
   TechniquePrediction never;
   never.why = "the guest writes faster";
   Rng rng(5);
@@ -135,42 +141,42 @@ TEST(LearntModel, AMigrationThatDoesNotConvergeIsNotCorrected) {
 }
 
 TEST(LearntModel, KnowsWhatThePairOfHostsIsLike) {
-  auto slow = lessons(120);
-  for (Lesson& lesson : slow) {
-    lesson.total_time = lesson.twin.total_time->p50 * 1.25;
-    lesson.downtime.events = lesson.twin.downtime.events->p50 + Seconds(0.2);
+  auto slow = examples(120);
+  for (TrainingExample& example : slow) {
+    example.total_time = example.predicted.total_time->p50 * 1.25;
+    example.downtime.events = example.predicted.downtime.events->p50 + Seconds(0.2);
   }
-  const auto model = LearntModel::train(slow, "a test");
+  const auto model = train_model(trainer(), slow, "a test");
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_NEAR(model->pair().rate.value(), 0.8, 0.01);
   EXPECT_GT(model->pair().resume.p50, Seconds(0.1));
-  const Lesson& one = slow.front();
+  const TrainingExample& one = slow.front();
   const auto twin =
       *reference_twin(one.profile, kLink, model->pair())->predict(Technique::kPrecopy);
   EXPECT_NEAR(twin.total_time->p50 / *one.total_time, 1, 0.03);
 }
 
-TEST(LearntModel, TooFewLessonsOrOneLoadTeachNothing) {
-  EXPECT_FALSE(LearntModel::train(lessons(20), "a test"));
-  auto same = lessons(60);
-  for (Lesson& lesson : same) lesson.load = "one";
-  EXPECT_FALSE(LearntModel::train(same, "a test"));
-  EXPECT_FALSE(LearntModel::train({}, "a test"));
+TEST(LearntModel, TooFewExamplesOrOneLoadTeachNothing) {
+  EXPECT_FALSE(train_model(trainer(), examples(20), "a test"));
+  auto same = examples(60);
+  for (TrainingExample& example : same) example.load = "one";
+  EXPECT_FALSE(train_model(trainer(), same, "a test"));
+  EXPECT_FALSE(train_model(trainer(), {}, "a test"));
 }
 
 TEST(LearntModel, IsWhatItWasAfterAFile) {
-  const auto model = LearntModel::train(lessons(60), "a test");
+  const auto model = train_model(trainer(), examples(60), "a test");
   ASSERT_TRUE(model);
   const auto again = LearntModel::from_json(Json::parse(model->to_json().dump()));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->to_json(), model->to_json());
-  const Lesson lesson = lessons(1).front();
-  EXPECT_EQ(again->correct(lesson.profile, kLink, lesson.twin, lesson.twin),
-            model->correct(lesson.profile, kLink, lesson.twin, lesson.twin));
+  const TrainingExample example = examples(1).front();
+  EXPECT_EQ(again->correct(example.profile, kLink, example.predicted, example.predicted),
+            model->correct(example.profile, kLink, example.predicted, example.predicted));
 }
 
 TEST(LearntModel, AFileThatIsNotJustRightIsRefused) {
-  const Json whole = LearntModel::train(lessons(60), "a test")->to_json();
+  const Json whole = train_model(trainer(), examples(60), "a test")->to_json();
   const auto refused = [](const Json& json) {
     const auto model = LearntModel::from_json(json);
     return model ? std::string() : model.error().message + model.error().what_to_do;
@@ -189,35 +195,9 @@ TEST(LearntModel, AFileThatIsNotJustRightIsRefused) {
   }
   EXPECT_NE(refused(Json{{"what", 5}}), "");
   Json narrow = whole;
-  narrow["territory"]["rows"][0].erase(0);
+  narrow["applicability_domain"]["rows"][0].erase(0);
   EXPECT_NE(refused(narrow), "");
 }
 
-TEST(Features, AreOneDefinition) {
-  const Lesson lesson = lessons(1).front();
-  const auto row = features_of(lesson.profile, kLink, lesson.twin);
-  EXPECT_EQ(row.size(), feature_names().size());
-  const auto at = [&](std::string_view name) {
-    const auto names = feature_names();
-    const auto found = std::find(names.begin(), names.end(), name);
-    return row[static_cast<std::size_t>(found - names.begin())];
-  };
-  EXPECT_DOUBLE_EQ(at("ram"), std::log1p(536.870912));
-  EXPECT_DOUBLE_EQ(at("link"), std::log1p(50));
-  EXPECT_DOUBLE_EQ(at("zero_share"), lesson.profile.zero_share.value());
-  EXPECT_TRUE(std::isnan(at("zlib"))) << "nobody looked";
-  EXPECT_TRUE(std::isnan(at("instructions")));
-}
-
-TEST(Features, JosSetsAreAmongThem) {
-  for (const auto& set : {dirty_rate_features(), dirty_rate_size_features(),
-                          dirty_rate_size_working_set_features()}) {
-    for (const std::string& name : set) {
-      const auto names = feature_names();
-      EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
-    }
-  }
-}
-
 }  // namespace
-}  // namespace godwit::learn
+}  // namespace godwit::train
