@@ -174,25 +174,12 @@ DirtyPoint read_dirty_point(JsonReader& in) {
 Json to_json(const PredictedRound& round);
 Json to_json(const RoundRecord& round);
 Json to_json(const SourcedCurve& curve);
-Json to_json(const RateClass& one);
 
 template <class T>
 Json array_of(const std::vector<T>& values) {
   Json array = Json::array();
   for (const T& value : values) array.push_back(to_json(value));
   return array;
-}
-
-Json to_json(const RateClass& one) {
-  return Json{{"writes_per_s", one.writes_per_s}, {"bytes", one.memory.count()}};
-}
-
-RateClass read_rate_class(JsonReader& in) {
-  RateClass one;
-  one.writes_per_s = in.number("writes_per_s");
-  one.memory = in.bytes("bytes");
-  if (one.writes_per_s < 0) in.reject("writes_per_s", "is negative");
-  return one;
 }
 
 Json numbers_of(const std::vector<Ratio>& shares) {
@@ -339,7 +326,6 @@ Json to_json(const GuestProfile& profile) {
       {"dirty_curve", array_of(profile.dirty_curve)},
       {"other_curves", array_of(profile.other_curves)},
       {"dirty_series", array_of(profile.dirty_series)},
-      {"rate_classes", array_of(profile.rate_classes)},
       {"duplicate_share", maybe(profile.duplicate_share, in_ratio)},
       {"changed_to_zero_share", maybe(profile.changed_to_zero_share, in_ratio)},
       {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
@@ -389,9 +375,6 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   }
   if (in.find("dirty_series") != nullptr) {
     profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
-  }
-  if (in.find("rate_classes") != nullptr) {
-    profile.rate_classes = read_array(in, "rate_classes", read_rate_class);
   }
   profile.duplicate_share = in.maybe_ratio("duplicate_share");
   profile.changed_to_zero_share = in.maybe_ratio("changed_to_zero_share");

@@ -16,7 +16,6 @@
 #include "page_change.h"
 #include "page_contents.h"
 #include "page_hash.h"
-#include "rate_classes.h"
 
 namespace godwit::profile {
 namespace {
@@ -339,7 +338,6 @@ GuestProfile Observation::profile() const {
   profile.blind_spot = kBlindSpot;
   profile.dirty_curve = dirty_curve(seen);
   profile.dirty_series = dirty_series(seen);
-  profile.rate_classes = rate_classes(seen);
   const auto cpu_time = [this] { return memory_.own_cpu_time(); };
   profile.duplicate_share = duplicates();
   profile.contents = runs_.contents(cpu_time);

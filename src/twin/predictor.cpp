@@ -242,7 +242,7 @@ class Technician {
   Technician(const Setup& x, Technique technique) : x_(x), technique_(technique) {
     if (uses_postcopy(technique)) share_ = x.parameters.precopy_share->value();
     if (technique == Technique::kStopAndCopy) {
-      still_.emplace(std::vector<Growth::Knot>{{}, {1, 0, 0}}, model::Tail{}, x.guest.ram, 1);
+      still_.emplace(std::vector<Growth::Knot>{{}, {1, 0, 0}}, model::Tail{}, x.guest.ram);
     }
   }
 
@@ -484,8 +484,7 @@ Result<Predictor> Predictor::make(const GuestProfile& profile, const Link& link,
                 "give a time such as 120s");
   }
   GODWIT_TRY(Guest guest, guest_of(profile));
-  GODWIT_TRY(const model::DirtyCurve curve,
-             model::DirtyCurve::from_profile(profile, options.activity));
+  GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
   return Predictor(std::move(guest), link, options, curve);
 }
 

@@ -92,7 +92,6 @@ GuestProfile example_profile() {
   p.sampled_pages = 4096_pages;
   p.blind_spot = "misses writes that leave a page as it was";
   p.dirty_curve = {point(0.125, 4_MiB), point(8, 64_MiB)};
-  p.rate_classes = {{0, 400_MiB}, {0.5, 112_MiB}};
   p.other_curves = {{DirtySource::kRehearsal, "the guest was slowed", {point(0.3, 5_MiB)}}};
   p.dirty_series = {point(1, 20_MiB)};
   p.vcpus = 2;

@@ -136,8 +136,7 @@ rc::Gen<DirtyPoint> dirty_point() {
 }
 
 rc::Gen<DirtySource> dirty_source() {
-  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal,
-                          DirtySource::kDirtyBitmap, DirtySource::kDirtyRing);
+  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal);
 }
 
 rc::Gen<SourcedCurve> sourced_curve(Bytes ram) {

@@ -21,8 +21,7 @@ namespace godwit::twin {
 
 struct Options {
   HostPairConstants pair;
-  Seconds max_time{120};               ///< a migration that takes longer does not converge
-  Interval<double> activity{1, 1, 1};  ///< see model::DirtyCurve::from_profile
+  Seconds max_time{120};  ///< a migration that takes longer does not converge
   /// Runs whose chances are drawn, from which intervals are taken (Monte Carlo). 0: expectation
   /// only; intervals then reach from a run in which all goes well to one in which all goes badly,
   /// which is wider, and takes a fraction of the time.
