@@ -333,6 +333,7 @@ Json to_json(const GuestProfile& profile) {
       {"end_contents", maybe(profile.end_contents, [](auto& c) { return json_of(c); })},
       {"change", maybe(profile.change, [](auto& c) { return json_of(c); })},
       {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
+      {"host_cpus", maybe(profile.host_cpus, [](int n) { return n; })},
       {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
       {"activity", json_of(profile.activity)},
       {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
@@ -383,6 +384,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   profile.end_contents = read_optional_member(in, "end_contents", contents_from_json);
   profile.change = read_optional_member(in, "change", change_from_json);
   profile.vcpus = small_int(in, "vcpus", 65536);
+  profile.host_cpus = small_int(in, "host_cpus", 65536);
   profile.vcpu_use = in.maybe_number("vcpu_use");
   if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");
   if (const Json* activity = in.find("activity")) read_activity(*activity, in, profile.activity);

@@ -345,6 +345,7 @@ GuestProfile Observation::profile() const {
   profile.end_contents = runs_.end_contents(cpu_time);
   profile.change = change_->change();
   profile.vcpus = options_.vcpus;
+  profile.host_cpus = memory_.host_cpus();
   profile.vcpu_use = vcpu_use_;
   // Two clocks: a vCPU that never rests may seem to use a little more than there is.
   if (vcpu_use_ && options_.vcpus) profile.vcpu_use = std::min<double>(*vcpu_use_, *options_.vcpus);

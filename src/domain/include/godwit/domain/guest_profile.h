@@ -103,6 +103,7 @@ struct GuestProfile {
   std::optional<PageContents> end_contents;
   std::optional<PageChange> change;  ///< absent where nothing changed
   std::optional<int> vcpus;
+  std::optional<int> host_cpus;    ///< CPUs of its host that the VM's process may run on
   std::optional<double> vcpu_use;  ///< CPUs' worth of vCPU time used, 0…vcpus
   Activity activity;
   std::optional<std::string> accelerator;   ///< "tcg", "kvm"
