@@ -464,6 +464,16 @@ bool guesses(const GuestProfile& profile, Technique technique) {
   return needs_contents(technique) && data && !profile.end_contents;
 }
 
+Result<std::optional<BytesPerSecond>> compressing_rate(const GuestProfile& profile,
+                                                       Technique technique,
+                                                       const MigrationParameters& parameters,
+                                                       const HostPairConstants& pair) {
+  GODWIT_TRY(const Guest guest, guest_of(profile));
+  const Coding coding = coding_of(technique, guest, parameters, pair);
+  if (coding.cpu_per_byte <= 0) return std::optional<BytesPerSecond>();
+  return std::optional(BytesPerSecond(coding.cpu_rate * coding.first));
+}
+
 Predictor::Predictor(Guest guest, const Link& link, const Options& options,
                      const model::DirtyCurve& curve)
     : guest_(std::move(guest)), link_(link), options_(options) {
