@@ -175,25 +175,12 @@ Json to_json(const PredictedRound& round);
 Json to_json(const RoundRecord& round);
 Json to_json(const AppliedOrder& applied);
 Json to_json(const SourcedCurve& curve);
-Json to_json(const RateClass& one);
 
 template <class T>
 Json array_of(const std::vector<T>& values) {
   Json array = Json::array();
   for (const T& value : values) array.push_back(to_json(value));
   return array;
-}
-
-Json to_json(const RateClass& one) {
-  return Json{{"writes_per_s", one.writes_per_s}, {"bytes", one.memory.count()}};
-}
-
-RateClass read_rate_class(JsonReader& in) {
-  RateClass one;
-  one.writes_per_s = in.number("writes_per_s");
-  one.memory = in.bytes("bytes");
-  if (one.writes_per_s < 0) in.reject("writes_per_s", "is negative");
-  return one;
 }
 
 Json numbers_of(const std::vector<Ratio>& shares) {
@@ -340,7 +327,6 @@ Json to_json(const GuestProfile& profile) {
       {"dirty_curve", array_of(profile.dirty_curve)},
       {"other_curves", array_of(profile.other_curves)},
       {"dirty_series", array_of(profile.dirty_series)},
-      {"rate_classes", array_of(profile.rate_classes)},
       {"duplicate_share", maybe(profile.duplicate_share, in_ratio)},
       {"changed_to_zero_share", maybe(profile.changed_to_zero_share, in_ratio)},
       {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
@@ -348,6 +334,7 @@ Json to_json(const GuestProfile& profile) {
       {"end_contents", maybe(profile.end_contents, [](auto& c) { return json_of(c); })},
       {"change", maybe(profile.change, [](auto& c) { return json_of(c); })},
       {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
+      {"host_cpus", maybe(profile.host_cpus, [](int n) { return n; })},
       {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
       {"activity", json_of(profile.activity)},
       {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
@@ -391,9 +378,6 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   if (in.find("dirty_series") != nullptr) {
     profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
   }
-  if (in.find("rate_classes") != nullptr) {
-    profile.rate_classes = read_array(in, "rate_classes", read_rate_class);
-  }
   profile.duplicate_share = in.maybe_ratio("duplicate_share");
   profile.changed_to_zero_share = in.maybe_ratio("changed_to_zero_share");
   profile.contents = read_optional_member(in, "contents", contents_from_json);
@@ -401,6 +385,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   profile.end_contents = read_optional_member(in, "end_contents", contents_from_json);
   profile.change = read_optional_member(in, "change", change_from_json);
   profile.vcpus = small_int(in, "vcpus", 65536);
+  profile.host_cpus = small_int(in, "host_cpus", 65536);
   profile.vcpu_use = in.maybe_number("vcpu_use");
   if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");
   if (const Json* activity = in.find("activity")) read_activity(*activity, in, profile.activity);

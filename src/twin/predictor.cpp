@@ -242,7 +242,7 @@ class Technician {
   Technician(const Setup& x, Technique technique) : x_(x), technique_(technique) {
     if (uses_postcopy(technique)) share_ = x.parameters.precopy_share->value();
     if (technique == Technique::kStopAndCopy) {
-      still_.emplace(std::vector<Growth::Knot>{{}, {1, 0, 0}}, model::Tail{}, x.guest.ram, 1);
+      still_.emplace(std::vector<Growth::Knot>{{}, {1, 0, 0}}, model::Tail{}, x.guest.ram);
     }
   }
 
@@ -425,6 +425,16 @@ bool guesses(const GuestProfile& profile, Technique technique) {
   return needs_contents(technique) && data && !profile.end_contents;
 }
 
+Result<std::optional<BytesPerSecond>> compressing_rate(const GuestProfile& profile,
+                                                       Technique technique,
+                                                       const MigrationParameters& parameters,
+                                                       const HostPairConstants& pair) {
+  GODWIT_TRY(const Guest guest, guest_of(profile));
+  const Coding coding = coding_of(technique, guest, parameters, pair);
+  if (coding.cpu_per_byte <= 0) return std::optional<BytesPerSecond>();
+  return std::optional(BytesPerSecond(coding.cpu_rate * coding.first));
+}
+
 Predictor::Predictor(Guest guest, const Link& link, const Options& options,
                      const model::DirtyCurve& curve)
     : guest_(std::move(guest)), link_(link), options_(options) {
@@ -445,8 +455,7 @@ Result<Predictor> Predictor::make(const GuestProfile& profile, const Link& link,
                 "give a time such as 120s");
   }
   GODWIT_TRY(Guest guest, guest_of(profile));
-  GODWIT_TRY(const model::DirtyCurve curve,
-             model::DirtyCurve::from_profile(profile, options.activity));
+  GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
   return Predictor(std::move(guest), link, options, curve);
 }
 

@@ -136,8 +136,7 @@ rc::Gen<DirtyPoint> dirty_point() {
 }
 
 rc::Gen<DirtySource> dirty_source() {
-  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal,
-                          DirtySource::kDirtyBitmap, DirtySource::kDirtyRing);
+  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal);
 }
 
 rc::Gen<SourcedCurve> sourced_curve(Bytes ram) {
@@ -172,6 +171,7 @@ rc::Gen<GuestProfile> profile() {
     p.other_curves = *rc::gen::resize(3, some(sourced_curve(p.ram)));
     p.dirty_series = *some(dirty_point());
     p.vcpus = *maybe(rc::gen::inRange(0, 65537));
+    p.host_cpus = *maybe(rc::gen::inRange(0, 65537));
     p.duplicate_share = *maybe(ratio());
     p.changed_to_zero_share = *maybe(ratio());
     p.contents = *maybe(contents());

@@ -18,6 +18,7 @@ struct Guest {
   std::vector<double> data_by_part;
   double written_zero = 0;  ///< share of what the guest writes that is pages of zeros
   int vcpus = 1;
+  int host_cpus = 1;   ///< of its host that its process may run on
   double cpu_use = 1;  ///< share of its vCPUs' time that it uses
   std::optional<PageContents> contents;
   std::optional<PageContents> changed_contents;
