@@ -149,7 +149,7 @@ void CommandSession::run_cancel() {
 
 // --- the end ---
 
-void CommandSession::settle(MigrationOutcome& outcome) {
+void CommandSession::settle(MigrationOutcome& outcome, const std::stop_token&) {
   outcome.technique = profile_.technique;
   outcome.requested.technique = to_string(profile_.technique);
   const auto wanted = well_ ? std::optional(VmRunsOn::kDestination) : std::nullopt;

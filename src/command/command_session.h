@@ -28,7 +28,7 @@ class CommandSession final : public MigrationSession {
   [[nodiscard]] Liveness liveness() override { return {}; }
   Result<void> amend(const Order& order) override;
   bool cancel(GiveUp why, const std::string& reason) override;
-  void settle(MigrationOutcome& outcome) override;
+  void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override;
   void release(MigrationOutcome& outcome) override;
 

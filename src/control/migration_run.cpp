@@ -44,6 +44,7 @@ class MigrationRun {
   // --- while it runs ---
   void watch();
   [[nodiscard]] bool over();
+  [[nodiscard]] bool left();
   void steer(bool round_ended);
   void mind_link();
   void abort_when_due();
@@ -84,6 +85,12 @@ Result<MigrationOutcome> MigrationRun::run() {
     return fail(std::move(begun).error());
   }
   watch();
+  if (left()) {
+    take_remarks();
+    session_.leave(outcome_);
+    measure();
+    return outcome_;
+  }
   settle();
   examine();
   session_.release(outcome_);
@@ -121,7 +128,7 @@ Result<void> MigrationRun::prepare() {
 // --- while it runs ---
 
 void MigrationRun::watch() {
-  while (!over()) {
+  while (!over() && !left()) {
     const bool round_ended = monitor_.look(clock_.now() + law_.look_every());
     steer(round_ended);
     abort_when_due();
@@ -133,6 +140,16 @@ void MigrationRun::watch() {
 bool MigrationRun::over() {
   if (monitor_.over()) return true;
   return options_.longest_silence && session_.liveness().silent_for > *options_.longest_silence;
+}
+
+/// Somebody waits no longer, and nothing can be cancelled. A cancel that is under way ends in a
+/// moment, unless the source has fallen silent.
+bool MigrationRun::left() {
+  const Stage now = monitor_.stage();
+  if (!options_.leave.stop_requested() || monitor_.rules().may_cancel || now == Stage::kOver) {
+    return false;
+  }
+  return now != Stage::kCancelling || session_.liveness().silent_for >= kSayStandstill;
 }
 
 /// Shows the law what there is, and carries out what it orders.
@@ -221,7 +238,7 @@ void MigrationRun::report() {
 
 void MigrationRun::settle() {
   take_remarks();
-  session_.settle(outcome_);
+  session_.settle(outcome_, options_.leave);
   take_remarks();
 }
 

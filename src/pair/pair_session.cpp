@@ -74,7 +74,8 @@ class PairSession final : public MigrationSession {
   Result<void> switch_to_postcopy() override;
   bool cancel(GiveUp why, const std::string& reason) override;
   void give_link_up() override;
-  void settle(MigrationOutcome& outcome) override;
+  void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
+  void leave(MigrationOutcome& outcome) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override {
     return side_of(side).run_state();
   }
@@ -502,14 +503,27 @@ bool PairSession::still_runs_here() {
 
 // --- the end ---
 
-void PairSession::settle(MigrationOutcome& outcome) {
+void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave) {
   const SessionView& seen = record_.seen;
   if (seen.held_back) (void)storage_->give_back();
+  record_.leave = leave;
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [this] {
     take_events();
   }).settle(outcome);
   if (storage_) outcome.storage = storage_->outcome(seen.stop_us);
   if (storage_ && seen.launched) outcome.storage->ready_after = seen.launched_at - seen.started;
+}
+
+/// The migration is not over, and QEMU takes no settings: they stay in the journal.
+void PairSession::leave(MigrationOutcome& outcome) {
+  Settlement(clock_, ends_, plan_, source_, destination_, record_, [] {}).leave(outcome);
+  source_settings_.leave();
+  destination_settings_.leave();
+  outcome.given_back = false;
+  outcome.remarks.emplace_back(
+      "settings are still changed on both sides: once the migration is over, godwit recover gives "
+      "them back and says where the VM runs");
+  (void)note(left_step(outcome));
 }
 
 /// What can be seen of its vCPUs, and what QEMU says of it, is enough to call a guest dead where it

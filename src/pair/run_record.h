@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,7 @@ struct RunRecord {
   /// It was, and answered that it had not begun to: a cancel that comes too late can't make it run
   /// on both sides.
   bool destination_held = false;
+  std::stop_token leave;  ///< somebody waits no longer
 };
 
 /// In the journal's step: the destination was told to wait, and nobody but us will let it go on.

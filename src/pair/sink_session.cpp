@@ -80,7 +80,7 @@ class SinkSession final : public MigrationSession {
   }
   Result<void> amend(const Order& order) override;
   bool cancel(GiveUp why, const std::string& reason) override;
-  void settle(MigrationOutcome& outcome) override;
+  void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override {
     return side == Side::kSource ? side_.run_state() : std::nullopt;
   }
@@ -284,7 +284,7 @@ std::string SinkSession::reason_of_end() {
                      seen_.status.error.empty() ? "no reason" : seen_.status.error);
 }
 
-void SinkSession::settle(MigrationOutcome& outcome) {
+void SinkSession::settle(MigrationOutcome& outcome, const std::stop_token&) {
   if (!seen_.gave_up_at && !over()) (void)cancel(GiveUp::kDeadLink, "the monitor did not answer");
   while (!over() && !exhausted()) (void)watch(clock_.now() + kTick);
   await_running();

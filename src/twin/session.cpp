@@ -375,7 +375,7 @@ std::optional<RunState> Session::run_state(Side side) {
   return here ? RunState::kFinishMigrate : RunState::kInmigrate;
 }
 
-void Session::settle(MigrationOutcome& outcome) {
+void Session::settle(MigrationOutcome& outcome, const std::stop_token&) {
   outcome.status = status_of_end();
   outcome.reason = reason_of_end();
   outcome.vm_runs_on = place();

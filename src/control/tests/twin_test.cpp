@@ -251,7 +251,7 @@ class Slide final : public MigrationSession {
     reason_ = reason;
     return true;
   }
-  void settle(MigrationOutcome& outcome) override {
+  void settle(MigrationOutcome& outcome, const std::stop_token&) override {
     const bool moved = seen_.status.phase == MigrationPhase::kCompleted;
     outcome.status = moved ? OutcomeStatus::kCompleted : OutcomeStatus::kCancelled;
     outcome.vm_runs_on = moved ? VmRunsOn::kDestination : VmRunsOn::kSource;

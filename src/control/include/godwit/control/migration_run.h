@@ -48,6 +48,10 @@ struct RunOptions {
   /// Give up, when the source's monitor is silent for longer than that; absent: as the stage has it
   /// (steer/stage.h).
   std::optional<Seconds> longest_silence{};
+  /// Somebody waits no longer: where nothing can be cancelled any more, the watching ends. The
+  /// outcome is then `unknown` and says what to ask; QEMU goes on by itself, and what was borrowed
+  /// stays in the journal.
+  std::stop_token leave{};
 };
 
 /// Runs one migration under a control law and examines the guest afterwards.

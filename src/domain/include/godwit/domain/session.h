@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -114,8 +115,11 @@ class MigrationSession {
   virtual void give_link_up() {}
 
   /// Finds out where the guest runs, and lets it run on where it stands still. Fills in status,
-  /// place, reason, and what it measured itself.
-  virtual void settle(MigrationOutcome& outcome) = 0;
+  /// place, reason, and what it measured itself. Waits no longer once `leave` is requested.
+  virtual void settle(MigrationOutcome& outcome, const std::stop_token& leave) = 0;
+  /// Instead of both settling and releasing, where somebody waits no longer: asks nobody, and
+  /// leaves what was borrowed to a successor. The migration goes on by itself.
+  virtual void leave(MigrationOutcome& outcome);
   [[nodiscard]] virtual std::optional<RunState> run_state(Side side) = 0;
   /// Why the guest on that side is plainly dead, seen from outside; absent: it can't be told.
   [[nodiscard]] virtual std::optional<std::string> why_dead(Side side) {

@@ -61,7 +61,7 @@ class Session final : public MigrationSession {
   Result<void> switch_to_postcopy() override;
   bool cancel(GiveUp why, const std::string& reason) override;
   void give_link_up() override;
-  void settle(MigrationOutcome& outcome) override;
+  void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override;
   void release(MigrationOutcome& outcome) override;
 
