@@ -324,7 +324,7 @@ Result<bench::Trial> LabRig::run_cold(const bench::Cell& cell, const std::string
   if (cell.pings) parties.probe = &probe;
   parties.check = instruments.check.get();
   parties.wire = instruments.wire.get();
-  const MigrationPlan plan{cell.technique, cell.parameters, cell.max_time, "none"};
+  const MigrationPlan plan{cell.technique, cell.parameters, cell.max_time};
   bench::Trial trial;
   OutcomeRecord record;
   record.source = "lab:" + guest_.name;

@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "godwit/base/quantity.h"
+#include "godwit/pair/sink_session.h"
 #include "godwit/twin/predictor.h"
 #include "journey.h"
 #include "learnt.h"

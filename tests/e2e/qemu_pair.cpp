@@ -1,6 +1,9 @@
 #include "qemu_pair.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +15,7 @@
 #include <stdexcept>
 
 #include "godwit/base/process.h"
+#include "godwit/base/unique_fd.h"
 #include "godwit/lab/facts.h"
 
 namespace godwit::e2e {
