@@ -344,6 +344,7 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
 
   control::RunOptions options;
   options.requested = {wishes_.technique, wishes_.law};
+  options.leave = context_.leave;
   if (expected_ && expected_->total_time) options.predicted_total = expected_->total_time->p50;
   ProgressBar bar(context_.clock, context_.out.bar_stream());
   options.on_progress = [this, &bar](const control::Progress& p) {

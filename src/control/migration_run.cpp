@@ -58,6 +58,7 @@ class MigrationRun {
         outside_(parties.probe, parties.wire),
         exam_(clock, parties.check, parties.probe) {
     if (plan.storage) storage_.emplace(clock, parties.source, parties.destination);
+    record_.leave = options.leave;
   }
 
   Result<MigrationOutcome> run();
@@ -76,6 +77,7 @@ class MigrationRun {
   // --- while it runs ---
   void watch();
   [[nodiscard]] bool ended();
+  [[nodiscard]] bool left() const;
   bool take_source_event(TimePoint deadline);
   void take_events();
   void take_phase(MigrationPhase phase);
@@ -111,6 +113,7 @@ class MigrationRun {
   void look_from_outside();
   void let_destination_start_again();
   void give_back();
+  void leave_settings();
   void measure();
   void measure_times();
   [[nodiscard]] std::string left_step() const;
@@ -157,9 +160,15 @@ Result<MigrationOutcome> MigrationRun::run() {
   }
   watch();
   if (record_.seen.held_back) (void)storage_->give_back();
-  Settlement(clock_, parties_, plan_, source_, destination_, record_, [this] {
-    take_events();
-  }).settle(outcome_);
+  Settlement settlement(clock_, parties_, plan_, source_, destination_, record_,
+                        [this] { take_events(); });
+  if (left()) {
+    settlement.leave(outcome_);
+    leave_settings();
+    measure();
+    return outcome_;
+  }
+  settlement.settle(outcome_);
   examine();
   give_back();
   measure();
@@ -256,7 +265,7 @@ void MigrationRun::launch_after_storage() {
 // --- while it runs ---
 
 void MigrationRun::watch() {
-  while (!ended()) {
+  while (!ended() && !left()) {
     if (take_source_event(clock_.now() + kTick)) next_question_ = clock_.now();
     take_stop();
     drain_destination();
@@ -281,6 +290,16 @@ bool MigrationRun::ended() {
   if (gone_over && !source_.connected()) return true;
   const bool answers = source_.connected() && source_.silent_for() < kCancelPatience;
   return now == Stage::kCancelling && answers && clock_.now() - abort_time_ > kCancelPatience;
+}
+
+/// Somebody has asked to wait no longer, and nothing can be cancelled. A cancel that is under way
+/// ends in a moment, unless the source has fallen silent.
+bool MigrationRun::left() const {
+  const Stage now = stage();
+  if (!record_.leave.stop_requested() || rules_of(now).may_cancel || now == Stage::kOver) {
+    return false;
+  }
+  return now != Stage::kCancelling || source_.silent_for() >= kSayStandstill;
 }
 
 /// False when none came by the deadline.
@@ -738,6 +757,17 @@ void MigrationRun::give_back() {
       outcome_.vm_runs_on == VmRunsOn::kSource || outcome_.vm_runs_on == VmRunsOn::kDestination;
   // What is not done stays in the journal: somebody has to look at it.
   (void)note(known_place && all ? "done" : left_step());
+}
+
+/// The migration is not over, and QEMU takes no settings: they stay in the journal.
+void MigrationRun::leave_settings() {
+  source_settings_.leave();
+  destination_settings_.leave();
+  outcome_.given_back = false;
+  outcome_.remarks.emplace_back(
+      "settings are still changed on both sides: once the migration is over, godwit recover gives "
+      "them back and says where the VM runs");
+  (void)note(left_step());
 }
 
 /// Of the whole: what QEMU says is of memory's part, which disks come before.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,7 @@ struct RunRecord {
   /// The guest's state at the source where it stands still, and not for the migration.
   std::optional<RunState> paused_as;
   bool shut_down = false;  ///< the guest shut itself down at the source
+  std::stop_token leave;   ///< RunOptions::leave
 };
 
 /// In the journal's step: the destination was told to wait, and nobody but us will let it go on.

@@ -61,6 +61,14 @@ void Settlement::settle(MigrationOutcome& outcome) {
   }
 }
 
+void Settlement::leave(MigrationOutcome& outcome) {
+  outcome_ = &outcome;
+  conclude(OutcomeStatus::kFailed, VmRunsOn::kUnknown,
+           "the watching was ended on request; the migration goes on by itself, and nothing was "
+           "cancelled: " +
+               where_to_ask());
+}
+
 /// It left nothing to move. What the destination has is a torn copy.
 void Settlement::settle_shut_down() {
   conclude(OutcomeStatus::kFailed, VmRunsOn::kSource,
@@ -83,7 +91,8 @@ std::string Settlement::where_to_ask() const {
 void Settlement::await_resume() {
   const TimePoint begin = clock_.now();
   destination_.forgive_silence();
-  while (!record_.seen.resume_us && !destination_.ended() && !destination_.out_of_reach()) {
+  while (!record_.seen.resume_us && !destination_.ended() && !destination_.out_of_reach() &&
+         !record_.leave.stop_requested()) {
     take_events_();
     if (record_.seen.resume_us) return;
     const auto there = state_of(destination_);

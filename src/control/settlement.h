@@ -31,6 +31,8 @@ class Settlement {
 
   /// Fills in status, place, reason and remarks.
   void settle(MigrationOutcome& outcome);
+  /// The watching was ended: says what to ask instead. Asks nobody.
+  void leave(MigrationOutcome& outcome);
 
  private:
   void settle_shut_down();

@@ -259,6 +259,47 @@ TEST(MigrationRun, ALongLastPartIsWaitedForAndNothingIsCancelled) {
   EXPECT_EQ(run.pair.most_running(), 1);
 }
 
+/// Who has asked twice goes; QEMU, and the journal, stay.
+TEST(MigrationRun, ASecondRequestEndsTheWatchingOfASwitchover) {
+  for (const Technique technique : {Technique::kStopAndCopy, Technique::kPostcopy}) {
+    Scenario run(technique);
+    std::stop_source leave;
+    run.options.leave = leave.get_token();
+    run.world.last_part = 400;
+    run.once(past_return, [&] {
+      run.stop.request_stop();
+      leave.request_stop();
+    });
+    const auto outcome = run.go();
+    ASSERT_TRUE(outcome && run.happened);
+    EXPECT_EQ(outcome->status, OutcomeStatus::kFailed);
+    EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kUnknown);
+    EXPECT_THAT(outcome->reason, HasSubstr("qmp:/run/dst.qmp"));
+    EXPECT_EQ(outcome->given_back, false);
+    EXPECT_EQ(run.ordered("migrate_cancel"), 0);
+    const JournalEntry& left = run.journal.entries.back();
+    EXPECT_EQ(left.step, "left unknown, migrating");
+    EXPECT_TRUE(left.source_lease && left.destination_lease);
+  }
+}
+
+/// Where a cancel is possible a second request changes nothing: the first one's end comes at once.
+TEST(MigrationRun, ASecondRequestInPrecopyWaitsForTheCancel) {
+  Scenario run;
+  std::stop_source leave;
+  run.options.leave = leave.get_token();
+  run.once([](const Progress& p) { return p.round == 2; },
+           [&] {
+             run.stop.request_stop();
+             leave.request_stop();
+           });
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome && run.happened);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCancelled);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource);
+  EXPECT_EQ(outcome->given_back, true);
+}
+
 TEST(MigrationRun, AMonitorThatIsSilentForAMinuteIsWaitedFor) {
   Scenario run;
   run.once([](const Progress& p) { return p.round == 2; },

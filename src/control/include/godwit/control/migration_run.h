@@ -57,6 +57,10 @@ struct RunOptions {
   Requested requested;
   std::optional<Seconds> predicted_total;  ///< for the ETA
   std::function<void(const Progress&)> on_progress;
+  /// Somebody waits no longer: where nothing can be cancelled any more, the watching ends. The
+  /// outcome is then `unknown` and says what to ask; QEMU goes on by itself, and what was borrowed
+  /// stays in the journal.
+  std::stop_token leave{};
 };
 
 /// Runs one migration and examines the guest afterwards.
