@@ -142,7 +142,6 @@ Result<void> Journey::look_before() {
 Result<void> Journey::check_wishes_without_profile() const {
   if (wishes_.profile) return {};
   const char* needs = wishes_.rehearse                                     ? "--rehearse"
-                      : !chooses_itself()                                  ? nullptr
                       : wishes_.intent.max_slowdown                        ? "--max-slowdown"
                       : wishes_.intent.max_bytes                           ? "--max-bytes"
                       : wishes_.intent.prefer != Intent::Prefer::kDowntime ? "--prefer"
@@ -178,11 +177,12 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   GODWIT_TRY(control::PreflightFacts facts,
              control::gather_facts(*parties_.source.hypervisor, destination));
   facts.listen = parties_.listen;
+  facts.stream = parties_.stream;
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
   // What can be refused at once is, before media are read and the destination is tried.
   GODWIT_CHECK_OK(control::preflight(facts, plan));
-  facts.same_content = contents_.compare(facts.source, facts.destination, context_.stop);
+  GODWIT_TRY(facts.same_content, compare_media(facts));
   GODWIT_CHECK_OK(control::preflight(facts, plan));
   if (may_postcopy(plan)) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
   GODWIT_TRY(const control::Warnings warnings, control::preflight(facts, plan));
@@ -202,6 +202,23 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   return {};
 }
 
+Result<std::map<std::string, bool>> Journey::compare_media(const control::PreflightFacts& facts) {
+  ProgressBar bar(context_.clock, context_.out.bar_stream());
+  constexpr Bytes kWorthSaying = 1_GiB;
+  const TimePoint began = context_.clock.now();
+  return contents_.compare(
+      facts.source, facts.destination, context_.stop, [&](Bytes done, Bytes total) {
+        if (done == Bytes(0) && total >= kWorthSaying) {
+          log::warning("comparing {} of read-only media (Ctrl-C ends it)", human(total));
+        }
+        const double share = total > Bytes(0) ? done / total : 0;
+        const Seconds elapsed = context_.clock.now() - began;
+        const auto left = share > 0 ? std::optional(elapsed * (1 / share - 1)) : std::nullopt;
+        bar.draw(share, left, "comparing media",
+                 fmt::format("{} of {}", human(done), human(total)));
+      });
+}
+
 /// Before the plan is made "auto" may come to it.
 bool Journey::may_postcopy(const MigrationPlan& plan) const {
   if (wishes_.intent.no_postcopy || !parties_.can_postcopy) return false;
@@ -210,11 +227,14 @@ bool Journey::may_postcopy(const MigrationPlan& plan) const {
 
 void Journey::look_at_disks(const control::PreflightFacts& facts) {
   moved_disks_.clear();
+  moves_.clear();
   if (!moves_disks()) return;
-  const std::vector<std::string> devices = control::disks_to_move(facts);
+  moves_ = control::disks_to_move(facts);
   std::copy_if(facts.source.disks.begin(), facts.source.disks.end(),
-               std::back_inserter(moved_disks_), [&devices](const Disk& disk) {
-                 return std::find(devices.begin(), devices.end(), disk.device) != devices.end();
+               std::back_inserter(moved_disks_), [this](const Disk& disk) {
+                 return std::any_of(moves_.begin(), moves_.end(), [&disk](const MovedDisk& one) {
+                   return one.source == disk.device;
+                 });
                });
 }
 
@@ -286,7 +306,7 @@ Result<MigrationPlan> Journey::choose() {
   plan.parameters = wishes_.parameters;
   plan.law = wishes_.law;
   plan.storage = moves_disks();
-  for (const Disk& disk : moved_disks_) plan.moved_disks.push_back(disk.device);
+  plan.moved_disks = moves_;
   plan.max_time = wishes_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
   GODWIT_CHECK_OK(choose_technique(plan));

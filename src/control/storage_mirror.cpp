@@ -18,10 +18,26 @@ bool is_lost(const Error& error) {
   return error.code == ErrorCode::kPeerGone;
 }
 
+std::vector<std::string> names_there(const std::vector<MovedDisk>& disks) {
+  std::vector<std::string> names;
+  for (const MovedDisk& disk : disks) names.push_back(disk.destination);
+  return names;
+}
+
+/// The destination's offer with the source's names for the disks.
+void name_as_source(StorageOffer& offer, const std::vector<MovedDisk>& disks) {
+  for (StorageOffer::Export& one : offer.exports) {
+    const auto disk = std::find_if(disks.begin(), disks.end(), [&one](const MovedDisk& moved) {
+      return moved.destination == one.device;
+    });
+    if (disk != disks.end()) one.device = disk->source;
+  }
+}
+
 }  // namespace
 
 Result<void> StorageMirror::begin(const std::string& listen, const std::string& stream,
-                                  const std::vector<std::string>& devices,
+                                  const std::vector<MovedDisk>& disks,
                                   std::optional<BytesPerSecond> most) {
   GODWIT_TRY(const StorageStatus before, source_.storage_status());
   if (before.mirrors > 0) {
@@ -33,8 +49,9 @@ Result<void> StorageMirror::begin(const std::string& listen, const std::string& 
     }
   }
   destination_busy_ = true;
-  auto offer = destination_.serve_storage(listen, devices);
+  auto offer = destination_.serve_storage(listen, names_there(disks));
   if (offer) offer = as_reached(std::move(*offer), listen, stream);
+  if (offer) name_as_source(*offer, disks);
   if (!offer) {
     give_back();
     return fail(offer.error().while_doing("offering the destination's disks"));

@@ -28,7 +28,7 @@ class StorageMirror {
   /// `listen` and `stream` are the memory's. `most` is the limit of each mirror. On error
   /// everything is as it was.
   Result<void> begin(const std::string& listen, const std::string& stream,
-                     const std::vector<std::string>& devices, std::optional<BytesPerSecond> most);
+                     const std::vector<MovedDisk>& disks, std::optional<BytesPerSecond> most);
 
   /// Asks the source how far its mirrors are. Errors are those of asking.
   Result<void> look();

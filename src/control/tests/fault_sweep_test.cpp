@@ -43,7 +43,7 @@ class FaultyRun {
     plan_.technique = one.technique;
     plan_.parameters.max_bandwidth = 40_MB_per_s;
     plan_.storage = one.disks;
-    plan_.moved_disks = {"virtio0"};
+    plan_.moved_disks = {{"virtio0", "virtio0"}};
   }
 
   void go() {
