@@ -44,7 +44,6 @@ std::string name_of(const Pair& disk) {
 std::string named(const std::vector<Disk>& disks) {
   std::vector<std::string> names;
   for (const Disk& disk : disks) names.push_back(fmt::format("{}={}", disk.device, disk.file));
-  std::sort(names.begin(), names.end());
   return fmt::format("[{}]", fmt::join(names, ", "));
 }
 
