@@ -72,7 +72,7 @@ std::string_view host_of(std::string_view server) {
 
 Medium network(const Protocol& protocol, std::string_view server, std::string name) {
   std::string with = with_port(server, protocol.port);
-  if (with.empty() || is_this_host(host_of(with))) return other();
+  if (server.empty() || is_this_host(host_of(with))) return other();
   return {Medium::Kind::kNetwork, {}, std::string(protocol.name), std::move(with), std::move(name)};
 }
 
