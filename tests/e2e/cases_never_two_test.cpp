@@ -119,7 +119,7 @@ TEST_F(NeverTwo, ASecondCtrlCInTheLastPartEndsTheWatching) {
   pair().await_migration(Side::kSource, "completed");
   const Finished recovered = run_godwit({"recover", "--json"});
   EXPECT_EQ(recovered.status, 0) << recovered.out << recovered.err;
-  EXPECT_SAYS(recovered, "\"runs_on\":\"destination\"");
+  EXPECT_EQ(recovered.json().at("vms").at(0).at("runs_on"), "destination");
   expect_as_before(Side::kSource);
   expect_as_before(Side::kDestination);
   expect_runs_only(Side::kDestination);
