@@ -256,7 +256,8 @@ Seconds ProcessGuestMemory::own_cpu_time() const {
 std::optional<int> ProcessGuestMemory::host_cpus() const {
   constexpr std::size_t kMostSets = 8;  // of 1024 CPUs each: the kernel knows 8192 at most
   std::array<cpu_set_t, kMostSets> cpus{};
-  if (sched_getaffinity(layout_.pid, sizeof cpus, cpus.data()) != 0) return std::nullopt;
+  if (sched_getaffinity(static_cast<pid_t>(layout_.pid), sizeof cpus, cpus.data()) != 0)
+    return std::nullopt;
   return CPU_COUNT_S(sizeof cpus, cpus.data());
 }
 
