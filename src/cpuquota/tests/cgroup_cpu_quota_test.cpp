@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cmath>
 #include <memory>
+#include <ostream>
 
 #include "give_back.h"
 #include "kernel_model.h"
@@ -27,6 +29,10 @@ struct Layout {
   const char* vcpu1;
   bool threaded;  ///< v2: these groups are of threads already
 };
+
+void PrintTo(const Layout& layout, std::ostream* out) {
+  *out << layout.name;
+}
 
 constexpr const char* kV2 = "/sys/fs/cgroup";
 constexpr const char* kV1 = "/sys/fs/cgroup/cpu,cpuacct";
@@ -313,7 +319,6 @@ TEST(CgroupCpuQuota, AControllerThatSomebodyElseUsesStaysOn) {
   ASSERT_TRUE(quota->plan());
   ASSERT_TRUE(quota->limit(Ratio(0.5)));
   host.kernel.add_group(theirs, true);
-  const std::string group = theirs + " true true";
   ASSERT_TRUE(quota->lift());
   EXPECT_NE(host.kernel.state().find(std::string(kByHand.vcpu0) + " false true"),
             std::string::npos);
