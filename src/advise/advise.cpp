@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "godwit/base/quantity.h"
-#include "godwit/forecast/ewma.h"
+#include "godwit/learn/reference_twin.h"
 #include "godwit/twin/predictor.h"
 #include "godwit/twin/qemu.h"
 
@@ -34,28 +34,6 @@ constexpr std::array kSimplestFirst{Technique::kPrecopy,      Technique::kMultif
                                     Technique::kHybrid,       Technique::kPostcopy,
                                     Technique::kAutoConverge, Technique::kStopAndCopy};
 
-/// The guest's activity as an interval around what was observed, from how much its consecutive
-/// equal intervals vary. (1, 1, 1) where the profile has too few of them to say.
-Interval<double> activity_of(const GuestProfile& profile) {
-  constexpr std::size_t kFewest = 8;
-  const auto& series = profile.dirty_series;
-  if (series.size() < kFewest) return {1, 1, 1};
-  std::vector<double> rates;
-  rates.reserve(series.size());
-  for (const DirtyPoint& point : series) {
-    const double ratio = point.window / series.front().window;
-    if (!(ratio > 0.8 && ratio < 1.25)) return {1, 1, 1};
-    rates.push_back(point.unique.as_double() / point.window.count());
-  }
-  const auto forecast = forecast::forecast_ewma(rates, rates.size(), rates.size());
-  if (!forecast || !(forecast->mean.p50 > 0)) return {1, 1, 1};
-  // the level itself is in the dirty curve already; a guest rarely lives 4 times faster for long
-  const auto relative = [&](double bound) { return bound / forecast->mean.p50; };
-  return {.p50 = 1,
-          .p05 = std::max(0.25, relative(forecast->mean.p05)),
-          .p95 = std::min(4.0, relative(forecast->mean.p95))};
-}
-
 /// Who answers: the twin, and where outcomes taught better, what they taught.
 class Answers {
  public:
@@ -64,7 +42,6 @@ class Answers {
     options.pair = question.pair;
     options.draws = question.draws;
     options.max_time = max_time;
-    options.activity = activity_of(question.profile);
     GODWIT_TRY(twin::Predictor twin,
                twin::Predictor::make(question.profile, question.link, options));
     Answers answers(question, std::move(twin));

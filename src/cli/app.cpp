@@ -56,7 +56,7 @@ int run_chosen(Chosen& chosen, bool json, bool verbose) {
   }
   const StopOnSignal signals;
   RealClock clock;
-  Context context{out, clock, signals.token()};
+  Context context{out, clock, signals.token(), signals.leave()};
   try {
     return chosen.action(context);
   } catch (const std::exception& unforeseen) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "godwit/base/log.h"
+#include "godwit/base/proc_file.h"
 #include "godwit/store/paths.h"
 
 namespace godwit::cli {
@@ -51,17 +52,6 @@ Result<bench::RunHeader> settle_header(const fs::path& folder, const bench::RunH
                  kept->host.kernel);
   }
   return *kept;
-}
-
-/// The value of the first line of a /proc file that begins with `key`.
-std::string line_of(const char* path, std::string_view key) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with(key)) continue;
-    const auto value = line.find_first_not_of(" \t:", key.size());
-    return value == std::string::npos ? std::string() : line.substr(value);
-  }
-  return {};
 }
 
 }  // namespace
@@ -112,9 +102,9 @@ Result<fs::path> named_folder(const std::string& name) {
 
 bench::HostFacts host_facts() {
   bench::HostFacts host;
-  host.cpu = line_of("/proc/cpuinfo", "model name");
+  host.cpu = value_in("/proc/cpuinfo", "model name");
   host.cores = static_cast<int>(std::thread::hardware_concurrency());
-  host.memory = 1_KiB * std::strtoll(line_of("/proc/meminfo", "MemTotal").c_str(), nullptr, 10);
+  host.memory = kilobytes_in("/proc/meminfo", "MemTotal").value_or(Bytes());
   struct utsname name {};
   if (::uname(&name) == 0) host.kernel = name.release;
   return host;

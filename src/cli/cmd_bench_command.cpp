@@ -11,6 +11,7 @@
 #include "command.h"
 #include "godwit/base/quantity.h"
 #include "godwit/command/driver.h"
+#include "godwit/control/migration_run.h"
 #include "godwit/probe/interface_counter.h"
 #include "godwit/probe/ping_probe.h"
 #include "progress_bar.h"
@@ -161,10 +162,15 @@ Result<void> start_vm(Job& job, const CommandOptions& options, Context& context)
 Result<MigrationOutcome> migrate_once(Job& job, const CommandOptions& options, int number,
                                       Context& context) {
   const auto probe = probe_of(options);
-  const command::Instruments instruments{probe.get(), job.wire.get()};
   const Waiting waiting(context, fmt::format("migration {} of {}", number, options.repeats),
                         job.max_time);
-  return job.driver.migrate(instruments, job.max_time, context.stop);
+  const auto session = job.driver.session(context.stop);
+  steer::AsPlanned law;
+  MigrationPlan plan;
+  plan.technique = job.driver.profile().technique;
+  plan.max_time = job.max_time;
+  return control::run_migration(context.clock, *session, plan, law,
+                                {probe.get(), nullptr, job.wire.get()}, {}, context.stop);
 }
 
 /// To and fro in turn, until one does not arrive. `outcomes` keeps those that there are.

@@ -5,16 +5,18 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "cdf_plot.h"
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/dataset/dirty_rates.h"
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
-#include "godwit/learn/cdf_plot.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 #include "godwit/store/gzip.h"
+#include "godwit/train/trainer.h"
 #include "learnt.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
@@ -26,8 +28,8 @@
 namespace godwit::cli {
 namespace {
 
-using learn::Evaluation;
-using learn::Score;
+using evaluate::Evaluation;
+using evaluate::Score;
 
 struct EvaluateOptions {
   std::string dataset = "campaign";
@@ -44,7 +46,7 @@ struct Summed {
   Evaluation evaluation;
   std::vector<Score> techniques;
   std::vector<Score> loads;
-  std::vector<learn::VerdictScore> verdicts;
+  std::vector<evaluate::VerdictScore> verdicts;
 };
 
 /// Shares of a trace after which the rest is predicted.
@@ -53,7 +55,8 @@ constexpr std::array kShares{0.1, 0.25, 0.5};
 constexpr std::size_t kSyncsAhead = 20;
 
 void append(Evaluation& evaluation, const Evaluation& more) {
-  evaluation.judged.insert(evaluation.judged.end(), more.judged.begin(), more.judged.end());
+  evaluation.predictions.insert(evaluation.predictions.end(), more.predictions.begin(),
+                                more.predictions.end());
   evaluation.verdicts.insert(evaluation.verdicts.end(), more.verdicts.begin(), more.verdicts.end());
 }
 
@@ -80,23 +83,16 @@ class LearningBar {
   TimePoint start_;
 };
 
-Result<Evaluation> learnt_of(const std::vector<dataset::CampaignRow>& campaign, Context& context) {
-  LearningBar bar(context);
-  return learn::evaluate_learnt(campaign, std::ref(bar));
-}
-
-Result<Evaluation> curve_of(const std::vector<dataset::CampaignRow>& campaign, Context& context) {
-  LearningBar bar(context);
-  return learn::learning_curve(campaign, std::ref(bar));
-}
-
-/// All models: those that learn take minutes.
-Result<Evaluation> evaluate_models(const EvaluateOptions& options,
+/// With all models, or, where `trainer` is absent, without those that learn, which take minutes.
+Result<Evaluation> evaluate_models(const std::optional<train::Trainer>& trainer,
                                    const std::vector<dataset::CampaignRow>& campaign,
                                    Context& context) {
-  Evaluation evaluation = learn::evaluate_campaign(campaign);
-  if (options.quick) return evaluation;
-  const auto learnt = learnt_of(campaign, context);
+  Evaluation evaluation = evaluate::evaluate_campaign(campaign);
+  if (!trainer) return evaluation;
+  const auto learnt = [&] {
+    LearningBar bar(context);
+    return evaluate::evaluate_learnt(*trainer, campaign, std::ref(bar));
+  }();
   if (!learnt && learnt.error().code == ErrorCode::kBadInput) {
     log::warning("without the models that learn: {}", learnt.error().message);
     return evaluation;
@@ -107,12 +103,27 @@ Result<Evaluation> evaluate_models(const EvaluateOptions& options,
   return evaluation;
 }
 
+/// Nothing for --quick. What is missing is known before anything is evaluated.
+Result<std::optional<train::Trainer>> trainer_for(const EvaluateOptions& options) {
+  if (options.quick) return std::optional<train::Trainer>();
+  auto trainer = train::Trainer::load();
+  if (trainer) return std::optional(std::move(*trainer));
+  if (!options.learning_curve) {
+    trainer.error().what_to_do += "; or evaluate without the models that learn: --quick";
+  }
+  return fail(trainer.error());
+}
+
 Result<Evaluation> evaluate_campaign(const EvaluateOptions& options, Context& context) {
   GODWIT_TRY(const auto campaign, read_data_set(options.file));
-  if (options.learning_curve) return curve_of(campaign, context);
-  GODWIT_TRY(Evaluation evaluation, evaluate_models(options, campaign, context));
+  GODWIT_TRY(const auto trainer, trainer_for(options));
+  if (options.learning_curve) {
+    LearningBar bar(context);
+    return evaluate::learning_curve(*trainer, campaign, std::ref(bar));
+  }
+  GODWIT_TRY(Evaluation evaluation, evaluate_models(trainer, campaign, context));
   if (options.run.empty()) return evaluation;
-  return learn::of_run(evaluation, options.run);
+  return evaluate::of_run(evaluation, options.run);
 }
 
 /// How far ahead dirty rates are forecast: as in Ramanathan's tables.
@@ -122,7 +133,7 @@ Result<Evaluation> evaluate_dirty_rates(const std::string& file) {
   GODWIT_TRY(const std::string text,
              read_text(file, "record dirty rates with tools/record_dirty_rates"));
   GODWIT_TRY(const auto rates, dataset::read_dirty_rates(text));
-  return learn::evaluate_dirty_rates(rates, kHorizons);
+  return evaluate::evaluate_dirty_rates(rates, kHorizons);
 }
 
 Result<Evaluation> evaluate(const EvaluateOptions& options, Context& context) {
@@ -140,30 +151,31 @@ Result<Evaluation> evaluate(const EvaluateOptions& options, Context& context) {
   GODWIT_TRY(const std::string text, store::read_gzip(options.file));
   if (options.dataset == "precopy-rounds") {
     GODWIT_TRY(const auto runs, dataset::read_precopy_rounds(text));
-    return learn::evaluate_precopy_rounds(runs);
+    return evaluate::evaluate_precopy_rounds(runs);
   }
   if (options.dataset == "openstack-profiles") {
     GODWIT_TRY(const auto runs, dataset::read_openstack_profiles(text));
-    return learn::evaluate_openstack(runs);
+    GODWIT_TRY(const train::Trainer trainer, train::Trainer::load());
+    return evaluate::evaluate_openstack(trainer, runs);
   }
   GODWIT_TRY(const auto traces, dataset::read_qmp_traces(text));
-  Evaluation evaluation = learn::evaluate_qmp_traces(traces, kShares);
-  append(evaluation, learn::evaluate_forecasts(traces, kSyncsAhead));
+  Evaluation evaluation = evaluate::evaluate_qmp_traces(traces, kShares);
+  append(evaluation, evaluate::evaluate_forecasts(traces, kSyncsAhead));
   return evaluation;
 }
 
 Result<Summed> sum_up(const EvaluateOptions& options, Context& context) {
   Summed summed;
   GODWIT_TRY(summed.evaluation, evaluate(options, context));
-  const auto& judged = summed.evaluation.judged;
-  summed.techniques = learn::score(judged);
+  const auto& predictions = summed.evaluation.predictions;
+  summed.techniques = evaluate::score(predictions);
   if (options.learning_curve) {  // its sizes are no parts of a whole
     std::erase_if(summed.techniques, [](const Score& score) { return score.technique == "all"; });
   } else {
-    summed.loads = learn::score_by_load(judged);
+    summed.loads = evaluate::score_by_load(predictions);
   }
-  summed.verdicts = learn::score(summed.evaluation.verdicts);
-  if (!options.plot.empty()) GODWIT_CHECK_OK(write_file(options.plot, learn::cdf_svg(judged)));
+  summed.verdicts = evaluate::score(summed.evaluation.verdicts);
+  if (!options.plot.empty()) GODWIT_CHECK_OK(write_file(options.plot, cdf_svg(predictions)));
   return summed;
 }
 
@@ -174,8 +186,8 @@ std::string percent(std::optional<double> share) {
 }
 
 std::string error_text(const Score& score, std::optional<double> relative, double absolute) {
-  if (!learn::is_relative(score.metric)) return learn::error_text(score.metric, absolute);
-  return relative ? learn::error_text(score.metric, *relative) : "–";
+  if (!evaluate::is_relative(score.metric)) return evaluate::error_text(score.metric, absolute);
+  return relative ? evaluate::error_text(score.metric, *relative) : "–";
 }
 
 std::string scores_text(const std::vector<Score>& scores) {
@@ -207,7 +219,7 @@ std::string text_of(const Summed& summed, bool by_load) {
     text += fmt::format(
         "\n{} more are not judged: their profiles do not say what lies at the end of RAM", others);
   }
-  for (const learn::VerdictScore& verdict : summed.verdicts) {
+  for (const evaluate::VerdictScore& verdict : summed.verdicts) {
     text +=
         fmt::format("\nverdict by {}: wrong in {} of {}", verdict.model, verdict.wrong, verdict.n);
   }
@@ -246,7 +258,7 @@ Json json_of(const EvaluateOptions& options, const Summed& summed) {
     loads.push_back(std::move(row));
   }
   Json verdicts = Json::array();
-  for (const learn::VerdictScore& verdict : summed.verdicts) {
+  for (const evaluate::VerdictScore& verdict : summed.verdicts) {
     verdicts.push_back({{"model", verdict.model}, {"n", verdict.n}, {"wrong", verdict.wrong}});
   }
   return Json{{"rows", std::move(rows)},

@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "godwit/learn/training_example.h"
 #include "godwit/store/paths.h"
+#include "godwit/train/model.h"
 #include "journey.h"
 #include "learnt.h"
 #include "options.h"
@@ -44,21 +46,27 @@ struct Learnt {
   fs::path path;
 };
 
-Result<Learnt> learn_from(const LearnOptions& options) {
-  Learnt learnt;
-  GODWIT_TRY(learnt.path, place_for(options));
+Result<LearntModel> train_from(const LearnOptions& options) {
+  // First of all, so that a library that is not here is known before anything is read.
+  GODWIT_TRY(const train::Trainer trainer, train::Trainer::load());
   GODWIT_TRY(const auto rows, read_data_set(options.data));
-  std::vector<learn::Lesson> lessons = learn::lessons_of(rows);
+  std::vector<learn::TrainingExample> examples = learn::training_examples_of(rows);
   std::string source = fmt::format("{} rows of {}", rows.size(),
                                    options.data.empty() ? "godwit's own" : options.data);
   if (options.own) {
     GODWIT_TRY(const auto store, open_store(options.store.path));
     GODWIT_TRY(const auto records, store->newest(kAllRecords));
-    const std::vector<learn::Lesson> own = learn::lessons_of(records);
-    lessons.insert(lessons.end(), own.begin(), own.end());
+    const std::vector<learn::TrainingExample> own = learn::training_examples_of(records);
+    examples.insert(examples.end(), own.begin(), own.end());
     source += fmt::format(", and {} kept outcomes", records.size());
   }
-  GODWIT_TRY(learnt.model, LearntModel::train(lessons, std::move(source)));
+  return train::train_model(trainer, examples, std::move(source));
+}
+
+Result<Learnt> learn_from(const LearnOptions& options) {
+  Learnt learnt;
+  GODWIT_TRY(learnt.path, place_for(options));
+  GODWIT_TRY(learnt.model, train_from(options));
   std::error_code error;
   fs::create_directories(learnt.path.parent_path(), error);
   // whole or not at all, whoever reads it meanwhile
@@ -82,13 +90,13 @@ std::string text_of(const Learnt& learnt) {
   Table table({"what, of which", "migrations", "the twin is off by", "corrected by", "used"});
   for (const Correction& c : learnt.model.corrections()) {
     table.add({fmt::format("{}, {}", learn::to_string(c.metric), to_string(c.technique)),
-               std::to_string(c.lessons), percent(c.twin_error), percent(c.error),
+               std::to_string(c.examples), percent(c.twin_error), percent(c.error),
                c.better() ? "yes" : "no: the twin is better"});
   }
   return fmt::format(
       "learnt from {} migrations ({}); errors on loads not learnt from\n\n{}\n\nkept in "
       "{}",
-      learnt.model.lessons(), learnt.model.source(), table.text(), learnt.path.native());
+      learnt.model.examples(), learnt.model.source(), table.text(), learnt.path.native());
 }
 
 Json json_of(const Learnt& learnt) {
@@ -96,13 +104,13 @@ Json json_of(const Learnt& learnt) {
   for (const Correction& c : learnt.model.corrections()) {
     corrections.push_back({{"technique", to_string(c.technique)},
                            {"metric", learn::to_string(c.metric)},
-                           {"migrations", c.lessons},
+                           {"migrations", c.examples},
                            {"twin_error", c.twin_error},
                            {"error", c.error},
                            {"used", c.better()}});
   }
   return Json{{"model", learnt.path.native()},
-              {"migrations", learnt.model.lessons()},
+              {"migrations", learnt.model.examples()},
               {"source", learnt.model.source()},
               {"corrections", std::move(corrections)}};
 }

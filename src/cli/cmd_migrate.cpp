@@ -107,9 +107,11 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
       app.add_subcommand("migrate", "predict a migration, run it, and check the guest afterwards");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
   command
-      ->add_option("DEST", options->destination,
-                   "lab:HOST, or qmp:PATH@tcp:ADDRESS:PORT of a QEMU started with -incoming defer "
-                   "(or @unix:PATH, or @tcp:LISTEN:PORT,connect=ADDRESS:PORT)")
+      ->add_option(
+          "DEST", options->destination,
+          "lab:HOST, or qmp:PATH@tcp:ADDRESS:PORT of a QEMU started with -incoming defer, or "
+          "with -incoming tcp:ADDRESS:PORT, where it listens already (or @unix:PATH, or "
+          "@tcp:LISTEN:PORT,connect=ADDRESS:PORT)")
       ->required();
   command
       ->add_option("--technique", options->technique,
@@ -124,13 +126,15 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
       ->add_option("--ping", options->ping, "the guest's address: measure the outage a client sees")
       ->type_name("ADDRESS");
   command->add_option("--ping-netns", options->ping_netns, "ping from this network namespace")
-      ->type_name("PATH");
-  command->add_flag(
-      "--no-profile", options->no_profile,
-      "neither observe the VM nor predict: for one whose memory can't be read here, as "
-      "on another host; auto is then precopy, with --max-downtime as QEMU's limit");
-  options->link.add_to(*command);
+      ->type_name("PATH")
+      ->needs("--ping");
   options->observe.add_to(*command);
+  command
+      ->add_flag("--no-profile", options->no_profile,
+                 "neither observe the VM nor predict: for one whose memory can't be read here, as "
+                 "on another host; auto is then precopy, with --max-downtime as QEMU's limit")
+      ->excludes("--for");
+  options->link.add_to(*command);
   options->intent.add_to(*command);
   options->store.add_to(*command);
   add_lab_name(*command, options->lab);

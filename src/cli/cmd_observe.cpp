@@ -66,7 +66,7 @@ Result<Profiled> observe_and_rehearse(const std::string& address, const std::str
   GODWIT_TRY(const VmAddress vm, parse_vm(address));
   GODWIT_TRY(const std::string socket, socket_of(vm, lab, Access::kDrive));
   GODWIT_TRY(OpenVm opened, open_vm(socket, context.clock, Access::kDrive));
-  GODWIT_CHECK_OK(control::may_rehearse(*opened.hypervisor));  // before seconds are spent
+  GODWIT_CHECK_OK(pair::may_rehearse(*opened.hypervisor));  // before seconds are spent
   context.out.say(fmt::format("observing {} for {}", address, human(duration)));
   Profiled done;
   GODWIT_TRY(done.profile, observe_vm(opened, address, duration, context, cpu_cap));

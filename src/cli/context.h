@@ -14,6 +14,8 @@ struct Context {
   Output& out;
   Clock& clock;
   std::stop_token stop;
+  std::stop_token
+      leave{};  ///< requested by a second Ctrl-C: wait for nothing that can't be stopped
 };
 
 /// An ordinary user's lab lives in namespaces that must be entered before there is any thread.

@@ -12,7 +12,9 @@
 #include "godwit/base/rng.h"
 #include "godwit/control/migration_run.h"
 #include "godwit/control/preflight_disks.h"
+#include "godwit/pair/pair_session.h"
 #include "godwit/profile/observe.h"
+#include "godwit/steer/laws.h"
 #include "godwit/store/journal.h"
 #include "godwit/store/paths.h"
 #include "godwit/twin/predictor.h"
@@ -118,10 +120,7 @@ bool Journey::moves_disks() const {
 
 /// What can be refused before seconds are spent on observing.
 Result<void> Journey::look_before() {
-  if (wishes_.law != "none") {
-    return fail(ErrorCode::kBadInput, fmt::format("unknown control law '{}'", wishes_.law),
-                "choose none: QEMU as it is");
-  }
+  GODWIT_CHECK_OK(steer::law_by_name(wishes_.law));
   GODWIT_CHECK_OK(check_wishes_without_profile());
   MigrationPlan asked;
   asked.storage = moves_disks();
@@ -142,7 +141,6 @@ Result<void> Journey::look_before() {
 Result<void> Journey::check_wishes_without_profile() const {
   if (wishes_.profile) return {};
   const char* needs = wishes_.rehearse                                     ? "--rehearse"
-                      : !chooses_itself()                                  ? nullptr
                       : wishes_.intent.max_slowdown                        ? "--max-slowdown"
                       : wishes_.intent.max_bytes                           ? "--max-bytes"
                       : wishes_.intent.prefer != Intent::Prefer::kDowntime ? "--prefer"
@@ -178,11 +176,12 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   GODWIT_TRY(control::PreflightFacts facts,
              control::gather_facts(*parties_.source.hypervisor, destination));
   facts.listen = parties_.listen;
+  facts.stream = parties_.stream;
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
   // What can be refused at once is, before media are read and the destination is tried.
   GODWIT_CHECK_OK(control::preflight(facts, plan));
-  facts.same_content = contents_.compare(facts.source, facts.destination, context_.stop);
+  GODWIT_TRY(facts.same_content, compare_media(facts));
   GODWIT_CHECK_OK(control::preflight(facts, plan));
   if (may_postcopy(plan)) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
   GODWIT_TRY(const control::Warnings warnings, control::preflight(facts, plan));
@@ -202,6 +201,23 @@ Result<void> Journey::check_both_sides(const MigrationPlan& plan) {
   return {};
 }
 
+Result<std::map<std::string, bool>> Journey::compare_media(const control::PreflightFacts& facts) {
+  ProgressBar bar(context_.clock, context_.out.bar_stream());
+  constexpr Bytes kWorthSaying = 1_GiB;
+  const TimePoint began = context_.clock.now();
+  return contents_.compare(
+      facts.source, facts.destination, context_.stop, [&](Bytes done, Bytes total) {
+        if (done == Bytes(0) && total >= kWorthSaying) {
+          log::warning("comparing {} of read-only media (Ctrl-C ends it)", human(total));
+        }
+        const double share = total > Bytes(0) ? done / total : 0;
+        const Seconds elapsed = context_.clock.now() - began;
+        const auto left = share > 0 ? std::optional(elapsed * (1 / share - 1)) : std::nullopt;
+        bar.draw(share, left, "comparing media",
+                 fmt::format("{} of {}", human(done), human(total)));
+      });
+}
+
 /// Before the plan is made "auto" may come to it.
 bool Journey::may_postcopy(const MigrationPlan& plan) const {
   if (wishes_.intent.no_postcopy || !parties_.can_postcopy) return false;
@@ -210,11 +226,14 @@ bool Journey::may_postcopy(const MigrationPlan& plan) const {
 
 void Journey::look_at_disks(const control::PreflightFacts& facts) {
   moved_disks_.clear();
+  moves_.clear();
   if (!moves_disks()) return;
-  const std::vector<std::string> devices = control::disks_to_move(facts);
+  moves_ = control::disks_to_move(facts);
   std::copy_if(facts.source.disks.begin(), facts.source.disks.end(),
-               std::back_inserter(moved_disks_), [&devices](const Disk& disk) {
-                 return std::find(devices.begin(), devices.end(), disk.device) != devices.end();
+               std::back_inserter(moved_disks_), [this](const Disk& disk) {
+                 return std::any_of(moves_.begin(), moves_.end(), [&disk](const MovedDisk& one) {
+                   return one.source == disk.device;
+                 });
                });
 }
 
@@ -284,9 +303,8 @@ Error Journey::refusal(Error error) const {
 Result<MigrationPlan> Journey::choose() {
   MigrationPlan plan;
   plan.parameters = wishes_.parameters;
-  plan.law = wishes_.law;
   plan.storage = moves_disks();
-  for (const Disk& disk : moved_disks_) plan.moved_disks.push_back(disk.device);
+  plan.moved_disks = moves_;
   plan.max_time = wishes_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time_.value_or(Seconds(0)) * kPatienceForDisks);
   GODWIT_CHECK_OK(choose_technique(plan));
@@ -324,26 +342,21 @@ Result<void> Journey::choose_technique(MigrationPlan& plan) {
 }
 
 Result<void> Journey::migrate(const MigrationPlan& plan) {
-  control::Parties parties{*parties_.source.hypervisor, *parties_.destination.hypervisor};
-  parties.listen = parties_.listen;
-  parties.stream = parties_.stream;
-  parties.probe = parties_.probe.get();
-  parties.check = parties_.check.get();
-  parties.wire = parties_.wire.get();
-  parties.source_name = parties_.source_name;
-  parties.destination_name = parties_.destination_name;
-  parties.source_pid = parties_.source.description.pid;
-  parties.source_started = parties_.source.description.process_started;
-  parties.destination_pid = parties_.destination.description.pid;
-  parties.destination_started = parties_.destination.description.process_started;
-  parties.source_identity = parties_.source.description.identity;
-  parties.destination_identity = parties_.destination.description.identity;
   GODWIT_TRY(const auto journal_path, store::default_journal_path(std::getenv));
   store::FileJournal journal(journal_path);
-  parties.journal = &journal;
+  pair::Ends ends{*parties_.source.hypervisor, *parties_.destination.hypervisor, parties_.stream};
+  ends.listen = parties_.listen;
+  ends.journal = &journal;
+  ends.source_end = end_of(parties_.source_name, parties_.source);
+  ends.destination_end = end_of(parties_.destination_name, parties_.destination);
+  const auto session = pair::make_session(context_.clock, std::move(ends));
+  GODWIT_TRY(const auto law, steer::law_by_name(wishes_.law));
+  const control::Onlookers onlookers{parties_.probe.get(), parties_.check.get(),
+                                     parties_.wire.get()};
 
   control::RunOptions options;
   options.requested = {wishes_.technique, wishes_.law};
+  options.leave = context_.leave;
   if (expected_ && expected_->total_time) options.predicted_total = expected_->total_time->p50;
   ProgressBar bar(context_.clock, context_.out.bar_stream());
   options.on_progress = [this, &bar](const control::Progress& p) {
@@ -353,8 +366,8 @@ Result<void> Journey::migrate(const MigrationPlan& plan) {
   context_.out.say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels{}, the VM stays)",
                                full_name(plan.technique, plan.storage), parties_.destination_name,
                                uses_postcopy(plan.technique) ? " until post-copy begins" : ""));
-  GODWIT_TRY(record_.outcome,
-             control::run_migration(context_.clock, parties, plan, options, context_.stop));
+  GODWIT_TRY(record_.outcome, control::run_migration(context_.clock, *session, plan, *law,
+                                                     onlookers, options, context_.stop));
   bar.clear();
   context_.out.say(outcome_text(record_.outcome));
   const std::string comparison =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -72,6 +73,7 @@ class Journey {
   Result<void> check_wishes_without_profile() const;
   Result<void> look_at_history();
   Result<void> check_both_sides(const MigrationPlan& plan);
+  Result<std::map<std::string, bool>> compare_media(const control::PreflightFacts& facts);
   [[nodiscard]] bool may_postcopy(const MigrationPlan& plan) const;
   void look_at_disks(const control::PreflightFacts& facts);
   [[nodiscard]] std::string memory_technique() const;
@@ -99,6 +101,7 @@ class Journey {
   std::set<std::string> warned_;            ///< each warning is given once
   SameContents contents_;
   std::vector<Disk> moved_disks_;                ///< by +storage, of the source's
+  std::vector<MovedDisk> moves_;                 ///< the same, by both sides' names
   std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known
   std::optional<TechniquePrediction> expected_;  ///< of the plan that is run
   OutcomeRecord record_;

@@ -40,10 +40,6 @@ int exit_status(ErrorCode code) {
   return kFailed;
 }
 
-bool Output::live() const {
-  return !json_ && ::isatty(STDOUT_FILENO) == 1;
-}
-
 std::FILE* Output::bar_stream() const {
   std::FILE* const wanted = json_ ? stderr : stdout;
   return !silent_ && ::isatty(::fileno(wanted)) == 1 ? wanted : nullptr;

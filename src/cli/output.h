@@ -29,8 +29,6 @@ class Output {
   /// Where a progress bar is drawn: stdout, or stderr with --json, where a person watches it; else
   /// null.
   [[nodiscard]] std::FILE* bar_stream() const;
-  /// Is a person watching stdout (for bars and colours)?
-  [[nodiscard]] bool live() const;
   /// A line for people; with --json nothing.
   void say(std::string_view line);
   /// The one object of --json; without it nothing.

@@ -12,9 +12,9 @@
 
 #include "godwit/base/log.h"
 #include "godwit/base/process.h"
-#include "godwit/control/rehearsal.h"
 #include "godwit/domain/address.h"
 #include "godwit/lab/lab.h"
+#include "godwit/pair/sink_session.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 #include "godwit/qmp/vm_lock.h"
 #include "godwit/store/journal.h"
@@ -70,7 +70,7 @@ Result<std::vector<JournalEntry>> read_left(const std::filesystem::path& path) {
   return left_entries(all);
 }
 
-void write_down(const std::filesystem::path& path, const control::Recovered& found, Clock& clock) {
+void write_down(const std::filesystem::path& path, const pair::Recovered& found, Clock& clock) {
   JournalEntry entry = found.left;
   if (found.finished) {
     entry.step = "done";
@@ -140,7 +140,7 @@ class OpenSide {
     vm_ = std::move(*vm);
   }
 
-  [[nodiscard]] control::LeftSide side() const { return {vm_.get(), ended_}; }
+  [[nodiscard]] pair::LeftSide side() const { return {vm_.get(), ended_}; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
@@ -160,18 +160,18 @@ class OpenSide {
   std::string problem_;  ///< why it can't be asked
 };
 
-control::Recovered recover_entry(const JournalEntry& entry, const std::string& lab, Clock& clock) {
+pair::Recovered recover_entry(const JournalEntry& entry, const std::string& lab, Clock& clock) {
   const OpenSide source(entry, socket_of_source(entry, lab),
                         {entry.source_pid, entry.source_started}, entry.source_identity, clock);
-  if (entry.destination == control::kRehearsalName) {
-    control::Recovered found = control::recover(clock, entry, source.side(), {nullptr, true});
+  if (entry.destination == pair::kRehearsalName) {
+    pair::Recovered found = pair::recover(clock, entry, source.side(), {nullptr, true});
     if (!found.finished && !source.problem().empty()) found.was += ": " + source.problem();
     return found;
   }
   const OpenSide destination(entry, socket_of_destination(entry, lab),
                              {entry.destination_pid, entry.destination_started},
                              entry.destination_identity, clock);
-  control::Recovered found = control::recover(clock, entry, source.side(), destination.side());
+  pair::Recovered found = pair::recover(clock, entry, source.side(), destination.side());
   for (const OpenSide* side : {&source, &destination}) {
     if (!found.finished && !side->problem().empty()) found.was += "; " + side->problem();
   }
@@ -186,7 +186,7 @@ Result<std::vector<RecoveredVm>> recover_all(const std::string& lab, Context& co
   std::vector<RecoveredVm> all;
   for (const JournalEntry& entry : left) {
     if (context.stop.stop_requested()) break;
-    control::Recovered found = recover_entry(entry, lab, context.clock);
+    pair::Recovered found = recover_entry(entry, lab, context.clock);
     write_down(path, found, context.clock);
     all.push_back({entry.source, entry.destination, std::move(found)});
   }
@@ -205,13 +205,13 @@ Result<void> recover_before_driving(Hypervisor& vm, const VmDescription& descrip
     const bool source = entry.source_identity == description.identity;
     const bool destination = entry.destination_identity == description.identity;
     if (!source && !destination) continue;
-    const bool rehearsal = entry.destination == control::kRehearsalName;
-    const control::LeftSide here{source ? &vm : nullptr,
-                                 has_ended(entry, {entry.source_pid, entry.source_started})};
-    const control::LeftSide there{
+    const bool rehearsal = entry.destination == pair::kRehearsalName;
+    const pair::LeftSide here{source ? &vm : nullptr,
+                              has_ended(entry, {entry.source_pid, entry.source_started})};
+    const pair::LeftSide there{
         destination ? &vm : nullptr,
         rehearsal || has_ended(entry, {entry.destination_pid, entry.destination_started})};
-    const control::Recovered found = control::recover(clock, entry, here, there);
+    const pair::Recovered found = pair::recover(clock, entry, here, there);
     write_down(*path, found, clock);
     const std::string what =
         fmt::format("an earlier {} of this VM ({}) was not ended by its godwit",

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "context.h"
-#include "godwit/control/recovery.h"
 #include "godwit/domain/hypervisor.h"
+#include "godwit/pair/recovery.h"
 
 namespace godwit::cli {
 
@@ -13,7 +13,7 @@ namespace godwit::cli {
 struct RecoveredVm {
   std::string vm;  ///< as its user named it
   std::string destination;
-  control::Recovered found;
+  pair::Recovered found;
 };
 
 /// Looks after every entry of the journal whose Godwit lives no more: connects to both sides, and

@@ -7,6 +7,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
+#include "godwit/pair/sink_session.h"
 #include "godwit/store/journal.h"
 #include "godwit/store/paths.h"
 #include "progress_bar.h"
@@ -17,13 +18,10 @@ Result<control::Rehearsal> rehearse_vm(OpenVm& vm, const std::string& name, Cont
   store::FileJournal journal(journal_path);
   ProgressBar bar(context.clock, context.out.bar_stream());
   control::RehearsalOptions options;
-  options.vm = name;
-  options.pid = vm.description.pid;
-  options.process_started = vm.description.process_started;
-  options.identity = vm.description.identity;
-  options.journal = &journal;
   options.on_progress = [&bar](Ratio done) { bar.draw(done.value(), {}, "rehearsing"); };
-  return control::rehearse(context.clock, *vm.hypervisor, options, context.stop);
+  const auto sink =
+      pair::make_sink_session(context.clock, *vm.hypervisor, end_of(name, vm), &journal);
+  return control::rehearse(context.clock, *sink, options, context.stop);
 }
 
 std::string rehearsal_text(const control::Rehearsal& rehearsal) {

@@ -4,10 +4,9 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <string_view>
 
 #include "godwit/base/log.h"
+#include "godwit/base/proc_file.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 #include "godwit/store/journal.h"
@@ -16,22 +15,10 @@
 #include "recover.h"
 
 namespace godwit::cli {
-namespace {
 
-/// The value of a "Key:   123 kB" line of a /proc file.
-std::optional<Bytes> kilobytes_in(const std::string& path, std::string_view key) {
-  std::ifstream file(path);
-  std::string name;
-  std::int64_t value = 0;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with(key)) continue;
-    value = std::strtoll(line.c_str() + key.size(), nullptr, 10);
-    return 1_KiB * value;
-  }
-  return std::nullopt;
+pair::End end_of(const std::string& name, const OpenVm& vm) {
+  return {name, vm.description.pid, vm.description.process_started, vm.description.identity};
 }
-
-}  // namespace
 
 Result<OpenVm> open_vm(const std::string& qmp_socket, Clock& clock, Access access) {
   log::debug("connecting to {}", qmp_socket);
@@ -96,9 +83,9 @@ Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path) {
 
 std::optional<Bytes> memory_for(std::int64_t pid) {
   if (pid <= 0) return std::nullopt;
-  const auto free = kilobytes_in("/proc/meminfo", "MemAvailable:");
+  const auto free = kilobytes_in("/proc/meminfo", "MemAvailable");
   if (!free) return std::nullopt;
-  return *free + kilobytes_in(fmt::format("/proc/{}/status", pid), "VmRSS:").value_or(Bytes());
+  return *free + kilobytes_in(fmt::format("/proc/{}/status", pid), "VmRSS").value_or(Bytes());
 }
 
 std::optional<LabEntry> lab_entry_of(const std::string& vm, const std::string& lab) {

@@ -9,6 +9,7 @@
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
 #include "godwit/lab/lab.h"
+#include "godwit/pair/ends.h"
 #include "godwit/qmp/vm_lock.h"
 
 namespace godwit::cli {
@@ -19,6 +20,9 @@ struct OpenVm {
   VmDescription description;
   std::optional<qmp::VmLock> lock;  ///< held by who will change something
 };
+
+/// As the journal names it; `name` as the user wrote it.
+[[nodiscard]] pair::End end_of(const std::string& name, const OpenVm& vm);
 
 enum class Access { kObserve, kDrive };
 

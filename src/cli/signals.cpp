@@ -44,7 +44,11 @@ StopOnSignal::StopOnSignal() {
     char message = 0;
     while (::read(read_end, &message, 1) == 1 && message == kSignalled) {
       if (source_.stop_requested()) {
-        std::fputs("\ngodwit: still giving things back; it ends by itself\n", stderr);
+        std::fputs(
+            "\ngodwit: still giving things back; it ends by itself, and no longer watches a "
+            "migration that can't be cancelled\n",
+            stderr);
+        leave_.request_stop();
       }
       source_.request_stop();
     }

@@ -6,7 +6,8 @@
 namespace godwit::cli {
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a stop request, so that every command ends by its own
-/// path and gives back what it borrowed. One object per process, made before other threads.
+/// path and gives back what it borrowed. A second one asks not to wait for what can't be stopped.
+/// One object per process, made before other threads.
 class StopOnSignal {
  public:
   StopOnSignal();
@@ -15,9 +16,11 @@ class StopOnSignal {
   StopOnSignal& operator=(const StopOnSignal&) = delete;
 
   [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+  [[nodiscard]] std::stop_token leave() const { return leave_.get_token(); }
 
  private:
   std::stop_source source_;
+  std::stop_source leave_;
   std::thread waiter_;
 };
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "migration.h"
+#include "command_session.h"
 #include "pattern.h"
 #include "placeholders.h"
 #include "run_command.h"
@@ -211,9 +211,8 @@ Result<void> CommandDriver::stop_vm(const std::stop_token& stop) {
   return run(profile_.stop, side, {profile_.patience, stop});
 }
 
-Result<MigrationOutcome> CommandDriver::migrate(const Instruments& instruments, Seconds max_time,
-                                                const std::stop_token& stop) {
-  return Migration(*this, instruments, max_time, stop).run();
+std::unique_ptr<MigrationSession> CommandDriver::session(std::stop_token stop) {
+  return std::make_unique<CommandSession>(*this, std::move(stop));
 }
 
 }  // namespace godwit::command

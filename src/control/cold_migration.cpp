@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "godwit/control/journal_step.h"
 #include "guest_exam.h"
-#include "journal_step.h"
 #include "outside_view.h"
 
 namespace godwit::control {
@@ -63,7 +63,7 @@ Result<void> ColdRun::prepare(const std::stop_token& stop) {
   }
   outside_.mark_wire();
   outcome_.technique = plan_.technique;
-  outcome_.requested = {std::string(to_string(plan_.technique)), plan_.law};
+  outcome_.requested = {std::string(to_string(plan_.technique)), "none"};
   outcome_.parameters = plan_.parameters;
   outcome_.started_wall_us = clock_.wall_us();
   started_ = clock_.now();

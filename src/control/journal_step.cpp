@@ -1,4 +1,4 @@
-#include "journal_step.h"
+#include "godwit/control/journal_step.h"
 
 #include "godwit/base/log.h"
 

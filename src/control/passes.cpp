@@ -6,6 +6,8 @@
 namespace godwit::control {
 namespace {
 
+using steer::Pass;
+
 /// QEMU's slices of 100 ms spread passes that were to be equal by more than this; a curve needs no
 /// finer windows.
 constexpr double kSameWindow = 1.15;

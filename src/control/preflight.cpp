@@ -75,19 +75,13 @@ Result<void> check_destination(const PreflightFacts& facts) {
     return fail(ErrorCode::kBadInput, "the destination is the source",
                 "name the QMP socket of another QEMU, started with -incoming defer");
   }
-  const MigrationStatus& receives = facts.destination_migration;
   if (facts.destination.state != RunState::kInmigrate) {
     return fail(ErrorCode::kBadInput,
                 fmt::format("the destination does not wait for a migration (state {})",
                             word_for(facts.destination)),
                 "start it with the source's command line and -incoming defer");
   }
-  if (receives.phase != MigrationPhase::kNone && receives.phase != MigrationPhase::kSetup) {
-    return fail(ErrorCode::kBadInput,
-                fmt::format("the destination has had a migration already (phase {})",
-                            to_string(receives.phase)),
-                "end that QEMU and start it anew with -incoming defer");
-  }
+  GODWIT_CHECK_OK(check_receiver(facts.destination_migration, facts.listen));
   const auto& free = facts.memory_free_at_destination;
   if (free && *free < facts.source.ram) {
     return fail(ErrorCode::kEnvironment,
@@ -201,20 +195,21 @@ bool listens(const PreflightFacts& facts) {
   return facts.destination_migration.phase == MigrationPhase::kSetup;
 }
 
+/// Disks need an address beside the stream's: at the destination, and as the source reaches it.
+Result<void> check_room_for_disks(const PreflightFacts& facts, const MigrationPlan& plan) {
+  if (!plan.storage) return {};
+  for (const std::string* stream : {&facts.listen, &facts.stream}) {
+    if (stream->empty() || disks_beside(*stream)) continue;
+    return fail(ErrorCode::kBadInput,
+                fmt::format("there is no room for the disks beside the stream {}", *stream),
+                "they need the port after it, or the socket's path with .disks behind it (107 "
+                "bytes at most): choose a port below 65500, or a shorter path");
+  }
+  return {};
+}
+
 Result<void> check_listening(const PreflightFacts& facts, const MigrationPlan& plan) {
   if (!listens(facts)) return {};
-  if (facts.destination_migration.listens_on.empty()) {
-    return fail(ErrorCode::kBadInput,
-                "the destination waits for a stream already, and does not say at which address",
-                "start it with -incoming defer, or -incoming tcp:ADDRESS:PORT");
-  }
-  const auto& listens_on = facts.destination_migration.listens_on;
-  if (!facts.listen.empty() && !listens_as_asked(listens_on, facts.listen)) {
-    return fail(ErrorCode::kBadInput,
-                fmt::format("the destination listens on {} already, not on {}",
-                            fmt::join(listens_on, " and "), facts.listen),
-                "name the address that it listens on after the @");
-  }
   const CapabilitySet needed = settings_for(plan).on;
   for (const Capability capability : {Capability::kMultifd, Capability::kPostcopyPreempt}) {
     const bool need = needed.contains(capability);
@@ -247,6 +242,7 @@ Result<PreflightFacts> gather_facts(Hypervisor& source, Hypervisor& destination)
   GODWIT_TRY(facts.source_has, source.inspect());
   GODWIT_TRY(facts.destination_has, destination.inspect());
   if (facts.source_has.cpu.words == facts.destination_has.cpu.words) return facts;
+  // The bits say that they differ; only names tell a person in what.
   GODWIT_TRY(facts.source_has.cpu.features, source.cpu_features());
   GODWIT_TRY(facts.destination_has.cpu.features, destination.cpu_features());
   return facts;
@@ -282,6 +278,7 @@ Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& pla
   GODWIT_CHECK_OK(check_blockers(facts));
   GODWIT_CHECK_OK(check_disk_jobs(facts));
   GODWIT_CHECK_OK(check_disks(facts, plan));
+  GODWIT_CHECK_OK(check_room_for_disks(facts, plan));
   GODWIT_CHECK_OK(check_tls(facts));
   GODWIT_CHECK_OK(check_other_capabilities(facts, plan));
   GODWIT_CHECK_OK(check_capabilities(facts, plan));

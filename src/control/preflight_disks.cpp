@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "godwit/domain/medium.h"
@@ -14,17 +15,31 @@ namespace {
 constexpr const char* kLikeSource =
     "start the destination with the source's command line and -incoming defer";
 
-const Disk* find_disk(const VmDescription& vm, const std::string& device) {
-  const auto found = std::find_if(vm.disks.begin(), vm.disks.end(),
-                                  [&](const Disk& disk) { return disk.device == device; });
-  return found == vm.disks.end() ? nullptr : &*found;
-}
-
 /// A disk as both sides have it.
 struct Pair {
   const Disk* here;
   const Disk* there;
 };
+
+std::vector<Pair> pairs_of(const PreflightFacts& facts) {
+  std::vector<Pair> pairs;
+  for (const Disk& disk : facts.source.disks) {
+    const Disk* there = counterpart(disk, facts.destination.disks);
+    if (there != nullptr) pairs.push_back({&disk, there});
+  }
+  return pairs;
+}
+
+/// A drive that no device has, and that is empty, is nothing to the guest.
+bool counts(const Disk& disk) {
+  return !disk.place.empty() || !disk.file.empty();
+}
+
+/// A disk in a message: by the user's name for it, or by both sides'.
+std::string name_of(const Pair& disk) {
+  if (disk.here->device == disk.there->device) return disk.here->device;
+  return fmt::format("{} ({} at the destination)", disk.here->device, disk.there->device);
+}
 
 std::string named(const std::vector<Disk>& disks) {
   std::vector<std::string> names;
@@ -49,23 +64,20 @@ Result<void> disks_differ(const std::vector<Disk>& here, const std::vector<Disk>
                 std::move(what_to_do));
 }
 
+std::vector<Disk> without_counterpart(const std::vector<Disk>& disks,
+                                      const std::vector<Disk>& others) {
+  std::vector<Disk> alone;
+  std::copy_if(disks.begin(), disks.end(), std::back_inserter(alone), [&others](const Disk& disk) {
+    return counts(disk) && counterpart(disk, others) == nullptr;
+  });
+  return alone;
+}
+
 /// Both sides have the same drives, whatever is in them.
 Result<std::vector<Pair>> pair_disks(const PreflightFacts& facts) {
-  std::vector<Pair> pairs;
-  std::vector<Disk> only_here;
-  std::vector<Disk> only_there;
-  for (const Disk& disk : facts.source.disks) {
-    const Disk* there = find_disk(facts.destination, disk.device);
-    if (there == nullptr) {
-      only_here.push_back(disk);
-    } else {
-      pairs.push_back({&disk, there});
-    }
-  }
-  for (const Disk& disk : facts.destination.disks) {
-    if (find_disk(facts.source, disk.device) == nullptr) only_there.push_back(disk);
-  }
-  if (only_here.empty() && only_there.empty()) return pairs;
+  const auto only_here = without_counterpart(facts.source.disks, facts.destination.disks);
+  const auto only_there = without_counterpart(facts.destination.disks, facts.source.disks);
+  if (only_here.empty() && only_there.empty()) return pairs_of(facts);
   return fail(disks_differ(only_here, only_there, kLikeSource).error());
 }
 
@@ -73,11 +85,11 @@ Result<std::vector<Pair>> pair_disks(const PreflightFacts& facts) {
 std::optional<bool> is_shared(const PreflightFacts& facts, const Pair& disk) {
   const auto known = facts.same_file.find(disk.here->device);
   if (known != facts.same_file.end()) return known->second;
-  if (disk.here->file != disk.there->file) return false;
+  const Medium here = medium_of(*disk.here);
+  if (const auto one = is_one_medium(here, medium_of(*disk.there))) return one;
   const bool one_host = facts.source.pid != 0 && facts.destination.pid != 0;
-  const Medium::Kind kind = medium_of(*disk.here).kind;
-  if (kind == Medium::Kind::kNetwork) return true;
-  if (kind == Medium::Kind::kOther && one_host) return true;
+  const bool one_name = disk.here->file == disk.there->file;
+  if (here.kind == Medium::Kind::kOther && one_host && one_name) return true;
   return std::nullopt;
 }
 
@@ -88,14 +100,14 @@ bool sizes_differ(const Pair& disk) {
 Result<void> refuse_size(const Pair& disk) {
   return refuse(fmt::format("the size of disk {} differs: {} bytes on the source, {} on the "
                             "destination",
-                            disk.here->device, disk.here->size->count(), disk.there->size->count()),
+                            name_of(disk), disk.here->size->count(), disk.there->size->count()),
                 "make it exactly as large there as it is at the source");
 }
 
 Result<void> check_medium_is_there(const Pair& disk) {
   if (disk.here->file.empty() == disk.there->file.empty()) return {};
   return refuse(fmt::format("drive {} differs: {} on the source, {} on the destination",
-                            disk.here->device, shown(*disk.here), shown(*disk.there)),
+                            name_of(disk), shown(*disk.here), shown(*disk.there)),
                 "put the same medium into both drives, or take it out of both (QMP: "
                 "blockdev-change-medium, eject)");
 }
@@ -111,14 +123,14 @@ Result<void> check_read_only(const PreflightFacts& facts, const Pair& disk) {
   if (equal) return {};
   return refuse(fmt::format("read-only disk {} is not the same: {} on the source, {} on the "
                             "destination",
-                            disk.here->device, shown(*disk.here), shown(*disk.there)),
+                            name_of(disk), shown(*disk.here), shown(*disk.there)),
                 "give both sides the same medium (a copy of it will do), or take it out of both "
                 "(QMP: eject)");
 }
 
 Result<void> check_writable_there(const Pair& disk) {
   if (disk.there->writable) return {};
-  return refuse(fmt::format("disk {} cannot be written to at the destination", disk.here->device),
+  return refuse(fmt::format("disk {} cannot be written to at the destination", name_of(disk)),
                 kLikeSource);
 }
 
@@ -142,20 +154,31 @@ Result<void> check_disk(const PreflightFacts& facts, const MigrationPlan& plan, 
   return {};
 }
 
-/// Without +storage, every disk that is surely not shared, and none that may be.
+/// Without +storage: a disk that is surely not shared is refused, and so is one with two names that
+/// nobody here can compare, as the guest would find other data if it were two.
 Result<void> check_all_shared(const PreflightFacts& facts, const std::vector<Pair>& disks) {
-  std::vector<Disk> here;
-  std::vector<Disk> there;
+  std::vector<Disk> here[2];  // surely two, maybe one
+  std::vector<Disk> there[2];
   for (const Pair& disk : disks) {
-    if (!may_move(*disk.here) || is_shared(facts, disk) != false) continue;
-    here.push_back(*disk.here);
-    there.push_back(*disk.there);
+    const auto shared = is_shared(facts, disk);
+    const bool one_name = disk.here->file == disk.there->file;
+    if (!may_move(*disk.here) || shared == true || (!shared && one_name)) continue;
+    here[shared ? 0 : 1].push_back(*disk.here);
+    there[shared ? 0 : 1].push_back(*disk.there);
   }
-  if (here.empty()) return {};
-  return disks_differ(here, there,
-                      "give both sides the same disks on shared storage; or, where each side has "
-                      "its own, move them along: add +storage to the technique's name (it leaves "
-                      "shared disks alone)");
+  if (!here[0].empty()) {
+    return disks_differ(here[0], there[0],
+                        "give both sides the same disks on shared storage; or, where each side has "
+                        "its own, move them along: add +storage to the technique's name (it leaves "
+                        "shared disks alone)");
+  }
+  if (here[1].empty()) return {};
+  return refuse(fmt::format("disks differ by name, and whether they are the same cannot be seen "
+                            "from here: {} on the source, {} on the destination",
+                            named(here[1]), named(there[1])),
+                "where both names lead to one disk on shared storage, give it one name on both "
+                "sides (the same server, a mount or a symbolic link at the same path); where each "
+                "side has its own, move them along: add +storage to the technique's name");
 }
 
 Result<void> check_any_moves(const PreflightFacts& facts, const std::vector<Pair>& disks) {
@@ -171,6 +194,30 @@ Result<void> check_any_moves(const PreflightFacts& facts, const std::vector<Pair
                 "leave +storage out: there is nothing to move");
 }
 
+/// What only names tell of a disk that is written to. Empty where more is known of it.
+std::string said_of(const Pair& disk, std::optional<bool> shared, bool storage) {
+  const bool one_name = disk.here->file == disk.there->file;
+  const bool on_network = medium_of(*disk.here).kind == Medium::Kind::kNetwork;
+  if (shared == true && on_network && !one_name) {
+    return fmt::format(
+        "disk {} is reached in different ways ({} on the source, {} on the destination) and is "
+        "taken to be shared, as both name the same {}",
+        name_of(disk), disk.here->file, disk.there->file, medium_of(*disk.here).name);
+  }
+  if (shared) return {};
+  const char* const taken =
+      storage ? "it is taken to be two, and is moved; where it is shared, leave +storage out"
+              : "it is taken to be shared; where it is not, add +storage";
+  return one_name ? fmt::format(
+                        "disk {} has one name on both sides ({}) and cannot be compared from "
+                        "here: {}",
+                        name_of(disk), disk.here->file, taken)
+                  : fmt::format(
+                        "disk {} has two names ({} on the source, {} on the destination) and "
+                        "cannot be compared from here: {}",
+                        name_of(disk), disk.here->file, disk.there->file, taken);
+}
+
 }  // namespace
 
 Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan) {
@@ -179,43 +226,34 @@ Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan)
   return plan.storage ? check_any_moves(facts, disks) : check_all_shared(facts, disks);
 }
 
-std::vector<std::string> disks_to_move(const PreflightFacts& facts) {
-  std::vector<std::string> devices;
-  for (const Disk& disk : facts.source.disks) {
-    const Disk* there = find_disk(facts.destination, disk.device);
-    if (there != nullptr && moves(facts, {&disk, there})) devices.push_back(disk.device);
+std::vector<MovedDisk> disks_to_move(const PreflightFacts& facts) {
+  std::vector<MovedDisk> disks;
+  for (const Pair& disk : pairs_of(facts)) {
+    if (moves(facts, disk)) disks.push_back({disk.here->device, disk.there->device});
   }
-  return devices;
+  return disks;
 }
 
 std::vector<std::string> taken_for_granted(const PreflightFacts& facts) {
   std::vector<std::string> granted;
-  for (const Disk& disk : facts.source.disks) {
-    const Disk* there = find_disk(facts.destination, disk.device);
-    if (there == nullptr || disk.file.empty() || disk.writable || disk.travels_with_memory)
-      continue;
-    const Pair pair{&disk, there};
-    if (is_shared(facts, pair) == true || facts.same_content.contains(disk.device)) continue;
+  for (const Pair& disk : pairs_of(facts)) {
+    const bool read_only = !disk.here->writable && !disk.here->travels_with_memory;
+    if (!read_only || disk.here->file.empty() || is_shared(facts, disk) == true) continue;
+    if (facts.same_content.contains(disk.here->device)) continue;
     granted.push_back(
         fmt::format("read-only disk {} is taken to hold the same on both sides ({} "
                     "and {}): they cannot be compared from here",
-                    disk.device, disk.file, there->file));
+                    name_of(disk), disk.here->file, disk.there->file));
   }
   return granted;
 }
 
 std::vector<std::string> taken_by_name(const PreflightFacts& facts, const MigrationPlan& plan) {
   std::vector<std::string> taken;
-  for (const Disk& disk : facts.source.disks) {
-    const Disk* there = find_disk(facts.destination, disk.device);
-    if (there == nullptr || disk.file.empty() || !disk.writable || disk.travels_with_memory)
-      continue;
-    if (is_shared(facts, {&disk, there})) continue;
-    taken.push_back(fmt::format(
-        "disk {} has one name on both sides ({}) and cannot be compared from here: {}", disk.device,
-        disk.file,
-        plan.storage ? "it is taken to be two, and is moved; where it is shared, leave +storage out"
-                     : "it is taken to be shared; where it is not, add +storage"));
+  for (const Pair& disk : pairs_of(facts)) {
+    if (!may_move(*disk.here) || disk.here->file.empty()) continue;
+    std::string sentence = said_of(disk, is_shared(facts, disk), plan.storage);
+    if (!sentence.empty()) taken.push_back(std::move(sentence));
   }
   return taken;
 }

@@ -76,9 +76,6 @@ Result<void> check_basics(const VmDescription& source, const VmDescription& dest
   if (source.machine != destination.machine) {
     return differs("the machine type", source.machine, destination.machine);
   }
-  if (source.cpu_model != destination.cpu_model) {
-    return differs("the CPU model", source.cpu_model, destination.cpu_model);
-  }
   if (source.vcpus != destination.vcpus) {
     return differs("the number of vCPUs", std::to_string(source.vcpus),
                    std::to_string(destination.vcpus));
@@ -121,10 +118,26 @@ std::vector<std::string> more_names(const CpuShape& a, const CpuShape& b) {
 
 /// What `a` has and `b` lacks: by name where names are known, else by bits.
 std::vector<std::string> more_features(const CpuShape& a, const CpuShape& b) {
-  const auto bits = more_bits(a, b);
-  if (bits.empty() && !a.words.empty()) return {};
   auto names = more_names(a, b);
-  return names.empty() ? bits : names;
+  return names.empty() ? more_bits(a, b) : names;
+}
+
+/// A model is a name for features. Where those can be compared, it may be another name.
+Result<void> check_model(const PreflightFacts& facts, Warnings& warnings) {
+  const std::string& here = facts.source.cpu_model;
+  const std::string& there = facts.destination.cpu_model;
+  if (here == there) return {};
+  const auto known = [](const CpuShape& cpu) {
+    return !cpu.words.empty() || !cpu.features.empty();
+  };
+  if (!known(facts.source_has.cpu) || !known(facts.destination_has.cpu)) {
+    return differs("the CPU model", here, there);
+  }
+  warnings.push_back(fmt::format(
+      "the CPU model differs by name: {} on the source, {} on the destination; its features were "
+      "compared, and the destination has all of them",
+      here, there));
+  return {};
 }
 
 std::optional<std::int64_t> number(const std::string& text) {
@@ -292,6 +305,7 @@ Result<Warnings> check_same_machine(const PreflightFacts& facts) {
   GODWIT_CHECK_OK(check_basics(facts.source, facts.destination));
   GODWIT_CHECK_OK(check_machine(facts));
   GODWIT_CHECK_OK(check_cpu(source.cpu, destination.cpu, warnings));
+  GODWIT_CHECK_OK(check_model(facts, warnings));
   GODWIT_CHECK_OK(check_devices(facts));
   GODWIT_CHECK_OK(check_ram_blocks(source, destination));
   GODWIT_CHECK_OK(check_virtio(source, destination));

@@ -4,21 +4,42 @@
 
 namespace godwit::control {
 namespace {
+
 Seconds between(std::int64_t from_us, std::int64_t to_us) {
   return Seconds(static_cast<double>(std::max<std::int64_t>(to_us - from_us, 0)) * 1e-6);
 }
+
 }  // namespace
 
 void RoundTracker::begin(std::int64_t wall_us) {
+  if (begin_us_) return;
   begin_us_ = wall_us;
   round_start_us_ = wall_us;
 }
 
-void RoundTracker::on_pass(std::int64_t pass, std::int64_t wall_us, const MigrationStatus& status) {
-  if (pass <= last_pass_) return;
-  if (pass > 1) close(wall_us, status);
-  last_pass_ = pass;
-  round_start_us_ = std::max(wall_us, round_start_us_);
+/// Nothing where QEMU had synced again before it could be asked: it is not known then what was
+/// dirtied in which of the passes.
+std::optional<RoundTracker::Mark> RoundTracker::mark_of(const PassSync& sync) {
+  const MigrationStatus& status = sync.status;
+  const bool counted = status.normal_pages || status.zero_pages;
+  if (!counted || !status.remaining || status.dirty_sync_count != sync.pass) return std::nullopt;
+  const PageSize page = page_size(status);
+  return Mark{sync.pass, page.bytes_of(pages_sent(status) + page.pages_for(*status.remaining))};
+}
+
+void RoundTracker::on_pass(const PassSync& sync) {
+  if (sync.pass <= last_pass_) return;
+  const std::optional<Mark> mark = mark_of(sync);
+  if (sync.pass > 1) {
+    close(sync.wall_us, sync.status);
+    if (mark && mark_ && mark_->pass + 1 == mark->pass) {
+      const Bytes dirtied = std::max(mark->ever_dirty - mark_->ever_dirty, Bytes());
+      rounds_.back().dirtied = std::min(dirtied, sync.status.total.value_or(dirtied));
+    }
+  }
+  mark_ = mark;
+  last_pass_ = sync.pass;
+  round_start_us_ = std::max(sync.wall_us, round_start_us_);
 }
 
 void RoundTracker::finish(std::int64_t wall_us, const MigrationStatus& last) {
@@ -28,7 +49,7 @@ void RoundTracker::finish(std::int64_t wall_us, const MigrationStatus& last) {
 void RoundTracker::close(std::int64_t wall_us, const MigrationStatus& status) {
   RoundRecord round;
   round.number = current();
-  round.started = between(begin_us_, round_start_us_);
+  round.started = between(begin_us_.value_or(round_start_us_), round_start_us_);
   round.duration = between(round_start_us_, wall_us);
   const Bytes sent = std::max(status.transferred.value_or(sent_before_), sent_before_);
   round.sent = sent - sent_before_;

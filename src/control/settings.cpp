@@ -17,6 +17,7 @@ Settings settings_for(const MigrationPlan& plan) {
   if (uses_postcopy(plan.technique) && plan.parameters.postcopy_preempt.value_or(false)) {
     settings.on.insert(Capability::kPostcopyPreempt);
   }
+  if (plan.may_end_by_postcopy) settings.on.insert(Capability::kPostcopyRam);
   if (plan.storage) settings.on.insert(Capability::kPauseBeforeSwitchover);
   for (const Capability other :
        {Capability::kAutoConverge, Capability::kXbzrle, Capability::kCompress, Capability::kMultifd,

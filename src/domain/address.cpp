@@ -150,8 +150,14 @@ Result<QmpDestination> with_unix(std::string_view text, std::string socket,
                                  std::string_view stream) {
   const auto path = socket_path_of(stream);
   if (path) return QmpDestination{std::move(socket), std::string(stream), std::string(stream)};
+  take_scheme(stream, "unix");
+  if (stream.starts_with('/') && stream.size() > kLongestSocketPath) {
+    return refuse(
+        text, fmt::format("has a path of {} bytes after unix:", stream.size()),
+        fmt::format("a socket's path has at most {}: choose a shorter one", kLongestSocketPath));
+  }
   return refuse(text, "has no path after unix:",
-                fmt::format("write it as unix:/path, of at most {} letters", kLongestSocketPath));
+                fmt::format("write it as unix:/path, of at most {} bytes", kLongestSocketPath));
 }
 
 }  // namespace
@@ -216,15 +222,30 @@ std::optional<TcpAddress> tcp_address_of(std::string_view uri) {
 }
 
 std::string uri_of(const TcpAddress& address) {
-  const bool v6 = address.host.find(':') != std::string::npos;
-  return v6 ? fmt::format("tcp:[{}]:{}", address.host, address.port)
-            : fmt::format("tcp:{}:{}", address.host, address.port);
+  return uri_of(address.host, std::to_string(address.port));
+}
+
+std::string uri_of(const std::string& host, const std::string& port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return v6 ? fmt::format("tcp:[{}]:{}", host, port) : fmt::format("tcp:{}:{}", host, port);
 }
 
 std::optional<std::string> socket_path_of(std::string_view uri) {
   const bool whole = take_scheme(uri, "unix") && uri.size() > 1 && uri.front() == '/' &&
                      uri.size() <= kLongestSocketPath && uri.find('\0') == std::string_view::npos;
   return whole ? std::optional<std::string>(uri) : std::nullopt;
+}
+
+std::optional<std::string> disks_beside(std::string_view stream, int step) {
+  constexpr std::string_view kBeside = ".disks";
+  constexpr int kLastPort = 65535;
+  if (socket_path_of(stream)) {
+    std::string beside = std::string(stream) + std::string(kBeside);
+    return socket_path_of(beside) ? std::optional(std::move(beside)) : std::nullopt;
+  }
+  const auto tcp = tcp_address_of(stream);
+  if (!tcp || tcp->port + step > kLastPort) return std::nullopt;
+  return uri_of({tcp->host, tcp->port + step});
 }
 
 bool listens_as_asked(const std::vector<std::string>& actual, std::string_view asked) {

@@ -173,26 +173,14 @@ DirtyPoint read_dirty_point(JsonReader& in) {
 
 Json to_json(const PredictedRound& round);
 Json to_json(const RoundRecord& round);
+Json to_json(const AppliedOrder& applied);
 Json to_json(const SourcedCurve& curve);
-Json to_json(const RateClass& one);
 
 template <class T>
 Json array_of(const std::vector<T>& values) {
   Json array = Json::array();
   for (const T& value : values) array.push_back(to_json(value));
   return array;
-}
-
-Json to_json(const RateClass& one) {
-  return Json{{"writes_per_s", one.writes_per_s}, {"bytes", one.memory.count()}};
-}
-
-RateClass read_rate_class(JsonReader& in) {
-  RateClass one;
-  one.writes_per_s = in.number("writes_per_s");
-  one.memory = in.bytes("bytes");
-  if (one.writes_per_s < 0) in.reject("writes_per_s", "is negative");
-  return one;
 }
 
 Json numbers_of(const std::vector<Ratio>& shares) {
@@ -339,7 +327,6 @@ Json to_json(const GuestProfile& profile) {
       {"dirty_curve", array_of(profile.dirty_curve)},
       {"other_curves", array_of(profile.other_curves)},
       {"dirty_series", array_of(profile.dirty_series)},
-      {"rate_classes", array_of(profile.rate_classes)},
       {"duplicate_share", maybe(profile.duplicate_share, in_ratio)},
       {"changed_to_zero_share", maybe(profile.changed_to_zero_share, in_ratio)},
       {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
@@ -347,6 +334,7 @@ Json to_json(const GuestProfile& profile) {
       {"end_contents", maybe(profile.end_contents, [](auto& c) { return json_of(c); })},
       {"change", maybe(profile.change, [](auto& c) { return json_of(c); })},
       {"vcpus", maybe(profile.vcpus, [](int n) { return n; })},
+      {"host_cpus", maybe(profile.host_cpus, [](int n) { return n; })},
       {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
       {"activity", json_of(profile.activity)},
       {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
@@ -390,9 +378,6 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   if (in.find("dirty_series") != nullptr) {
     profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
   }
-  if (in.find("rate_classes") != nullptr) {
-    profile.rate_classes = read_array(in, "rate_classes", read_rate_class);
-  }
   profile.duplicate_share = in.maybe_ratio("duplicate_share");
   profile.changed_to_zero_share = in.maybe_ratio("changed_to_zero_share");
   profile.contents = read_optional_member(in, "contents", contents_from_json);
@@ -400,6 +385,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   profile.end_contents = read_optional_member(in, "end_contents", contents_from_json);
   profile.change = read_optional_member(in, "change", change_from_json);
   profile.vcpus = small_int(in, "vcpus", 65536);
+  profile.host_cpus = small_int(in, "host_cpus", 65536);
   profile.vcpu_use = in.maybe_number("vcpu_use");
   if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");
   if (const Json* activity = in.find("activity")) read_activity(*activity, in, profile.activity);
@@ -549,7 +535,8 @@ Json to_json(const RoundRecord& round) {
               {"started_s", round.started.count()},
               {"duration_s", round.duration.count()},
               {"sent_bytes", round.sent.count()},
-              {"left_bytes", maybe(round.left, in_bytes)}};
+              {"left_bytes", maybe(round.left, in_bytes)},
+              {"dirtied_bytes", maybe(round.dirtied, in_bytes)}};
 }
 
 RoundRecord read_round(JsonReader& in) {
@@ -561,7 +548,52 @@ RoundRecord read_round(JsonReader& in) {
   round.duration = in.seconds("duration_s");
   round.sent = in.bytes("sent_bytes");
   round.left = in.maybe_bytes("left_bytes");
+  round.dirtied = in.maybe_bytes("dirtied_bytes");
   return round;
+}
+
+/// Only what is ordered.
+Json to_json(const Order& order) {
+  Json object = Json::object();
+  if (order.downtime_limit) object["downtime_limit_ms"] = in_ms(*order.downtime_limit);
+  if (order.max_bandwidth) object["max_bandwidth_bytes_per_s"] = in_rate(*order.max_bandwidth);
+  if (order.cpu_quota) object["cpu_quota"] = in_ratio(*order.cpu_quota);
+  if (order.switch_to_postcopy) object["switch_to_postcopy"] = true;
+  if (order.give_up) object["give_up"] = true;
+  return object;
+}
+
+Json to_json(const AppliedOrder& applied) {
+  return Json{{"round", applied.round},
+              {"at_s", applied.at.count()},
+              {"order", to_json(applied.order)},
+              {"why", applied.order.why},
+              {"accepted", applied.refused.empty()},
+              {"refused", applied.refused}};
+}
+
+void read_what_was_ordered(JsonReader& parent, Order& order) {
+  const Json* json = parent.require("order");
+  if (json == nullptr) return;
+  JsonReader in(*json, parent.path_of("order"));
+  order.downtime_limit = in.maybe_seconds("downtime_limit_ms");
+  order.max_bandwidth = in.maybe_rate("max_bandwidth_bytes_per_s");
+  order.cpu_quota = in.maybe_ratio("cpu_quota");
+  order.switch_to_postcopy = in.maybe_boolean("switch_to_postcopy").value_or(false);
+  order.give_up = in.maybe_boolean("give_up").value_or(false);
+  if (in.error()) parent.adopt(*in.error());
+}
+
+AppliedOrder read_order(JsonReader& in) {
+  AppliedOrder applied;
+  if (in.require("round") != nullptr) {
+    applied.round = small_int(in, "round", 1'000'000'000).value_or(0);
+  }
+  applied.at = in.seconds("at_s");
+  read_what_was_ordered(in, applied.order);
+  applied.order.why = in.maybe_text("why").value_or("");
+  applied.refused = in.maybe_text("refused").value_or("");
+  return applied;
 }
 
 Json to_json(const Downtime& downtime) {
@@ -646,6 +678,7 @@ Json to_json(const MigrationOutcome& o) {
                {{"qemu", maybe(o.transferred.qemu, in_bytes)},
                 {"wire", maybe(o.transferred.wire, in_bytes)}}},
               {"rounds", array_of(o.rounds)},
+              {"orders", array_of(o.orders)},
               {"guest",
                {{"slowdown", maybe(o.guest.slowdown, in_ratio)},
                 {"longest_gap_ms", maybe(o.guest.longest_gap, in_ms)},
@@ -691,6 +724,7 @@ Result<MigrationOutcome> outcome_from_json(const Json& json) {
   read_downtime(in, o.downtime);
   read_transferred(in, o.transferred);
   o.rounds = read_array(in, "rounds", read_round);
+  if (in.find("orders") != nullptr) o.orders = read_array(in, "orders", read_order);
   read_guest(in, o.guest);
   o.storage = read_storage(in);
   o.remarks = read_remarks(in);

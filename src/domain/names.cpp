@@ -22,10 +22,8 @@ constexpr detail::Names<Technique, 12> kTechniques{{{Technique::kPrecopy, "preco
                                                     {Technique::kCold, "cold"},
                                                     {Technique::kColdZstd, "cold-zstd"}}};
 
-constexpr detail::Names<DirtySource, 4> kSources{{{DirtySource::kContentHash, "content-hash"},
-                                                  {DirtySource::kRehearsal, "rehearsal"},
-                                                  {DirtySource::kDirtyBitmap, "dirty-bitmap"},
-                                                  {DirtySource::kDirtyRing, "dirty-ring"}}};
+constexpr detail::Names<DirtySource, 2> kSources{
+    {{DirtySource::kContentHash, "content-hash"}, {DirtySource::kRehearsal, "rehearsal"}}};
 
 constexpr detail::Names<Intent::Prefer, 4> kPreferences{{{Intent::Prefer::kDowntime, "downtime"},
                                                          {Intent::Prefer::kTime, "time"},

@@ -1,10 +1,23 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "godwit/domain/address.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/prediction.h"
+#include "godwit/domain/session.h"
 
 namespace godwit {
+
+const Disk* counterpart(const Disk& disk, const std::vector<Disk>& others) {
+  const auto found = std::find_if(others.begin(), others.end(), [&disk](const Disk& other) {
+    return disk.place.empty() || other.place.empty()
+               ? disk.place == other.place && disk.device == other.device
+               : disk.place == other.place;
+  });
+  return found == others.end() ? nullptr : &*found;
+}
 
 const TechniquePrediction* find(const Prediction& prediction, Technique technique) {
   for (const TechniquePrediction& one : prediction.predictions) {
@@ -66,6 +79,45 @@ std::string_view advice_on(Receiving receiving) {
       return "this destination cannot be used again: end its QEMU and start it anew";
   }
   return {};
+}
+
+PageCount pages_sent(const MigrationStatus& status) {
+  return status.normal_pages.value_or(PageCount()) + status.zero_pages.value_or(PageCount());
+}
+
+PageSize page_size(const MigrationStatus& status) {
+  constexpr std::int64_t kUsual = 4096;
+  const std::int64_t said = status.page_size.value_or(Bytes(kUsual)).count();
+  const bool power_of_two = said > 0 && (said & (said - 1)) == 0;
+  return PageSize(power_of_two ? said : kUsual);
+}
+
+Result<void> check_receiver(const MigrationStatus& status, const std::string& uri) {
+  const bool waits = status.phase == MigrationPhase::kNone;
+  if (!waits && status.phase != MigrationPhase::kSetup) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("the destination has had a migration already (phase {})",
+                            to_string(status.phase)),
+                fmt::format("{}, with -incoming defer", advice_on(Receiving::kSpent)));
+  }
+  if (status.listens_on.empty()) {
+    if (waits) return {};
+    return fail(ErrorCode::kBadInput,
+                "the destination waits for a stream already, and does not say at which address",
+                "start it with -incoming defer, or -incoming tcp:ADDRESS:PORT");
+  }
+  if (uri.empty() || listens_as_asked(status.listens_on, uri)) return {};
+  return fail(ErrorCode::kBadInput,
+              fmt::format("the destination listens on {} already, not on {}",
+                          fmt::join(status.listens_on, " and "), uri),
+              fmt::format("name the address that it listens on after the @; {}",
+                          advice_on(Receiving::kListens)));
+}
+
+void MigrationSession::leave(MigrationOutcome& outcome) {
+  outcome.status = OutcomeStatus::kFailed;
+  outcome.vm_runs_on = VmRunsOn::kUnknown;
+  outcome.reason = "the watching was ended on request; the migration goes on by itself";
 }
 
 }  // namespace godwit

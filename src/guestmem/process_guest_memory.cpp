@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 #include <fstream>
@@ -249,6 +251,13 @@ Seconds ProcessGuestMemory::own_cpu_time() const {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec);
+}
+
+std::optional<int> ProcessGuestMemory::host_cpus() const {
+  constexpr std::size_t kMostSets = 8;  // of 1024 CPUs each: the kernel knows 8192 at most
+  std::array<cpu_set_t, kMostSets> cpus{};
+  if (sched_getaffinity(layout_.pid, sizeof cpus, cpus.data()) != 0) return std::nullopt;
+  return CPU_COUNT_S(sizeof cpus, cpus.data());
 }
 
 }  // namespace godwit::guestmem

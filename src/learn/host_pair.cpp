@@ -168,6 +168,85 @@ void learn_postcopy(const std::vector<Compared>& compared, HostPairConstants& pa
   if (const auto seen = faults(false)) pair.faults_after_pass = *seen;
 }
 
+// --- how fast the source compresses ---
+
+/// A migration that compressed. Rates are in stream bytes a second.
+struct Compressed {
+  double expected = 0;  ///< that processors are expected to compress
+  double link = 0;      ///< that the link carries
+  double off = 1;       ///< the measured rate, of the predicted one
+
+  /// What is sent where processors are faster than expected by a factor.
+  [[nodiscard]] double rate_at(double speed) const { return std::min(speed * expected, link); }
+  /// The measured rate, of the one that would be predicted then.
+  [[nodiscard]] double off_at(double speed) const { return off * rate_at(1) / rate_at(speed); }
+  /// Do processors, not the link, bound what is predicted with that factor or without?
+  [[nodiscard]] bool shows(double speed) const { return expected * std::min(speed, 1.0) < link; }
+};
+
+std::vector<Compressed> compressed(const std::vector<Compared>& compared,
+                                   const HostPairConstants& pair) {
+  std::vector<Compressed> all;
+  for (const Compared& c : compared) {
+    const PairSample& sample = *c.sample;
+    const auto rate =
+        twin::compressing_rate(*sample.profile, sample.technique, c.said.parameters, pair);
+    if (!rate || !*rate) continue;
+    const BytesPerSecond link = std::min(sample.link.rate, *c.said.parameters.max_bandwidth);
+    const double measured = sample.transferred.as_double() / sample.total.count();
+    const double said = c.said.transferred->p50.as_double() / c.said.total_time->p50.count();
+    all.push_back({(*rate)->value(), link.value() * pair.rate.value(), measured / said});
+  }
+  return all;
+}
+
+/// Mean absolute error of predicted rates, as logarithms.
+double error_at(const std::vector<Compressed>& all, double speed) {
+  double sum = 0;
+  for (const Compressed& one : all) sum += std::abs(std::log(one.off_at(speed)));
+  return sum / static_cast<double>(all.size());
+}
+
+/// The factor of the least error, and the nearest to 1 of those: where the link is the bound, any
+/// that is large enough will do. It is at one of the places where one migration's error has a kink.
+double best_speed(const std::vector<Compressed>& all) {
+  std::vector<double> candidates;
+  for (const Compressed& one : all) {
+    candidates.push_back(one.off * one.rate_at(1) / one.expected);
+    candidates.push_back(one.link / one.expected);
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](double a, double b) { return std::abs(std::log(a)) < std::abs(std::log(b)); });
+  double best = 1;
+  double least = error_at(all, best);
+  for (const double speed : candidates) {
+    const double error = error_at(all, speed);
+    if (error >= least - 1e-9) continue;
+    best = speed;
+    least = error;
+  }
+  return best;
+}
+
+/// Only what explains the pair's migrations clearly better than what is known. Processors then
+/// differ from one time to the next by as much as they were seen to.
+void learn_compressing(const std::vector<Compared>& compared, HostPairConstants& pair) {
+  constexpr double kClearlyBetter = 0.9;  // of the error before
+  const std::vector<Compressed> all = compressed(compared, pair);
+  if (all.size() < kFewest) return;
+  const double speed = best_speed(all);
+  if (error_at(all, speed) >= kClearlyBetter * error_at(all, 1)) return;
+  std::vector<double> off;
+  for (const Compressed& one : all) {
+    if (one.shows(speed)) off.push_back(one.off_at(speed));
+  }
+  const auto spread = interval_of(off);
+  if (!spread) return;
+  pair.compressing_speed *= speed;
+  pair.processors.p05 = pair.processors.p50 * std::min(1.0, spread->p05);
+  pair.processors.p95 = pair.processors.p50 * std::max(1.0, spread->p95);
+}
+
 // --- as JSON ---
 
 constexpr std::array kShares{std::pair{"rate", &HostPairConstants::rate},
@@ -176,8 +255,10 @@ constexpr std::array kShares{std::pair{"rate", &HostPairConstants::rate},
 constexpr std::array kTimes{std::pair{"resume_s", &HostPairConstants::resume},
                             std::pair{"client_s", &HostPairConstants::client},
                             std::pair{"postcopy_stop_s", &HostPairConstants::postcopy_stop}};
-constexpr std::array kCounts{std::pair{"faults_at_once", &HostPairConstants::faults_at_once},
-                             std::pair{"faults_after_pass", &HostPairConstants::faults_after_pass}};
+constexpr std::array kNumbers{std::pair{"faults_at_once", &HostPairConstants::faults_at_once},
+                              std::pair{"faults_after_pass", &HostPairConstants::faults_after_pass},
+                              std::pair{"processors", &HostPairConstants::processors}};
+constexpr const char* kCompressingSpeed = "compressing_speed";
 
 template <class T, class Number>
 Json json_of(const Interval<T>& i, const Number& number) {
@@ -203,7 +284,8 @@ bool sound(const HostPairConstants& pair) {
          pair.stream_error.value() >= 0 && pair.stream_error.value() < 1 &&
          sound(plain(pair.resume)) && sound(plain(pair.client)) &&
          sound(plain(pair.postcopy_stop)) && sound(pair.faults_at_once) &&
-         sound(pair.faults_after_pass);
+         sound(pair.faults_after_pass) && sound(pair.processors) && pair.processors.p50 > 0 &&
+         pair.compressing_speed > 0 && std::isfinite(pair.compressing_speed);
 }
 
 }  // namespace
@@ -214,7 +296,8 @@ Json to_json(const HostPairConstants& pair) {
   const auto in_seconds = [](Seconds s) { return s.count(); };
   for (const auto& [key, member] : kTimes) json[key] = json_of(pair.*member, in_seconds);
   const auto as_is = [](double value) { return value; };
-  for (const auto& [key, member] : kCounts) json[key] = json_of(pair.*member, as_is);
+  for (const auto& [key, member] : kNumbers) json[key] = json_of(pair.*member, as_is);
+  json[kCompressingSpeed] = pair.compressing_speed;
   return json;
 }
 
@@ -226,7 +309,8 @@ Result<HostPairConstants> pair_from_json(const Json& json) {
       const Interval<double> i = interval_from(json.at(key));
       pair.*member = {Seconds(i.p50), Seconds(i.p05), Seconds(i.p95)};
     }
-    for (const auto& [key, member] : kCounts) pair.*member = interval_from(json.at(key));
+    for (const auto& [key, member] : kNumbers) pair.*member = interval_from(json.at(key));
+    pair.compressing_speed = json.at(kCompressingSpeed).get<double>();
   } catch (const Json::exception& e) {
     return fail(ErrorCode::kCorrupt, fmt::format("a pair of hosts: {}", e.what()));
   }
@@ -243,6 +327,7 @@ HostPairConstants learn_pair(std::span<const PairSample> samples, const HostPair
   learn_resume(compared, pair);
   learn_client(compared, pair);
   learn_postcopy(compared, pair);
+  learn_compressing(compared, pair);
   return pair;
 }
 

@@ -132,15 +132,12 @@ std::vector<Knot> knots_of(const std::vector<DirtyPoint>& points, Bytes ram,
   return knots;
 }
 
-Result<void> check(const GuestProfile& profile, const Interval<double>& activity) {
+Result<void> check(const GuestProfile& profile) {
   const auto bad = [](std::string what) {
     return fail(ErrorCode::kBadInput, std::move(what), "take the profile again: godwit profile VM");
   };
   if (profile.ram <= Bytes(0)) return bad("the profile says that the VM has no RAM");
   if (profile.dirty_curve.empty()) return bad("the profile has no dirty curve");
-  if (!(activity.p05 > 0 && activity.p05 <= activity.p50 && activity.p50 <= activity.p95)) {
-    return bad("the activity forecast is no interval");
-  }
   Seconds before{};
   for (const DirtyPoint& point : profile.dirty_curve) {
     if (!(point.window > before) || !std::isfinite(point.window.count())) {
@@ -158,13 +155,24 @@ Result<void> check(const GuestProfile& profile, const Interval<double>& activity
 
 }  // namespace
 
-Growth::Growth(std::vector<Knot> knots, Tail tail, double ceiling_bytes, double speed)
-    : knots_(std::move(knots)), tail_(tail), ceiling_(ceiling_bytes), speed_(speed) {
+Growth::Growth(std::vector<Knot> knots, Tail tail, double ceiling_bytes)
+    : knots_(std::move(knots)), tail_(tail), ceiling_(ceiling_bytes) {
   set_slopes(knots_);
 }
 
+Growth Growth::higher(double factor) const {
+  Growth scaled = *this;
+  for (Knot& knot : scaled.knots_) {
+    knot.bytes *= factor;
+    knot.slope *= factor;
+  }
+  scaled.tail_.saturation *= factor;
+  scaled.tail_.slope *= factor;
+  return scaled;
+}
+
 double Growth::bytes_at(double seconds) const {
-  return std::min(raw(seconds * speed_), ceiling_);
+  return std::min(raw(seconds), ceiling_);
 }
 
 double Growth::raw(double t) const {
@@ -188,7 +196,7 @@ double Growth::seconds_at(double bytes) const {
   if (bytes > knots_.back().bytes) return tail_seconds(bytes);
   std::size_t i = 1;
   while (knots_[i].bytes < bytes) ++i;
-  return invert_hermite(knots_[i - 1], knots_[i], bytes) / speed_;
+  return invert_hermite(knots_[i - 1], knots_[i], bytes);
 }
 
 double Growth::tail_seconds(double bytes) const {
@@ -200,7 +208,7 @@ double Growth::tail_seconds(double bytes) const {
   } else if (tail_.slope > 0) {
     beyond = growth / tail_.slope;
   }
-  return std::min(kForever, (last.seconds + beyond) / speed_);
+  return std::min(kForever, last.seconds + beyond);
 }
 
 DirtyCurve::DirtyCurve(Growth likely, Growth low, Growth high, std::vector<double> windows,
@@ -226,12 +234,11 @@ Growth DirtyCurve::at(double z) const {
   const Knot& last = knots.back();
   const Knot& before = knots[knots.size() - 2];
   const double slope = (last.bytes - before.bytes) / (last.seconds - before.seconds);
-  return Growth(std::move(knots), {0, 0, slope}, ram_, 1);
+  return Growth(std::move(knots), {0, 0, slope}, ram_);
 }
 
-Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile,
-                                            Interval<double> activity) {
-  GODWIT_CHECK_OK(check(profile, activity));
+Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile) {
+  GODWIT_CHECK_OK(check(profile));
   const double ram = profile.ram.as_double();
   const std::vector<DirtyPoint> points = all_points(profile);
   const double last = points.back().window.count();
@@ -239,7 +246,7 @@ Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile,
     return knots_of(points, profile.ram, value);
   };
   const std::vector<Knot> knots = knots_by(&DirtyPoint::unique);
-  const Tail tail = likely_tail(Growth(knots, {}, ram, 1), last);
+  const Tail tail = likely_tail(Growth(knots, {}, ram), last);
   const Tail slow{tail.saturation / 2, tail.decay, tail.slope / 2};
   // the upper bound's slope rises with its last point, as both come from the same sample
   const double measured = points.back().unique.as_double();
@@ -248,10 +255,8 @@ Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile,
   std::vector<double> windows;
   windows.reserve(points.size());
   for (const DirtyPoint& point : points) windows.push_back(point.window.count());
-  return DirtyCurve(Growth(knots, tail, ram, activity.p50),
-                    Growth(knots_by(&DirtyPoint::low), slow, ram, activity.p05),
-                    Growth(knots_by(&DirtyPoint::high), straight, ram, activity.p95),
-                    std::move(windows), ram);
+  return DirtyCurve(Growth(knots, tail, ram), Growth(knots_by(&DirtyPoint::low), slow, ram),
+                    Growth(knots_by(&DirtyPoint::high), straight, ram), std::move(windows), ram);
 }
 
 Interval<Bytes> DirtyCurve::within(Seconds window) const {

@@ -16,7 +16,6 @@
 #include "page_change.h"
 #include "page_contents.h"
 #include "page_hash.h"
-#include "rate_classes.h"
 
 namespace godwit::profile {
 namespace {
@@ -339,7 +338,6 @@ GuestProfile Observation::profile() const {
   profile.blind_spot = kBlindSpot;
   profile.dirty_curve = dirty_curve(seen);
   profile.dirty_series = dirty_series(seen);
-  profile.rate_classes = rate_classes(seen);
   const auto cpu_time = [this] { return memory_.own_cpu_time(); };
   profile.duplicate_share = duplicates();
   profile.contents = runs_.contents(cpu_time);
@@ -347,6 +345,7 @@ GuestProfile Observation::profile() const {
   profile.end_contents = runs_.end_contents(cpu_time);
   profile.change = change_->change();
   profile.vcpus = options_.vcpus;
+  profile.host_cpus = memory_.host_cpus();
   profile.vcpu_use = vcpu_use_;
   // Two clocks: a vCPU that never rests may seem to use a little more than there is.
   if (vcpu_use_ && options_.vcpus) profile.vcpu_use = std::min<double>(*vcpu_use_, *options_.vcpus);

@@ -139,22 +139,63 @@ void decode_image(JsonReader& medium, Disk& disk) {
   if (in.error()) medium.adopt(*in.error());
 }
 
-/// "flash1" is `kind` "flash" with a number.
-bool is_numbered(std::string_view name, std::string_view kind) {
-  return name.starts_with(kind) && name.size() > kind.size() &&
-         name.find_first_not_of("0123456789", kind.size()) == std::string_view::npos;
+/// Of "flash1" the 1, where `kind` is "flash"; nothing for other names.
+std::optional<std::string> number_of(std::string_view name, std::string_view kind) {
+  if (!name.starts_with(kind) || name.size() == kind.size()) return std::nullopt;
+  const std::string_view number = name.substr(kind.size());
+  const bool digits = number.find_first_not_of("0123456789") == std::string_view::npos;
+  return digits ? std::optional<std::string>(number) : std::nullopt;
 }
 
-/// Boards make their flash themselves: a drive of if=pflash is called so, one of -blockdev is known
-/// by the board's name for the device ("/machine/system.flash0"; measured on QEMU 10.0). Devices
-/// that were asked for are peripherals, whatever name was given to their drives.
-bool is_flash(std::string_view device, std::string_view qdev) {
+/// Which flash of the board's a drive is; nothing for other drives. Boards make their flash
+/// themselves: a drive of if=pflash is called so, one of -blockdev is known by the board's name for
+/// the device ("/machine/system.flash0"; measured on QEMU 10.0). Devices that were asked for are
+/// peripherals, whatever name was given to their drives.
+std::optional<std::string> flash_number(std::string_view device, std::string_view qdev) {
   constexpr std::string_view kMachine = "/machine/";
-  if (qdev.empty()) return is_numbered(device, "pflash");
-  if (!qdev.starts_with(kMachine) || qdev.starts_with("/machine/peripheral")) return false;
+  if (qdev.empty()) return number_of(device, "pflash");
+  if (!qdev.starts_with(kMachine) || qdev.starts_with("/machine/peripheral")) return std::nullopt;
   const bool of_board = qdev.find('/', kMachine.size()) == std::string_view::npos;
-  const std::string_view last = qdev.substr(qdev.rfind('.') + 1);
-  return is_numbered(device, "pflash") || (of_board && is_numbered(last, "flash"));
+  const auto by_board = of_board ? number_of(qdev.substr(qdev.rfind('.') + 1), "flash")
+                                 : std::optional<std::string>();
+  return by_board ? by_board : number_of(device, "pflash");
+}
+
+/// Is `qdev`, an id or a path, the device of that id or a part of it?
+bool is_of_device(std::string_view qdev, std::string_view id) {
+  constexpr std::string_view kPeripheral = "/machine/peripheral/";
+  if (id.empty()) return false;
+  if (qdev == id) return true;
+  if (!qdev.starts_with(kPeripheral)) return false;
+  const std::string_view path = qdev.substr(kPeripheral.size());
+  return path == id || (path.starts_with(id) && path.substr(id.size()).starts_with('/'));
+}
+
+/// The place of the device that has a drive: by the drive's name, else by the device's id, else by
+/// the name of the block node. Empty where none of them tells exactly one.
+std::string place_among(const std::vector<DrivePlace>& drives, std::string_view device,
+                        std::string_view qdev, std::string_view node) {
+  const auto only = [&drives](const auto& matches) {
+    const auto first = std::find_if(drives.begin(), drives.end(), matches);
+    const bool one = first != drives.end() && std::count_if(first, drives.end(), matches) == 1;
+    return one ? first->place : std::string();
+  };
+  std::string place;
+  if (!device.empty()) place = only([&](const auto& one) { return one.drive == device; });
+  if (place.empty() && !qdev.empty()) {
+    place = only([&](const auto& one) { return is_of_device(qdev, one.id); });
+  }
+  const bool by_node = place.empty() && device.empty() && !node.empty();
+  return by_node ? only([&](const auto& one) { return one.drive == node; }) : place;
+}
+
+/// A place that several have tells nothing.
+void forget_shared_places(std::vector<Disk>& disks) {
+  std::map<std::string, int> seen;
+  for (const Disk& disk : disks) ++seen[disk.place];
+  for (Disk& disk : disks) {
+    if (seen[disk.place] > 1) disk.place.clear();
+  }
 }
 
 /// One of `socket-address`: a URI, empty for kinds that nobody can connect to by one.
@@ -164,8 +205,7 @@ std::string listener(JsonReader& in) {
   if (type != "inet") return {};
   const std::string host = in.text("host");
   const std::string port = in.text("port");
-  const bool v6 = host.find(':') != std::string::npos;
-  return v6 ? fmt::format("tcp:[{}]:{}", host, port) : fmt::format("tcp:{}:{}", host, port);
+  return uri_of(host, port);
 }
 
 void decode_listeners(JsonReader& in, MigrationStatus& status) {
@@ -293,7 +333,7 @@ Json encode_parameters(const MigrationParameters& parameters) {
   return json;
 }
 
-Result<std::vector<Disk>> decode_disks(const Json& json) {
+Result<std::vector<Disk>> decode_disks(const Json& json, const std::vector<DrivePlace>& drives) {
   if (!json.is_array()) return fail(unreadable("query-block", "no list"));
   std::vector<Disk> disks;
   for (const Json& one : json) {
@@ -302,8 +342,9 @@ Result<std::vector<Disk>> decode_disks(const Json& json) {
     disk.device = in.text("device");
     // a drive made with -blockdev has no name of its own, only the device that uses it
     const std::string qdev = in.maybe_text("qdev").value_or("");
-    disk.travels_with_memory = is_flash(disk.device, qdev);
-    if (disk.device.empty()) disk.device = qdev;
+    const auto flash = flash_number(disk.device, qdev);
+    disk.travels_with_memory = flash.has_value();
+    const std::string device = disk.device.empty() ? qdev : disk.device;
     if (const Json* inserted = in.find("inserted")) {
       JsonReader medium(*inserted, "query-block.inserted");
       disk.file = medium.text("file");
@@ -314,9 +355,31 @@ Result<std::vector<Disk>> decode_disks(const Json& json) {
       if (medium.error()) in.adopt(*medium.error());
     }
     GODWIT_CHECK_OK(checked(in, "query-block"));
+    if (!drives.empty()) {
+      disk.place = flash ? "flash " + *flash : place_among(drives, disk.device, qdev, disk.node);
+    }
+    disk.device = device;
     disks.push_back(std::move(disk));
   }
+  forget_shared_places(disks);
   return disks;
+}
+
+Result<std::map<int, int>> decode_fd_sets(const Json& json) {
+  if (!json.is_array()) return fail(unreadable("query-fdsets", "no list"));
+  std::map<int, int> sets;
+  for (const Json& one : json) {
+    JsonReader in(one, "query-fdsets");
+    const auto number = small_integer(in, "fdset-id");
+    const Json* const fds = in.array("fds");
+    GODWIT_CHECK_OK(checked(in, "query-fdsets"));
+    if (!number || fds->empty()) continue;
+    JsonReader first(fds->front(), "query-fdsets.fds");
+    const auto fd = small_integer(first, "fd");
+    GODWIT_CHECK_OK(checked(first, "query-fdsets"));
+    if (fd) sets[*number] = *fd;
+  }
+  return sets;
 }
 
 std::optional<Json> nbd_address_of(const std::string& uri) {
@@ -362,9 +425,10 @@ Result<std::vector<BlockJob>> decode_jobs(const Json& json) {
     JsonReader in(one, "query-jobs");
     BlockJob job;
     job.id = in.text("id");
+    job.type = in.text("type");
     const std::string status = in.text("status");
     job.ready = status == "ready" || status == "standby";
-    job.ended = status == "concluded" || status == "null";
+    job.ended = status == "concluded" || status == "null" || status == "undefined";
     job.done = in.bytes("current-progress");
     job.total = in.bytes("total-progress");
     job.error = in.maybe_text("error").value_or("");
@@ -372,6 +436,10 @@ Result<std::vector<BlockJob>> decode_jobs(const Json& json) {
     jobs.push_back(std::move(job));
   }
   return jobs;
+}
+
+bool is_mirror(const BlockJob& job) {
+  return job.id.starts_with(kMirrorJob);
 }
 
 namespace {

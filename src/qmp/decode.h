@@ -9,6 +9,7 @@
 #include "godwit/domain/codec.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/qmp/qmp_client.h"
+#include "godwit/qmp/qtree.h"
 
 /// Private to qmp: QEMU's JSON to the house's values and back. Pure. QEMU's units end here: times
 /// in milliseconds, `mbps` in 10^6 bits, rates of dirtying in pages.
@@ -43,11 +44,16 @@ struct StreamTls {
   std::string authorization;  ///< destination: whom it lets in
 };
 Result<StreamTls> decode_tls(const Json& json);
-Result<std::vector<Disk>> decode_disks(const Json& json);
+/// `drives` tells where their devices are; without, nothing is said of places.
+Result<std::vector<Disk>> decode_disks(const Json& json,
+                                       const std::vector<DrivePlace>& drives = {});
+/// Of `query-fdsets`: a descriptor of each set, by the set's number.
+Result<std::map<int, int>> decode_fd_sets(const Json& json);
 Result<DiskTraffic> decode_disk_traffic(const Json& json);
 /// One of `query-jobs`. Of other kinds than mirrors the progress has another unit.
 struct BlockJob {
   std::string id;
+  std::string type;  ///< "mirror", "backup" …
   bool ready = false;
   bool ended = false;
   Bytes done;
@@ -55,14 +61,14 @@ struct BlockJob {
   std::string error;  ///< of one that ended; empty when it ended well
 };
 Result<std::vector<BlockJob>> decode_jobs(const Json& json);
+/// Godwit's own.
+bool is_mirror(const BlockJob& job);
 /// The names of all block nodes.
 Result<std::vector<std::string>> decode_nodes(const Json& json);
 /// The ids of all block exports.
 Result<std::vector<std::string>> decode_exports(const Json& json);
 /// Dirty bitmaps of `query-block` that no image keeps, as "DISK/BITMAP".
 Result<std::vector<std::string>> decode_temporary_bitmaps(const Json& json);
-/// Of `query-jobs` those that have not ended, Godwit's own mirrors left out.
-Result<std::vector<DiskJob>> decode_disk_jobs(const Json& json);
 /// A property of a QOM object; a part of it has the type "child<TYPE>".
 struct QomProperty {
   std::string name;

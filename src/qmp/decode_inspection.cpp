@@ -96,17 +96,6 @@ Result<std::vector<std::string>> decode_temporary_bitmaps(const Json& json) {
   return names;
 }
 
-Result<std::vector<DiskJob>> decode_disk_jobs(const Json& json) {
-  std::vector<DiskJob> jobs;
-  GODWIT_CHECK_OK(for_each(json, "query-jobs", [&](JsonReader& in) {
-    DiskJob job{in.text("id"), in.text("type")};
-    const std::string status = in.text("status");
-    const bool ended = status == "concluded" || status == "null" || status == "undefined";
-    if (!ended && !job.id.starts_with(kMirrorJob)) jobs.push_back(std::move(job));
-  }));
-  return jobs;
-}
-
 Result<std::vector<QomProperty>> decode_properties(const Json& json) {
   std::vector<QomProperty> properties;
   GODWIT_CHECK_OK(for_each(json, "qom-list", [&](JsonReader& in) {
@@ -181,12 +170,11 @@ Result<VcpuPlaces> decode_hotpluggable_cpus(const Json& json) {
   GODWIT_CHECK_OK(for_each(json, "query-hotpluggable-cpus", [&](JsonReader& in) {
     const std::int64_t vcpus = in.integer("vcpus-count");
     places.most += std::clamp<std::int64_t>(vcpus, 0, 1 << 20);
-    const std::string type = in.text("type");
     const Json* where = in.require("props");
     if (!in.maybe_text("qom-path")) return;
     if (where == nullptr || !where->is_object()) return in.reject("props", "is no object");
     DeviceShape vcpu;
-    vcpu.type = type;
+    vcpu.type = "vCPU";  // of what model, CpuShape tells
     for (const auto& [name, value] : where->items()) {
       if (name == "node-id") {  // a setting, and no address
         vcpu.properties[name] = plain_value(value);

@@ -6,6 +6,7 @@
 
 #include "decode.h"
 #include "godwit/domain/json_reader.h"
+#include "godwit/domain/medium.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 #include "qemu_process.h"
 
@@ -28,8 +29,7 @@ Result<VmDescription> QmpHypervisor::describe() {
   VmDescription vm;
   GODWIT_CHECK_OK(describe_machine(vm));
   GODWIT_CHECK_OK(describe_cpus(vm));
-  GODWIT_TRY(const Json blocks, ask("query-block"));
-  GODWIT_TRY(vm.disks, decode_disks(blocks));
+  GODWIT_TRY(vm.disks, describe_disks());
   GODWIT_TRY(const Json status, ask("query-status"));
   GODWIT_TRY(const NamedRunState named, decode_run_state(status));
   vm.state = named.state;
@@ -76,6 +76,31 @@ Result<void> QmpHypervisor::describe_cpus(VmDescription& vm) {
   if (vcpus.threads.empty()) return {};
   GODWIT_TRY(vm.cpu_model, qom_type(vcpus.first_path));
   return {};
+}
+
+/// Where their devices are, and through which descriptor a file is open that was handed to QEMU.
+Result<std::vector<Disk>> QmpHypervisor::describe_disks() {
+  GODWIT_TRY(const Json blocks, ask("query-block"));
+  std::vector<DrivePlace> places;
+  if (const auto tree = ask_human("info qtree")) {
+    GODWIT_TRY(places, parse_drives(*tree));
+  } else if (tree.error().code != ErrorCode::kRefused) {
+    return fail(tree.error());
+  }
+  GODWIT_TRY(std::vector<Disk> disks, decode_disks(blocks, places));
+  std::map<int, int> sets;
+  const bool any = std::any_of(disks.begin(), disks.end(),
+                               [](const Disk& disk) { return fd_set_of(disk).has_value(); });
+  if (!any) return disks;
+  GODWIT_TRY(const auto listed, ask_if_there("query-fdsets"));
+  if (listed) {
+    GODWIT_TRY(sets, decode_fd_sets(*listed));
+  }
+  for (Disk& disk : disks) {
+    const auto set = fd_set_of(disk);
+    if (set && sets.contains(*set)) disk.descriptor = sets.at(*set);
+  }
+  return disks;
 }
 
 Result<RamLayout> QmpHypervisor::ram_layout() {

@@ -44,16 +44,62 @@ bool is_of_the_host(const std::string& machine_property) {
       // drives of flash, by their names here
       "pflash0", "pflash1",
       // their devices are compared
-      "usb", "graphics"};
+      "usb", "graphics",
+      // so are the vCPUs that are there now: some may have been plugged in since
+      "smp.cpus"};
   return kNames.contains(machine_property);
 }
 
 /// Of a CPU, beside its features.
-bool tells_cpus_apart(const std::string& property) {
+bool tells_cpus_apart(const QomProperty& property) {
   constexpr std::array<std::string_view, 8> kNames{"family", "model",  "stepping", "vendor",
                                                    "level",  "xlevel", "xlevel2",  "phys-bits"};
-  return property.starts_with("hv-") ||
-         std::find(kNames.begin(), kNames.end(), property) != kNames.end();
+  const bool hyper_v = property.name.starts_with("hv-") && property.type != "bool";
+  return hyper_v || std::find(kNames.begin(), kNames.end(), property.name) != kNames.end();
+}
+
+/// Is it a feature of a CPU? What a user wants of QEMU (to check, to fill in from the host) is
+/// none, nor are caches' descriptions and QEMU's own compatibility switches.
+bool is_cpu_feature(const QomProperty& property) {
+  static const std::set<std::string, std::less<>> kNone{"realized",
+                                                        "hotplugged",
+                                                        "hotpluggable",
+                                                        "start-powered-off",
+                                                        "check",
+                                                        "enforce",
+                                                        "migratable",
+                                                        "host-phys-bits",
+                                                        "full-cpuid-auto-level",
+                                                        "fill-mtrr-mask",
+                                                        "tcg-cpuid",
+                                                        "legacy-cache",
+                                                        "host-cache-info",
+                                                        "l3-cache",
+                                                        "hv-passthrough",
+                                                        "hv-enforce-cpuid",
+                                                        "kvm-pv-enforce-cpuid"};
+  // "sse4_1" and "sse4.1" are other names of "sse4-1"
+  return property.type == "bool" && property.name.find_first_of("_.") == std::string::npos &&
+         !property.name.starts_with("x-") && !kNone.contains(property.name);
+}
+
+/// Features of x86 that no word of CPUID shows: those of MSRs, and those that QEMU makes of more
+/// than one bit.
+bool has_no_word(const std::string& feature) {
+  static const std::set<std::string, std::less<>> kNames{
+      "pmu", "lmce", "kvm", "vmware-cpuid-freq", "xen-vapic", "split-lock-detect",
+      "full-width-write",
+      // IA32_ARCH_CAPABILITIES
+      "rdctl-no", "ibrs-all", "rsba", "skip-l1dfl-vmentry", "ssb-no", "mds-no", "pschange-mc-no",
+      "tsx-ctrl", "taa-no", "sbdr-ssdp-no", "fbsdp-no", "psdp-no", "fb-clear", "bhi-no", "pbrsb-no",
+      "gds-no", "rfds-no", "rfds-clear", "its-no"};
+  return feature.starts_with("hv-") || feature.starts_with("vmx-") || kNames.contains(feature);
+}
+
+/// VMX's own are all off where it is.
+bool has_vmx(const CpuShape& cpu) {
+  const auto word = cpu.words.find("CPUID 1 ECX");
+  return word == cpu.words.end() || (word->second >> 5 & 1) != 0;
 }
 
 }  // namespace
@@ -114,6 +160,7 @@ Result<std::map<std::string, std::string>> QmpHypervisor::machine_properties() {
     GODWIT_TRY(const auto value, qom_value(machine, property.name));
     if (value) flatten(property.name, *value, values);
   }
+  std::erase_if(values, [](const auto& value) { return is_of_the_host(value.first); });
   return values;
 }
 
@@ -178,34 +225,41 @@ Result<CpuShape> QmpHypervisor::inspect_cpu() {
   GODWIT_TRY(const auto words, qom_value(path, "feature-words"));
   if (words) {
     GODWIT_TRY(cpu.words, decode_feature_words(*words));
-  } else {
-    GODWIT_TRY(cpu.features, cpu_features());
   }
   GODWIT_TRY(const auto properties, qom_properties(path));
+  const bool vmx = has_vmx(cpu);
+  std::vector<std::string> features;
   for (const QomProperty& property : properties) {
-    if (!is_scalar(property.type) || !tells_cpus_apart(property.name)) continue;
+    const bool shown = words && !has_no_word(property.name);
+    const bool off = !vmx && property.name.starts_with("vmx-");
+    if (is_cpu_feature(property) && !shown && !off) features.push_back(property.name);
+    if (!is_scalar(property.type) || !tells_cpus_apart(property)) continue;
     GODWIT_TRY(const auto value, qom_value(path, property.name));
     if (value) cpu.properties[property.name] = plain_value(*value);
   }
+  GODWIT_TRY(cpu.features, yes_or_no(path, features));
   return cpu;
 }
 
+Result<std::map<std::string, bool>> QmpHypervisor::yes_or_no(
+    const std::string& path, const std::vector<std::string>& properties) {
+  std::map<std::string, bool> answers;
+  for (const std::string& property : properties) {
+    GODWIT_TRY(const auto value, qom_value(path, property));
+    if (value && value->is_boolean()) answers[property] = value->get<bool>();
+  }
+  return answers;
+}
+
 Result<std::map<std::string, bool>> QmpHypervisor::cpu_features() {
-  std::map<std::string, bool> features;
   GODWIT_TRY(const std::string path, first_vcpu());
-  if (path.empty()) return features;
+  if (path.empty()) return std::map<std::string, bool>();
   GODWIT_TRY(const auto properties, qom_properties(path));
+  std::vector<std::string> features;
   for (const QomProperty& property : properties) {
-    if (property.type != "bool") continue;
-    // "sse4_1" and "sse4.1" are other names of "sse4-1"
-    if (property.name.find_first_of("_.") != std::string::npos) continue;
-    GODWIT_TRY(const auto value, qom_value(path, property.name));
-    if (value && value->is_boolean()) features[property.name] = value->get<bool>();
+    if (is_cpu_feature(property)) features.push_back(property.name);
   }
-  for (const char* none : {"realized", "hotplugged", "hotpluggable", "start-powered-off"}) {
-    features.erase(none);
-  }
-  return features;
+  return yes_or_no(path, features);
 }
 
 /// Experimental commands: where they are missing or switched off, nothing is compared by them.
@@ -261,17 +315,38 @@ Result<void> QmpHypervisor::inspect_settings(Inspection& found) {
   GODWIT_TRY(found.temporary_bitmaps, decode_temporary_bitmaps(blocks));
   GODWIT_TRY(const auto jobs, ask_if_there("query-jobs"));  // since QEMU 3.0
   if (!jobs) return {};
-  GODWIT_TRY(found.disk_jobs, decode_disk_jobs(*jobs));
+  GODWIT_TRY(const std::vector<BlockJob> known, decode_jobs(*jobs));
+  for (const BlockJob& job : known) {
+    if (!job.ended && !is_mirror(job)) found.disk_jobs.push_back({job.id, job.type});
+  }
   return {};
 }
 
-/// QEMU asks its host when the capability is set, and only then.
+/// QEMU asks its host when the capability is set, and only then. Together with one that post-copy
+/// can't go with, which is looked at after that (QEMU 4.0 and later), nothing is ever set: a Godwit
+/// that is killed here leaves nothing behind.
 Result<void> QmpHypervisor::try_postcopy() {
+  constexpr const char* kNeverWithIt = "x-ignore-shared";
+  constexpr std::string_view kCommand = "migrate-set-capabilities";
+  const SchemaEntity* known = schema_.argument(kCommand, {"capabilities", "capability"});
+  const bool can_ask = known != nullptr && std::find(known->values.begin(), known->values.end(),
+                                                     kNeverWithIt) != known->values.end();
   GODWIT_TRY(const RunState state, run_state());
   GODWIT_TRY(const CapabilitySet on, capabilities());
-  if (state != RunState::kInmigrate || on.contains(Capability::kPostcopyRam)) return {};
-  GODWIT_CHECK_OK(set_capabilities({Capability::kPostcopyRam}, {}));
-  return set_capabilities({}, {Capability::kPostcopyRam});
+  const bool is_on = on.contains(Capability::kPostcopyRam);
+  if (!can_ask || state != RunState::kInmigrate || is_on) return {};
+  const auto switched = [](const char* name, bool to) {
+    return Json{{"capability", name}, {"state", to}};
+  };
+  const auto both = [&switched](bool to) {
+    return Json{
+        {"capabilities", Json::array({switched("postcopy-ram", to), switched(kNeverWithIt, to)})}};
+  };
+  const auto asked = order(kCommand, both(true));
+  if (asked) return order(kCommand, both(false));  // a QEMU to come, in which they do go together
+  const bool only_that = asked.error().code == ErrorCode::kRefused &&
+                         asked.error().message.find("ignore-shared") != std::string::npos;
+  return only_that ? Result<void>() : asked;
 }
 
 }  // namespace godwit::qmp

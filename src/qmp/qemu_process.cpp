@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 
+#include "godwit/base/proc_file.h"
 #include "godwit/base/process.h"
 
 namespace godwit::qmp {
@@ -21,15 +21,10 @@ namespace fs = std::filesystem;
 /// A thread's number as it sees itself: the last of the NSpid line has that of its own process
 /// namespace (a QEMU in a container), which may be another than ours.
 std::int64_t own_number(const fs::path& task) {
-  std::ifstream status(task / "status");
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with("NSpid:")) continue;
-    std::istringstream numbers(line.substr(6));
-    std::int64_t last = 0;
-    for (std::int64_t one = 0; numbers >> one;) last = one;
-    return last;
-  }
-  return 0;
+  std::istringstream numbers(value_in(task / "status", "NSpid"));
+  std::int64_t last = 0;
+  for (std::int64_t one = 0; numbers >> one;) last = one;
+  return last;
 }
 
 std::set<std::int64_t> threads_of(std::int64_t pid) {
@@ -41,15 +36,8 @@ std::set<std::int64_t> threads_of(std::int64_t pid) {
   return threads;
 }
 
-std::string command_of(std::int64_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/comm", pid));
-  std::string name;
-  std::getline(file, name);
-  return name;
-}
-
 bool is_qemu(std::int64_t pid, const std::vector<std::int64_t>& vcpu_threads) {
-  if (vcpu_threads.empty()) return command_of(pid).starts_with("qemu");  // machine "none"
+  if (vcpu_threads.empty()) return program_of(pid).starts_with("qemu");  // machine "none"
   const auto threads = threads_of(pid);
   return std::all_of(vcpu_threads.begin(), vcpu_threads.end(),
                      [&](std::int64_t one) { return one > 0 && threads.contains(one); });
@@ -73,7 +61,7 @@ bool QemuProcess::ended() const {
 
 std::string process_name(std::int64_t pid) {
   if (pid <= 0) return "";
-  const std::string command = command_of(pid);
+  const std::string command = program_of(pid);
   if (!command.empty()) return fmt::format("process {} ({})", pid, command);
   return fmt::format("a forwarder (process {} opened the socket and has ended)", pid);  // ssh -f
 }

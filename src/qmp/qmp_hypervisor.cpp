@@ -145,11 +145,11 @@ Result<void> QmpHypervisor::set_parameters(const MigrationParameters& parameters
   return order(kCommand, arguments);
 }
 
-/// QEMU is told to keep its process when a load fails (`exit-on-error`, 9.1): its reason can then
-/// be asked for.
+/// One that was started with `-incoming tcp:…`, say, is used as it is. QEMU is told to keep its
+/// process when a load fails (`exit-on-error`, 9.1): its reason can then be asked for.
 Result<void> QmpHypervisor::listen(const std::string& uri) {
   GODWIT_TRY(const MigrationStatus status, migration_status());
-  if (!status.listens_on.empty()) return judge_listener(status, uri);
+  if (!status.listens_on.empty()) return check_receiver(status, uri);
   GODWIT_CHECK_OK(try_address(uri));
   Json arguments{{"uri", uri}};
   if (schema_.argument("migrate-incoming", {"exit-on-error"}) != nullptr) {
@@ -162,21 +162,6 @@ Result<void> QmpHypervisor::listen(const std::string& uri) {
     if (const auto now = can_receive()) error.what_to_do = advice_on(*now);
   }
   return fail(std::move(error));
-}
-
-/// One that was started with `-incoming tcp:…`, say, is used as it is.
-Result<void> QmpHypervisor::judge_listener(const MigrationStatus& status, const std::string& uri) {
-  if (receiving_of(RunState::kInmigrate, status) == Receiving::kSpent) {
-    return fail(ErrorCode::kBadInput,
-                fmt::format("a stream has come to the destination already (its migration is {})",
-                            to_string(status.phase)),
-                std::string(advice_on(Receiving::kSpent)));
-  }
-  if (listens_as_asked(status.listens_on, uri)) return {};
-  return fail(ErrorCode::kBadInput,
-              fmt::format("the destination listens on {} already, and not on {}",
-                          fmt::join(status.listens_on, " and "), uri),
-              fmt::format("name that address after the @; {}", advice_on(Receiving::kListens)));
 }
 
 /// A QEMU ≥ 9.1 whose `migrate-incoming` failed can't be told to listen again, on no address

@@ -64,6 +64,11 @@ Line cut_line(std::string_view& text) {
   return {column, line.substr(column)};
 }
 
+std::string without_quotes(const std::string& value) {
+  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
+
 /// Reads a tree of buses and devices. Every device stands two columns right of its bus, every bus
 /// two columns right of its device, and so does what is said of either.
 class Tree {
@@ -85,6 +90,20 @@ class Tree {
       begin_device(line);
     }
     return {};
+  }
+
+  [[nodiscard]] std::vector<DrivePlace> drives() const {
+    std::vector<DrivePlace> drives;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const auto& [type, unplaced, id, properties] = nodes_[i].shape;
+      const auto drive = properties.find("drive");
+      if (drive == properties.end()) continue;
+      const std::size_t parent = nodes_[i].parent;
+      const bool is_part = id.empty() && parent != kNone;
+      drives.push_back(
+          {without_quotes(drive->second), is_part ? nodes_[parent].shape.id : id, place_of(i)});
+    }
+    return drives;
   }
 
   std::vector<DeviceShape> take() {
@@ -144,6 +163,10 @@ class Tree {
       node.shape.properties.emplace(line.text.substr(0, is), line.text.substr(is + 3));
       return;
     }
+    if (line.text.starts_with("mmio ") && node.shape.type == "virtio-mmio") {
+      node.address = line.text.substr(5, line.text.find('/') - 5);  // boards have many of them
+      return;
+    }
     constexpr std::string_view kPort = ", port ";
     const std::size_t port = line.text.find(kPort);
     if (!line.text.starts_with("addr ") || port == std::string_view::npos) return;
@@ -154,7 +177,9 @@ class Tree {
   /// What tells a device from the others on its bus: on PCI and USB the address alone, which only
   /// one can have; elsewhere its type and what of these it has.
   static std::string own_place(const Node& node) {
-    if (!node.address.empty()) return "port " + node.address;
+    if (!node.address.empty()) {
+      return (node.shape.type == "virtio-mmio" ? "virtio-mmio " : "port ") + node.address;
+    }
     const auto& has = node.shape.properties;
     const auto address = has.find("addr");
     if (address != has.end() && address->second.find('.') != std::string::npos) {
@@ -185,6 +210,12 @@ class Tree {
   std::vector<Level> levels_;
 };
 
+Result<Tree> read_tree(std::string_view text) {
+  Tree tree;
+  while (!text.empty()) GODWIT_CHECK_OK(tree.read(cut_line(text)));
+  return tree;
+}
+
 void keep_what_counts(DeviceShape& device) {
   for (auto at = device.properties.begin(); at != device.properties.end();) {
     if (is_of_the_host(device.type, at->first)) {
@@ -198,9 +229,13 @@ void keep_what_counts(DeviceShape& device) {
 
 }  // namespace
 
+Result<std::vector<DrivePlace>> parse_drives(std::string_view text) {
+  GODWIT_TRY(const Tree tree, read_tree(text));
+  return tree.drives();
+}
+
 Result<std::vector<DeviceShape>> parse_qtree(std::string_view text) {
-  Tree tree;
-  while (!text.empty()) GODWIT_CHECK_OK(tree.read(cut_line(text)));
+  GODWIT_TRY(Tree tree, read_tree(text));
   std::vector<DeviceShape> devices = tree.take();
   for (DeviceShape& device : devices) keep_what_counts(device);
   return devices;

@@ -13,12 +13,10 @@
 namespace godwit::qmp {
 namespace {
 
-/// What is ours begins so: jobs and nodes at the source, exports at the destination.
-constexpr std::string_view kMirror = kMirrorJob;
+/// What is ours begins so: jobs (decode.h) and nodes at the source, exports at the destination.
 constexpr std::string_view kNode = "godwit-nbd-";
 constexpr std::string_view kExport = "godwit-disk-";
 constexpr int kPortsTried = 16;
-constexpr std::string_view kSocketBeside = ".disks";  // to the path of a stream's UNIX socket
 /// QEMU connects in its main loop, and the guest stands still meanwhile: with a destination that
 /// does not even refuse, for as long as TCP tries (over 8 s, measured on QEMU 10.0), without this.
 constexpr int kConnectSeconds = 2;
@@ -26,10 +24,6 @@ constexpr int kConnectSeconds = 2;
 bool port_is_taken(const Error& error) {
   return error.code == ErrorCode::kRefused &&
          error.message.find("Address already in use") != std::string::npos;
-}
-
-bool is_mirror(const BlockJob& job) {
-  return job.id.starts_with(kMirror);
 }
 
 /// An option of the NBD client; since when there is one, only the schema says.
@@ -84,9 +78,15 @@ Result<Json> client_tls(const Schema& schema, const StreamTls& tls) {
 
 }  // namespace
 
+/// By their names; where they are is asked for by `describe` alone.
 Result<std::vector<Disk>> QmpHypervisor::disks() {
   GODWIT_TRY(const Json blocks, ask("query-block"));
   return decode_disks(blocks);
+}
+
+Result<std::vector<BlockJob>> QmpHypervisor::block_jobs() {
+  GODWIT_TRY(const Json listed, ask("query-jobs"));
+  return decode_jobs(listed);
 }
 
 // --- the destination ---
@@ -115,12 +115,9 @@ Result<StorageOffer> QmpHypervisor::serve_storage(const std::string& listen,
 Result<StorageOffer> QmpHypervisor::start_nbd_server(const std::string& listen, const Json& tls) {
   StorageOffer offer;
   offer.encrypted = !tls.empty();
-  const auto tcp = tcp_address_of(listen);
-  if (tcp) offer.host = tcp->host;
-  if (const auto path = socket_path_of(listen)) offer.socket = *path + std::string(kSocketBeside);
-  for (int port = tcp ? tcp->port + 1 : 0;; ++port) {
-    const auto address =
-        nbd_address_of(tcp ? uri_of({tcp->host, port}) : fmt::format("unix:{}", offer.socket));
+  for (int step = 1;; ++step) {
+    const auto uri = disks_beside(listen, step);
+    const auto address = uri ? nbd_address_of(*uri) : std::nullopt;
     if (!address) {
       return fail(ErrorCode::kBadInput,
                   fmt::format("disks cannot move beside the stream {}", listen),
@@ -129,14 +126,18 @@ Result<StorageOffer> QmpHypervisor::start_nbd_server(const std::string& listen, 
     Json arguments{{"addr", *address}};
     arguments.update(tls);
     const auto started = order("nbd-server-start", arguments);
-    const bool again =
-        tcp && !started && port_is_taken(started.error()) && port < tcp->port + kPortsTried;
+    const auto tcp = tcp_address_of(*uri);
+    const bool again = tcp && !started && port_is_taken(started.error()) && step < kPortsTried;
     if (again) continue;
     // Without an answer it may have started all the same.
     serves_ = started || started.error().code == ErrorCode::kTimeout ||
               started.error().code == ErrorCode::kPeerGone;
     if (!started) return fail(started.error());
-    offer.port = port;
+    if (tcp) {
+      offer.host = tcp->host;
+      offer.port = tcp->port;
+    }
+    offer.socket = socket_path_of(*uri).value_or("");
     return offer;
   }
 }
@@ -203,7 +204,7 @@ Result<void> QmpHypervisor::mirror_disk(const Disk& disk, const StorageOffer& of
   client.update(tls);
   if (knows_nbd_option(schema_, "open-timeout")) client["open-timeout"] = kConnectSeconds;
   GODWIT_CHECK_OK(order("blockdev-add", client));
-  Json mirror{{"job-id", fmt::format("{}{}", kMirror, number)},
+  Json mirror{{"job-id", fmt::format("{}{}", kMirrorJob, number)},
               {"device", node_of(disk)},
               {"target", node},
               {"sync", "full"},
@@ -215,8 +216,7 @@ Result<void> QmpHypervisor::mirror_disk(const Disk& disk, const StorageOffer& of
 }
 
 Result<StorageStatus> QmpHypervisor::storage_status() {
-  GODWIT_TRY(const Json listed, ask("query-jobs"));
-  GODWIT_TRY(const std::vector<BlockJob> jobs, decode_jobs(listed));
+  GODWIT_TRY(const std::vector<BlockJob> jobs, block_jobs());
   StorageStatus status;
   status.ready = true;
   for (const BlockJob& job : jobs) {
@@ -235,8 +235,7 @@ Result<StorageStatus> QmpHypervisor::storage_status() {
 /// Cancelled without force, a mirror that is ready completes, and the guest's disk stays what it is
 /// (`job-complete` would put the other one in its place). libvirt ends its mirrors the same way.
 Result<void> QmpHypervisor::finish_storage() {
-  GODWIT_TRY(const Json listed, ask("query-jobs"));
-  GODWIT_TRY(const std::vector<BlockJob> jobs, decode_jobs(listed));
+  GODWIT_TRY(const std::vector<BlockJob> jobs, block_jobs());
   for (const BlockJob& job : jobs) {
     if (!is_mirror(job) || job.ended) continue;
     GODWIT_CHECK_OK(order("block-job-cancel", Json{{"device", job.id}, {"force", false}}));
@@ -271,8 +270,7 @@ Result<void> QmpHypervisor::drop_storage() {
 /// QEMU 7.2 and 10.0).
 Result<void> QmpHypervisor::drop_mirrors() {
   if (schema_.find("query-jobs") == nullptr) return {};
-  GODWIT_TRY(const Json listed, ask("query-jobs"));
-  GODWIT_TRY(const std::vector<BlockJob> jobs, decode_jobs(listed));
+  GODWIT_TRY(const std::vector<BlockJob> jobs, block_jobs());
   bool running = false;
   for (const BlockJob& job : jobs) {
     if (!is_mirror(job)) continue;

@@ -17,6 +17,7 @@
 
 #include "files.h"
 #include "godwit/base/clock.h"
+#include "godwit/base/proc_file.h"
 #include "godwit/base/process.h"
 #include "godwit/base/quantity.h"
 #include "godwit/base/unique_fd.h"
@@ -135,9 +136,7 @@ std::string holder_of(const struct stat& file) {
     std::int64_t pid = 0;
     if (!(words >> number >> kind >> mode >> access >> pid >> where)) continue;
     if (kind != "FLOCK" || where != place || pid <= 0) continue;
-    std::string name;
-    std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)) >> std::ws, name);
-    return fmt::format("process {} ({})", pid, name);
+    return fmt::format("process {} ({})", pid, program_of(pid));
   }
   return "somebody";
 }

@@ -49,7 +49,7 @@ constexpr Compressor kZstd{&PageContents::zstd, &PageContents::zstd_per_page,
 /// What vCPUs leave of the host's processors, at least a fair share, to so many threads that code.
 double processors_for(int threads, const Guest& guest, const HostPairConstants& pair) {
   const double busy = guest.cpu_use * guest.vcpus;
-  const double all = pair.processors.p50;
+  const double all = pair.processors.p50 * guest.host_cpus;
   const double fair = all * threads / (threads + busy);
   return std::min<double>(threads, std::max(all - busy, fair));
 }
@@ -70,7 +70,8 @@ Coding by_compressing(const Guest& guest, const HostPairConstants& pair,
       shrunk(guest.changed_contents ? guest.changed_contents : guest.contents);
   if (guest.contents && ((*guest.contents).*compressor.cost).count() > 0) {
     coding.cpu_per_byte = ((*guest.contents).*compressor.cost).count() / guest.page;
-    coding.cpu_rate = processors_for(threads, guest, pair) / coding.cpu_per_byte;
+    coding.cpu_rate =
+        processors_for(threads, guest, pair) * pair.compressing_speed / coding.cpu_per_byte;
   }
   return coding;
 }

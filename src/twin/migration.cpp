@@ -14,8 +14,6 @@ constexpr double kLeastPeriod = 1;
 /// With auto-converge, a pass after the first that takes longer is synced in between
 /// (cpu-throttle.c, since 9.2).
 constexpr double kSyncEvery = 5;
-/// A guest that uses less of its vCPUs' time than this is taken to use so much.
-constexpr double kLeastCpuUse = 0.01;
 
 /// All of memory once, on the stream.
 double full_stream(const Guest& guest, const Coding& coding) {
@@ -42,6 +40,18 @@ Migration::Migration(const Guest& guest, const Sending& sending, const Course& c
       end_(std::min(data_at_end(guest.ram * kEndOfRam), guest.data)),
       cold_(guest.data) {
   begin_pass();
+}
+
+Migration Migration::under_way(const Guest& guest, const Sending& sending, const Course& course,
+                               int passes, double left) {
+  Migration migration(guest, sending, course);
+  migration.progress_.passes = std::max(passes, 1);
+  migration.hot_ = std::min(left, guest.ram);
+  migration.cold_ = 0;
+  migration.progress_.left = migration.hot_;
+  migration.begun_ = false;
+  if (left < migration.threshold()) migration.progress_.stage = Stage::kSwitchover;
+  return migration;
 }
 
 double Migration::pace(double factor) const {
@@ -106,7 +116,7 @@ double Migration::unsent_stream(double memory) const {
 
 /// Throttling takes what the guest does not use before it slows the guest down.
 double Migration::guest_speed() const {
-  return std::min(1.0, (1 - progress_.throttle) / std::max(guest_.cpu_use, kLeastCpuUse));
+  return speed_at(guest_, std::min(1 - progress_.throttle, quota_));
 }
 
 // --- passes ---
@@ -114,10 +124,7 @@ double Migration::guest_speed() const {
 void Migration::begin_pass() {
   const double all = hot_ + cold_;
   double f = factor();
-  const double per_window = pace(f) * sending_.window;
-  // at least a window's worth is sent before QEMU looks; until a first one was measured, the
-  // threshold is 0
-  goal_ = std::min(left_at_look(per_window), std::max(0.0, all - per_window));
+  goal_ = goal_of(all);
   const double zeros = progress_.passes == 0 ? guest_.zero_pages : 0;
   const double sent = all - goal_;
   if (progress_.passes == 0 && sent > 0) f = (unsent_stream(all) - unsent_stream(goal_)) / sent;
@@ -125,6 +132,25 @@ void Migration::begin_pass() {
   begin_step(all, sent, sent * f + zeros * sending_.coding.zero_mark,
              sent / pace(f) + zeros * (mark_seconds + course_.zero_page_scan));
   guest_pass_ = guest_synced_ = 0;
+}
+
+/// Memory left when a pass over so much ends. At least a window's worth is sent before QEMU looks;
+/// until a first one was measured, the threshold is 0.
+double Migration::goal_of(double all) const {
+  const double per_window = pace(factor()) * sending_.window;
+  return std::min(left_at_look(per_window), std::max(0.0, all - per_window));
+}
+
+void Migration::amend(double rate, double limit) {
+  if (rate > 0) sending_.rate = rate;
+  if (limit > 0) sending_.limit = limit;
+  if (!begun_ || progress_.stage != Stage::kPasses || memory_rate_ <= 0) return;
+  // The rest of the running pass goes on at the new pace, and ends where the new limit lets it.
+  const double per_byte = stream_rate_ / memory_rate_;
+  memory_rate_ = std::min(sending_.rate * course_.speed / per_byte, sending_.coding.cpu_rate);
+  stream_rate_ = memory_rate_ * per_byte;
+  goal_ = std::min(goal_of(hot_ + cold_), progress_.left);
+  length_ = progress_.step_seconds + (progress_.left - goal_) / memory_rate_;
 }
 
 /// Data among the last bytes of RAM. The very last hold data: kernels allocate what they need early

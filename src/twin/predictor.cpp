@@ -13,7 +13,7 @@
 #include "coding.h"
 #include "godwit/base/quantity.h"
 #include "godwit/base/statistics.h"
-#include "godwit/twin/qemu.h"
+#include "sending.h"
 
 namespace godwit::twin {
 namespace {
@@ -242,7 +242,7 @@ class Technician {
   Technician(const Setup& x, Technique technique) : x_(x), technique_(technique) {
     if (uses_postcopy(technique)) share_ = x.parameters.precopy_share->value();
     if (technique == Technique::kStopAndCopy) {
-      still_.emplace(std::vector<Growth::Knot>{{}, {1, 0, 0}}, model::Tail{}, x.guest.ram, 1);
+      still_.emplace(std::vector<Growth::Knot>{{}, {1, 0, 0}}, model::Tail{}, x.guest.ram);
     }
   }
 
@@ -403,45 +403,6 @@ Result<void> check(const MigrationParameters& parameters) {
   return {};
 }
 
-MigrationParameters assumed(Technique technique, const MigrationParameters& given,
-                            const Link& link) {
-  MigrationParameters all = given;
-  all.max_bandwidth = given.max_bandwidth.value_or(link.rate);
-  all.downtime_limit = given.downtime_limit.value_or(kDefaultDowntimeLimit);
-  if (technique == Technique::kPostcopy) all.precopy_share = given.precopy_share.value_or(Ratio(0));
-  if (technique == Technique::kHybrid) all.precopy_share = given.precopy_share.value_or(Ratio(1));
-  return all;
-}
-
-bool uses_multifd(Technique technique) {
-  return technique == Technique::kMultifd || technique == Technique::kMultifdZlib ||
-         technique == Technique::kMultifdZstd;
-}
-
-Sending sending_of(Technique technique, const Guest& guest, const MigrationParameters& parameters,
-                   const Link& link, const HostPairConstants& pair) {
-  Sending s;
-  const double most = link.rate.value() * pair.rate.value();
-  s.switch_rate = most;
-  s.rate = std::min(parameters.max_bandwidth->value() * pair.rate.value(), most);
-  // with the guest stopped QEMU keeps no limit
-  if (technique == Technique::kStopAndCopy) s.rate = most;
-  const BytesPerSecond postcopy = parameters.max_postcopy_bandwidth.value_or(BytesPerSecond(0));
-  s.postcopy_rate = postcopy.value() > 0 ? std::min(postcopy.value(), most) : most;
-  s.reckoned_rate = parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(0)).value();
-  s.limit = parameters.downtime_limit->count();
-  s.window = pair.window.count();
-  s.coding = coding_of(technique, guest, parameters, pair);
-  const bool behind_link = s.coding.cpu_rate * s.coding.first >= s.rate;
-  if (uses_multifd(technique) && behind_link) {
-    const double share =
-        technique == Technique::kMultifdZlib ? pair.queued_by_zlib : pair.queued_by_multifd;
-    s.queued = share * pair.sender_queue.as_double() / most;
-  }
-  s.throttling = throttling_of(technique, parameters);
-  return s;
-}
-
 }  // namespace
 
 bool predicts(Technique technique) {
@@ -464,6 +425,16 @@ bool guesses(const GuestProfile& profile, Technique technique) {
   return needs_contents(technique) && data && !profile.end_contents;
 }
 
+Result<std::optional<BytesPerSecond>> compressing_rate(const GuestProfile& profile,
+                                                       Technique technique,
+                                                       const MigrationParameters& parameters,
+                                                       const HostPairConstants& pair) {
+  GODWIT_TRY(const Guest guest, guest_of(profile));
+  const Coding coding = coding_of(technique, guest, parameters, pair);
+  if (coding.cpu_per_byte <= 0) return std::optional<BytesPerSecond>();
+  return std::optional(BytesPerSecond(coding.cpu_rate * coding.first));
+}
+
 Predictor::Predictor(Guest guest, const Link& link, const Options& options,
                      const model::DirtyCurve& curve)
     : guest_(std::move(guest)), link_(link), options_(options) {
@@ -484,8 +455,7 @@ Result<Predictor> Predictor::make(const GuestProfile& profile, const Link& link,
                 "give a time such as 120s");
   }
   GODWIT_TRY(Guest guest, guest_of(profile));
-  GODWIT_TRY(const model::DirtyCurve curve,
-             model::DirtyCurve::from_profile(profile, options.activity));
+  GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
   return Predictor(std::move(guest), link, options, curve);
 }
 

@@ -57,7 +57,10 @@ QemuPair& Cases::start(const PairSetup& setup) {
 std::vector<std::string> Cases::migrate_to(const std::string& stream,
                                            const std::vector<std::string>& more) const {
   std::vector<std::string> words{"migrate", pair_->source(), pair_->destination_at(stream),
-                                 "--json",  "--for",         "1s"};
+                                 "--json"};
+  if (std::find(more.begin(), more.end(), "--no-profile") == more.end()) {
+    words.insert(words.end(), {"--for", "1s"});
+  }
   if (std::find(more.begin(), more.end(), "--link") == more.end()) {
     words.insert(words.end(), {"--link", "60MB/s"});
   }

@@ -36,6 +36,9 @@ INSTANTIATE_TEST_SUITE_P(
         Difference{"CpuFeature", {"-cpu", "max"}, {"-cpu", "max,-smap"}, "smap"},
         Difference{
             "CpuFeatureOfANamedModel", {"-cpu", "Nehalem,+movbe"}, {"-cpu", "Nehalem"}, "movbe"},
+        Difference{
+            "CpuFeatureOfNoCpuidWord", {"-cpu", "Nehalem,pmu=on"}, {"-cpu", "Nehalem"}, "pmu"},
+        Difference{"CpuOfAnotherModel", {"-cpu", "Westmere"}, {"-cpu", "Nehalem,model=44"}, "aes"},
         Difference{"RamBlock",
                    {"-object", "memory-backend-ram,id=ram0,size=192M", "-M", "memory-backend=ram0"},
                    {},
@@ -97,6 +100,58 @@ TEST_F(Beforehand, ADeviceBehindAPciBridgeIsNoDifference) {
                 "-device", "virtio-net-pci,netdev=n1,bus=br1,addr=3,romfile="};
   start(setup);
   expect_completed(run_godwit(migrate({"--technique", "precopy"})));
+}
+
+/// A model is a name for features.
+TEST_F(Beforehand, AnotherNameOfTheSameCpuIsNoDifference) {
+  PairSetup setup;
+  setup.source = {"-cpu", "Nehalem-v1"};
+  start(setup);
+  const Finished run = run_godwit(migrate({"--technique", "precopy"}));
+  expect_completed(run);
+  EXPECT_SAYS(run, "the CPU model differs by name");
+}
+
+TEST_F(Beforehand, AVcpuThatWasPluggedInIsNoDifference) {
+  PairSetup setup;
+  setup.source = {"-smp", "1,maxcpus=2"};
+  setup.destination = {"-smp", "2,maxcpus=2"};
+  start(setup);
+  (void)pair().ask(Side::kSource, "device_add",
+                   Json{{"driver", "Nehalem-x86_64-cpu"},
+                        {"id", "more"},
+                        {"socket-id", 0},
+                        {"core-id", 1},
+                        {"thread-id", 0}});
+  expect_completed(run_godwit(migrate({"--technique", "precopy"})));
+}
+
+TEST_F(Beforehand, RoomForTheDisksBesideTheStream) {
+  PairSetup setup;
+  setup.source = drive(make_file("src.img", 8 << 20, "source"));
+  setup.destination = drive(make_file("dst.img", 8 << 20));
+  start(setup);
+  std::string path = pair().file("");
+  path.resize(105, 's');
+  for (const std::string& stream : {"unix:" + path, std::string("tcp:127.0.0.1:65535")}) {
+    const Finished run = run_godwit(migrate_to(stream, {"--technique", "precopy+storage"}));
+    expect_refused(run, "no room for the disks");
+  }
+  path.resize(150, 's');
+  expect_refused(run_godwit(migrate_to("unix:" + path, {"--technique", "precopy"})), "150 bytes");
+}
+
+/// Options that would mean nothing.
+TEST_F(Beforehand, WithoutAProfileNothingIsPromisedOfOne) {
+  start();
+  for (const std::vector<std::string>& wish : {std::vector<std::string>{"--for", "2s"},
+                                               {"--max-slowdown", "10%"},
+                                               {"--max-bytes", "1GB"},
+                                               {"--prefer", "time"}}) {
+    std::vector<std::string> words{"--technique", "precopy", "--no-profile"};
+    words.insert(words.end(), wish.begin(), wish.end());
+    expect_refused(run_godwit(migrate(words)), wish.front());
+  }
 }
 
 TEST_F(Beforehand, AnotherDeviceBehindARootPortIsOne) {

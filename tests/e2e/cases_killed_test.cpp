@@ -72,6 +72,39 @@ TEST_F(Killed, WithMirrorsNothingIsLeftStandingStill) {
   expect_as_before(Side::kDestination);
 }
 
+/// The guest runs at the destination long before it is whole there.
+TEST_F(Killed, InPostcopyItGoesOnAndRecoverGivesBackOnceItIsOver) {
+  start();
+  GodwitProgram godwit(migrate({"--technique", "postcopy", "--link", "5MB/s"}));
+  pair().await_migration(Side::kSource, "postcopy-active");
+  godwit.signal(SIGKILL);
+  (void)godwit.wait();
+  const Json during = recover();
+  EXPECT_EQ(during.at("runs_on"), "destination") << during.dump();
+  (void)pair().ask(Side::kSource, "migrate-set-parameters", Json{{"max-postcopy-bandwidth", 0}});
+  pair().await_migration(Side::kSource, "completed");
+  const Json after = recover();
+  EXPECT_EQ(after.at("runs_on"), "destination") << after.dump();
+  expect_as_before(Side::kSource);
+  expect_as_before(Side::kDestination);
+  expect_runs_only(Side::kDestination);
+}
+
+/// Whether the destination may do post-copy is asked by a setting that never becomes true.
+TEST_F(Killed, WhileItAsksForPostcopyNothingIsLeftOn) {
+  constexpr double kSlow = 6000;  // bytes a second: one command is long seen before the next comes
+  start();
+  Forwarder& forwarder = pair().forward_monitor(Side::kDestination);
+  forwarder.look_for("postcopy-ram");
+  forwarder.throttle(kSlow);
+  GodwitProgram godwit(migrate());
+  pair().await("the question", [&] { return forwarder.saw_it(); });
+  forwarder.mute(true, false);
+  godwit.signal(SIGKILL);
+  (void)godwit.wait();
+  expect_destination_untouched();
+}
+
 /// Whoever drives the VM next does as much as `recover`.
 TEST_F(Killed, TheNextRunGivesBackToo) {
   start();

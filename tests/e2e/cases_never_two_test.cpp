@@ -97,6 +97,34 @@ TEST_F(NeverTwo, CtrlCInTheLastPartCancelsNothing) {
   expect_runs_only(there == "source" ? Side::kSource : Side::kDestination);
 }
 
+/// A second one ends the watching: the migration goes on, and `recover` ends what is left.
+TEST_F(NeverTwo, ASecondCtrlCInTheLastPartEndsTheWatching) {
+  PairSetup setup;
+  setup.between = Between::kForwarder;
+  start(setup);
+  pair().wire().throttle(10e6);
+  GodwitProgram godwit(migrate({"--technique", "stop-and-copy", "--link", "10MB/s"}));
+  ASSERT_TRUE(pair().watch().await(Side::kSource, "STOP"));
+  pair().wire().mute(true, false);
+  godwit.signal(SIGINT);
+  godwit.signal(SIGTERM);
+  const Finished run = godwit.wait();
+  EXPECT_EQ(run.status, 1) << run.out << run.err;
+  EXPECT_EQ(outcome_of(run).at("vm_runs_on"), "unknown");
+  EXPECT_SAYS(run, pair().file("dst.qmp"));
+  EXPECT_SAYS(run, "godwit recover");
+  EXPECT_EQ(pair().watch().count(Side::kSource, "RESUME"), 0) << "nothing was cancelled";
+  pair().wire().mute(false, false);
+  pair().wire().throttle(0);
+  pair().await_migration(Side::kSource, "completed");
+  const Finished recovered = run_godwit({"recover", "--json"});
+  EXPECT_EQ(recovered.status, 0) << recovered.out << recovered.err;
+  EXPECT_SAYS(recovered, "\"runs_on\":\"destination\"");
+  expect_as_before(Side::kSource);
+  expect_as_before(Side::kDestination);
+  expect_runs_only(Side::kDestination);
+}
+
 TEST_F(NeverTwo, ADeadLinkInPostcopyIsGivenUpWithTheWayToRecover) {
   PairSetup setup;
   setup.between = Between::kCable;

@@ -1,6 +1,8 @@
 // What each host has of its own: firmware's variables, CDs, one disk of two, and their encryption.
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -17,8 +19,8 @@ constexpr const char* kMark = "a mark that nobody else makes...";  // of 32 byte
 
 class OwnMedia : public Cases {
  protected:
-  static std::vector<std::string> joined(std::vector<std::string> one,
-                                         const std::vector<std::string>& more) {
+  template <class T>
+  static std::vector<T> joined(std::vector<T> one, const std::vector<T>& more) {
     one.insert(one.end(), more.begin(), more.end());
     return one;
   }
@@ -85,6 +87,52 @@ TEST_F(OwnMedia, OnlyWhatIsNotSharedIsMirrored) {
   EXPECT_TRUE(content(destination) == content(source));
 }
 
+/// The stream goes by places: what each host calls its disks says nothing, and here the opposite.
+TEST_F(OwnMedia, DisksAreMirroredByTheirPlacesAndNotByTheirNames) {
+  const std::vector<std::string> sources{make_file("src.1", 8 << 20, "one "),
+                                         make_file("src.2", 8 << 20, "two ")};
+  const std::vector<std::string> destinations{make_file("dst.1", 8 << 20),
+                                              make_file("dst.2", 8 << 20)};
+  PairSetup setup;
+  setup.source = joined(drive(sources[0], ",id=a"), drive(sources[1], ",id=b"));
+  setup.destination = joined(drive(destinations[0], ",id=b"), drive(destinations[1], ",id=a"));
+  start(setup);
+  const Finished run = run_godwit(migrate({"--technique", "precopy+storage"}));
+  expect_completed(run);
+  EXPECT_EQ(outcome_of(run).at("storage").at("disks"), 2) << run.out;
+  for (const std::size_t i : {0U, 1U}) {
+    EXPECT_TRUE(content(destinations[i]) == content(sources[i])) << i;
+  }
+}
+
+/// As libvirt starts a QEMU that may open nothing itself: every disk is called /dev/fdset/1.
+TEST_F(OwnMedia, FilesThatWereHandedOverAreToldApartAllTheSame) {
+  const auto handed = [](const std::string& path) {
+    std::vector<int> fds{::open(path.c_str(), O_RDWR), ::open(path.c_str(), O_RDONLY)};
+    return fds;
+  };
+  const auto disk = [](const std::vector<int>& fds) {
+    return std::vector<std::string>{"-add-fd", fmt::format("fd={},set=1", fds[0]),
+                                    "-add-fd", fmt::format("fd={},set=1", fds[1]),
+                                    "-drive",  "if=virtio,format=raw,file=/dev/fdset/1"};
+  };
+  const auto one = handed(make_file("one.img", 8 << 20, "one "));
+  const auto two = handed(make_file("two.img", 8 << 20));
+  PairSetup setup;
+  setup.inherit = joined(one, two);
+  setup.source = disk(one);
+  setup.destination = disk(two);
+  start(setup);
+  expect_refused(run_godwit(migrate({"--technique", "precopy"})), "disks differ");
+  expect_completed(run_godwit(migrate({"--technique", "precopy+storage"})));
+  setup.destination = disk(one);
+  start(setup);
+  const Finished shared = run_godwit(migrate({"--technique", "precopy"}));
+  expect_completed(shared);
+  EXPECT_FALSE(says(shared, "cannot be compared")) << shared.err;
+  for (const int fd : setup.inherit) ::close(fd);
+}
+
 TEST_F(OwnMedia, TheMigrationsTlsHoldsForTheDisks) {
   std::ofstream(file("keys.psk")) << "qemu:" << std::string(64, 'a') << "\n";
   const std::string creds =
@@ -93,8 +141,10 @@ TEST_F(OwnMedia, TheMigrationsTlsHoldsForTheDisks) {
   const std::string destination = make_file("dst.img", 8 << 20);
   PairSetup setup;
   setup.between = Between::kForwarder;
-  setup.source = joined(drive(source), {"-object", creds + ",endpoint=client,username=qemu"});
-  setup.destination = joined(drive(destination), {"-object", creds + ",endpoint=server"});
+  setup.source =
+      joined<std::string>(drive(source), {"-object", creds + ",endpoint=client,username=qemu"});
+  setup.destination =
+      joined<std::string>(drive(destination), {"-object", creds + ",endpoint=server"});
   start(setup);
   for (const Side side : {Side::kSource, Side::kDestination}) {
     (void)pair().ask(side, "migrate-set-parameters", Json{{"tls-creds", "tls0"}});

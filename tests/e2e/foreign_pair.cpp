@@ -1,41 +1,19 @@
 #include "foreign_pair.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
-#include "godwit/base/unique_fd.h"
 #include "godwit/lab/facts.h"
-
-extern char** environ;
+#include "start_program.h"
 
 namespace godwit::e2e {
 namespace {
 
 constexpr Seconds kBoot{90};
 constexpr Seconds kLook{0.02};
-
-/// A port that the kernel just gave out and took back: free, as far as anyone can know.
-int free_port() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
-    throw std::runtime_error("no free port");
-  }
-  return ntohs(address.sin_port);
-}
 
 std::string image(const std::string& file) {
   const auto folder = lab::find_guest_image();
@@ -105,20 +83,7 @@ pid_t ForeignPair::start(const std::string& name, const std::string& ram, const 
                                  "-qmp",
                                  socket(".observer")};
   if (incoming) words.insert(words.end(), {"-incoming", "defer"});
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  const std::string log = folder_.file(name + ".log");
-  ::posix_spawn_file_actions_addopen(&actions, 2, log.c_str(), O_WRONLY | O_CREAT, 0600);
-  ::posix_spawn_file_actions_adddup2(&actions, 2, 1);
-  pid_t pid = -1;
-  const int failed = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) throw std::runtime_error("cannot start QEMU");
-  return pid;
+  return start_program(std::move(words), {folder_.file(name + ".log")});
 }
 
 void ForeignPair::await_ready() {

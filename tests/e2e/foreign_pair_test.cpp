@@ -67,7 +67,7 @@ TEST(ForeignPair, IsProfiledAgainAndAgain) {
     const Json profile = Json::parse(line, nullptr, false);
     ASSERT_TRUE(profile.is_object()) << line;
     EXPECT_GT(profile.at("dirty_curve").back().at("unique_bytes"), 1 << 20);
-    EXPECT_FALSE(profile.at("rate_classes").empty());
+    EXPECT_GE(profile.at("host_cpus"), 1);
   }
   EXPECT_EQ(lines, 3);
 }

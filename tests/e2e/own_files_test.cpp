@@ -2,11 +2,9 @@
 // destination that could not receive. Guests here run nothing but their firmware.
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -22,8 +20,7 @@
 #include "godwit/qmp/qmp_client.h"
 #include "godwit/qmp/qmp_hypervisor.h"
 #include "godwit_program.h"
-
-extern char** environ;
+#include "start_program.h"
 
 namespace godwit::e2e {
 namespace {
@@ -64,10 +61,6 @@ class TakenPort {
   UniqueFd socket_;
   int port_ = 0;
 };
-
-int free_port() {
-  return TakenPort().port();
-}
 
 /// Connected to a port of this host.
 UniqueFd connect_to(int port) {
@@ -111,19 +104,7 @@ class OwnFiles : public testing::Test {
       words.insert(words.end(), {"-qmp", "unix:" + file(name + end) + ",server=on,wait=off"});
     }
     words.insert(words.end(), more.begin(), more.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    const std::string log = file(name + ".log");
-    ::posix_spawn_file_actions_addopen(&actions, 2, log.c_str(), O_WRONLY | O_CREAT, 0600);
-    ::posix_spawn_file_actions_adddup2(&actions, 2, 1);
-    pid_t pid = -1;
-    const int failed = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    if (failed != 0) throw std::runtime_error("cannot start QEMU");
+    const pid_t pid = start_program(std::move(words), {file(name + ".log")});
     running_.push_back(pid);
     (void)look(name);
     return pid;

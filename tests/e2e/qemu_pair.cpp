@@ -1,12 +1,6 @@
 #include "qemu_pair.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sched.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,7 +12,6 @@
 #include <stdexcept>
 
 #include "godwit/base/process.h"
-#include "godwit/base/unique_fd.h"
 #include "godwit/lab/facts.h"
 
 namespace godwit::e2e {
@@ -82,38 +75,7 @@ std::string filled_in(std::string text, const std::string& mark, const std::stri
   return text;
 }
 
-/// Becomes QEMU; only what a child after fork() may do.
-[[noreturn]] void become(char** words, const char* log, const char* netns, unsigned user) {
-  const int in = ::open("/dev/null", O_RDONLY);
-  const int out = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
-  ::dup2(in, 0);
-  ::dup2(out, 1);
-  ::dup2(out, 2);
-  ::close_range(3, ~0U, 0);
-  if (netns != nullptr) {
-    const int space = ::open(netns, O_RDONLY | O_CLOEXEC);
-    if (space < 0 || ::setns(space, CLONE_NEWNET) != 0) ::_exit(126);
-  }
-  if (user != 0 && (::setgid(user) != 0 || ::setuid(user) != 0)) ::_exit(126);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::execvp(words[0], words);
-  ::_exit(127);
-}
-
 }  // namespace
-
-int free_port() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
-    throw std::runtime_error("no free port");
-  }
-  return ntohs(address.sin_port);
-}
 
 QemuPair::QemuPair(const PairSetup& setup) {
   try {
@@ -228,18 +190,11 @@ std::vector<std::string> QemuPair::command_line(Side side, const PairSetup& setu
 }
 
 pid_t QemuPair::start(Side side, const PairSetup& setup) {
-  std::vector<std::string> words = command_line(side, setup);
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const std::string log_file = folder_.file(std::string(name(side)) + ".log");
-  const std::string netns = "/run/netns/" + netns_[index(side)];
-  const char* space = netns_[index(side)].empty() ? nullptr : netns.c_str();
-  const unsigned user = side == Side::kDestination ? setup.destination_user : 0;
-  const pid_t pid = ::fork();
-  if (pid == 0) become(argv.data(), log_file.c_str(), space, user);
-  if (pid < 0) throw std::runtime_error("cannot start QEMU");
-  return pid;
+  StartWith with{folder_.file(std::string(name(side)) + ".log")};
+  with.netns = netns_[index(side)];
+  with.user = side == Side::kDestination ? setup.destination_user : 0;
+  with.inherit = setup.inherit;
+  return start_program(command_line(side, setup), with);
 }
 
 void QemuPair::make_ready() {

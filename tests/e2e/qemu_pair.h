@@ -13,6 +13,7 @@
 #include "godwit/qmp/qmp_client.h"
 #include "godwit_program.h"
 #include "guest_watch.h"
+#include "start_program.h"
 
 namespace godwit::e2e {
 
@@ -35,7 +36,8 @@ struct PairSetup {
   std::string incoming = "defer";
   unsigned destination_user = 0;  ///< its uid and gid
   Between between = Between::kNothing;
-  bool can_be_told = false;  ///< a network of its own, by which tell_guest() reaches the load
+  std::vector<int> inherit{};  ///< descriptors of this process that both get
+  bool can_be_told = false;    ///< a network of its own, by which tell_guest() reaches the load
 };
 
 /// Two QEMUs that somebody else started, as strangers do. Each has a monitor for Godwit, one for
@@ -117,9 +119,6 @@ class QemuPair {
   std::unique_ptr<Forwarder> wire_;
   std::vector<std::unique_ptr<Forwarder>> forwarders_;
 };
-
-/// A port of this host's that the kernel just gave out and took back.
-[[nodiscard]] int free_port();
 
 template <class Seen>
 void QemuPair::await(const std::string& what, Seen seen) {

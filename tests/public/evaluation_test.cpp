@@ -13,7 +13,7 @@
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 #include "godwit/store/gzip.h"
 
 namespace godwit {
@@ -39,14 +39,15 @@ class PublicData : public testing::Test {
   }
   static bool there(const std::string& name) { return fs::exists(public_data() / name); }
 
-  static learn::Score score_of(const learn::Evaluation& evaluation, const std::string& model,
-                               learn::Metric metric) {
-    const auto scores = learn::score(evaluation.judged);
-    const auto found = std::find_if(scores.begin(), scores.end(), [&](const learn::Score& score) {
-      return score.model == model && score.metric == metric && score.technique == "all";
-    });
+  static evaluate::Score score_of(const evaluate::Evaluation& evaluation, const std::string& model,
+                                  learn::Metric metric) {
+    const auto scores = evaluate::score(evaluation.predictions);
+    const auto found =
+        std::find_if(scores.begin(), scores.end(), [&](const evaluate::Score& score) {
+          return score.model == model && score.metric == metric && score.technique == "all";
+        });
     EXPECT_NE(found, scores.end()) << model;
-    return found == scores.end() ? learn::Score{} : *found;
+    return found == scores.end() ? evaluate::Score{} : *found;
   }
 };
 
@@ -56,8 +57,8 @@ TEST_F(PublicData, TotalTimeIsKnownAfterTwoRounds) {
   const auto runs = dataset::read_precopy_rounds(text_of(name));
   ASSERT_TRUE(runs) << runs.error().message;
   EXPECT_EQ(runs->size(), 425u);
-  const learn::Evaluation evaluation = learn::evaluate_precopy_rounds(*runs);
-  const learn::Score ours = score_of(evaluation, "curve+pair", learn::Metric::kTotalTime);
+  const evaluate::Evaluation evaluation = evaluate::evaluate_precopy_rounds(*runs);
+  const evaluate::Score ours = score_of(evaluation, "curve+pair", learn::Metric::kTotalTime);
   EXPECT_GT(ours.n, 340u);
   EXPECT_LE(ours.median_rel, 0.05);
   for (const char* other : {"remaining/rate", "ramanathan", "jin", "history"}) {
@@ -75,8 +76,9 @@ TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
   ASSERT_TRUE(traces) << traces.error().message;
   EXPECT_EQ(traces->size(), 50u);
   constexpr std::array kShares{0.25};
-  const learn::Evaluation evaluation = learn::evaluate_qmp_traces(*traces, kShares);
-  const learn::Score ours = score_of(evaluation, "progress at 25 %", learn::Metric::kRemainingTime);
+  const evaluate::Evaluation evaluation = evaluate::evaluate_qmp_traces(*traces, kShares);
+  const evaluate::Score ours =
+      score_of(evaluation, "progress at 25 %", learn::Metric::kRemainingTime);
   EXPECT_EQ(ours.n, 50u);
   EXPECT_LE(ours.median_rel, 0.10);
   for (const char* other : {"remaining/rate at 25 %", "ramanathan at 25 %"}) {
@@ -84,7 +86,7 @@ TEST_F(PublicData, RemainingTimeIsKnownAfterAQuarterOfATrace) {
               score_of(evaluation, other, learn::Metric::kRemainingTime).median_rel)
         << other;
   }
-  const auto verdicts = learn::score(evaluation.verdicts);
+  const auto verdicts = evaluate::score(evaluation.verdicts);
   const auto progress = std::find_if(verdicts.begin(), verdicts.end(), [](const auto& verdict) {
     return verdict.model == "progress";
   });
@@ -98,7 +100,9 @@ TEST_F(PublicData, SupportVectorsKnowAMonitoredGuestsMigrations) {
   const auto runs = dataset::read_openstack_profiles(text_of(name));
   ASSERT_TRUE(runs) << runs.error().message;
   EXPECT_EQ(runs->runs.size(), 3780u);
-  const auto evaluation = learn::evaluate_openstack(*runs);
+  const auto trainer = train::Trainer::load();
+  ASSERT_TRUE(trainer) << trainer.error().message;
+  const auto evaluation = evaluate::evaluate_openstack(*trainer, *runs);
   ASSERT_TRUE(evaluation) << evaluation.error().message;
   const auto time = score_of(*evaluation, "svr", learn::Metric::kTotalTime);
   const auto outage = score_of(*evaluation, "svr", learn::Metric::kDowntimeProbe);

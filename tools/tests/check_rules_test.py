@@ -83,21 +83,28 @@ class CheckRules(unittest.TestCase):
         lines = ["std::thread t;", "std::jthread t;", "std::mutex m;", "std::ifstream in(path);",
                  "std::cout << x;", 'std::printf("x");', "int fd = ::open(path, 0);",
                  "#include <fstream>", "#include <thread>", "#include <unistd.h>",
-                 "#include <sys/socket.h>", "#include <boost/asio.hpp>"]
+                 "#include <sys/socket.h>", "#include <boost/asio.hpp>", "#include <Eigen/Dense>"]
         self.assert_banned("src/model/a.cpp", *lines)
         self.assert_allowed("src/qmp/a.cpp", *lines)
         self.assert_allowed("src/model/tests/a_test.cpp", "std::ifstream in(path);")
         self.assert_allowed("src/model/a.cpp", "#include <nlohmann/json.hpp>", "#include <cmath>",
-                            "#include <Eigen/Dense>", "json.read(x);", "#include <tl/expected.hpp>",
+                            "json.read(x);", "#include <tl/expected.hpp>",
                             "write(*value);", '#include "godwit/base/units.h"')
 
-    def test_only_what_learns_has_libraries_that_train(self):
-        self.assert_allowed("src/learn/a.cpp", "#include <libsvm/svm.h>", "#include <xgboost/c_api.h>")
-        self.assert_banned("src/model/a.cpp", "#include <libsvm/svm.h>", "#include <xgboost/c_api.h>")
+    def test_one_module_alone_knows_the_libraries_that_train(self):
+        lines = ["#include <libsvm/svm.h>", "#include <xgboost/c_api.h>"]
+        self.assert_allowed("src/train/a.cpp", *lines)
+        self.assert_banned("src/model/a.cpp", *lines)
+        self.assert_banned("src/qmp/a.cpp", *lines)
 
     def test_work_left_names_its_issue(self):
         self.assert_banned("src/qmp/a.cpp", "// TODO: later", "// FIXME later", "/* XXX */")
         self.assert_allowed("src/qmp/a.cpp", "// TODO(#12): later")
+
+    def test_lines_of_the_page_are_not_too_wide(self):
+        self.assert_banned("web/report/src/a.ts", "x" * 121, "–" * 121)
+        self.assert_allowed("web/report/src/a.ts", "x" * 120, "–" * 120)
+        self.assert_allowed("web/report/tests/data/a.json", "x" * 500)
 
     def test_no_test_is_switched_off(self):
         self.assert_banned("src/qmp/tests/a_test.cpp", "TEST(Qmp, DISABLED_Works) {}", "GTEST_SKIP();")

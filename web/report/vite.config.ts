@@ -20,13 +20,18 @@ function oneFile(): Plugin {
         const source = part.type === "chunk" ? part.code : String(part.source);
         const tag = part.type === "chunk" ? "script" : "style";
         const opening = part.type === "chunk" ? '<script type="module">' : "<style>";
-        const reference = part.type === "chunk" ? `<script[^>]* src="[^"]*${name}"></script>` : `<link[^>]* href="[^"]*${name}">`;
-        if (!new RegExp(reference).test(html)) throw new Error(`the page does not refer to ${name}`);
+        const reference =
+          part.type === "chunk"
+            ? `<script[^>]* src="[^"]*${name}"></script>`
+            : `<link[^>]* href="[^"]*${name}">`;
+        if (!new RegExp(reference).test(html))
+          throw new Error(`the page does not refer to ${name}`);
         if (source.includes(`</${tag}`)) throw new Error(`${name} would end its own <${tag}>`);
         html = html.replace(new RegExp(reference), () => `${opening}${source.trim()}</${tag}>`);
         delete bundle[name];
       }
-      if (html.split(placeholder).length !== 2) throw new Error(`${placeholder} must stand in the page exactly once`);
+      if (html.split(placeholder).length !== 2)
+        throw new Error(`${placeholder} must stand in the page exactly once`);
       page.source = html;
       page.fileName = "report.html";
     },

@@ -171,20 +171,6 @@ TEST(Advise, RefusesAnIntentOfNothing) {
   EXPECT_FALSE(predict_all(question(kCalm, nothing)).has_value());
 }
 
-TEST(Advise, AnUnsteadyGuestWidensTheInterval) {
-  auto steady = question(20_MB_per_s);
-  auto bursty = steady;
-  for (int i = 0; i < 16; ++i) {
-    const Bytes w = i % 4 == 0 ? 60_MB : 5_MB;
-    bursty.profile.dirty_series.push_back({Seconds(0.5), w, w, w});
-  }
-  const auto width = [](const Question& q) {
-    const auto p = *find(answer(q).prediction, Technique::kPrecopy);
-    return p.total_time->p95 - p.total_time->p05;
-  };
-  EXPECT_GT(width(bursty), width(steady));
-}
-
 Intent random_intent() {
   Intent intent;
   if (*rc::gen::arbitrary<bool>()) intent.max_downtime = Seconds(*rc::gen::inRange(1, 9000) / 1e3);

@@ -1,5 +1,6 @@
 #include "same_files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -46,6 +47,27 @@ TEST_F(SameFiles, AreToldByWhatTheyAreAndNotByTheirNames) {
   EXPECT_THAT(same_files(vm(path("one")), vm(path("other"))), ElementsAre(Pair("virtio0", false)));
 }
 
+/// Names that the hosts chose crosswise, and a file that was handed over as a descriptor.
+TEST_F(SameFiles, ArePairedByPlacesAndFoundByTheirDescriptors) {
+  VmDescription source = vm(path("one"));
+  source.disks.push_back({"virtio1", path("other"), "raw", true});
+  VmDescription destination = source;
+  std::swap(destination.disks[0].device, destination.disks[1].device);
+  for (VmDescription* side : {&source, &destination}) {
+    side->disks[0].place = "pci 03.0";
+    side->disks[1].place = "pci 04.0";
+  }
+  EXPECT_THAT(same_files(source, destination),
+              ElementsAre(Pair("virtio0", true), Pair("virtio1", true)));
+  const int fd = ::open(path("one").c_str(), O_RDONLY | O_CLOEXEC);
+  VmDescription handed = vm("/dev/fdset/1");
+  handed.disks.front().descriptor = fd;
+  EXPECT_THAT(same_files(vm(path("one")), handed), ElementsAre(Pair("virtio0", true)));
+  EXPECT_THAT(same_files(vm(path("other")), handed), ElementsAre(Pair("virtio0", false)));
+  ::close(fd);
+  EXPECT_THAT(same_files(vm(path("one")), handed), IsEmpty()) << "it is closed";
+}
+
 TEST_F(SameFiles, WhatIsNotKnownIsLeftOut) {
   EXPECT_THAT(same_files(vm(path("one")), vm(path("closed"))), IsEmpty())
       << "a file of that name that the process has not open may not be the one";
@@ -70,12 +92,16 @@ TEST_F(SameFiles, AreFoundBehindFiltersAndFromTheProcessesFolder) {
 class SameContentsTest : public SameFiles {
  protected:
   void write(std::ofstream& file, const std::string& text) { file << text << std::flush; }
-  [[nodiscard]] std::map<std::string, bool> compare(const std::string& a, const std::string& b) {
+  [[nodiscard]] Result<std::map<std::string, bool>> try_compare(
+      const std::string& a, const std::string& b, const SameContents::OnRead& on_read = {}) {
     VmDescription here = vm(path(a));
     VmDescription there = vm(path(b));
     change(here.disks.front());
     there.disks.front().writable = false;
-    return contents_.compare(here, there, stop_.get_token());
+    return contents_.compare(here, there, stop_.get_token(), on_read);
+  }
+  [[nodiscard]] std::map<std::string, bool> compare(const std::string& a, const std::string& b) {
+    return try_compare(a, b).value();
   }
 
   std::function<void(Disk&)> change = [](Disk& disk) { disk.writable = false; };
@@ -113,9 +139,25 @@ TEST_F(SameContentsTest, WhatBytesDoNotTellIsLeftOut) {
   };
   EXPECT_THAT(compare("one", "other"), IsEmpty()) << "what travels with memory need not be equal";
   change = [](Disk& disk) { disk.writable = false; };
-  stop_.request_stop();
-  contents_ = SameContents();
-  EXPECT_THAT(compare("one", "other"), IsEmpty()) << "Ctrl-C ends the reading";
+}
+
+TEST_F(SameContentsTest, ReadingIsShownAndCtrlCEndsIt) {
+  const std::string text(3 << 20, 'x');
+  write(one_, text);
+  write(other_, text);
+  std::vector<Bytes> shown;
+  const auto stopped = try_compare("one", "other", [&](Bytes done, Bytes total) {
+    EXPECT_EQ(total, 3_MiB);
+    shown.push_back(done);
+    if (done > Bytes(0)) stop_.request_stop();
+  });
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::kInterrupted);
+  EXPECT_THAT(shown, ElementsAre(Bytes(0), 1_MiB)) << "the rest is not read";
+  stop_ = std::stop_source();
+  EXPECT_THAT(compare("one", "other"), ElementsAre(Pair("virtio0", true)));
+  EXPECT_THAT(try_compare("one", "other", [](Bytes, Bytes) { FAIL() << "it is known"; }).value(),
+              ElementsAre(Pair("virtio0", true)));
 }
 
 }  // namespace

@@ -37,6 +37,12 @@ MigrationPlan with_storage() {
   plan.storage = true;
   return plan;
 }
+/// The source's names of what moves.
+std::vector<std::string> moved(const PreflightFacts& facts) {
+  std::vector<std::string> names;
+  for (const MovedDisk& disk : disks_to_move(facts)) names.push_back(disk.source);
+  return names;
+}
 Error refused(const PreflightFacts& facts, const MigrationPlan& plan = {}) {
   const auto verdict = check_disks(facts, plan);
   EXPECT_FALSE(verdict);
@@ -48,7 +54,7 @@ TEST(PreflightDisks, FlashTravelsWithMemory) {
                         {disk("virtio0", "/shared/disk"), flash("pflash1", "/b/vars")});
   facts.same_file = {{"virtio0", true}, {"pflash1", false}};
   EXPECT_TRUE(check_disks(facts, {}));
-  EXPECT_THAT(disks_to_move(facts), IsEmpty());
+  EXPECT_THAT(moved(facts), IsEmpty());
   EXPECT_THAT(refused(facts, with_storage()).what_to_do, HasSubstr("leave +storage out"));
   EXPECT_THAT(taken_for_granted(facts), IsEmpty());
   facts.destination.disks[1].size = 2_MiB;
@@ -62,7 +68,7 @@ TEST(PreflightDisks, StorageMovesExactlyWhatIsNotShared) {
                          disk("virtio2", "rbd:pool/image"), flash("pflash1", "/b/vars")});
   facts.same_file = {{"virtio0", true}, {"virtio1", false}, {"pflash1", false}};
   EXPECT_TRUE(check_disks(facts, with_storage()));
-  EXPECT_THAT(disks_to_move(facts), ElementsAre("virtio1"));
+  EXPECT_THAT(moved(facts), ElementsAre("virtio1"));
   const Error without = refused(facts);
   EXPECT_THAT(without.message, HasSubstr("virtio1=/a/own"));
   EXPECT_THAT(without.message, Not(HasSubstr("virtio0")));
@@ -78,13 +84,13 @@ TEST(PreflightDisks, OfTwoHostsTheNamesDecideAsLongAsNothingMoves) {
   facts.destination.pid = 0;
   EXPECT_TRUE(check_disks(facts, {}));
   EXPECT_TRUE(check_disks(facts, with_storage()));
-  EXPECT_THAT(disks_to_move(facts), ElementsAre("virtio0"));
+  EXPECT_THAT(moved(facts), ElementsAre("virtio0"));
   for (auto* disks : {&facts.source.disks, &facts.destination.disks}) {
     disks->front().file = "nbd://localhost/x";
   }
-  EXPECT_THAT(disks_to_move(facts), ElementsAre("virtio0")) << "another server on every host";
+  EXPECT_THAT(moved(facts), ElementsAre("virtio0")) << "another server on every host";
   facts.destination.pid = 101;
-  EXPECT_THAT(disks_to_move(facts), IsEmpty()) << "on one host it is one";
+  EXPECT_THAT(moved(facts), IsEmpty()) << "on one host it is one";
 }
 
 TEST(PreflightDisks, ReadOnlyMediaPassWhenTheirContentIsEqual) {
@@ -131,6 +137,73 @@ TEST(PreflightDisks, ASharedDiskThatTheDestinationMayNotWriteToIsRefused) {
   auto facts = facts_of({disk("virtio0", "/shared")}, {disk("virtio0", "/shared", false)});
   facts.same_file["virtio0"] = true;
   EXPECT_THAT(refused(facts).message, HasSubstr("cannot be written"));
+}
+
+Disk placed(Disk disk, const std::string& place) {
+  disk.place = place;
+  return disk;
+}
+
+/// Names that each host chose, crosswise: the stream goes by places.
+TEST(PreflightDisks, DisksArePairedByTheirPlacesAndNotByTheirNames) {
+  auto facts =
+      facts_of({placed(disk("a", "/src/1"), "pci 03.0"), placed(disk("b", "/src/2"), "pci 04.0")},
+               {placed(disk("a", "/dst/2"), "pci 04.0"), placed(disk("b", "/dst/1"), "pci 03.0")});
+  facts.same_file = {{"a", false}, {"b", true}};
+  EXPECT_TRUE(check_disks(facts, with_storage()));
+  EXPECT_THAT(disks_to_move(facts), ElementsAre(MovedDisk{"a", "b"}));
+  facts.destination.disks[1].size = 2_MiB;
+  EXPECT_THAT(refused(facts, with_storage()).message,
+              HasSubstr("the size of disk a (b at the destination)"));
+  facts.destination.disks[1].place = "pci 05.0";
+  EXPECT_THAT(refused(facts).message, HasSubstr("[a=/src/1] on the source, [b=/dst/1]"));
+}
+
+TEST(PreflightDisks, AnEmptyDriveThatNoDeviceHasIsNothingToTheGuest) {
+  EXPECT_TRUE(check_disks(facts_of({disk("sd0", "", false)}, {}), {}));
+  EXPECT_THAT(refused(facts_of({placed(disk("cd0", "", false), "ide 0")}, {})).message,
+              HasSubstr("cd0"));
+}
+
+/// On two hosts, with these names of one disk.
+PreflightFacts apart(const std::string& here, const std::string& there) {
+  auto facts = facts_of({disk("virtio0", here)}, {disk("virtio0", there)});
+  facts.source.pid = facts.destination.pid = 0;
+  return facts;
+}
+
+TEST(PreflightDisks, AMediumReachedInOtherWaysIsTheSameWhichIsSaid) {
+  const auto facts = apart("rbd:pool/image:id=a:conf=/etc/a.conf", "rbd:pool/image:id=b");
+  EXPECT_TRUE(check_disks(facts, {}));
+  EXPECT_THAT(moved(facts), IsEmpty()) << "never into itself";
+  EXPECT_THAT(refused(facts, with_storage()).what_to_do, HasSubstr("leave +storage out"));
+  EXPECT_THAT(taken_by_name(facts, {}), ElementsAre(HasSubstr("both name the same pool/image")));
+  EXPECT_THAT(refused(apart("rbd:pool/image", "rbd:pool/other")).message,
+              HasSubstr("disks differ: "));
+}
+
+TEST(PreflightDisks, NamesThatTellNothingAreRefusedWithBothWaysOut) {
+  for (const auto& [here, there] : {std::pair{"/mnt/nfs/disk", "/srv/images/disk"},
+                                    std::pair{"nbd://a.example/x", "nbd://10.0.0.9/x"},
+                                    std::pair{"rbd:pool/image", "/dev/rbd/pool/image"}}) {
+    const auto facts = apart(here, there);
+    const Error error = refused(facts);
+    EXPECT_THAT(error.message, HasSubstr("cannot be seen from here")) << here;
+    EXPECT_THAT(error.what_to_do, HasSubstr("give it one name on both sides"));
+    EXPECT_THAT(error.what_to_do, HasSubstr("+storage"));
+    EXPECT_TRUE(check_disks(facts, with_storage()));
+    EXPECT_THAT(taken_by_name(facts, with_storage()),
+                ElementsAre(HasSubstr("it is taken to be two, and is moved")));
+  }
+}
+
+TEST(PreflightDisks, TheNumberOfADescriptorTellsNothing) {
+  auto facts = facts_of({disk("virtio0", "/dev/fdset/1")}, {disk("virtio0", "/dev/fdset/1")});
+  EXPECT_THAT(taken_by_name(facts, {}), ElementsAre(HasSubstr("cannot be compared")));
+  facts.same_file["virtio0"] = false;
+  EXPECT_THAT(refused(facts).message, HasSubstr("disks differ"));
+  facts.same_file["virtio0"] = true;
+  EXPECT_THAT(taken_by_name(facts, {}), IsEmpty());
 }
 
 }  // namespace

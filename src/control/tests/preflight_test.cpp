@@ -86,7 +86,6 @@ TEST(Preflight, EveryDifferenceIsNamed) {
     return refused(facts).message;
   };
   EXPECT_THAT(message_when([](auto& d) { d.machine = "q35"; }), HasSubstr("machine type"));
-  EXPECT_THAT(message_when([](auto& d) { d.cpu_model = "max"; }), HasSubstr("CPU model"));
   EXPECT_THAT(message_when([](auto& d) { d.vcpus = 2; }), HasSubstr("vCPUs"));
   EXPECT_THAT(message_when([](auto& d) { d.accelerator = "kvm"; }), HasSubstr("accelerator"));
   EXPECT_THAT(message_when([](auto& d) { d.disks.clear(); }), HasSubstr("disk.qcow2"));
@@ -188,6 +187,31 @@ TEST(Preflight, FeaturesThatTheDestinationsCpuLacksAreNamed) {
   const auto warnings = preflight(facts, MigrationPlan{});
   ASSERT_TRUE(warnings) << "more than the guest knows of harms nobody";
   EXPECT_THAT(*warnings, testing::Contains(HasSubstr("smap")));
+}
+
+TEST(Preflight, AModelIsANameForFeatures) {
+  auto facts = good_facts();
+  facts.source.cpu_model = "host-x86_64-cpu";
+  facts.destination.cpu_model = "Nehalem-x86_64-cpu";
+  const auto warnings = preflight(facts, MigrationPlan{});
+  ASSERT_TRUE(warnings) << warnings.error().message;
+  EXPECT_THAT(*warnings, testing::Contains(HasSubstr("the CPU model differs by name: host")));
+  facts.destination_has.cpu.words["CPUID 7.0 EBX"] = 0x100;
+  EXPECT_THAT(refused(facts).message, HasSubstr("lacks what the guest's has"));
+  facts.source_has.cpu.words.clear();
+  facts.destination_has.cpu.words.clear();
+  EXPECT_THAT(refused(facts).message, HasSubstr("CPU model")) << "nobody tells their features";
+}
+
+TEST(Preflight, FeaturesThatNoWordShowsAreComparedToo) {
+  for (const char* name : {"vmx-ept", "pmu", "lmce", "rdctl-no", "hv-relaxed"}) {
+    auto facts = good_facts();
+    facts.source_has.cpu.features = {{name, true}, {"kvm", true}};
+    facts.destination_has.cpu.features = {{name, false}, {"kvm", true}};
+    EXPECT_THAT(refused(facts).message, testing::EndsWith(name));
+    std::swap(facts.source_has.cpu, facts.destination_has.cpu);
+    EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "more harms nobody";
+  }
 }
 
 TEST(Preflight, WhereFeaturesHaveNoBitsTheirNamesDecide) {
@@ -422,6 +446,20 @@ TEST(Preflight, WhatIsOnlyReadDoesNotMove) {
   EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("other.iso"));
   facts.source.disks = facts.destination.disks = {rom};
   EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("no disk that it can write"));
+}
+
+TEST(Preflight, DisksNeedRoomBesideTheStream) {
+  auto facts = own_disks();
+  for (const std::string& narrow :
+       {std::string("tcp:10.0.0.2:65535"), "unix:/run/" + std::string(98, 'x')}) {
+    facts.listen = facts.stream = narrow;
+    EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("no room for the disks"));
+    facts.listen = "tcp:10.0.0.2:4444";
+    EXPECT_THAT(refused_with_storage(facts).message, HasSubstr("no room for the disks"))
+        << "as the source reaches it";
+    facts.stream = facts.listen;
+    EXPECT_TRUE(preflight_with_storage(facts));
+  }
 }
 
 TEST(Preflight, StorageNeedsAPauseBeforeTheSwitchover) {

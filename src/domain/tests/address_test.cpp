@@ -150,6 +150,24 @@ TEST(IpAddress, ManySpellingsAreOneAddress) {
   }
 }
 
+TEST(Address, DisksAreOfferedBesideTheStreamWhereThereIsRoom) {
+  EXPECT_EQ(disks_beside("tcp:10.0.0.2:4444"), "tcp:10.0.0.2:4445");
+  EXPECT_EQ(disks_beside("tcp:[::1]:4444", 3), "tcp:[::1]:4447");
+  EXPECT_EQ(disks_beside("tcp:10.0.0.2:65535"), std::nullopt);
+  EXPECT_EQ(disks_beside("unix:/run/in"), "unix:/run/in.disks");
+  EXPECT_TRUE(disks_beside("unix:/" + std::string(100, 'x')));
+  EXPECT_EQ(disks_beside("unix:/" + std::string(101, 'x')), std::nullopt);
+  EXPECT_EQ(disks_beside("exec:cat"), std::nullopt);
+}
+
+TEST(Address, APathThatIsTooLongIsSaid) {
+  EXPECT_TRUE(parse_destination("qmp:/p@unix:/" + std::string(106, 'x')));
+  const auto refused = parse_destination("qmp:/p@unix:/" + std::string(107, 'x'));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("108 bytes"), std::string::npos);
+  EXPECT_NE(refused.error().what_to_do.find("107"), std::string::npos);
+}
+
 TEST(StorageOffer, IsReachedAtTheStreamsAddress) {
   StorageOffer offer;
   offer.host = "0.0.0.0";

@@ -92,10 +92,10 @@ GuestProfile example_profile() {
   p.sampled_pages = 4096_pages;
   p.blind_spot = "misses writes that leave a page as it was";
   p.dirty_curve = {point(0.125, 4_MiB), point(8, 64_MiB)};
-  p.rate_classes = {{0, 400_MiB}, {0.5, 112_MiB}};
   p.other_curves = {{DirtySource::kRehearsal, "the guest was slowed", {point(0.3, 5_MiB)}}};
   p.dirty_series = {point(1, 20_MiB)};
   p.vcpus = 2;
+  p.host_cpus = 8;
   p.vcpu_use = 1.25;
   p.activity.disk_written = 5_MB_per_s;
   p.activity.instructions = 2e9;
@@ -268,6 +268,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"/profile/page_size_bytes", 4097, "profile.page_size_bytes"},
         Bad{"/profile/page_size_bytes", std::int64_t{1} << 40, "page_size_bytes"},
         Bad{"/profile/vcpus", 70000, "profile.vcpus"},
+        Bad{"/profile/host_cpus", 70000, "profile.host_cpus"},
         Bad{"/profile/observed_s", 1e18, "profile.observed_s"},
         Bad{"/profile/dirty_curve/0/unique_bytes", std::int64_t{1} << 60, "dirty_curve"},
         Bad{"/profile/dirty_curve/0/window_s", 9, "dirty_curve"},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -56,6 +57,22 @@ TEST(ProcessGuestMemory, ReadsEveryPageOfARunningProcess) {
   ASSERT_EQ(fillers->size(), kPages);
   for (std::size_t i = 0; i + 1 < kPages; ++i) EXPECT_EQ((*fillers)[i], static_cast<int>(i + 1));
   EXPECT_EQ(fillers->back(), 0) << "a page that was never touched is zero";
+}
+
+TEST(ProcessGuestMemory, KnowsTheCpusThatTheProcessMayRunOn) {
+  const Victim victim(kPages);
+  cpu_set_t all;
+  ASSERT_EQ(sched_getaffinity(victim.pid(), sizeof all, &all), 0);
+  const auto memory = ProcessGuestMemory::open(victim.layout());
+  ASSERT_TRUE(memory) << memory.error().message;
+  EXPECT_EQ((*memory)->host_cpus(), CPU_COUNT(&all));
+  int first = 0;
+  while (!CPU_ISSET(first, &all)) ++first;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(victim.pid(), sizeof one, &one), 0);
+  EXPECT_EQ((*memory)->host_cpus(), 1);
 }
 
 TEST(ProcessGuestMemory, SeesWhatChangesAndKeepsTheCallersOrder) {

@@ -31,8 +31,9 @@ class Hosts {
  public:
   explicit Hosts(const twin::HostPairConstants& truth) : truth_(truth) {}
 
-  void migrate(Technique technique, int seed) {
-    profiles_.push_back(guest(seed));
+  void migrate(Technique technique, int seed) { migrate(technique, guest(seed)); }
+  void migrate(Technique technique, GuestProfile profile) {
+    profiles_.push_back(std::move(profile));
     twin::Options options;
     options.pair = truth_;
     const auto p = *twin::Predictor::make(profiles_.back(), kLink, options)->predict(technique);
@@ -71,6 +72,46 @@ TEST(LearnPair, FindsWhatTheHostsAreLike) {
   EXPECT_NEAR(learnt.faults_at_once.p50, truth.faults_at_once.p50, 2.5);
   EXPECT_EQ(learnt.faults_after_pass, twin::HostPairConstants{}.faults_after_pass)
       << "nobody tried it";
+}
+
+/// Guests whose pages compress to a half, each in so long.
+GuestProfile compressible(int seed, Seconds per_page) {
+  GuestProfile profile = guest(seed);
+  profile.contents = PageContents{PageCount(500), Ratio(0.5), Ratio(0.5), per_page, per_page, 4.0};
+  profile.changed_contents = profile.end_contents = profile.contents;
+  profile.vcpu_use = 0.1;
+  profile.host_cpus = 16;
+  return profile;
+}
+
+TEST(LearnPair, HowFastItCompressesIsLearntOfThePair) {
+  for (const double speed : {0.4, 2.5}) {
+    twin::HostPairConstants truth;
+    truth.compressing_speed = speed;
+    Hosts hosts(truth);
+    // by two channels 41 MB of stream a second: with 0.4 bound by processors, with 2.5 by the link
+    for (int i = 0; i < 12; ++i) {
+      hosts.migrate(Technique::kMultifdZstd, compressible(i, Seconds(100e-6)));
+    }
+    const twin::HostPairConstants learnt = learn_pair(hosts.samples);
+    if (speed < 1) {
+      EXPECT_NEAR(learnt.compressing_speed, speed, 0.02);
+    } else {
+      EXPECT_GT(learnt.compressing_speed, 1.15) << "the link hides how much faster";
+    }
+    const auto said = *twin::Predictor::make(*hosts.samples[0].profile, kLink, {.pair = learnt})
+                           ->predict(Technique::kMultifdZstd);
+    EXPECT_NEAR(said.total_time->p50 / hosts.samples[0].total, 1, 0.03) << speed;
+  }
+}
+
+TEST(LearnPair, WhereTheLinkIsTheBoundNothingIsLearntOfCompressing) {
+  Hosts hosts{twin::HostPairConstants()};
+  for (int i = 0; i < 12; ++i) {
+    hosts.migrate(Technique::kMultifdZstd, compressible(i, Seconds(10e-6)));
+  }
+  EXPECT_EQ(learn_pair(hosts.samples).compressing_speed, 1);
+  EXPECT_EQ(learn_pair(hosts.samples).processors, twin::HostPairConstants().processors);
 }
 
 TEST(LearnPair, BytesAreAsUncertainAsTheyWereInNineOfTen) {

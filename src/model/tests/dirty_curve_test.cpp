@@ -14,8 +14,8 @@ using testing::guest;
 using testing::sequential;
 using testing::uniform;
 
-DirtyCurve curve_of(const GuestProfile& profile, Interval<double> activity = {1, 1, 1}) {
-  auto curve = DirtyCurve::from_profile(profile, activity);
+DirtyCurve curve_of(const GuestProfile& profile) {
+  auto curve = DirtyCurve::from_profile(profile);
   EXPECT_TRUE(curve.has_value());
   return *curve;
 }
@@ -131,15 +131,6 @@ TEST(DirtyCurve, NeverExceedsRam) {
   const DirtyCurve curve = curve_of(guest(256_MiB, 200_MB, sequential(200_MiB, 20_MB_per_s), 0.3));
   const auto interval = curve.within(Seconds(1e6));
   EXPECT_LE(interval.p95, 256_MiB);
-}
-
-TEST(DirtyCurve, ActivityRunsTheGuestFaster) {
-  const auto profile = guest(512_MiB, 300_MB, uniform(128_MiB, 30_MB_per_s));
-  const DirtyCurve as_seen = curve_of(profile);
-  const DirtyCurve varied = curve_of(profile, {.p50 = 1, .p05 = 0.5, .p95 = 2});
-  EXPECT_DOUBLE_EQ(varied.high().bytes_at(1), as_seen.high().bytes_at(2));
-  EXPECT_DOUBLE_EQ(varied.low().bytes_at(2), as_seen.low().bytes_at(1));
-  EXPECT_NEAR(varied.high().seconds_at(50e6), as_seen.high().seconds_at(50e6) / 2, 1e-9);
 }
 
 TEST(DirtyCurve, RefusesWhatIsNoCurve) {

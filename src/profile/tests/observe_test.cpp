@@ -50,6 +50,7 @@ TEST(Observe, OfWholeRamIsExact) {
   ASSERT_TRUE(profile) << profile.error().message;
   EXPECT_EQ(profile->ram, pages(3000));
   EXPECT_EQ(profile->sampled_pages, PageCount(3000));
+  EXPECT_EQ(profile->host_cpus, 48);
   EXPECT_DOUBLE_EQ(profile->zero_share.value(), 1.0 / 3);
   ASSERT_EQ(profile->data_by_part.size(), 32U);
   EXPECT_EQ(profile->data_by_part[20], Ratio(1));

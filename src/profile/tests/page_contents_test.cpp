@@ -46,6 +46,7 @@ class Pages final : public GuestMemory {
   }
   Result<std::optional<Seconds>> vcpu_time() override { return std::nullopt; }
   [[nodiscard]] Seconds own_cpu_time() const override { return Seconds(0); }
+  [[nodiscard]] std::optional<int> host_cpus() const override { return std::nullopt; }
 
   std::vector<Page> pages;
 

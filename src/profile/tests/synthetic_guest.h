@@ -80,6 +80,7 @@ class SyntheticGuest final : public GuestMemory {
   [[nodiscard]] Seconds own_cpu_time() const override {
     return cpu_per_page * static_cast<double>(pages_read);
   }
+  [[nodiscard]] std::optional<int> host_cpus() const override { return 48; }
 
  private:
   struct Writer {

@@ -151,6 +151,44 @@ TEST(Disks, AFirmwaresFlashIsKnown) {
   EXPECT_FALSE(is_flash("pflash1", "vd0"));
 }
 
+/// The names that QEMU 10.0.2 gives in query-block, and the devices of its `info qtree`.
+TEST(Disks, AreWhereTheirDevicesAre) {
+  const auto drive = [](const char* device, const char* qdev, const char* node) {
+    Json one{{"device", device}, {"qdev", qdev}};
+    if (*node != '\0') {
+      one["inserted"] = {{"file", "/a"}, {"drv", "raw"}, {"ro", false}, {"node-name", node}};
+    }
+    return one;
+  };
+  const Json listed = Json::array(
+      {drive("pflash1", "/machine/system.flash1", "#block319"),
+       drive("x1", "/machine/peripheral/myblk/virtio-backend", "#block591"),
+       drive("", "/machine/peripheral/vb/virtio-backend", "n1"), drive("", "hd1", "n0"),
+       drive("", "cd0", ""), drive("", "/machine/peripheral-anon/device[0]/virtio-backend", "n2"),
+       drive("", "/machine/peripheral-anon/device[1]", ""), drive("s1", "", "#b"),
+       drive("s2", "", "#c")});
+  const std::vector<DrivePlace> places{{"x1", "myblk", "pci 2"}, {"n1", "vb", "pci 3"},
+                                       {"n0", "hd1", "scsi 0"},  {"", "cd0", "ide 0"},
+                                       {"n2", "", "pci 4"},      {"", "", "ide 1"},
+                                       {"s1", "", "sd"},         {"s2", "", "sd"}};
+  std::vector<std::string> found;
+  for (const Disk& disk : decode_disks(listed, places).value()) found.push_back(disk.place);
+  EXPECT_THAT(found,
+              ElementsAre("flash 1", "pci 2", "pci 3", "scsi 0", "ide 0", "pci 4", "", "", ""))
+      << "what can't be told apart has no place";
+  EXPECT_EQ(decode_disks(listed).value()[3].place, "");
+  EXPECT_EQ(decode_disks(listed, places).value()[3].device, "hd1");
+}
+
+TEST(Disks, SetsOfDescriptorsAreRead) {
+  EXPECT_THAT(
+      decode_fd_sets(Json::parse(R"([{"fdset-id":2,"fds":[{"fd":7,"opaque":"rdwr"},{"fd":8}]},
+                                             {"fdset-id":3,"fds":[]}])"))
+          .value(),
+      ElementsAre(::testing::Pair(2, 7)));
+  EXPECT_FALSE(decode_fd_sets(Json::object()));
+}
+
 TEST(DiskTraffic, IsTheSumOverAllDisks) {
   const Json stats = Json::parse(
       R"([{"device":"virtio0","stats":{"rd_bytes":1000,"wr_bytes":20,"flush_operations":1}},

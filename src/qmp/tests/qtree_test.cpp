@@ -95,6 +95,30 @@ TEST(Qtree, NamesOfBusesAndDevicesDoNotMatter) {
   EXPECT_EQ(devices, others);
 }
 
+TEST(Qtree, DrivesAreFoundByTheirDevices) {
+  EXPECT_THAT(parse_drives(kTree).value(),
+              ElementsAre(DrivePlace{"d0", "", "q35-pcihost/1f.2/bus 1 ide-hd unit=0"}));
+}
+
+/// As a microvm has them: transports that only their addresses tell apart.
+TEST(Qtree, TransportsOfABoardAreToldApartByTheirAddresses) {
+  constexpr const char* kBoard =
+      "bus: main-system-bus\r\n"
+      "  dev: virtio-mmio, id \"\"\r\n"
+      "    mmio 00000000feb00e00/0000000000000200\r\n"
+      "    bus: virtio-mmio-bus.7\r\n"
+      "      dev: virtio-blk-device, id \"a\"\r\n"
+      "        drive = \"x1\"\r\n"
+      "  dev: virtio-mmio, id \"\"\r\n"
+      "    mmio 00000000feb00c00/0000000000000200\r\n"
+      "    bus: virtio-mmio-bus.6\r\n"
+      "      dev: virtio-blk-device, id \"b\"\r\n"
+      "        drive = \"\"\r\n";
+  EXPECT_THAT(parse_drives(kBoard).value(),
+              ElementsAre(DrivePlace{"x1", "a", "virtio-mmio 00000000feb00e00/virtio-blk-device"},
+                          DrivePlace{"", "b", "virtio-mmio 00000000feb00c00/virtio-blk-device"}));
+}
+
 TEST(Qtree, WhatIsNoTreeIsAnErrorOrEmpty) {
   EXPECT_THAT(parse_qtree("").value(), IsEmpty());
   EXPECT_THAT(parse_qtree("unknown command: 'info qtree'\r\n").value(), IsEmpty());

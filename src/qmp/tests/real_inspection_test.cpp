@@ -94,6 +94,42 @@ TEST_F(RealInspection, EqualCommandLinesAreEqualBehindBridgesToo) {
   }
 }
 
+/// Disks of every kind, two of each, each pair called crosswise when the names are. Sizes tell them
+/// apart: MiB.
+Arguments disks_called(const std::string& a, const std::string& b) {
+  Arguments words{"-M",      "q35",
+                  "-accel",  "tcg",
+                  "-m",      "64M",
+                  "-device", "pcie-root-port,id=p" + a + ",chassis=1,slot=1",
+                  "-device", "pcie-root-port,id=p" + b + ",chassis=2,slot=2",
+                  "-device", "virtio-scsi-pci,id=s" + a,
+                  "-device", "qemu-xhci,id=u" + a};
+  const auto null = [](const std::string& name, int size) {
+    return fmt::format("if=none,id={},format=raw,file.driver=null-co,file.size={}", name,
+                       size << 20);
+  };
+  const auto node = [](const std::string& name, int size) {
+    return fmt::format("null-co,node-name={},size={}", name, size << 20);
+  };
+  for (const Arguments& more :
+       {Arguments{"-drive", null("v" + a, 1), "-device", "virtio-blk-pci,drive=v" + a},
+        Arguments{"-blockdev", node("n" + a, 2), "-device",
+                  "virtio-blk-pci,id=d" + a + ",drive=n" + a + ",bus=p" + a},
+        Arguments{"-blockdev", node("n" + b, 3), "-device",
+                  "virtio-blk-pci,id=d" + b + ",drive=n" + b + ",bus=p" + b},
+        Arguments{"-drive", null("h" + a, 4), "-device", "scsi-hd,drive=h" + a},
+        Arguments{"-blockdev", node("k" + b, 5), "-device", "scsi-hd,drive=k" + b},
+        Arguments{"-drive", null("i" + a, 6), "-device", "ide-hd,bus=ide.0,drive=i" + a},
+        Arguments{"-device", "ide-cd,bus=ide.1,id=c" + a},
+        Arguments{"-device", "ide-cd,bus=ide.2,id=c" + b},
+        Arguments{"-drive", null("t" + a, 7), "-device", "usb-storage,drive=t" + a},
+        Arguments{"-drive", null("t" + b, 8), "-device", "usb-storage,id=z" + b + ",drive=t" + b},
+        Arguments{"-device", "isa-fdc,id=f" + a, "-device", "floppy,unit=1,id=y" + b}}) {
+    words.insert(words.end(), more.begin(), more.end());
+  }
+  return words;
+}
+
 TEST_F(RealInspection, NamesThatAHostMayChooseDoNotMatter) {
   const auto with = [](const std::string& id) {
     return Arguments{
@@ -108,6 +144,20 @@ TEST_F(RealInspection, NamesThatAHostMayChooseDoNotMatter) {
     for (DeviceShape& device : side->devices) device.id.clear();
   }
   EXPECT_EQ(one, other);
+  // disks are known by their devices' places, whatever drives, nodes and devices are called
+  const auto disks = [this](const std::string& a, const std::string& b) {
+    const Qemu qemu(disks_called(a, b));
+    const VmDescription vm = connect(qemu)->describe().value();
+    std::map<std::string, Bytes> sizes;
+    for (const Disk& disk : vm.disks) {
+      sizes[disk.place] = disk.size.value_or(Bytes(0));
+    }
+    return sizes;
+  };
+  const auto here = disks("a", "b");
+  EXPECT_EQ(here.size(), 11U);
+  EXPECT_EQ(here.count(""), 0U);
+  EXPECT_EQ(here, disks("b", "a"));
 }
 
 const Arguments kPlain{"-M", "pc", "-m", "64M"};
@@ -168,6 +218,27 @@ TEST_F(RealInspection, FeaturesOfTheCpuShow) {
   EXPECT_EQ(inspect({"-M", "pc", "-cpu", "Nehalem,model=30"}).cpu.properties.at("model"), "30");
 }
 
+/// What no word of CPUID has, and a model that is another name for the same.
+TEST_F(RealInspection, FeaturesOfTheCpuThatNoWordHasShow) {
+  const Inspection plain = inspect({"-M", "pc", "-cpu", "Nehalem"});
+  for (const char* feature : {"pmu", "lmce", "hv-relaxed", "rdctl-no"}) {
+    const auto with =
+        inspect({"-M", "pc", "-cpu", fmt::format("Nehalem,{}=on,arch-capabilities=on", feature)});
+    EXPECT_FALSE(plain.cpu.features.at(feature)) << feature;
+    if (std::string(feature) == "rdctl-no") continue;  // emulation has none of these
+    EXPECT_TRUE(with.cpu.features.at(feature)) << feature;
+  }
+  EXPECT_EQ(inspect({"-M", "pc", "-cpu", "Nehalem-v1"}), plain);
+}
+
+/// vCPUs are counted where they are, whether they were there at the start or plugged in since.
+TEST_F(RealInspection, AVcpuThatIsPluggedInIsOneFromTheStart) {
+  const Arguments plugged{"-M",      "pc",
+                          "-smp",    "1,maxcpus=2",
+                          "-device", "qemu64-x86_64-cpu,socket-id=0,core-id=1,thread-id=0,id=more"};
+  EXPECT_EQ(inspect(plugged), inspect({"-M", "pc", "-smp", "2,maxcpus=2"}));
+}
+
 TEST_F(RealInspection, PluggedMemoryOfVirtioMemTravelsWithItsState) {
   const auto with = [](const std::string& size) {
     return Arguments{"-M",      "q35",
@@ -193,6 +264,7 @@ TEST_F(RealInspection, ADestinationThatListensSaysWhere) {
   EXPECT_THAT(status.listens_on, Contains(::testing::StartsWith("tcp:[::1]:")));
 }
 
+/// Not even for a moment is anything set: a Godwit that is killed then leaves nothing on.
 TEST_F(RealInspection, PostcopyIsTriedWithoutATrace) {
   const Qemu qemu(waiting(kPlain));
   const auto vm = connect(qemu);

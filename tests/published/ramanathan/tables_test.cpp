@@ -12,7 +12,7 @@
 #include <string>
 
 #include "godwit/dataset/dirty_rates.h"
-#include "godwit/learn/evaluation.h"
+#include "godwit/evaluate/evaluation.h"
 
 namespace godwit {
 namespace {
@@ -25,19 +25,20 @@ class RamanathanTables : public testing::Test {
     const auto rates = dataset::read_dirty_rates(text);
     ASSERT_TRUE(rates) << rates.error().message;
     constexpr std::array kHorizons{Seconds(10), Seconds(30), Seconds(60)};
-    scores_ = learn::score(learn::evaluate_dirty_rates(*rates, kHorizons).judged);
+    scores_ = evaluate::score(evaluate::evaluate_dirty_rates(*rates, kHorizons).predictions);
   }
   /// The median error of a method for a load at a horizon, as a share.
   static double error(const std::string& method, const std::string& what) {
-    const auto found = std::find_if(scores_.begin(), scores_.end(), [&](const learn::Score& score) {
-      return score.model == method && score.technique == what;
-    });
+    const auto found =
+        std::find_if(scores_.begin(), scores_.end(), [&](const evaluate::Score& score) {
+          return score.model == method && score.technique == what;
+        });
     EXPECT_NE(found, scores_.end()) << method << " " << what;
     return found == scores_.end() ? 1e9 : found->median_rel.value_or(1e9);
   }
 
  private:
-  static inline std::vector<learn::Score> scores_;
+  static inline std::vector<evaluate::Score> scores_;
 };
 
 TEST_F(RamanathanTables, ASteadyGuestIsForecastWithinAFewPercentAtEveryHorizon) {

@@ -5,18 +5,34 @@ import { groupBy } from "./stats";
 import { bytes, milliseconds, rate } from "./units";
 
 /** One cell of the suite: everything but the repeat. */
-export interface Repeats { key: string; cell: Cell; rows: Row[] }
+export interface Repeats {
+  key: string;
+  cell: Cell;
+  rows: Row[];
+}
 
 export const sweepText = (sweep: Record<string, string>): string =>
-  Object.keys(sweep).sort().map((key) => `${key} ${sweep[key]}`).join(", ");
+  Object.keys(sweep)
+    .sort()
+    .map((key) => `${key} ${sweep[key]}`)
+    .join(", ");
 
 const identity = (cell: Cell): string =>
-  JSON.stringify([cell.load, cell.technique, cell.link, cell.ram, cell.downtimeLimitMs, cell.pings, sweepText(cell.sweep)]);
+  JSON.stringify([
+    cell.load,
+    cell.technique,
+    cell.link,
+    cell.ram,
+    cell.downtimeLimitMs,
+    cell.pings,
+    sweepText(cell.sweep),
+  ]);
 
 /** The rows by cell; within one, by repeat. */
 export function repeats(rows: readonly Row[]): Repeats[] {
   return [...groupBy(rows, (row) => identity(row.cell))].map(([key, group]) => ({
-    key, cell: group[0]!.cell,
+    key,
+    cell: group[0]!.cell,
     rows: [...group].sort((a, b) => (a.cell.repeat ?? 0) - (b.cell.repeat ?? 0) || a.id - b.id),
   }));
 }
@@ -28,18 +44,34 @@ export function countByStatus(rows: readonly Row[]): Map<Status, number> {
 }
 
 /** A setting beside load and technique. */
-export interface Setting { key: string; name: string; of: (cell: Cell) => string }
+export interface Setting {
+  key: string;
+  name: string;
+  of: (cell: Cell) => string;
+}
 
-const orUnknown = (format: (v: Maybe<number>) => string) => (v: Maybe<number>): string => (v === null ? "unknown" : format(v));
+const orUnknown =
+  (format: (v: Maybe<number>) => string) =>
+  (v: Maybe<number>): string =>
+    v === null ? "unknown" : format(v);
 export const SETTINGS: readonly Setting[] = [
   { key: "link", name: "Link", of: (cell) => orUnknown(rate)(cell.link) },
   { key: "ram", name: "RAM", of: (cell) => orUnknown(bytes)(cell.ram) },
-  { key: "limit", name: "Downtime limit", of: (cell) => orUnknown(milliseconds)(cell.downtimeLimitMs) },
-  { key: "pings", name: "Pings", of: (cell) => (cell.pings === null ? "unknown" : cell.pings ? "on" : "off") },
+  {
+    key: "limit",
+    name: "Downtime limit",
+    of: (cell) => orUnknown(milliseconds)(cell.downtimeLimitMs),
+  },
+  {
+    key: "pings",
+    name: "Pings",
+    of: (cell) => (cell.pings === null ? "unknown" : cell.pings ? "on" : "off"),
+  },
 ];
 
 /** Its name within a sentence. */
-export const inText = ({ name }: Setting): string => (name === name.toUpperCase() ? name : name.toLowerCase());
+export const inText = ({ name }: Setting): string =>
+  name === name.toUpperCase() ? name : name.toLowerCase();
 
 export const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
@@ -49,14 +81,27 @@ export function settings(rows: readonly Row[]): { varying: Setting[]; shared: Se
   return { varying: SETTINGS.filter(varies), shared: SETTINGS.filter((s) => !varies(s)) };
 }
 
-export const isCold = (technique: string): boolean => technique === "stop-and-copy" || technique.startsWith("cold");
+export const isCold = (technique: string): boolean =>
+  technique === "stop-and-copy" || technique.startsWith("cold");
 
 /** The techniques in the order of cli.md, unknown ones after them by name, cold ones last. */
 export function techniquesOf(rows: readonly Row[]): string[] {
-  const known = ["precopy", "auto-converge", "xbzrle", "compress", "multifd", "multifd-zlib", "multifd-zstd", "postcopy", "hybrid"];
+  const known = [
+    "precopy",
+    "auto-converge",
+    "xbzrle",
+    "compress",
+    "multifd",
+    "multifd-zlib",
+    "multifd-zstd",
+    "postcopy",
+    "hybrid",
+  ];
   const rank = (t: string) => {
     const i = known.indexOf(t.replace(/\+storage$/, ""));
     return (i < 0 ? known.length : i) + (isCold(t) ? 100 : 0) + (t.endsWith("+storage") ? 0.5 : 0);
   };
-  return distinct(rows.map((row) => row.cell.technique)).sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+  return distinct(rows.map((row) => row.cell.technique)).sort(
+    (a, b) => rank(a) - rank(b) || a.localeCompare(b),
+  );
 }

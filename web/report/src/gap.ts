@@ -2,7 +2,11 @@
 
 import type { Pings, Row } from "./data";
 
-export interface Gap { startS: number; endS: number; source: "pings" | "end" }
+export interface Gap {
+  startS: number;
+  endS: number;
+  source: "pings" | "end";
+}
 
 /**
  * The longest time without an answer arriving, from the pings sent every so often. Answers that come late in
@@ -11,7 +15,11 @@ export interface Gap { startS: number; endS: number; source: "pings" | "end" }
  */
 export function longestSilence(pings: Pings): { startS: number; endS: number } | null {
   const arrivals = pings.tS
-    .flatMap((t, i) => (pings.answerMs[i] === null || pings.answerMs[i] === undefined ? [] : [t + pings.answerMs[i] / 1000]))
+    .flatMap((t, i) =>
+      pings.answerMs[i] === null || pings.answerMs[i] === undefined
+        ? []
+        : [t + pings.answerMs[i] / 1000],
+    )
     .sort((a, b) => a - b);
   let longest: { startS: number; endS: number } | null = null;
   for (let i = 1; i < arrivals.length; i++) {
@@ -32,5 +40,9 @@ export function switchover(row: Row): Gap | null {
   const lasted = row.downtimeMs.events ?? row.downtimeMs.qemu;
   const early = /^(postcopy|hybrid|stop-and-copy|cold)/.test(row.cell.technique);
   if (early || lasted === null || row.totalTimeS === null) return null;
-  return { startS: Math.max(0, row.totalTimeS - lasted / 1000), endS: row.totalTimeS, source: "end" };
+  return {
+    startS: Math.max(0, row.totalTimeS - lasted / 1000),
+    endS: row.totalTimeS,
+    source: "end",
+  };
 }

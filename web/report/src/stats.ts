@@ -16,14 +16,24 @@ export function quantile(values: readonly number[], p: number): number | null {
 export const median = (values: readonly number[]): number | null => quantile(values, 0.5);
 
 export type SpreadKind = "range" | "middle-half";
-export interface Summary { n: number; median: number; low: number; high: number }
+export interface Summary {
+  n: number;
+  median: number;
+  low: number;
+  high: number;
+}
 
 /** Median and spread: from the least to the greatest, or the middle half (quartiles). null: no values. */
 export function summary(values: readonly number[], kind: SpreadKind): Summary | null {
   const [low, high] = kind === "range" ? [0, 1] : [0.25, 0.75];
   const middle = median(values);
   if (middle === null) return null;
-  return { n: values.length, median: middle, low: quantile(values, low)!, high: quantile(values, high)! };
+  return {
+    n: values.length,
+    median: middle,
+    low: quantile(values, low)!,
+    high: quantile(values, high)!,
+  };
 }
 
 /** Least and greatest, also of a million values (Math.min(...values) takes no more than the stack holds). */
@@ -39,7 +49,9 @@ export function ends(values: readonly number[]): { least: number; greatest: numb
 /** The empirical distribution: for each distinct value, rising, the share of values not above it. */
 export function cdf(values: readonly number[]): { value: number; share: number }[] {
   const sorted = ascending(values);
-  return sorted.flatMap((value, i) => (sorted[i + 1] === value ? [] : [{ value, share: (i + 1) / sorted.length }]));
+  return sorted.flatMap((value, i) =>
+    sorted[i + 1] === value ? [] : [{ value, share: (i + 1) / sorted.length }],
+  );
 }
 
 /** |p-a|/a; null where nothing was measured to compare with, or 0. */
@@ -59,4 +71,5 @@ export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<s
   return groups;
 }
 
-export const known = <T>(values: readonly (T | null)[]): T[] => values.filter((value): value is T => value !== null);
+export const known = <T>(values: readonly (T | null)[]): T[] =>
+  values.filter((value): value is T => value !== null);

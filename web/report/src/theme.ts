@@ -2,7 +2,8 @@
 
 export type Colour = "ink" | "faint" | "grid" | "paper" | "alarm" | "gap" | `series-${number}`;
 
-export const colour = (name: Colour): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const colour = (name: Colour): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export const COLOURS = 9;
 const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "ring", "tip"] as const;
@@ -10,26 +11,55 @@ export type Shape = (typeof SHAPES)[number];
 
 /** Colour and shape both tell techniques apart; from the tenth on the colours come again with other shapes. */
 export const seriesColour = (i: number): string => colour(`series-${i % COLOURS}`);
-export const seriesShape = (i: number): Shape => SHAPES[(i + Math.floor(i / COLOURS)) % SHAPES.length]!;
+export const seriesShape = (i: number): Shape =>
+  SHAPES[(i + Math.floor(i / COLOURS)) % SHAPES.length]!;
 export const seriesDash = (i: number): number[] => (i < COLOURS ? [] : [6, 4]);
 
 /** The outline of a shape of radius r around the origin's (x, y). */
 export function outline(shape: Shape, x: number, y: number, r: number): Path2D {
   const path = new Path2D();
   const polygon = (...points: [number, number][]) => {
-    points.forEach(([dx, dy], i) => (i === 0 ? path.moveTo(x + dx * r, y + dy * r) : path.lineTo(x + dx * r, y + dy * r)));
+    // the first lineTo of an empty path is a moveTo
+    for (const [dx, dy] of points) path.lineTo(x + dx * r, y + dy * r);
     path.closePath();
   };
   switch (shape) {
-    case "circle": path.arc(x, y, r, 0, 2 * Math.PI); break;
-    case "ring": path.arc(x, y, r, 0, 2 * Math.PI); path.moveTo(x + r * 0.45, y); path.arc(x, y, r * 0.45, 0, 2 * Math.PI, true); break;
-    case "square": polygon([-0.88, -0.88], [0.88, -0.88], [0.88, 0.88], [-0.88, 0.88]); break;
-    case "triangle": polygon([0, -1.15], [1.05, 0.8], [-1.05, 0.8]); break;
-    case "tip": polygon([0, 1.15], [1.05, -0.8], [-1.05, -0.8]); break;
-    case "diamond": polygon([0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]); break;
+    case "circle":
+      path.arc(x, y, r, 0, 2 * Math.PI);
+      break;
+    case "ring":
+      path.arc(x, y, r, 0, 2 * Math.PI);
+      path.moveTo(x + r * 0.45, y);
+      path.arc(x, y, r * 0.45, 0, 2 * Math.PI, true);
+      break;
+    case "square":
+      polygon([-0.88, -0.88], [0.88, -0.88], [0.88, 0.88], [-0.88, 0.88]);
+      break;
+    case "triangle":
+      polygon([0, -1.15], [1.05, 0.8], [-1.05, 0.8]);
+      break;
+    case "tip":
+      polygon([0, 1.15], [1.05, -0.8], [-1.05, -0.8]);
+      break;
+    case "diamond":
+      polygon([0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]);
+      break;
     case "cross": {
-      const a = 0.38, b = 1.1;
-      polygon([-a, -b], [a, -b], [a, -a], [b, -a], [b, a], [a, a], [a, b], [-a, b], [-a, a], [-b, a], [-b, -a], [-a, -a]);
+      const [a, b] = [0.38, 1.1];
+      polygon(
+        [-a, -b],
+        [a, -b],
+        [a, -a],
+        [b, -a],
+        [b, a],
+        [a, a],
+        [a, b],
+        [-a, b],
+        [-a, a],
+        [-b, a],
+        [-b, -a],
+        [-a, -a],
+      );
     }
   }
   return path;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { read, type Report } from "../src/data";
+import { type Report, read } from "../src/data";
 import { madeUpReport } from "./made_up_data";
 
 function reportOf(rows: unknown[], more: object = {}): Report {
@@ -37,7 +37,9 @@ test("what is missing is null, never 0", () => {
 });
 
 test("a measured 0 stays 0, and what is no number is missing", () => {
-  const [row] = reportOf([{ downtime_ms: { qemu: 0, events: "12", probe: null }, status: "completed" }]).rows;
+  const [row] = reportOf([
+    { downtime_ms: { qemu: 0, events: "12", probe: null }, status: "completed" },
+  ]).rows;
   assert.deepEqual(row!.downtimeMs, { qemu: 0, events: null, probe: null });
 });
 
@@ -50,8 +52,16 @@ test("an unknown status is broken and says so; entries that are no rows are coun
 });
 
 test("series are sorted by time, shorter ones are filled with nothing", () => {
-  const [row] = reportOf([{ samples: { t_s: [2, null, 1], sent_bytes_per_s: [20, 0, 10], remaining_bytes: [5] } }]).rows;
-  assert.deepEqual(row!.samples, { tS: [1, 2], sent: [10, 20], dirtied: [null, null], remaining: [null, 5], throttle: [null, null] });
+  const [row] = reportOf([
+    { samples: { t_s: [2, null, 1], sent_bytes_per_s: [20, 0, 10], remaining_bytes: [5] } },
+  ]).rows;
+  assert.deepEqual(row!.samples, {
+    tS: [1, 2],
+    sent: [10, 20],
+    dirtied: [null, null],
+    remaining: [null, 5],
+    throttle: [null, null],
+  });
 });
 
 test("the made-up data are read in full, and are the same each time", () => {
@@ -59,6 +69,6 @@ test("the made-up data are read in full, and are the same each time", () => {
   assert.deepEqual(made, madeUpReport());
   const found = read(JSON.stringify(made));
   assert.ok("report" in found);
-  assert.equal(found.report.rows.length, (made["rows"] as unknown[]).length);
+  assert.equal(found.report.rows.length, (made.rows as unknown[]).length);
   assert.equal(found.report.unreadable, 0);
 });

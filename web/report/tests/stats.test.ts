@@ -34,7 +34,11 @@ test("spread is the range or the middle half, as asked for", () => {
 });
 
 test("a distribution rises to 1, one step for equal values", () => {
-  assert.deepEqual(cdf([3, 1, 1, 2]), [{ value: 1, share: 0.5 }, { value: 2, share: 0.75 }, { value: 3, share: 1 }]);
+  assert.deepEqual(cdf([3, 1, 1, 2]), [
+    { value: 1, share: 0.5 },
+    { value: 2, share: 0.75 },
+    { value: 3, share: 1 },
+  ]);
 });
 
 test("a relative error needs something measured", () => {
@@ -45,7 +49,13 @@ test("a relative error needs something measured", () => {
 });
 
 test("groups keep the order in which they came; 0 is known, null is not", () => {
-  assert.deepEqual([...groupBy(["b1", "a1", "b2"], (s) => s[0]!)], [["b", ["b1", "b2"]], ["a", ["a1"]]]);
+  assert.deepEqual(
+    [...groupBy(["b1", "a1", "b2"], (s) => s[0]!)],
+    [
+      ["b", ["b1", "b2"]],
+      ["a", ["a1"]],
+    ],
+  );
   assert.deepEqual(known([0, null, 2]), [0, 2]);
 });
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { between } from "../src/shared";
-import { bytes, milliseconds, percent, quantity, rate, seconds } from "../src/units";
-import { compare } from "../src/table";
-import { nearest } from "../src/rooms/timeline";
 import { logTicks } from "../src/frame";
+import { between } from "../src/page_state";
+import { nearest } from "../src/sections/timeline";
+import { compare } from "../src/table";
+import { bytes, milliseconds, percent, quantity, rate, seconds } from "../src/units";
 
 test("quantities have a unit, and nothing is a dash", () => {
   assert.equal(bytes(268435456), "256 MiB");
@@ -17,7 +17,8 @@ test("quantities have a unit, and nothing is a dash", () => {
   assert.equal(seconds(0.00042), "420 µs");
   assert.equal(seconds(125), "2 min 5 s");
   assert.equal(percent(0.0123), "1.2 %");
-  for (const format of [bytes, rate, seconds, milliseconds, percent]) assert.equal(format(null), "–");
+  for (const format of [bytes, rate, seconds, milliseconds, percent])
+    assert.equal(format(null), "–");
 });
 
 test("a suite's values are read with their units, decimal and binary apart", () => {
@@ -43,7 +44,10 @@ test("what is absent sorts last both ways, numbers as numbers", () => {
 });
 
 test("the reading takes the nearest moment", () => {
-  assert.deepEqual([-1, 0.4, 0.6, 2.6, 9].map((t) => nearest([0, 1, 3], t)), [0, 0, 1, 2, 2]);
+  assert.deepEqual(
+    [-1, 0.4, 0.6, 2.6, 9].map((t) => nearest([0, 1, 3], t)),
+    [0, 0, 1, 2, 2],
+  );
 });
 
 test("logarithmic axes have round marks within their ends, and few of them", () => {

@@ -136,8 +136,7 @@ rc::Gen<DirtyPoint> dirty_point() {
 }
 
 rc::Gen<DirtySource> dirty_source() {
-  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal,
-                          DirtySource::kDirtyBitmap, DirtySource::kDirtyRing);
+  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal);
 }
 
 rc::Gen<SourcedCurve> sourced_curve(Bytes ram) {
@@ -172,6 +171,7 @@ rc::Gen<GuestProfile> profile() {
     p.other_curves = *rc::gen::resize(3, some(sourced_curve(p.ram)));
     p.dirty_series = *some(dirty_point());
     p.vcpus = *maybe(rc::gen::inRange(0, 65537));
+    p.host_cpus = *maybe(rc::gen::inRange(0, 65537));
     p.duplicate_share = *maybe(ratio());
     p.changed_to_zero_share = *maybe(ratio());
     p.contents = *maybe(contents());
@@ -223,8 +223,20 @@ rc::Gen<Prediction> prediction() {
 
 rc::Gen<RoundRecord> round_record() {
   return rc::gen::exec([] {
-    return RoundRecord{*rc::gen::inRange(0, 1'000'001), *seconds(), *seconds(), *bytes(),
+    return RoundRecord{*rc::gen::inRange(0, 1'000'001),
+                       *seconds(),
+                       *seconds(),
+                       *bytes(),
+                       *maybe(bytes()),
                        *maybe(bytes())};
+  });
+}
+
+rc::Gen<AppliedOrder> applied_order() {
+  return rc::gen::exec([] {
+    Order order{*maybe(seconds()), *maybe(rate()), *maybe(ratio()), *rc::gen::arbitrary<bool>(),
+                *rc::gen::arbitrary<bool>(), *text()};
+    return AppliedOrder{*rc::gen::inRange(0, 1'000'001), *seconds(), std::move(order), *text()};
   });
 }
 
@@ -255,6 +267,7 @@ rc::Gen<MigrationOutcome> outcome() {
     o.storage = *maybe(storage_outcome());
     o.started_wall_us = *wall_us();
     o.remarks = *some(text());
+    o.orders = *some(applied_order());
     o.postcopy_standstill = *maybe(seconds());
     o.given_back = *maybe(rc::gen::arbitrary<bool>());
     o.destination_usable = *maybe(rc::gen::arbitrary<bool>());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -11,14 +12,9 @@
 #include "godwit/command/profile.h"
 #include "godwit/domain/outcome.h"
 #include "godwit/domain/ports.h"
+#include "godwit/domain/session.h"
 
 namespace godwit::command {
-
-/// What measures a migration from outside, beside the clock; null: not measured.
-struct Instruments {
-  OutageProbe* probe = nullptr;
-  WireCounter* wire = nullptr;
-};
 
 /// Where the status command says that the VM runs, and what it said of each side, in one line.
 /// kUnknown whenever one side cannot be told, both claim it, or neither does.
@@ -47,14 +43,12 @@ class CommandDriver {
   /// Asks both sides. A status command that fails or hangs is no error: it cannot tell.
   Result<Whereabouts> where(const std::stop_token& stop);
 
-  /// One migration, from the source to the destination. An Error means that nothing was started.
-  /// What was started ends in an outcome: total time by the clock (where status is polled: to when
-  /// the destination was first seen to run the VM), a client's downtime by the probe, bytes by the
-  /// counter; QEMU's own measures are absent, rounds empty. `max_time` passed (did not converge) or
-  /// a stop (cancelled): the cancel command is run; where there is none, or it fails, the migration
-  /// may go on, which `reason` says, and the VM's place is kUnknown.
-  Result<MigrationOutcome> migrate(const Instruments& instruments, Seconds max_time,
-                                   const std::stop_token& stop);
+  /// One migration, from the source to the destination: total time by the clock (where status is
+  /// polled: to when the destination was first seen to run the VM), a client's downtime and bytes by
+  /// onlookers; the hypervisor's own measures are absent, rounds empty. Given up, the cancel command
+  /// is run; where there is none, or it fails, the migration may go on, which the reason says, and
+  /// the VM's place is kUnknown. The driver outlives the session.
+  std::unique_ptr<MigrationSession> session(std::stop_token stop);
 
   /// Source and destination change places. Only for a profile with `both_ways`.
   void turn_round();
@@ -62,7 +56,7 @@ class CommandDriver {
   [[nodiscard]] const CommandProfile& profile() const { return profile_; }
 
  private:
-  friend class Migration;
+  friend class CommandSession;
   /// What `status` shows of one side.
   struct Look {
     enum class Seen { kRunning, kPaused, kAbsent, kUnclear };

@@ -19,13 +19,14 @@ struct PreflightFacts {
   MigrationStatus destination_migration;  ///< does it listen already?
   Inspection source_has;
   Inspection destination_has;
-  std::string listen;  ///< where the destination shall listen; empty: not known, not checked
+  std::string listen;    ///< where the destination shall listen; empty: not known, not checked
+  std::string stream{};  ///< where the source connects to; likewise
   std::optional<std::string> no_postcopy;           ///< why the destination may not do it
   std::optional<Bytes> memory_free_at_destination;  ///< absent: not known, not checked
-  /// Of disks by device: is it one and the same file on both sides? Absent: not known, the names
-  /// decide.
+  /// Of disks by the source's device: is it one and the same file on both sides? Absent: not known,
+  /// the names decide as far as they tell.
   std::map<std::string, bool> same_file{};
-  /// Of read-only disks by device, where the files are two: do they hold the same? Absent: not
+  /// Of read-only disks, likewise, where the files are two: do they hold the same? Absent: not
   /// known, the sizes decide.
   std::map<std::string, bool> same_content{};
 };
@@ -35,8 +36,8 @@ using Warnings = std::vector<std::string>;
 
 /// Asks both sides. Changes nothing.
 Result<PreflightFacts> gather_facts(Hypervisor& source, Hypervisor& destination);
-/// Asks a destination that waits whether it may do post-copy. To be left out where post-copy is out
-/// of the question, as the answer takes a setting that is set and set back.
+/// Asks a destination that waits whether it may do post-copy, which changes nothing. To be left out
+/// where post-copy is out of the question.
 Result<void> ask_for_postcopy(Hypervisor& destination, PreflightFacts& facts);
 
 /// What both sides can do, with each other and as the destination was started.

@@ -12,9 +12,9 @@ namespace godwit::control {
 /// Does each disk find at the destination what the plan needs there? A part of `preflight`.
 Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan);
 
-/// The disks (Disk::device) that `+storage` moves: writable ones that both sides have and that are
-/// not known to be one and the same. A firmware's flash travels with memory.
-[[nodiscard]] std::vector<std::string> disks_to_move(const PreflightFacts& facts);
+/// The disks that `+storage` moves: writable ones that both sides have and that are not known to be
+/// one and the same. A firmware's flash travels with memory.
+[[nodiscard]] std::vector<MovedDisk> disks_to_move(const PreflightFacts& facts);
 
 /// What is taken for granted, as nobody here can see it; a sentence each. A part of what
 /// `preflight` let pass.

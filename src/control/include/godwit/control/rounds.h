@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
-#include "godwit/domain/hypervisor.h"
 #include "godwit/domain/outcome.h"
+#include "godwit/domain/session.h"
 
 namespace godwit::control {
 
@@ -12,24 +13,34 @@ namespace godwit::control {
 /// differences of one cumulative counter, so the rounds' bytes always add up to the total.
 class RoundTracker {
  public:
-  /// `migrate` was accepted.
+  /// Memory's turn came at `wall_us`. Only the first call counts.
   void begin(std::int64_t wall_us);
-  /// Sync number `pass` happened at `wall_us`; `status` was asked for just after it. The first sync
-  /// opens round 1, each later one closes a round.
-  void on_pass(std::int64_t pass, std::int64_t wall_us, const MigrationStatus& status);
+  /// The first sync opens round 1, each later one closes a round.
+  void on_pass(const PassSync& sync);
   /// The migration ended: closes the last round (switchover, or post-copy's rest).
   void finish(std::int64_t wall_us, const MigrationStatus& last);
 
   [[nodiscard]] const std::vector<RoundRecord>& rounds() const { return rounds_; }
   [[nodiscard]] int current() const { return static_cast<int>(rounds_.size()) + 1; }
+  /// Number of the newest sync.
+  [[nodiscard]] std::int64_t passes() const { return last_pass_; }
 
  private:
+  /// What is known for certain right after a sync.
+  struct Mark {
+    std::int64_t pass = 0;
+    /// All that was ever to be sent: what was sent and what remains. It only grows at syncs, by
+    /// what was found dirty, so it doesn't matter how far the pass got when QEMU was asked.
+    Bytes ever_dirty;
+  };
+  static std::optional<Mark> mark_of(const PassSync& sync);
   void close(std::int64_t wall_us, const MigrationStatus& status);
 
-  std::int64_t begin_us_ = 0;
+  std::optional<std::int64_t> begin_us_;
   std::int64_t round_start_us_ = 0;
   std::int64_t last_pass_ = 0;
   Bytes sent_before_;
+  std::optional<Mark> mark_;
   std::vector<RoundRecord> rounds_;
 };
 

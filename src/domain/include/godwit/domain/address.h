@@ -52,8 +52,13 @@ struct TcpAddress {
 };
 /// Of "tcp:10.0.0.2:4444", "tcp:[::1]:4444"; nothing for any other text.
 [[nodiscard]] std::optional<TcpAddress> tcp_address_of(std::string_view uri);
-/// Its opposite.
+/// Its opposite; of the parts as texts, unchecked.
 [[nodiscard]] std::string uri_of(const TcpAddress& address);
+[[nodiscard]] std::string uri_of(const std::string& host, const std::string& port);
+/// Where disks are offered beside a stream: on one of the next ports (`step` counts from 1), or on
+/// a UNIX socket of nearly the same name. Nothing where there is no such port, where the name would
+/// be longer than a socket's may be, and for any other stream.
+[[nodiscard]] std::optional<std::string> disks_beside(std::string_view stream, int step = 1);
 /// Of "unix:/run/stream"; nothing for any other text.
 [[nodiscard]] std::optional<std::string> socket_path_of(std::string_view uri);
 /// Does one that listens on `actual` do what was asked? A host's name may stand for any address.

@@ -14,8 +14,6 @@ namespace godwit {
 enum class DirtySource {
   kContentHash,  ///< hashes of sampled pages, read from outside: misses silent stores
   kRehearsal,    ///< a migration into a local sink: QEMU's own dirty bitmap
-  kDirtyBitmap,  ///< calc-dirty-rate in mode dirty-bitmap (KVM)
-  kDirtyRing,    ///< calc-dirty-rate in mode dirty-ring (KVM)
 };
 [[nodiscard]] std::string_view to_string(DirtySource source);
 [[nodiscard]] std::optional<DirtySource> dirty_source_from_string(std::string_view name);
@@ -78,13 +76,6 @@ struct Activity {
   friend bool operator==(const Activity&, const Activity&) = default;
 };
 
-/// Memory in pages that are written so often, each as by a Poisson process.
-struct RateClass {
-  double writes_per_s = 0;
-  Bytes memory;
-  friend bool operator==(const RateClass&, const RateClass&) = default;
-};
-
 /// All that prediction knows of a VM, observed over a few seconds from outside.
 struct GuestProfile {
   std::string vm;  ///< the address it was taken from, e.g. "qmp:/run/vm.qmp"
@@ -100,10 +91,7 @@ struct GuestProfile {
   std::string blind_spot;                          ///< what this source cannot see, in one sentence
   std::vector<DirtyPoint> dirty_curve;             ///< ascending windows; `unique` never falls
   std::vector<SourcedCurve> other_curves;  ///< of further sources; prediction uses `dirty_curve`
-  std::vector<DirtyPoint> dirty_series;    ///< consecutive intervals in time order (for forecasts)
-  /// How writes are spread over memory, as hashes show it: ascending rates, all of RAM together.
-  /// Empty where nobody looked.
-  std::vector<RateClass> rate_classes;
+  std::vector<DirtyPoint> dirty_series;    ///< consecutive intervals in time order
   /// Pages, of those that are not zero, whose content another sampled one has, too; of all RAM
   /// there are more.
   std::optional<Ratio> duplicate_share;
@@ -115,6 +103,7 @@ struct GuestProfile {
   std::optional<PageContents> end_contents;
   std::optional<PageChange> change;  ///< absent where nothing changed
   std::optional<int> vcpus;
+  std::optional<int> host_cpus;    ///< CPUs of its host that the VM's process may run on
   std::optional<double> vcpu_use;  ///< CPUs' worth of vCPU time used, 0…vcpus
   Activity activity;
   std::optional<std::string> accelerator;   ///< "tcg", "kvm"

@@ -75,7 +75,7 @@ struct MigrationSettings {
 };
 
 struct Disk {
-  std::string device;  ///< e.g. "virtio0"
+  std::string device;  ///< the user's name for it on this side, e.g. "virtio0"
   std::string file;    ///< empty for an empty drive
   std::string format;
   bool writable = false;
@@ -86,8 +86,15 @@ struct Disk {
   /// writes what it gets into a file of its own.
   bool travels_with_memory = false;
   bool has_backing = false;  ///< it shows what other images beneath it hold
+  /// Where the device is that has it, as DeviceShape::place: equal on both sides, whatever the
+  /// names are. Empty where no device has it, or the place is not known.
+  std::string place{};
+  std::optional<int> descriptor{};  ///< in its process, of one that was handed to it
   friend bool operator==(const Disk&, const Disk&) = default;
 };
+/// The same of the guest's disks on the other side: in the same place, or of the same name where
+/// neither has a place. Null where there is none.
+[[nodiscard]] const Disk* counterpart(const Disk& disk, const std::vector<Disk>& others);
 
 /// What must agree on both sides before a migration, and what decides what is possible.
 struct VmDescription {
@@ -137,9 +144,10 @@ struct VirtioShape {
 struct CpuShape {
   std::map<std::string, std::string> properties;  ///< "family", "phys-bits", "hv-spinlocks" …
   /// Bits of features by the register that shows them ("CPUID 7.0 EBX"). Empty where the
-  /// hypervisor does not count features so; `features` has them then.
+  /// hypervisor does not count features so.
   std::map<std::string, std::uint64_t> words;
-  /// Features by name. Beside `words` only asked for by `Hypervisor::cpu_features()`.
+  /// Features by name: those that `words` do not show ("vmx-ept", "pmu", "lmce"), or all of them
+  /// without `words`. `Hypervisor::cpu_features()` has the names of the others.
   std::map<std::string, bool> features;
   friend bool operator==(const CpuShape&, const CpuShape&) = default;
 };
@@ -209,10 +217,14 @@ struct MigrationStatus {
   std::vector<std::string> blocked_by;
 };
 
+/// Pages that were sent, and their size (4 KiB where nothing sensible is said).
+[[nodiscard]] PageCount pages_sent(const MigrationStatus& status);
+[[nodiscard]] PageSize page_size(const MigrationStatus& status);
+
 /// Where a destination offers its disks to be filled.
 struct StorageOffer {
   struct Export {
-    std::string device;  ///< as Disk::device
+    std::string device;  ///< Disk::device of who is asked: of the destination, then the source
     std::string name;    ///< on that server
     friend bool operator==(const Export&, const Export&) = default;
   };
@@ -276,6 +288,9 @@ enum class Receiving {
 };
 /// For a person: can that destination be used again?
 [[nodiscard]] std::string_view advice_on(Receiving receiving);
+/// kBadInput where a destination, by its own status, can't receive at `uri`: a stream has come to
+/// it already, or it listens elsewhere. An empty `uri` means wherever it listens.
+[[nodiscard]] Result<void> check_receiver(const MigrationStatus& status, const std::string& uri);
 
 /// What can be seen of a virtual CPU from outside.
 struct VcpuLook {
@@ -306,12 +321,12 @@ class Hypervisor {
   virtual Result<VmDescription> describe() = 0;
   /// Changes nothing. Takes some hundred questions on QEMU.
   virtual Result<Inspection> inspect() { return Inspection{}; }
-  /// Every yes-or-no property of the first CPU; hundreds of questions.
+  /// Every feature of the first CPU by name; hundreds of questions.
   virtual Result<std::map<std::string, bool>> cpu_features() {
     return std::map<std::string, bool>();
   }
-  /// Destination that waits: may it do post-copy on its host? It is switched on there for a moment,
-  /// as nothing else tells. kRefused with the hypervisor's reason.
+  /// Destination that waits: may it do post-copy on its host? Changes nothing. kRefused with the
+  /// hypervisor's reason; success also where it can't be told beforehand.
   virtual Result<void> try_postcopy() { return {}; }
   virtual Result<RamLayout> ram_layout() = 0;
   virtual Result<RunState> run_state() = 0;
@@ -352,10 +367,10 @@ class Hypervisor {
     (void)listen, (void)devices;
     return no_storage();
   }
-  /// Source: begins to copy each of its writable disks into the one offered for it. What the guest
-  /// writes meanwhile follows. `most` is each mirror's limit. A disk at the destination that fails
-  /// ends its mirror; the guest never notices. kBadInput where one side's migration is encrypted
-  /// and the other's is not.
+  /// Source: begins to copy each of its disks that the offer names into what is offered for it.
+  /// What the guest writes meanwhile follows. `most` is each mirror's limit. A disk at the
+  /// destination that fails ends its mirror; the guest never notices. kBadInput where one side's
+  /// migration is encrypted and the other's is not.
   virtual Result<void> mirror_storage(const StorageOffer& offer,
                                       std::optional<BytesPerSecond> most) {
     (void)offer, (void)most;

@@ -48,14 +48,22 @@ struct Intent {
 [[nodiscard]] std::string_view to_string(Intent::Prefer prefer);
 [[nodiscard]] std::optional<Intent::Prefer> prefer_from_string(std::string_view name);
 
+/// A disk that moves, by its name (Disk::device) on either side.
+struct MovedDisk {
+  std::string source;
+  std::string destination;
+  friend bool operator==(const MovedDisk&, const MovedDisk&) = default;
+};
+
 /// All that control is told.
 struct MigrationPlan {
   Technique technique = Technique::kPrecopy;
   MigrationParameters parameters;
-  std::optional<Seconds> max_time;         ///< cancel (did_not_converge) when it takes longer
-  std::string law = "none";                ///< control law while it runs; "none" is QEMU as it is
-  bool storage = false;                    ///< disks move, too: the destination has its own
-  std::vector<std::string> moved_disks{};  ///< which (Disk::device), where `storage` is set
+  std::optional<Seconds> max_time;       ///< cancel (did_not_converge) when it takes longer
+  Intent intent{};                       ///< what a control law steers to
+  bool may_end_by_postcopy = false;      ///< a law may switch to it, whatever the technique
+  bool storage = false;                  ///< disks move, too: the destination has its own
+  std::vector<MovedDisk> moved_disks{};  ///< which, where `storage` is set
 
   friend bool operator==(const MigrationPlan&, const MigrationPlan&) = default;
 };

@@ -10,6 +10,7 @@
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"
+#include "godwit/domain/order.h"
 #include "godwit/domain/prediction.h"
 
 namespace godwit {
@@ -38,6 +39,8 @@ struct RoundRecord {
   Seconds duration{};
   Bytes sent;                 ///< on the stream in this round, as QEMU counts
   std::optional<Bytes> left;  ///< still dirty when the round ended, after the sync
+  /// In unique pages, by the guest, during the round; absent where its two syncs were not seen.
+  std::optional<Bytes> dirtied{};
   friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
 };
 
@@ -89,6 +92,7 @@ struct MigrationOutcome {
   Downtime downtime;
   TransferredBytes transferred;
   std::vector<RoundRecord> rounds;
+  std::vector<AppliedOrder> orders;  ///< of the control law, with what came of them
   GuestOutcome guest;
   std::optional<StorageOutcome> storage;  ///< absent: the disks stayed where they are
   /// Longest time in which the link carried nothing while post-copy had split the guest over both

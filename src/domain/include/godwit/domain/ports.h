@@ -38,6 +38,8 @@ class GuestMemory {
   virtual Result<std::optional<Seconds>> vcpu_time() = 0;
   /// CPU time that the reader itself has used so far, to keep it under its cap.
   [[nodiscard]] virtual Seconds own_cpu_time() const = 0;
+  /// CPUs of its host that the VM's process may run on; absent where nobody knows.
+  [[nodiscard]] virtual std::optional<int> host_cpus() const = 0;
 };
 
 /// What a VM has done since its start, or since the counter was made; absent where it is not

@@ -47,6 +47,8 @@ class ProcessGuestMemory final : public GuestMemory {
   /// `-name ...,debug-threads=on` (checked: 10.0 without it names all threads alike).
   Result<std::optional<Seconds>> vcpu_time() override;
   [[nodiscard]] Seconds own_cpu_time() const override;
+  /// Of the process's main thread: those that it starts, such as migration's, inherit them.
+  [[nodiscard]] std::optional<int> host_cpus() const override;
 
  private:
   ProcessGuestMemory(RamLayout layout, UniqueFd pidfd);

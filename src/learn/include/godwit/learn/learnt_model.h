@@ -1,118 +1,54 @@
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <span>
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "godwit/base/error.h"
-#include "godwit/dataset/campaign.h"
 #include "godwit/domain/codec.h"
+#include "godwit/domain/guest_profile.h"
+#include "godwit/domain/link.h"
 #include "godwit/domain/prediction.h"
-#include "godwit/learn/estimator.h"
-#include "godwit/learn/scores.h"
-#include "godwit/twin/predictor.h"
-
-/// What outcomes teach beyond the twin: how far off it is, for what kind of guest. Pure.
+#include "godwit/learn/applicability_domain.h"
+#include "godwit/learn/correction.h"
+#include "godwit/twin/host_pair.h"
 
 namespace godwit::learn {
 
-/// The twin that is corrected, the same in training and in prediction: with what is known of the
-/// pair of hosts and without draws, whatever else a caller asks of the twin. Errors as for
-/// twin::Predictor::make.
-Result<twin::Predictor> reference_twin(const GuestProfile& profile, const Link& link,
-                                       const twin::HostPairConstants& pair);
-
-/// What came of a migration, as far as somebody measured it.
-struct Measured {
-  Technique technique = Technique::kPrecopy;
-  std::optional<Seconds> total_time;
-  std::optional<Bytes> transferred;
-  Downtime downtime;
-  std::optional<Ratio> slowdown;
-  std::optional<Seconds> host_cpu;
-};
-/// In seconds, bytes or shares. A guest that by chance seems to do more lost nothing; of
-/// post-copies QEMU's own downtime is not to be relied on (docs/data.md), and is none.
-[[nodiscard]] std::optional<double> value_of(const Measured& measured, Metric metric);
-
-/// A completed live migration with what was known before it.
-struct Lesson {
-  GuestProfile profile;
-  Link link;
-  /// The reference's for its technique and parameters, by the stated constants of a pair of hosts;
-  /// it converges.
-  TechniquePrediction twin;
-  std::string load;  ///< what is never divided between training and judging
-  std::optional<Seconds> total_time;
-  std::optional<Bytes> transferred;
-  Downtime downtime;
-  std::optional<Ratio> slowdown;
-  std::optional<Seconds> host_cpu;
-  std::string run{};  ///< of which run of measurements; of kept outcomes none
-};
-/// Of the rows that the twin expects to complete without a guess (twin::guesses), and that did.
-[[nodiscard]] std::vector<Lesson> lessons_of(std::span<const dataset::CampaignRow> rows);
-/// The same of kept outcomes; the load is not known, the guest stands for it.
-[[nodiscard]] std::vector<Lesson> lessons_of(std::span<const OutcomeRecord> records);
-
-/// What is learnt of, and predicted.
-[[nodiscard]] std::span<const Metric> learnt_metrics();
-/// The value as it came, and as the twin said, in units of value_of.
-[[nodiscard]] std::optional<double> actual_of(const Lesson& lesson, Metric metric);
-[[nodiscard]] std::optional<Interval<double>> twin_of(const TechniquePrediction& twin,
-                                                      Metric metric);
-
-/// Learnt of one metric of one technique: a factor on what the twin says, as a logarithm, by
-/// boosted trees, and how far that is off, in widths of the twin's own interval.
-struct Correction {
-  Technique technique = Technique::kPrecopy;
-  Metric metric = Metric::kTotalTime;
-  std::shared_ptr<const Estimator> estimator;
-  /// What 90 % of |logarithm of actual over predicted| over the twin's width are to stay below on
-  /// loads that were not learnt from (hierarchical conformal prediction: Lee, Barber, Willett
-  /// 2023).
-  double spread = 1;
-  std::size_t lessons = 0;
-  /// Mean of |logarithm of actual over predicted| there: of the correction, and of the twin.
-  double error = 0;
-  double twin_error = 0;
-
-  [[nodiscard]] bool better() const { return error < twin_error; }
-};
-
-/// Where lessons lie in the space of features, to say how unlike them a guest is.
-struct Territory {
-  std::vector<double> center;
-  std::vector<double> deviation;
-  std::vector<std::vector<double>> rows;  ///< scaled; NaN where unknown
-  double usual = 1;  ///< the distance to the nearest lesson of another load that 99 % stay below
-};
-
+/// What outcomes teach beyond the twin: how far off it is, for what kind of guest. train/model.h
+/// makes it; nothing of that is needed to predict. Immutable. Pure.
 class LearntModel {
  public:
-  /// Trains on lessons of two loads or more; each technique and metric of which there are enough.
-  /// kBadInput: too few, or a value that cannot be.
-  static Result<LearntModel> train(std::span<const Lesson> given, std::string source);
+  struct Parts {
+    std::string source;        ///< of what data, for people
+    std::size_t examples = 0;  ///< that it was trained on
+    twin::HostPairConstants pair;
+    std::vector<Correction> corrections;
+    ApplicabilityDomain domain;
+  };
+
+  /// Knows nothing: corrects nothing.
+  LearntModel() = default;
+  explicit LearntModel(Parts parts) : parts_(std::move(parts)) {}
 
   /// What is `said` of a migration, corrected in the metrics in which corrections were measured
-  /// better than the twin, with intervals that held. Far from everything learnt (`why` says so
-  /// then): what was said, with wider intervals. `model` names who answers. `reference`:
+  /// better than the twin, with intervals that held. Outside of the applicability domain (`why`
+  /// says so then): what was said, with wider intervals. `model` names who answers. `reference`:
   /// reference_twin's prediction for the same technique and parameters, of pair().
   [[nodiscard]] TechniquePrediction correct(const GuestProfile& profile, const Link& link,
                                             const TechniquePrediction& reference,
                                             TechniquePrediction said) const;
-  /// The distance to the nearest lesson, in usual ones; above 1 is unlike all of them.
+  /// From the applicability domain, as distance_from.
   [[nodiscard]] double distance(const GuestProfile& profile, const Link& link,
                                 const TechniquePrediction& reference) const;
 
-  /// What the lessons' pair of hosts is like: to be known of any pair until its own outcomes say
+  /// What the examples' pair of hosts is like: to be known of any pair until its own outcomes say
   /// otherwise. Corrections are of the twin that knows that much.
-  [[nodiscard]] const twin::HostPairConstants& pair() const { return pair_; }
-  [[nodiscard]] const std::vector<Correction>& corrections() const { return corrections_; }
-  [[nodiscard]] const std::string& source() const { return source_; }
-  [[nodiscard]] std::size_t lessons() const { return lessons_; }
+  [[nodiscard]] const twin::HostPairConstants& pair() const { return parts_.pair; }
+  [[nodiscard]] const std::vector<Correction>& corrections() const { return parts_.corrections; }
+  [[nodiscard]] const std::string& source() const { return parts_.source; }
+  [[nodiscard]] std::size_t examples() const { return parts_.examples; }
 
   /// One object that says what it is, of which version, of what data, and what was measured.
   [[nodiscard]] Json to_json() const;
@@ -121,13 +57,8 @@ class LearntModel {
 
  private:
   [[nodiscard]] const Correction* find(Technique technique, Metric metric) const;
-  [[nodiscard]] double distance_of(const std::vector<double>& features) const;
 
-  std::string source_;
-  std::size_t lessons_ = 0;
-  twin::HostPairConstants pair_;
-  std::vector<Correction> corrections_;
-  Territory territory_;
+  Parts parts_;
 };
 
 }  // namespace godwit::learn

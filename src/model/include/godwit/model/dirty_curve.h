@@ -33,24 +33,25 @@ class Growth {
     double slope = 0;
   };
 
-  /// `knots`: ascending from (0, 0), bytes never falling; slopes are computed here. `speed` runs
-  /// the guest's life faster: W(speed * t).
-  Growth(std::vector<Knot> knots, Tail tail, double ceiling_bytes, double speed);
+  /// `knots`: ascending from (0, 0), bytes never falling; slopes are computed here.
+  Growth(std::vector<Knot> knots, Tail tail, double ceiling_bytes);
 
   [[nodiscard]] double bytes_at(double seconds) const;
   /// The shortest time within which `bytes` are written; kForever when they never are.
   [[nodiscard]] double seconds_at(double bytes) const;
 
+  /// The same guest when it dirties so many times as much within any time.
+  [[nodiscard]] Growth higher(double factor) const;
+
   static constexpr double kForever = 1e9;
 
  private:
-  [[nodiscard]] double raw(double scaled_seconds) const;
+  [[nodiscard]] double raw(double seconds) const;
   [[nodiscard]] double tail_seconds(double bytes) const;
 
   std::vector<Knot> knots_;
   Tail tail_;
   double ceiling_;
-  double speed_;
 };
 
 /// W(t) as likely, and the bounds of its 90 % interval.
@@ -64,12 +65,9 @@ class Growth {
 /// RAM.
 class DirtyCurve {
  public:
-  /// `activity`: how much faster the guest will live than while it was observed (1 = the same), an
-  /// interval that a forecast gives. Where another source of the profile looked longer and agrees
-  /// on what both saw, the curve goes on as that one does. kBadInput when the profile has no curve
-  /// or a broken one.
-  static Result<DirtyCurve> from_profile(const GuestProfile& profile,
-                                         Interval<double> activity = {1, 1, 1});
+  /// Where another source of the profile looked longer and agrees on what both saw, the curve goes
+  /// on as that one does. kBadInput when the profile has no curve or a broken one.
+  static Result<DirtyCurve> from_profile(const GuestProfile& profile);
 
   [[nodiscard]] const Growth& likely() const { return likely_; }
   [[nodiscard]] const Growth& low() const { return low_; }

@@ -25,6 +25,7 @@ struct Patience {
 
 class QemuProcess;
 class StreamSink;
+struct BlockJob;
 struct QomProperty;
 
 /// A VM on QEMU ≥ 2.11 through its QMP monitor. Nothing but the setters and verbs of `Hypervisor`
@@ -108,12 +109,15 @@ class QmpHypervisor final : public Hypervisor {
   Result<void> inspect_memory_and_vcpus(Inspection& found);
   Result<void> inspect_settings(Inspection& found);
   Result<CpuShape> inspect_cpu();
+  Result<std::map<std::string, bool>> yes_or_no(const std::string& path,
+                                                const std::vector<std::string>& properties);
   Result<std::string> first_vcpu();
   Result<std::vector<DeviceShape>> devices_without_a_bus(const std::vector<DeviceShape>& on_buses);
   Result<std::vector<VirtioShape>> virtio_devices();
   Result<std::string> pci_place(std::string device);
   Result<std::vector<Disk>> disks();
-  Result<void> judge_listener(const MigrationStatus& status, const std::string& uri);
+  Result<std::vector<Disk>> describe_disks();
+  Result<std::vector<BlockJob>> block_jobs();
   Result<void> try_address(const std::string& uri);
   Result<StorageOffer> start_nbd_server(const std::string& listen, const Json& tls);
   Result<void> export_disk(const Disk& disk, const std::string& name);

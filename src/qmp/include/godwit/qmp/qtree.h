@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,5 +14,15 @@ namespace godwit::qmp {
 /// runs. Places are made of addresses and types, so that names (which differ between hosts) and the
 /// order of the list do not matter. Pure; kProtocol when the text is not what it should be.
 Result<std::vector<DeviceShape>> parse_qtree(std::string_view text);
+
+/// Where a device is that can have a drive.
+struct DrivePlace {
+  std::string drive;  ///< the drive's name, or its block node's; empty without any
+  std::string id;     ///< the user's name for the device, or for the one that it is a part of
+  std::string place;  ///< as DeviceShape::place
+  friend bool operator==(const DrivePlace&, const DrivePlace&) = default;
+};
+/// Of the same text. Errors as above.
+Result<std::vector<DrivePlace>> parse_drives(std::string_view text);
 
 }  // namespace godwit::qmp

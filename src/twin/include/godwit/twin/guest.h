@@ -18,12 +18,17 @@ struct Guest {
   std::vector<double> data_by_part;
   double written_zero = 0;  ///< share of what the guest writes that is pages of zeros
   int vcpus = 1;
+  int host_cpus = 1;   ///< of its host that its process may run on
   double cpu_use = 1;  ///< share of its vCPUs' time that it uses
   std::optional<PageContents> contents;
   std::optional<PageContents> changed_contents;
   std::optional<PageContents> end_contents;
   std::optional<PageChange> change;
 };
+
+/// Of its usual speed, when its vCPUs keep that share of their time: what it does not use is taken
+/// first.
+[[nodiscard]] double speed_at(const Guest& guest, double cpu_share);
 
 /// kBadInput: a share of zero pages outside 0...1. A guest whose vCPUs nobody watched is taken for
 /// busy.

@@ -88,10 +88,20 @@ class Migration {
   /// All rates above 0, `course.growth` not null.
   Migration(const Guest& guest, const Sending& sending, const Course& course);
 
+  /// One that is under way: so many passes have ended, at least one, and `left` bytes of memory
+  /// were dirty after the last of them. Its clock and counters start at 0.
+  static Migration under_way(const Guest& guest, const Sending& sending, const Course& course,
+                             int passes, double left);
+
   /// Lets time pass until a pass or a stage ends, at most `seconds`. True: one ended; after the end
   /// of a pass, `progress().left` is what is dirty then, and where that fits the downtime limit the
   /// stage is kSwitchover.
   bool run(double seconds = std::numeric_limits<double>::infinity());
+  /// Other limits from now on: stream bytes per second of the passes (0: as before), and seconds
+  /// that sending what is left may take (0: as before).
+  void amend(double rate, double limit);
+  /// The vCPUs keep so much of their time from now on.
+  void set_quota(double share) { quota_ = share; }
   /// At any time in a pass, also right after one that led to kSwitchover: the guest moves now.
   void start_postcopy();
 
@@ -107,6 +117,7 @@ class Migration {
 
  private:
   void begin_pass();
+  [[nodiscard]] double goal_of(double all) const;
   void end_pass();
   void begin_step(double left, double sent, double stream, double seconds);
   void elapse(double seconds);
@@ -143,6 +154,7 @@ class Migration {
   double guest_synced_ = 0;
   double last_guest_pass_ = 0;
   // auto-converge
+  double quota_ = 1;
   double since_sync_ = 0;
   double period_seconds_ = 0;
   double period_stream_ = 0;

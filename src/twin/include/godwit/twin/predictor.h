@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "godwit/base/error.h"
@@ -21,8 +22,7 @@ namespace godwit::twin {
 
 struct Options {
   HostPairConstants pair;
-  Seconds max_time{120};               ///< a migration that takes longer does not converge
-  Interval<double> activity{1, 1, 1};  ///< see model::DirtyCurve::from_profile
+  Seconds max_time{120};  ///< a migration that takes longer does not converge
   /// Runs whose chances are drawn, from which intervals are taken (Monte Carlo). 0: expectation
   /// only; intervals then reach from a run in which all goes well to one in which all goes badly,
   /// which is wider, and takes a fraction of the time.
@@ -40,6 +40,13 @@ inline constexpr int kManyDraws = 200;
 /// switchover after a first pass sends is there: without it the twin takes the end for a kernel's
 /// and for as dense as all of RAM.
 [[nodiscard]] bool guesses(const GuestProfile& profile, Technique technique);
+
+/// Stream bytes that the source's host can compress in a second, for a technique that compresses;
+/// nothing for others, or where the profile does not say what compressing takes. kBadInput: a
+/// broken profile.
+[[nodiscard]] Result<std::optional<BytesPerSecond>> compressing_rate(
+    const GuestProfile& profile, Technique technique, const MigrationParameters& parameters,
+    const HostPairConstants& pair);
 
 /// What chance decides in one run, as numbers.
 struct Chance {

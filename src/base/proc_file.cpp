@@ -1,0 +1,33 @@
+#include "godwit/base/proc_file.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace godwit {
+
+std::string value_in(const std::string& path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    const auto value = line.find_first_not_of(" \t:", key.size());
+    return value == std::string::npos ? std::string() : line.substr(value);
+  }
+  return {};
+}
+
+std::optional<Bytes> kilobytes_in(const std::string& path, std::string_view key) {
+  const std::string value = value_in(path, key);
+  if (value.empty()) return std::nullopt;
+  return 1_KiB * std::strtoll(value.c_str(), nullptr, 10);
+}
+
+std::string program_of(std::int64_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/comm", pid));
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+}  // namespace godwit

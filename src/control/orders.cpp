@@ -1,0 +1,69 @@
+#include "orders.h"
+
+#include <fmt/format.h>
+
+#include "godwit/base/log.h"
+
+namespace godwit::control {
+namespace {
+
+/// An order that is refused again and again, at every look, is one order.
+bool repeats(const std::vector<AppliedOrder>& applied, const AppliedOrder& now) {
+  return !applied.empty() && !now.refused.empty() && applied.back().order == now.order &&
+         applied.back().refused == now.refused;
+}
+
+bool allows_postcopy(const MigrationPlan& plan) {
+  return uses_postcopy(plan.technique) || plan.may_end_by_postcopy;
+}
+
+Error not_now(std::string_view what, const Monitor& monitor) {
+  return {ErrorCode::kRefused,
+          fmt::format("{} can't be ordered in this stage ({})", what, monitor.rules().name), ""};
+}
+
+}  // namespace
+
+bool Orders::may_switch_to_postcopy(const Monitor& monitor) const {
+  return allows_postcopy(plan_) && monitor.rules().may_start_postcopy && !postcopy_refused_;
+}
+
+void Orders::carry_out(const Order& order, const Monitor& monitor) {
+  const auto done = apply(order, monitor);
+  AppliedOrder now{monitor.round(), monitor.elapsed(), order, done ? "" : done.error().message};
+  if (repeats(applied_, now)) return;
+  if (!done) log::warning("ordered in vain ({}): {}", order.why, done.error().message);
+  applied_.push_back(std::move(now));
+}
+
+Result<void> Orders::apply(const Order& order, const Monitor& monitor) {
+  if (order.changes_limits()) GODWIT_CHECK_OK(change_limits(order, monitor));
+  if (order.switch_to_postcopy) GODWIT_CHECK_OK(switch_to_postcopy(monitor));
+  if (order.give_up && !monitor.view().gave_up_at) return fail(not_now("giving up", monitor));
+  return {};
+}
+
+Result<void> Orders::change_limits(const Order& order, const Monitor& monitor) {
+  if (!monitor.rules().may_change_limits) return fail(not_now("another limit", monitor));
+  auto amended = session_.amend(order);
+  if (!amended) {
+    quota_refused_ = quota_refused_ || order.cpu_quota.has_value();
+    return amended;
+  }
+  if (order.downtime_limit) limits_.downtime_limit = order.downtime_limit;
+  if (order.max_bandwidth) limits_.max_bandwidth = order.max_bandwidth;
+  if (order.cpu_quota) cpu_quota_ = *order.cpu_quota;
+  return {};
+}
+
+Result<void> Orders::switch_to_postcopy(const Monitor& monitor) {
+  if (!allows_postcopy(plan_)) {
+    return fail(ErrorCode::kRefused, "the plan does not allow post-copy");
+  }
+  if (!may_switch_to_postcopy(monitor)) return fail(not_now("post-copy", monitor));
+  auto ordered = session_.switch_to_postcopy();
+  postcopy_refused_ = !ordered;
+  return ordered;
+}
+
+}  // namespace godwit::control

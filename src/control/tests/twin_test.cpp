@@ -1,0 +1,295 @@
+// Control whole on the twin's clock: what is predicted happens, laws steer it, and whatever breaks,
+// the guest never runs twice and the outcome says where it is.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "godwit/control/migration_run.h"
+#include "godwit/twin/session.h"
+#include "guests.h"
+
+namespace godwit::control {
+namespace {
+
+using model::testing::guest;
+using model::testing::uniform;
+using testing::HasSubstr;
+using twin::Mishap;
+
+constexpr BytesPerSecond kLink = 40_MB_per_s;
+
+GuestProfile writer(BytesPerSecond rate) {
+  return guest(256_MiB, 192_MiB, uniform(64_MiB, rate));
+}
+
+struct Simulated {
+  Result<MigrationOutcome> go() {
+    auto made = twin::Session::make(clock, profile, Link{kLink, {}}, options);
+    if (!made) return fail(made.error());
+    session = std::move(*made);
+    return run_migration(clock, *session, plan, *law, {}, run, stop.get_token());
+  }
+
+  ManualClock clock;
+  GuestProfile profile = writer(10_MB_per_s);
+  twin::SessionOptions options;
+  MigrationPlan plan;
+  RunOptions run;
+  std::unique_ptr<steer::Law> law = std::make_unique<steer::AsPlanned>();
+  std::stop_source stop;
+  std::unique_ptr<twin::Session> session;
+};
+
+TEST(OnTheTwin, AMigrationTakesWhatIsPredicted) {
+  for (const Technique technique : {Technique::kPrecopy, Technique::kMultifd, Technique::kXbzrle,
+                                    Technique::kPostcopy, Technique::kHybrid}) {
+    Simulated run;
+    run.plan.technique = technique;
+    const auto outcome = run.go();
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << to_string(technique);
+    EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);
+    const auto predicted =
+        twin::Predictor::make(run.profile, Link{kLink, {}})->predict(technique, {});
+    // beside the passes a prediction counts what starting takes
+    EXPECT_NEAR(outcome->total_time->count(), predicted->total_time->p50.count(), 0.5)
+        << to_string(technique);
+  }
+}
+
+TEST(OnTheTwin, TheRoundsAddUpAndTellWhatWasDirtied) {
+  Simulated run;
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome);
+  Bytes sum;
+  for (const RoundRecord& round : outcome->rounds) sum += round.sent;
+  EXPECT_EQ(sum, *outcome->transferred.qemu);
+  ASSERT_GE(outcome->rounds.size(), 3u);
+  const RoundRecord& second = outcome->rounds[1];
+  ASSERT_TRUE(second.dirtied);
+  const double truth = uniform(64_MiB, 10_MB_per_s)(second.duration).as_double();
+  EXPECT_NEAR(second.dirtied->as_double(), truth, 0.05 * truth);
+}
+
+/// Doubles the downtime limit after each round: a law in full.
+class Doubling final : public steer::Law {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "doubling"; }
+  Order after_round(const steer::RoundView& view) override {
+    Order order;
+    order.downtime_limit = view.limits.downtime_limit.value_or(Seconds(0.3)) * 2;
+    order.why = "another round has passed";
+    return order;
+  }
+};
+
+TEST(OnTheTwin, ALawEndsWhatWouldNeverEnd) {
+  Simulated run;
+  run.profile = writer(400_MB_per_s);
+  run.plan.max_time = Seconds(600);
+  auto left_alone = run.go();
+  ASSERT_TRUE(left_alone);
+  EXPECT_EQ(left_alone->status, OutcomeStatus::kDidNotConverge);
+
+  run.law = std::make_unique<Doubling>();
+  const auto steered = run.go();
+  ASSERT_TRUE(steered);
+  EXPECT_EQ(steered->status, OutcomeStatus::kCompleted) << steered->reason;
+  ASSERT_FALSE(steered->orders.empty());
+  EXPECT_EQ(steered->orders.front().order.downtime_limit, Seconds(0.6));
+  EXPECT_EQ(steered->orders.front().round, 2);
+  EXPECT_TRUE(steered->orders.front().refused.empty());
+  EXPECT_EQ(steered->parameters.downtime_limit, run.plan.parameters.downtime_limit)
+      << "what was planned stays what was planned";
+}
+
+/// Orders post-copy whatever the plan says.
+class Eager final : public steer::Law {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "eager"; }
+  Order at_look(const steer::RoundView&) override {
+    Order order;
+    order.switch_to_postcopy = true;
+    order.why = "why not";
+    return order;
+  }
+};
+
+TEST(OnTheTwin, WhatThePlanDoesNotAllowIsRefusedAndSaid) {
+  Simulated run;
+  run.law = std::make_unique<Eager>();
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted);
+  ASSERT_EQ(outcome->orders.size(), 1u) << "said once, not at every look";
+  EXPECT_THAT(outcome->orders.front().refused, HasSubstr("does not allow"));
+}
+
+TEST(OnTheTwin, GivingUpIsAnOrderToo) {
+  class GivesUp final : public steer::Law {
+   public:
+    [[nodiscard]] std::string_view name() const override { return "gives up"; }
+    Order after_round(const steer::RoundView&) override {
+      Order order;
+      order.give_up = true;
+      order.why = "it will never end";
+      return order;
+    }
+  };
+  Simulated run;
+  run.law = std::make_unique<GivesUp>();
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCancelled);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource);
+  EXPECT_EQ(outcome->reason, "it will never end");
+  EXPECT_EQ(run.session->running_guests(), 1);
+}
+
+// --- faults ---
+
+void expect_true(const MigrationOutcome& outcome, const twin::Session& session,
+                 const std::string& what) {
+  const int running = session.running_guests();
+  EXPECT_LE(running, 1) << what;
+  switch (outcome.vm_runs_on) {
+    case VmRunsOn::kSource:
+      EXPECT_TRUE(session.source_lives()) << what;
+      break;
+    case VmRunsOn::kDestination:
+      EXPECT_TRUE(session.destination_lives()) << what;
+      break;
+    case VmRunsOn::kBothPaused:
+      EXPECT_EQ(running, 0) << what;
+      break;
+    case VmRunsOn::kUnknown:
+      EXPECT_NE(outcome.status, OutcomeStatus::kCompleted) << what;
+      break;
+  }
+  if (outcome.status != OutcomeStatus::kCompleted) {
+    EXPECT_FALSE(outcome.reason.empty()) << what;
+  }
+}
+
+TEST(FaultSweepOnTheTwin, AMishapAtAnyTimeOfAnyTechnique) {
+  constexpr double kStep = 0.05;
+  int runs = 0;
+  for (const Technique technique :
+       {Technique::kPrecopy, Technique::kAutoConverge, Technique::kXbzrle, Technique::kMultifd,
+        Technique::kPostcopy, Technique::kHybrid, Technique::kStopAndCopy}) {
+    for (const auto kind :
+         {Mishap::Kind::kLinkCut, Mishap::Kind::kLinkDead, Mishap::Kind::kSourceDies,
+          Mishap::Kind::kDestinationDies, Mishap::Kind::kSourceSilent, Mishap::Kind::kOrdersRefused,
+          Mishap::Kind::kSomebodyPauses, Mishap::Kind::kSomebodyCancels,
+          Mishap::Kind::kGuestShutsDown}) {
+      for (double at = 0; at < 9; at += kStep) {
+        Simulated run;
+        run.plan.technique = technique;
+        run.options.mishap = {kind, Seconds(at)};
+        const auto outcome = run.go();
+        ASSERT_TRUE(outcome) << outcome.error().message;
+        expect_true(*outcome, *run.session,
+                    fmt::format("{}, mishap {} at {:.2f} s: {}", to_string(technique),
+                                static_cast<int>(kind), at, outcome->reason));
+        ++runs;
+      }
+    }
+  }
+  std::printf("%d migrations with a mishap, on the twin\n", runs);
+}
+
+TEST(FaultSweepOnTheTwin, ADeadLinkIsGivenUpAndInPostcopySaidWithItsOutage) {
+  Simulated run;
+  run.options.mishap = {Mishap::Kind::kLinkDead, Seconds(1)};
+  const auto dead = run.go();
+  ASSERT_TRUE(dead);
+  EXPECT_EQ(dead->status, OutcomeStatus::kFailed);
+  EXPECT_EQ(dead->vm_runs_on, VmRunsOn::kSource);
+  EXPECT_THAT(dead->reason, HasSubstr("carried nothing"));
+
+  run.plan.technique = Technique::kPostcopy;
+  const auto split = run.go();
+  ASSERT_TRUE(split);
+  EXPECT_EQ(split->vm_runs_on, VmRunsOn::kBothPaused);
+  ASSERT_TRUE(split->postcopy_standstill);
+  EXPECT_GE(split->postcopy_standstill->count(), 10);
+}
+
+// --- a session of another kind ---
+
+/// All that a session needs: something that takes three seconds and then has moved.
+class Slide final : public MigrationSession {
+ public:
+  explicit Slide(Clock& clock) : clock_(clock) {}
+  Result<void> prepare(const MigrationPlan&) override { return {}; }
+  Result<void> start() override {
+    seen_.started = seen_.launched_at = seen_.last_answer = seen_.last_progress = clock_.now();
+    seen_.launched = true;
+    seen_.status.phase = MigrationPhase::kActive;
+    return {};
+  }
+  std::vector<PassSync> watch(TimePoint deadline) override {
+    (void)clock_.wait_until(deadline, {});
+    seen_.last_answer = seen_.last_progress = clock_.now();
+    if (!seen_.gave_up_at && clock_.now() - seen_.started >= Seconds(3)) {
+      seen_.status.phase = MigrationPhase::kCompleted;
+      seen_.status.total_time = clock_.now() - seen_.started;
+    }
+    return {};
+  }
+  [[nodiscard]] const SessionView& view() const override { return seen_; }
+  [[nodiscard]] Liveness liveness() override { return {}; }
+  Result<void> amend(const Order&) override {
+    return fail(ErrorCode::kUnsupported, "there are no limits here");
+  }
+  bool cancel(GiveUp, const std::string& reason) override {
+    seen_.gave_up_at = clock_.now();
+    seen_.status.phase = MigrationPhase::kCancelled;
+    reason_ = reason;
+    return true;
+  }
+  void settle(MigrationOutcome& outcome, const std::stop_token&) override {
+    const bool moved = seen_.status.phase == MigrationPhase::kCompleted;
+    outcome.status = moved ? OutcomeStatus::kCompleted : OutcomeStatus::kCancelled;
+    outcome.vm_runs_on = moved ? VmRunsOn::kDestination : VmRunsOn::kSource;
+    outcome.reason = reason_;
+  }
+  [[nodiscard]] std::optional<RunState> run_state(Side) override { return RunState::kRunning; }
+  void release(MigrationOutcome& outcome) override { outcome.given_back = true; }
+
+ private:
+  Clock& clock_;
+  SessionView seen_;
+  std::string reason_;
+};
+
+TEST(AnotherSession, IsOneClass) {
+  ManualClock clock;
+  Slide session(clock);
+  steer::AsPlanned law;
+  MigrationPlan plan;
+  const auto outcome = run_migration(clock, session, plan, law, {}, {}, {});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);
+  EXPECT_NEAR(outcome->total_time->count(), 3, 0.06);
+}
+
+TEST(AnotherSession, IsSteeredByAnyLawAndRefusesWhatItCannotDo) {
+  ManualClock clock;
+  Slide session(clock);
+  Eager law;
+  MigrationPlan plan;
+  plan.technique = Technique::kHybrid;
+  const auto outcome = run_migration(clock, session, plan, law, {}, {}, {});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted);
+  ASSERT_FALSE(outcome->orders.empty());
+  EXPECT_THAT(outcome->orders.front().refused, HasSubstr("no post-copy here"));
+}
+
+}  // namespace
+}  // namespace godwit::control

@@ -1,0 +1,87 @@
+#include "godwit/evaluate/scores.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "godwit/base/rng.h"
+
+namespace godwit::evaluate {
+namespace {
+
+EvaluatedPrediction prediction(const char* model, const char* technique, double predicted,
+                               double actual) {
+  return {model,
+          technique,
+          Metric::kTotalTime,
+          {{predicted, predicted * 0.9, predicted * 1.1}, true},
+          actual};
+}
+
+TEST(Scores, AreByTechniqueAndOverAll) {
+  const std::vector<EvaluatedPrediction> all{prediction("a", "precopy", 11, 10),
+                                             prediction("a", "postcopy", 12, 10),
+                                             prediction("a", "precopy", 10, 10)};
+  const std::vector<Score> scores = score(all);
+  ASSERT_EQ(scores.size(), 3u);
+  EXPECT_EQ(scores[0].technique, "all");
+  EXPECT_EQ(scores[0].n, 3u);
+  EXPECT_NEAR(*scores[0].mean_rel, 0.1, 1e-12);
+  EXPECT_NEAR(*scores[0].median_rel, 0.1, 1e-12);
+  EXPECT_NEAR(*scores[0].p90_rel, 0.18, 1e-12);
+  EXPECT_NEAR(*scores[0].coverage90, 2.0 / 3, 1e-12);
+  EXPECT_NEAR(*scores[0].width90_abs, 2.2, 1e-12);
+  EXPECT_NEAR(*scores[0].width90_rel, 0.22, 1e-12);
+  EXPECT_EQ(scores[1].technique, "precopy");
+  EXPECT_NEAR(*scores[1].median_rel, 0.05, 1e-12);
+  EXPECT_EQ(scores[2].technique, "postcopy");
+}
+
+TEST(Scores, RelativeErrorsNeedActualValuesAboveZero) {
+  const std::vector<EvaluatedPrediction> all{prediction("a", "precopy", 1, 0),
+                                             prediction("a", "precopy", 1, 2)};
+  const Score first = score(all).front();
+  EXPECT_EQ(first.median_rel, std::nullopt);
+  EXPECT_DOUBLE_EQ(first.median_abs, 1);
+  EXPECT_EQ(first.width90_rel, std::nullopt);
+}
+
+TEST(Scores, OfVerdictsCountTheWrongOnes) {
+  const std::vector<EvaluatedVerdict> all{
+      {"a", true, true}, {"b", true, false}, {"a", false, true}};
+  const std::vector<VerdictScore> scores = score(all);
+  ASSERT_EQ(scores.size(), 2u);
+  EXPECT_EQ(scores[0].n, 2u);
+  EXPECT_EQ(scores[0].wrong, 1u);
+  EXPECT_EQ(scores[1].wrong, 1u);
+}
+
+TEST(ExpectedNext, WithoutTwoValuesThereIsNoInterval) {
+  EXPECT_EQ(expected_next({}), std::nullopt);
+  const std::vector<double> one{3};
+  EXPECT_FALSE(expected_next(one)->has_interval);
+  EXPECT_DOUBLE_EQ(expected_next(one)->value.p50, 3);
+}
+
+// Four values of a log-normal law, then a fifth: the interval holds it in nine cases out of ten.
+TEST(ExpectedNext, HoldsTheNextValueNineTimesOutOfTen) {
+  Rng rng(7);
+  const auto next = [&rng] {
+    double sum = 0;
+    for (int i = 0; i < 12; ++i) sum += rng.uniform();
+    return std::exp(0.3 * (sum - 6));
+  };
+  int held = 0;
+  constexpr int kTrials = 4000;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    std::vector<double> seen;
+    for (int i = 0; i < 4; ++i) seen.push_back(next());
+    const auto expected = expected_next(seen);
+    const double fifth = next();
+    if (expected->value.p05 <= fifth && fifth <= expected->value.p95) ++held;
+  }
+  EXPECT_NEAR(static_cast<double>(held) / kTrials, 0.9, 0.02);
+}
+
+}  // namespace
+}  // namespace godwit::evaluate

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "godwit/base/clock.h"
+#include "godwit/domain/hypervisor.h"
+#include "godwit/domain/outcome.h"
+#include "godwit/domain/ports.h"
+
+namespace godwit::pair {
+
+/// One side of a migration that its Godwit did not live to end.
+struct LeftSide {
+  Hypervisor* vm = nullptr;  ///< null where it can't be reached
+  bool ended = false;        ///< its QEMU process is known to have ended
+};
+
+struct Recovered {
+  VmRunsOn runs_on = VmRunsOn::kUnknown;
+  std::string was;                      ///< what became of the migration
+  std::vector<std::string> given_back;  ///< settings, by side and name: "source: downtime-limit"
+  std::string what_to_do;               ///< empty where nothing is left to do
+  /// Nothing is left to recover; otherwise what is still borrowed stands in `left`.
+  bool finished = false;
+  JournalEntry left;
+};
+
+/// For who finds an unfinished migration or rehearsal in the journal and holds the locks of both
+/// sides: finds out where the VM runs, lets a guest that only waits for a word go on where that is
+/// safe (QEMU waits before a switchover; the destination was told to wait), ends mirrors of disks,
+/// and gives back what was borrowed, each side once its migration's state is final. What still runs
+/// is left alone. Never starts a guest while another copy could run.
+Recovered recover(Clock& clock, const JournalEntry& entry, LeftSide source, LeftSide destination);
+
+}  // namespace godwit::pair

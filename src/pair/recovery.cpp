@@ -1,0 +1,294 @@
+#include "godwit/pair/recovery.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string_view>
+
+#include "godwit/pair/sink_session.h"
+#include "godwit/steer/stage.h"
+#include "run_record.h"
+#include "settings_lease.h"
+
+namespace godwit::pair {
+namespace {
+
+constexpr Seconds kTick{0.05};
+/// What a cancelled migration, or a mirror that is given up, may take to end.
+constexpr Seconds kPatience{30};
+
+class Recovery {
+ public:
+  Recovery(Clock& clock, const JournalEntry& entry, LeftSide source, LeftSide destination)
+      : clock_(clock), source_(source), destination_(destination) {
+    found_.left = entry;
+  }
+
+  Recovered run();
+
+ private:
+  /// What a side says of itself; absent where it did not answer.
+  struct Look {
+    std::optional<RunState> state;
+    std::optional<MigrationStatus> status;
+  };
+  static Look look(const LeftSide& side);
+  void look_at_both();
+  [[nodiscard]] bool under_way() const;
+  void cancel_what_waits();
+  [[nodiscard]] bool migrate_was_given() const;
+  void take_back();
+  void end_mirrors();
+  void let_go_on();
+  void tell_place();
+  void tell_postcopy(MigrationPhase phase);
+  void tell_no_place();
+  void give_back();
+  bool give_back(const LeftSide& side, std::optional<Lease>& lease, std::string_view name);
+
+  Clock& clock_;
+  LeftSide source_;
+  LeftSide destination_;
+  Look here_;
+  Look there_;
+  Recovered found_;
+  bool mirrors_left_ = false;
+};
+
+bool is_over(MigrationPhase phase) {
+  return phase == MigrationPhase::kNone || is_final(phase);
+}
+
+Recovered Recovery::run() {
+  look_at_both();
+  cancel_what_waits();
+  take_back();
+  end_mirrors();
+  let_go_on();
+  tell_place();
+  give_back();
+  const bool leases_left = found_.left.source_lease || found_.left.destination_lease;
+  found_.finished =
+      !leases_left && !mirrors_left_ && !under_way() &&
+      (found_.runs_on == VmRunsOn::kSource || found_.runs_on == VmRunsOn::kDestination ||
+       (source_.ended && destination_.ended));
+  if (!found_.finished && found_.what_to_do.empty()) {
+    found_.what_to_do = "run godwit recover again once both monitors can be reached";
+  }
+  return found_;
+}
+
+Recovery::Look Recovery::look(const LeftSide& side) {
+  Look seen;
+  if (side.vm == nullptr) return seen;
+  if (const auto state = side.vm->run_state()) seen.state = *state;
+  if (auto status = side.vm->migration_status()) seen.status = std::move(*status);
+  return seen;
+}
+
+void Recovery::look_at_both() {
+  here_ = look(source_);
+  there_ = look(destination_);
+}
+
+bool Recovery::under_way() const {
+  return here_.status && !is_over(here_.status->phase);
+}
+
+/// Where pause-before-switchover was borrowed (disks move along, or it was a rehearsal), QEMU does
+/// not switch over without a word from the Godwit that is dead now: until then cancelling is safe.
+void Recovery::cancel_what_waits() {
+  const auto mark = Capability::kPauseBeforeSwitchover;
+  const auto& lease = found_.left.source_lease;
+  const bool waits_for_us =
+      lease && lease->borrowed.on.contains(mark) && !lease->before.on.contains(mark);
+  if (!waits_for_us || source_.vm == nullptr || !migrate_was_given()) return;
+  const auto on = source_.vm->capabilities();
+  if (!on || !on->contains(mark)) return;  // somebody else's migration
+  const auto phase = here_.status ? here_.status->phase : MigrationPhase::kNone;
+  const bool before_switchover = phase == MigrationPhase::kSetup ||
+                                 phase == MigrationPhase::kActive ||
+                                 phase == MigrationPhase::kPreSwitchover;
+  if (!before_switchover || !source_.vm->cancel()) return;
+  const TimePoint give_up = clock_.now() + kPatience;
+  while (under_way() && clock_.now() < give_up) {
+    (void)clock_.wait_until(clock_.now() + kTick, {});
+    look_at_both();
+  }
+}
+
+/// "migrating", "cancelling" … and what is "left" of them; before, there was nothing of ours to
+/// cancel.
+bool Recovery::migrate_was_given() const {
+  if (found_.left.destination == kRehearsalName) return true;
+  for (const char* step : {"migrating", "cancelling", "postcopy"}) {
+    if (found_.left.step.find(step) != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// QEMU 7.2 leaves a guest whose migration was cancelled before the switchover in postmigrate, and
+/// takes `cont`. Nobody else has the guest where the migration has come to nothing and the other
+/// side waits still, has ended, or was a rehearsal's.
+void Recovery::take_back() {
+  const bool came_to_nothing = here_.status && (here_.status->phase == MigrationPhase::kCancelled ||
+                                                here_.status->phase == MigrationPhase::kFailed);
+  const bool rehearsal = found_.left.destination == kRehearsalName;
+  const bool alone = rehearsal || there_.state == RunState::kInmigrate;
+  if (!steer::stopped_by_migration(here_.state) || !came_to_nothing || !alone) return;
+  (void)source_.vm->resume();
+  look_at_both();
+}
+
+void Recovery::end_mirrors() {
+  if (under_way()) return;
+  const TimePoint give_up = clock_.now() + kPatience;
+  while (source_.vm != nullptr) {
+    const auto before = source_.vm->storage_status();
+    if (!before || before->mirrors == 0) break;
+    (void)source_.vm->drop_storage();
+    mirrors_left_ = clock_.now() >= give_up;
+    if (mirrors_left_) {
+      found_.what_to_do = "end the disks' mirrors (QMP: query-jobs, block-job-cancel with force)";
+      break;
+    }
+    (void)clock_.wait_until(clock_.now() + kTick, {});
+  }
+  if (destination_.vm != nullptr && !destination_.vm->drop_storage()) {
+    mirrors_left_ = true;
+    found_.what_to_do = "end the destination's NBD server (QMP: nbd-server-stop)";
+  }
+}
+
+/// A destination that was told to wait, as a cancel might have come too late, has the guest.
+void Recovery::let_go_on() {
+  const bool was_told = found_.left.step.find(kToldToWait) != std::string::npos;
+  const bool given_away = source_.ended || here_.state == RunState::kPostmigrate;
+  const bool whole = there_.status && there_.status->phase == MigrationPhase::kCompleted;
+  if (!was_told || !given_away || !whole || there_.state != RunState::kPaused) return;
+  (void)destination_.vm->resume();
+  look_at_both();
+}
+
+void Recovery::tell_place() {
+  const MigrationPhase phase = here_.status ? here_.status->phase : MigrationPhase::kNone;
+  const bool received = there_.status && there_.status->phase == MigrationPhase::kCompleted;
+  if (phase == MigrationPhase::kPostcopyPaused || phase == MigrationPhase::kPostcopyActive) {
+    tell_postcopy(phase);
+  } else if (there_.state == RunState::kRunning && here_.state == RunState::kRunning) {
+    found_.was = "both sides run the guest";
+    found_.what_to_do = "pause both at once (QMP: stop), then end the one with the older state";
+  } else if (there_.state == RunState::kRunning && (received || !source_.ended)) {
+    found_.runs_on = VmRunsOn::kDestination;
+    found_.was = received ? "the migration has completed" : "the guest runs at the destination";
+  } else if (under_way()) {
+    const bool guest_is_here =
+        here_.state == RunState::kRunning || here_.state == RunState::kPaused;
+    found_.runs_on = guest_is_here ? VmRunsOn::kSource : VmRunsOn::kUnknown;
+    found_.was = fmt::format("a migration goes on by itself (phase {})", to_string(phase));
+    found_.what_to_do =
+        "wait until it has ended (QMP: query-migrate), then run godwit recover again";
+  } else if (here_.state == RunState::kRunning) {
+    found_.runs_on = VmRunsOn::kSource;
+    found_.was = phase == MigrationPhase::kNone
+                     ? "no migration had begun"
+                     : fmt::format("the migration has ended ({})", to_string(phase));
+  } else {
+    tell_no_place();
+  }
+}
+
+void Recovery::tell_postcopy(MigrationPhase phase) {
+  if (phase == MigrationPhase::kPostcopyActive) {
+    found_.runs_on = VmRunsOn::kDestination;
+    found_.was = "post-copy goes on by itself: the guest runs at the destination";
+    found_.what_to_do =
+        "do not end the source, the guest needs it still; once query-migrate there says completed, "
+        "run godwit recover again";
+    return;
+  }
+  found_.runs_on = destination_.ended ? VmRunsOn::kUnknown : VmRunsOn::kBothPaused;
+  found_.was = "the link broke during post-copy: both sides hold a part of the guest";
+  found_.what_to_do =
+      destination_.ended
+          ? "the destination's QEMU has ended, and the guest is lost: end the source, too"
+          : "on the destination QMP migrate-recover with a free address as \"uri\", then on the "
+            "source QMP migrate with that \"uri\" and \"resume\": true";
+}
+
+void Recovery::tell_no_place() {
+  const bool gave_away = here_.state == RunState::kPostmigrate;
+  const bool has_it = there_.state && *there_.state != RunState::kInmigrate;
+  if (here_.state == RunState::kPaused || here_.state == RunState::kIoError) {
+    found_.runs_on = VmRunsOn::kSource;
+    found_.was = "the guest stands still at the source, and not for the migration";
+    found_.what_to_do = "let it run with QMP cont if it should";
+  } else if (gave_away && has_it) {
+    found_.runs_on = VmRunsOn::kDestination;
+    found_.was = fmt::format("the migration has completed; the guest stands still there ({})",
+                             to_string(*there_.state));
+    found_.what_to_do = "let it run with QMP cont at the destination if it should";
+  } else if (here_.state && there_.state) {
+    found_.runs_on = VmRunsOn::kBothPaused;
+    found_.was = fmt::format("neither side runs the guest (source {}, destination {})",
+                             to_string(*here_.state), to_string(*there_.state));
+    found_.what_to_do =
+        "end the destination, make sure that it has ended, then let the source run on (QMP cont)";
+  } else if (source_.ended && destination_.ended) {
+    found_.was = "both QEMUs have ended, and the guest with them";
+  } else if (source_.ended && there_.state) {
+    found_.was = fmt::format(
+        "the source's QEMU has ended; the destination is {}, and was not seen to have all of the "
+        "guest",
+        to_string(*there_.state));
+    found_.what_to_do = "if the destination does not work: end it, and start the guest anew";
+  } else if (gave_away && destination_.ended) {
+    found_.was = "the destination's QEMU has ended after the source had given the guest away";
+    found_.what_to_do =
+        "only if the destination certainly never ran the guest: let the source run on (QMP cont); "
+        "else start the guest anew";
+  } else {
+    found_.was = "a side could not be asked";
+    found_.what_to_do =
+        "reach both monitors, then run godwit recover again; let the guest run on one side only "
+        "when the other certainly has ended or waits for a migration (inmigrate)";
+  }
+}
+
+void Recovery::give_back() {
+  JournalEntry& left = found_.left;
+  const bool over_here = here_.status && is_over(here_.status->phase);
+  // In post-copy it runs the guest long before it is over.
+  const bool received = there_.status && is_final(there_.status->phase);
+  const bool waits = there_.state == RunState::kInmigrate;
+  const bool over_there = received || (waits && (over_here || source_.ended));
+  if (source_.ended || (over_here && give_back(source_, left.source_lease, "source"))) {
+    left.source_lease.reset();
+  }
+  if (destination_.ended ||
+      (over_there && give_back(destination_, left.destination_lease, "destination"))) {
+    left.destination_lease.reset();
+  }
+}
+
+bool Recovery::give_back(const LeftSide& side, std::optional<Lease>& lease, std::string_view name) {
+  if (!lease) return true;
+  const auto given = pair::give_back(*side.vm, *lease);
+  if (!given) {
+    found_.what_to_do =
+        fmt::format("the {}'s settings could not be given back: {}", name, given.error().message);
+    return false;
+  }
+  for (const std::string& setting : *given) {
+    found_.given_back.push_back(fmt::format("{}: {}", name, setting));
+  }
+  return true;
+}
+
+}  // namespace
+
+Recovered recover(Clock& clock, const JournalEntry& entry, LeftSide source, LeftSide destination) {
+  return Recovery(clock, entry, source, destination).run();
+}
+
+}  // namespace godwit::pair

@@ -1,0 +1,149 @@
+#include "godwit_law.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "godwit/base/quantity.h"
+#include "godwit/twin/qemu.h"
+
+namespace godwit::steer {
+namespace {
+
+/// The contract's default for a migration's time.
+constexpr Seconds kDefaultMaxTime{120};
+/// Downtime limits that are tried, ascending: QEMU's smallest useful one to what nobody wants.
+constexpr std::array kLimits{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6,
+                             0.7,  0.8,  0.9,  1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0};
+/// Shares of their time that vCPUs may be left with.
+constexpr std::array kQuotas{0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.07, 0.04, 0.02};
+/// Without an intent nobody wants more than that.
+constexpr Seconds kLongestLimit{10};
+/// A limit that differs by less is left alone.
+constexpr double kWorthAnOrder = 0.1;
+/// Rounds that count for what the guest does now; before, it may have done something else.
+constexpr std::size_t kMemory = 3;
+/// Shorter rounds say more of when QEMU was asked than of the guest.
+constexpr Seconds kShortestRound{0.05};
+constexpr int kHopelessRounds = 2;
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+/// The first round is none to compare with: what is written before a chunk of memory is sent for
+/// the first time is not counted.
+void GodwitLaw::learn(const RoundView& view) {
+  const RoundRecord& round = view.rounds.back();
+  now_.passes = static_cast<int>(view.rounds.size());
+  now_.left = round.left.value_or(Bytes());
+  now_.cpu_quota = view.cpu_quota.value();
+  if (round.duration < kShortestRound) return;
+  if (round.sent > Bytes()) now_.rate = round.sent / round.duration;
+  const Bytes expected = forecaster_.dirtied_within(round.duration, now_.cpu_quota);
+  if (view.rounds.size() < 2 || !round.dirtied || expected <= Bytes()) return;
+  activities_.push_back(*round.dirtied / expected);
+  if (activities_.size() > kMemory) activities_.erase(activities_.begin());
+  now_.activity = std::max(median(activities_), 0.01);
+}
+
+void GodwitLaw::shape(MigrationPlan& plan) const {
+  if (!is_cold(plan.technique) && plan.technique != Technique::kStopAndCopy) {
+    plan.parameters.downtime_limit = Seconds(kLimits.front());
+  }
+}
+
+/// Where time or bytes are preferred, what ends first; else the smallest limit that ends in time.
+/// `surely`: the downtime that was promised is kept in 95 %.
+std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Seconds horizon,
+                                                       double quota, bool surely) const {
+  const Intent& intent = view.plan.intent;
+  const bool soonest =
+      intent.prefer == Intent::Prefer::kTime || intent.prefer == Intent::Prefer::kBytes;
+  const Seconds cap = intent.max_downtime.value_or(kLongestLimit);
+  twin::UnderWay now = now_;
+  now.cpu_quota = quota;
+  std::optional<Choice> best;
+  for (const double seconds : kLimits) {
+    if (Seconds(seconds) > cap) break;
+    MigrationParameters limits = view.limits;
+    limits.downtime_limit = Seconds(seconds);
+    const twin::Outlook outlook = forecaster_.passes(view.plan.technique, limits, now, horizon);
+    const Seconds downtime = surely ? outlook.downtime_high : outlook.downtime;
+    if (!outlook.converges || (intent.max_downtime && downtime > *intent.max_downtime)) continue;
+    if (!best || outlook.time < best->outlook.time) best = Choice{Seconds(seconds), quota, outlook};
+    if (!soonest) break;
+  }
+  return best;
+}
+
+/// The most time for the vCPUs with which it ends.
+std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view,
+                                                       Seconds horizon) const {
+  if (!view.may_slow_down) return std::nullopt;
+  const std::optional<Ratio> most = view.plan.intent.max_slowdown;
+  for (const double quota : kQuotas) {
+    if (most && quota < 1 - most->value()) break;
+    if (auto choice = best_limit(view, horizon, quota, false)) return choice;
+  }
+  return std::nullopt;
+}
+
+Order GodwitLaw::after_round(const RoundView& view) {
+  learn(view);
+  if (view.status().phase != MigrationPhase::kActive || now_.rate.value() <= 0) return {};
+  const Seconds horizon = view.plan.max_time.value_or(kDefaultMaxTime) - view.elapsed;
+  if (horizon <= Seconds(0)) return {};
+  auto choice = best_limit(view, horizon, 1, true);
+  if (!choice && view.may_postcopy) return go_postcopy(view);
+  if (!choice) choice = best_limit(view, horizon, 1, false);
+  if (!choice) choice = best_quota(view, horizon);
+  if (!choice) return despair(view, horizon);
+  hopeless_rounds_ = 0;
+  return carry_out(view, *choice);
+}
+
+Order GodwitLaw::carry_out(const RoundView& view, const Choice& choice) {
+  const double limit = view.limits.downtime_limit.value_or(twin::kDefaultDowntimeLimit).count();
+  const double quota = view.cpu_quota.value();
+  Order order;
+  if (std::abs(choice.limit.count() / limit - 1) >= kWorthAnOrder) {
+    order.downtime_limit = choice.limit;
+  }
+  if (std::abs(choice.quota - quota) >= kWorthAnOrder * quota) {
+    order.cpu_quota = Ratio(choice.quota);
+  }
+  order.why = fmt::format("it ends in {} with {} of downtime", human(choice.outlook.time),
+                          human(choice.outlook.downtime));
+  return order;
+}
+
+Order GodwitLaw::go_postcopy(const RoundView& view) const {
+  const auto outlook = forecaster_.postcopy(view.plan.technique, view.limits, now_);
+  Order order;
+  order.switch_to_postcopy = true;
+  order.why = fmt::format("no downtime limit surely keeps the intent; by post-copy it ends in {}",
+                          human(outlook.time));
+  return order;
+}
+
+/// Nothing that the intent allows ends it.
+Order GodwitLaw::despair(const RoundView& view, Seconds horizon) {
+  Order order;
+  if (++hopeless_rounds_ < kHopelessRounds) return order;
+  order.give_up = true;
+  order.why = fmt::format(
+      "it will not end within {}: the guest dirties {} in the {} that a round takes, and "
+      "post-copy is not allowed",
+      human(view.elapsed + horizon), human(view.rounds.back().dirtied.value_or(now_.left)),
+      human(view.rounds.back().duration));
+  return order;
+}
+
+}  // namespace godwit::steer

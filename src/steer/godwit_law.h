@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "godwit/steer/law.h"
+#include "godwit/twin/outlook.h"
+
+namespace godwit::steer {
+
+/// Godwit's own law: model-predictive. After each round it corrects what the profile says by what
+/// was seen (bytes sent, unique pages dirtied), runs the twin on from there for each order that it
+/// could give, and gives the cheapest that keeps the intent: none, another downtime limit (down as
+/// well as up, as QEMU spends what it is given), post-copy, less time for the vCPUs, or the end,
+/// once two rounds in a row showed no way.
+class GodwitLaw final : public Law {
+ public:
+  explicit GodwitLaw(twin::Forecaster forecaster) : forecaster_(std::move(forecaster)) {}
+
+  [[nodiscard]] std::string_view name() const override { return "godwit"; }
+  /// Starts with the smallest limit: what fits it at the end of the first pass costs least, and
+  /// what does not is decided then.
+  void shape(MigrationPlan& plan) const override;
+  Order after_round(const RoundView& view) override;
+
+ private:
+  /// An order and what it leads to.
+  struct Choice {
+    Seconds limit{};
+    double quota = 1;
+    twin::Outlook outlook;
+  };
+  void learn(const RoundView& view);
+  [[nodiscard]] std::optional<Choice> best_limit(const RoundView& view, Seconds horizon,
+                                                 double quota, bool surely) const;
+  [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon) const;
+  [[nodiscard]] static Order carry_out(const RoundView& view, const Choice& choice);
+  [[nodiscard]] Order go_postcopy(const RoundView& view) const;
+  Order despair(const RoundView& view, Seconds horizon);
+
+  twin::Forecaster forecaster_;
+  twin::UnderWay now_;
+  std::vector<double> activities_;  ///< of the rounds up to now
+  int hopeless_rounds_ = 0;
+};
+
+}  // namespace godwit::steer

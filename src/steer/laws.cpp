@@ -1,0 +1,75 @@
+#include "godwit/steer/laws.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "godwit_law.h"
+#include "kubevirt.h"
+#include "stepped_limits.h"
+#include "throttling.h"
+
+namespace godwit::steer {
+namespace {
+
+struct Entry {
+  LawName name;
+  std::unique_ptr<Law> (*make)();
+};
+
+template <class Kind>
+std::unique_ptr<Law> plain() {
+  return std::make_unique<Kind>();
+}
+template <IterationSteps::Schedule (*schedule)()>
+std::unique_ptr<Law> ovirt() {
+  return std::make_unique<IterationSteps>(schedule());
+}
+
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> all{
+      {{"none", "QEMU as it is"}, plain<AsPlanned>},
+      {{"auto-converge", "QEMU's own throttle"}, plain<AutoConverge>},
+      {{"jin", "Jin's vCPU scheduling"}, plain<Jin>},
+      {{"sdps", "VMware's, by Ramanathan: slow until it converges"}, plain<Sdps>},
+      {{"nova", "OpenStack's downtime steps"}, plain<Nova>},
+      {{"ovirt-minimal-downtime", "oVirt's schedule"}, ovirt<ovirt_minimal_downtime>},
+      {{"ovirt-suspend", "oVirt's schedule"}, ovirt<ovirt_suspend>},
+      {{"ovirt-post-copy", "oVirt's schedule"}, ovirt<ovirt_post_copy>},
+      {{"ovirt-very-large", "oVirt's schedule"}, ovirt<ovirt_very_large>},
+      {{"proxmox", "doubling of the downtime limit"}, plain<Proxmox>},
+      {{"kubevirt-legacy", "time limits by size"}, plain<KubevirtLegacy>},
+      {{"kubevirt-stall", "its stall detector"}, plain<KubevirtStall>},
+      {{"kubevirt-ramp", "its ramp of downtime limits"}, plain<KubevirtRamp>},
+      {{"cloud-hypervisor", "a limit and an hour"}, plain<CloudHypervisor>}};
+  return all;
+}
+
+constexpr LawName kOwn{"godwit", "predicts what each order would do, and gives the cheapest"};
+
+Result<std::unique_ptr<Law>> own(const Known& known) {
+  if (known.profile == nullptr) return std::make_unique<AsPlanned>();
+  GODWIT_TRY(twin::Forecaster forecaster,
+             twin::Forecaster::make(*known.profile, known.link, known.pair));
+  return std::make_unique<GodwitLaw>(std::move(forecaster));
+}
+
+}  // namespace
+
+std::vector<LawName> law_names() {
+  std::vector<LawName> names{kOwn};
+  for (const Entry& entry : entries()) names.push_back(entry.name);
+  return names;
+}
+
+Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known) {
+  if (name == kOwn.name) return own(known);
+  std::vector<std::string_view> all{kOwn.name};
+  for (const Entry& entry : entries()) {
+    if (entry.name.name == name) return entry.make();
+    all.push_back(entry.name.name);
+  }
+  return fail(ErrorCode::kBadInput, fmt::format("unknown control law '{}'", name),
+              fmt::format("choose one of: {}", fmt::join(all, ", ")));
+}
+
+}  // namespace godwit::steer

@@ -1,0 +1,190 @@
+#include "stepped_limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "godwit/base/quantity.h"
+
+namespace godwit::steer {
+namespace {
+
+/// QEMU's MAX_MIGRATE_DOWNTIME.
+constexpr Seconds kLongestLimit{2000};
+
+Order limit(Seconds value, std::string why) {
+  Order order;
+  order.downtime_limit = std::min(value, kLongestLimit);
+  order.why = std::move(why);
+  return order;
+}
+
+double gibibytes(const MigrationStatus& status) {
+  return status.total.value_or(Bytes()).as_double() / static_cast<double>((1_GiB).count());
+}
+
+/// Post-copy where the plan allows it, else the end.
+Order end_it(const RoundView& view, std::string why) {
+  Order order;
+  order.switch_to_postcopy = view.may_postcopy;
+  order.give_up = !view.may_postcopy;
+  order.why = std::move(why);
+  return order;
+}
+
+void begin_with(MigrationPlan& plan, Seconds first) {
+  plan.parameters.downtime_limit = first;
+}
+
+}  // namespace
+
+// --- oVirt ---
+
+IterationSteps::Schedule ovirt_minimal_downtime() {
+  return {"ovirt-minimal-downtime",
+          Seconds(0.1),
+          {{1, Seconds(0.15)},
+           {2, Seconds(0.2)},
+           {3, Seconds(0.3)},
+           {4, Seconds(0.4)},
+           {6, Seconds(0.5)}},
+          LastResort::kGiveUp};
+}
+
+IterationSteps::Schedule ovirt_suspend() {
+  IterationSteps::Schedule schedule = ovirt_minimal_downtime();
+  schedule.name = "ovirt-suspend";
+  schedule.steps.push_back({7, Seconds(5)});
+  return schedule;
+}
+
+IterationSteps::Schedule ovirt_post_copy() {
+  return {"ovirt-post-copy",
+          Seconds(0.1),
+          {{1, Seconds(0.15)}, {2, Seconds(0.2)}},
+          LastResort::kPostcopy};
+}
+
+IterationSteps::Schedule ovirt_very_large() {
+  return {"ovirt-very-large",
+          Seconds(0.3),
+          {{1, Seconds(0.4)},
+           {2, Seconds(0.5)},
+           {3, Seconds(0.7)},
+           {4, Seconds(1.0)},
+           {6, Seconds(1.5)},
+           {7, Seconds(5)}},
+          LastResort::kGiveUp};
+}
+
+void IterationSteps::shape(MigrationPlan& plan) const {
+  begin_with(plan, schedule_.first);
+  if (plan.technique == Technique::kPrecopy) plan.technique = Technique::kAutoConverge;
+}
+
+Order IterationSteps::at_look(const RoundView& view) {
+  if (view.status().phase != MigrationPhase::kActive) return {};
+  if (seen_before_ < 0) seen_before_ = std::max<std::int64_t>(view.passes - 1, 0);
+  const std::int64_t iterations = view.passes - seen_before_;
+  if (next_ == schedule_.steps.size()) {
+    return iterations > schedule_.steps.back().iterations + 1 ? last_resort(view) : Order{};
+  }
+  const Step& step = schedule_.steps[next_];
+  if (iterations <= step.iterations) return {};
+  ++next_;
+  return limit(step.limit, fmt::format("more than {} iterations", step.iterations));
+}
+
+Order IterationSteps::last_resort(const RoundView& view) const {
+  Order order;
+  order.switch_to_postcopy = schedule_.then == LastResort::kPostcopy && view.may_postcopy;
+  order.give_up = !order.switch_to_postcopy;
+  order.why = "the schedule is used up";
+  return order;
+}
+
+// --- Nova ---
+
+namespace {
+
+constexpr Seconds kNovaFirst{0.05};
+constexpr Seconds kNovaStep{0.045};
+constexpr int kNovaSteps = 10;
+constexpr double kNovaStepEvery = 75;  // seconds per GiB
+constexpr double kNovaTimeOut = 800;   // seconds per GiB
+constexpr double kNovaLeastGib = 2;
+
+}  // namespace
+
+void Nova::shape(MigrationPlan& plan) const {
+  begin_with(plan, kNovaFirst);
+}
+
+Order Nova::at_look(const RoundView& view) {
+  if (view.status().phase != MigrationPhase::kActive || !view.status().total) return {};
+  const double size = std::max(gibibytes(view.status()), kNovaLeastGib);
+  if (view.elapsed.count() > kNovaTimeOut * size) {
+    return end_it(view, fmt::format("it takes longer than {:.0f} s", kNovaTimeOut * size));
+  }
+  const double every = kNovaStepEvery * size;
+  const int due = std::min(static_cast<int>(view.elapsed.count() / every), kNovaSteps);
+  if (due <= step_) return {};
+  step_ = due;
+  return limit(kNovaFirst + kNovaStep * due, fmt::format("a step each {:.0f} s", every));
+}
+
+// --- KubeVirt's ramp ---
+
+namespace {
+
+constexpr Seconds kRampFirst{0.15};
+constexpr Seconds kRampMost{0.9};
+constexpr int kRampSteps = 7;
+constexpr std::size_t kRampFromRound = 3;
+constexpr Seconds kRampLeastRound{10};
+
+}  // namespace
+
+void KubevirtRamp::shape(MigrationPlan& plan) const {
+  begin_with(plan, kRampFirst);
+}
+
+Order KubevirtRamp::after_round(const RoundView& view) {
+  const bool early = view.rounds.size() + 1 < kRampFromRound;
+  if (early || steps_ == kRampSteps || view.elapsed - last_step_ < kRampLeastRound) return {};
+  ++steps_;
+  last_step_ = view.elapsed;
+  const Seconds most = view.plan.intent.max_downtime.value_or(kRampMost);
+  return limit(kRampFirst + (most - kRampFirst) * steps_ / kRampSteps,
+               fmt::format("step {} of {}", steps_, kRampSteps));
+}
+
+// --- Proxmox ---
+
+namespace {
+
+constexpr Seconds kProxmoxFirst{0.1};
+constexpr Seconds kProxmoxEvery{1};
+constexpr int kProxmoxPatience = 5;
+
+}  // namespace
+
+void Proxmox::shape(MigrationPlan& plan) const {
+  begin_with(plan, kProxmoxFirst);
+}
+
+Order Proxmox::at_look(const RoundView& view) {
+  const MigrationStatus& status = view.status();
+  if (status.phase != MigrationPhase::kActive || !status.remaining) return {};
+  if (view.elapsed < next_look_) return {};
+  next_look_ = view.elapsed + kProxmoxEvery;
+  const bool grew = last_left_ && *status.remaining > *last_left_;
+  if (grew || *status.remaining == Bytes()) ++grown_;
+  last_left_ = status.remaining;
+  if (grown_ <= kProxmoxPatience) return {};
+  grown_ = 0;
+  const Seconds now = view.limits.downtime_limit.value_or(kProxmoxFirst);
+  return limit(now * 2, "what is left has grown at six looks");
+}
+
+}  // namespace godwit::steer

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "godwit/base/error.h"
+#include "godwit/domain/guest_profile.h"
+#include "godwit/domain/link.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/domain/technique.h"
+#include "godwit/model/dirty_curve.h"
+#include "godwit/twin/guest.h"
+#include "godwit/twin/host_pair.h"
+
+namespace godwit::twin {
+
+/// A migration that is under way, right after a round.
+struct UnderWay {
+  int passes = 1;        ///< that have ended
+  Bytes left;            ///< dirty then
+  BytesPerSecond rate;   ///< at which it sends
+  double activity = 1;   ///< how many times as much the guest dirties as its profile says
+  double cpu_quota = 1;  ///< share of its time that each vCPU keeps
+};
+
+/// What is still to come of it.
+struct Outlook {
+  bool converges = false;   ///< within the horizon
+  Seconds time{};           ///< until it is over; the horizon where it does not converge
+  Seconds downtime{};       ///< as the hypervisor's events show it
+  Seconds downtime_high{};  ///< not exceeded in 95 %, as far as hosts and device state decide it
+  Bytes transferred;
+  double lost = 0;  ///< seconds of guest time that a quota takes
+};
+
+/// Tells what becomes of a migration that is under way, by running the twin on from there. A call
+/// takes microseconds. Immutable.
+class Forecaster {
+ public:
+  /// kBadInput: a broken profile.
+  static Result<Forecaster> make(const GuestProfile& profile, const Link& link,
+                                 const HostPairConstants& pair);
+
+  /// It goes on by passes, with these limits.
+  [[nodiscard]] Outlook passes(Technique technique, const MigrationParameters& limits,
+                               const UnderWay& now, Seconds horizon) const;
+  /// It switches to post-copy now.
+  [[nodiscard]] Outlook postcopy(Technique technique, const MigrationParameters& limits,
+                                 const UnderWay& now) const;
+  /// What the guest dirties in a window, by its profile, with that share of its vCPUs' time.
+  [[nodiscard]] Bytes dirtied_within(Seconds window, double cpu_quota) const;
+
+ private:
+  Forecaster(Guest guest, const Link& link, const HostPairConstants& pair, model::Growth growth)
+      : guest_(std::move(guest)), link_(link), pair_(pair), growth_(std::move(growth)) {}
+
+  Guest guest_;
+  Link link_;
+  HostPairConstants pair_;
+  model::Growth growth_;
+};
+
+}  // namespace godwit::twin

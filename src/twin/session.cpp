@@ -1,0 +1,433 @@
+#include "godwit/twin/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "godwit/twin/qemu.h"
+#include "sending.h"
+
+namespace godwit::twin {
+namespace {
+
+using Kind = Mishap::Kind;
+
+/// QEMU's MAX_MIGRATE_DOWNTIME: whatever is left fits, so the guest stops at the first look.
+constexpr Seconds kLongestDowntimeLimit{2000};
+
+Bytes to_bytes(double bytes) {
+  return Bytes(static_cast<std::int64_t>(std::llround(std::max(0.0, bytes))));
+}
+
+Course course_of(const SessionOptions& options, const model::Growth& growth) {
+  const Chance& chance = options.chance;
+  return {.growth = &growth,
+          .speed = chance.speed,
+          .phase = chance.phase,
+          .data_at_end = chance.data_at_end,
+          .zero_page_scan = options.pair.zero_page_scan.count(),
+          .coding = chance.coding,
+          .processors = chance.processors};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::make(Clock& clock, const GuestProfile& profile,
+                                               const Link& link, const SessionOptions& options) {
+  if (!(link.rate.value() > 0 && std::isfinite(link.rate.value()))) {
+    return fail(ErrorCode::kBadInput, "the link has no rate");
+  }
+  GODWIT_TRY(Guest guest, guest_of(profile));
+  GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
+  return std::unique_ptr<Session>(
+      new Session(clock, std::move(guest), link, options, curve.at(options.curve)));
+}
+
+Session::Session(Clock& clock, Guest guest, const Link& link, const SessionOptions& options,
+                 model::Growth growth)
+    : clock_(clock),
+      guest_(std::move(guest)),
+      link_(link),
+      options_(options),
+      growth_(std::move(growth)) {}
+
+Session::~Session() = default;
+
+// --- the way there ---
+
+Result<void> Session::prepare(const MigrationPlan& plan) {
+  plan_ = plan;
+  if (plan.storage) return fail(ErrorCode::kUnsupported, "the twin simulates no disks");
+  if (!predicts(plan.technique)) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("the twin does not simulate {}", to_string(plan.technique)));
+  }
+  if (plan.technique == Technique::kStopAndCopy) {
+    plan_.parameters.downtime_limit = kLongestDowntimeLimit;
+  }
+  plan_.parameters = assumed(plan_.technique, plan_.parameters, link_);
+  const Sending sending =
+      sending_of(plan_.technique, guest_, plan_.parameters, link_, options_.pair);
+  migration_.emplace(guest_, sending, course_of(options_, growth_));
+  return {};
+}
+
+Result<void> Session::start() {
+  seen_.started = seen_.launched_at = seen_.last_answer = seen_.last_progress = clock_.now();
+  seen_.started_wall_us = seen_.launched_wall_us = clock_.wall_us();
+  seen_.stream = "the twin";
+  seen_.launched = true;
+  heard_ = clock_.now();
+  ever_dirty_ = guest_.ram;
+  now_ = Now::kSetup;
+  phase_ = MigrationPhase::kSetup;
+  return {};
+}
+
+// --- time passes ---
+
+std::vector<PassSync> Session::watch(TimePoint deadline) {
+  while (clock_.now() < deadline && syncs_.empty() && now_ != Now::kOver) advance(deadline);
+  if (clock_.now() < deadline && syncs_.empty()) (void)clock_.wait_until(deadline, {});
+  ask();
+  return std::exchange(syncs_, {});
+}
+
+void Session::advance(TimePoint deadline) {
+  const Mishap& mishap = options_.mishap;
+  if (mishap.kind != Kind::kNone && !befallen_) {
+    const TimePoint when = seen_.started + mishap.at;
+    if (clock_.now() >= when) return befall();
+    deadline = std::min(deadline, when);
+  }
+  const double setup = options_.chance.overhead;
+  const double loading = options_.chance.device_state + options_.chance.resume;
+  switch (now_) {
+    case Now::kSetup:
+      return wait_for(Seconds(setup), deadline, Now::kPasses);
+    case Now::kLoading:
+      return wait_for(Seconds(loading), deadline, Now::kOver);
+    case Now::kPasses:
+    case Now::kSwitchover:
+    case Now::kPostcopy:
+      return simulate(deadline);
+    default:
+      (void)clock_.wait_until(deadline, {});
+  }
+}
+
+/// Waits, and begins `then` when the whole wait is over.
+void Session::wait_for(Seconds at_most, TimePoint deadline, Now then) {
+  const TimePoint end = clock_.now() + (at_most - waited_);
+  const TimePoint until = std::min(deadline, end);
+  waited_ += until - clock_.now();
+  (void)clock_.wait_until(until, {});
+  if (until < end) return;
+  waited_ = {};
+  now_ = then;
+  end_of_wait();
+}
+
+void Session::end_of_wait() {
+  if (now_ == Now::kPasses) {
+    phase_ = MigrationPhase::kActive;
+    note_sync();
+  } else if (now_ == Now::kOver) {
+    resume_there();
+    finish(MigrationPhase::kCompleted);
+  }
+}
+
+void Session::simulate(TimePoint deadline) {
+  if (!link_works()) {
+    (void)clock_.wait_until(deadline, {});
+    return;
+  }
+  const double before = migration_->progress().seconds;
+  const bool ended = migration_->run((deadline - clock_.now()).count());
+  const Seconds took(migration_->progress().seconds - before);
+  (void)clock_.wait_until(ended ? std::min(deadline, clock_.now() + took) : deadline, {});
+  if (ended) end_of_step();
+}
+
+void Session::end_of_step() {
+  if (now_ == Now::kPasses) {
+    ever_dirty_ += migration_->progress().dirtied;
+    note_sync();
+    if (migration_->progress().stage == Stage::kSwitchover) stop_guest();
+  } else if (now_ == Now::kSwitchover) {
+    now_ = Now::kLoading;
+  } else {
+    finish(MigrationPhase::kCompleted);
+  }
+}
+
+/// A guest that stands still already does not stop for the migration.
+void Session::stop_guest() {
+  now_ = Now::kSwitchover;
+  phase_ = MigrationPhase::kDevice;
+  if (runs_here_) stopped_us_ = clock_.wall_us();
+  runs_here_ = false;
+}
+
+void Session::resume_there() {
+  if (seen_.paused_as) return;
+  runs_there_ = true;
+  resumed_us_ = clock_.wall_us();
+}
+
+void Session::finish(MigrationPhase phase) {
+  now_ = Now::kOver;
+  phase_ = phase;
+  total_ = since_start();
+}
+
+/// `pages` is what the sync counted; where QEMU is asked right after it, nothing was sent since.
+void Session::note_sync() {
+  if (silent()) return;
+  syncs_.push_back({migration_->progress().passes + 1, clock_.wall_us(), status()});
+}
+
+// --- what is said of it ---
+
+bool Session::silent() const {
+  return !source_lives_ || (befallen_ && options_.mishap.kind == Kind::kSourceSilent);
+}
+
+bool Session::link_works() const {
+  return !(befallen_ && options_.mishap.kind == Kind::kLinkDead);
+}
+
+MigrationStatus Session::status() const {
+  MigrationStatus s;
+  s.phase = phase_;
+  s.error = error_;
+  if (!migration_ || phase_ == MigrationPhase::kSetup) return s;
+  const Progress& at = migration_->progress();
+  const bool first_pass = at.passes == 0 && at.stage == Stage::kPasses;
+  const double zeros =
+      first_pass && guest_.data > 0 ? (guest_.ram - guest_.data) * at.left / guest_.data : 0;
+  const auto page = static_cast<std::int64_t>(guest_.page);
+  s.transferred = to_bytes(at.stream);
+  s.remaining = to_bytes(at.left + zeros);
+  s.total = to_bytes(guest_.ram);
+  s.page_size = Bytes(page);
+  const PageCount ever = PageSize(page).pages_for(to_bytes(ever_dirty_));
+  s.normal_pages = std::max(ever - PageSize(page).pages_for(*s.remaining), PageCount());
+  s.zero_pages = PageCount();
+  s.dirty_sync_count = at.passes + 1;
+  const double stream = plan_.parameters.max_bandwidth->value();
+  s.throughput = BytesPerSecond(std::min(stream, link_.rate.value()) * options_.chance.speed);
+  if (at.passes > 0 && at.step_seconds > 0) {
+    s.dirty_rate = BytesPerSecond(at.dirtied / at.step_seconds);
+  }
+  s.throttle_percent = static_cast<int>(std::lround(at.throttle * 100));
+  if (now_ != Now::kOver) return s;
+  s.total_time = total_;
+  if (stopped_us_ && resumed_us_) {
+    s.downtime = Seconds(static_cast<double>(*resumed_us_ - *stopped_us_) * 1e-6);
+  }
+  return s;
+}
+
+void Session::ask() {
+  if (silent()) return;
+  heard_ = seen_.last_answer = clock_.now();
+  MigrationStatus now = status();
+  if (now.transferred != seen_.status.transferred || now.phase != seen_.status.phase) {
+    seen_.last_progress = seen_.last_answer;
+  }
+  seen_.status = std::move(now);
+  seen_.stop_us = stopped_us_;
+  seen_.resume_us = resumed_us_;
+}
+
+Liveness Session::liveness() {
+  return {!source_lives_, source_lives_, false, clock_.now() - heard_};
+}
+
+std::vector<std::string> Session::take_remarks() {
+  return std::exchange(remarks_, {});
+}
+
+// --- mishaps ---
+
+void Session::befall() {
+  befallen_ = true;
+  switch (options_.mishap.kind) {
+    case Kind::kLinkCut:
+      break_stream("the connection was cut");
+      break;
+    case Kind::kSourceDies:
+      source_lives_ = runs_here_ = false;
+      if (now_ != Now::kLoading && now_ != Now::kOver) now_ = Now::kOver;
+      break;
+    case Kind::kDestinationDies:
+      destination_died();
+      break;
+    case Kind::kSomebodyPauses:
+      if (!runs_here_) break;
+      runs_here_ = false;
+      seen_.paused_as = RunState::kPaused;
+      remarks_.emplace_back("somebody paused the guest at the source during the migration");
+      break;
+    case Kind::kSomebodyCancels:
+      if (now_ == Now::kPasses) finish(MigrationPhase::kCancelled);
+      break;
+    case Kind::kGuestShutsDown:
+      if (!runs_here_) break;
+      runs_here_ = false;
+      seen_.shut_down = true;
+      remarks_.emplace_back("the guest shut itself down at the source");
+      break;
+    default:
+      break;
+  }
+}
+
+void Session::destination_died() {
+  destination_lives_ = runs_there_ = false;
+  if (now_ == Now::kOver) return;
+  break_stream("the destination's process ended");
+}
+
+/// QEMU's source lets its guest run on, unless the destination has a part of it.
+void Session::break_stream(const std::string& why) {
+  if (now_ == Now::kOver || now_ == Now::kIdle) return;
+  error_ = why;
+  if (now_ == Now::kPostcopy) {
+    runs_there_ = false;
+    return finish(MigrationPhase::kPostcopyPaused);
+  }
+  if (stopped_us_) runs_here_ = true;
+  stopped_us_.reset();
+  finish(MigrationPhase::kFailed);
+}
+
+// --- orders ---
+
+Result<void> Session::amend(const Order& order) {
+  if (befallen_ && options_.mishap.kind == Kind::kOrdersRefused) {
+    return fail(ErrorCode::kRefused, "the simulated hypervisor refuses orders");
+  }
+  if (silent()) return fail(ErrorCode::kTimeout, "the simulated hypervisor does not answer");
+  if (order.cpu_quota) migration_->set_quota(order.cpu_quota->value());
+  if (!order.max_bandwidth && !order.downtime_limit) return {};
+  MigrationParameters& now = plan_.parameters;
+  if (order.max_bandwidth) now.max_bandwidth = order.max_bandwidth;
+  if (order.downtime_limit) now.downtime_limit = order.downtime_limit;
+  const Sending sending = sending_of(plan_.technique, guest_, now, link_, options_.pair);
+  migration_->amend(sending.rate, sending.limit);
+  return {};
+}
+
+Result<void> Session::switch_to_postcopy() {
+  if (befallen_ && options_.mishap.kind == Kind::kOrdersRefused) {
+    return fail(ErrorCode::kRefused, "the simulated hypervisor refuses orders");
+  }
+  if (silent()) return fail(ErrorCode::kTimeout, "the simulated hypervisor does not answer");
+  seen_.postcopy_ordered = true;
+  if (now_ != Now::kPasses || !link_works()) return {};
+  migration_->start_postcopy();
+  if (runs_here_) stopped_us_ = clock_.wall_us();
+  runs_here_ = false;
+  now_ = Now::kPostcopy;
+  phase_ = MigrationPhase::kPostcopyActive;
+  const Seconds away(options_.chance.postcopy_stop + options_.chance.postcopy_resume);
+  if (!seen_.paused_as) {
+    runs_there_ = true;
+    resumed_us_ = clock_.wall_us() + std::llround(away.count() * 1e6);
+  }
+  return {};
+}
+
+bool Session::cancel(GiveUp why, const std::string& reason) {
+  if (silent() || (now_ != Now::kPasses && now_ != Now::kSetup)) return false;
+  why_ = why;
+  reason_ = reason;
+  seen_.gave_up_at = clock_.now();
+  seen_.cancel_ordered = true;
+  finish(MigrationPhase::kCancelled);
+  ask();
+  return true;
+}
+
+void Session::give_link_up() {
+  break_stream("the link carried nothing and was given up");
+  ask();
+}
+
+// --- the end ---
+
+std::optional<RunState> Session::run_state(Side side) {
+  const bool here = side == Side::kSource;
+  if (here ? silent() : !destination_lives_) return std::nullopt;
+  if (here ? runs_here_ : runs_there_) return RunState::kRunning;
+  if (here && seen_.shut_down) return RunState::kShutdown;
+  if (here && seen_.paused_as && now_ == Now::kOver && phase_ != MigrationPhase::kCompleted) {
+    return seen_.paused_as;
+  }
+  if (phase_ == MigrationPhase::kCompleted) {
+    return here ? RunState::kPostmigrate : RunState::kPaused;
+  }
+  return here ? RunState::kFinishMigrate : RunState::kInmigrate;
+}
+
+void Session::settle(MigrationOutcome& outcome, const std::stop_token&) {
+  outcome.status = status_of_end();
+  outcome.reason = reason_of_end();
+  outcome.vm_runs_on = place();
+  if (outcome.status == OutcomeStatus::kCompleted && outcome.vm_runs_on == VmRunsOn::kUnknown) {
+    outcome.status = OutcomeStatus::kFailed;
+  }
+}
+
+OutcomeStatus Session::status_of_end() const {
+  if (silent()) return OutcomeStatus::kFailed;
+  if (phase_ == MigrationPhase::kCompleted) return OutcomeStatus::kCompleted;
+  if (why_ == GiveUp::kDeadline) return OutcomeStatus::kDidNotConverge;
+  const bool wanted = why_ == GiveUp::kNone || why_ == GiveUp::kUser || why_ == GiveUp::kLaw;
+  return phase_ == MigrationPhase::kCancelled && wanted ? OutcomeStatus::kCancelled
+                                                        : OutcomeStatus::kFailed;
+}
+
+std::string Session::reason_of_end() const {
+  if (!source_lives_) return "the source's process ended";
+  if (silent()) return "the source's monitor fell silent; the migration may go on";
+  if (phase_ == MigrationPhase::kCompleted) {
+    return destination_lives_ ? ""
+                              : "the destination's process ended after it had taken the guest over";
+  }
+  if (why_ != GiveUp::kNone) return reason_;
+  if (!error_.empty()) return error_;
+  if (phase_ == MigrationPhase::kCancelled) return "somebody else cancelled it";
+  return fmt::format("it does not end (phase {})", to_string(phase_));
+}
+
+VmRunsOn Session::place() const {
+  const bool completed = phase_ == MigrationPhase::kCompleted;
+  if (phase_ == MigrationPhase::kPostcopyPaused) {
+    return destination_lives_ ? VmRunsOn::kBothPaused : VmRunsOn::kUnknown;
+  }
+  if (silent()) return completed && runs_there_ ? VmRunsOn::kDestination : VmRunsOn::kUnknown;
+  if (completed) return destination_lives_ ? VmRunsOn::kDestination : VmRunsOn::kUnknown;
+  const bool in_between = stopped_us_ && !is_final(phase_);
+  return in_between ? VmRunsOn::kBothPaused : VmRunsOn::kSource;
+}
+
+void Session::release(MigrationOutcome& outcome) {
+  outcome.given_back = true;
+  if (outcome.vm_runs_on == VmRunsOn::kSource) outcome.destination_usable = destination_lives_;
+}
+
+int Session::running_guests() const {
+  return (source_lives_ && runs_here_ ? 1 : 0) + (destination_lives_ && runs_there_ ? 1 : 0);
+}
+
+Seconds Session::lost() const {
+  return migration_ ? Seconds(migration_->progress().lost) : Seconds(0);
+}
+
+}  // namespace godwit::twin

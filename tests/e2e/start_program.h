@@ -1,0 +1,25 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace godwit::e2e {
+
+/// What a program is started with beside its words.
+struct StartWith {
+  std::string log;             ///< where its output goes
+  std::string netns{};         ///< the name of a network namespace
+  unsigned user = 0;           ///< its uid and gid
+  std::vector<int> inherit{};  ///< descriptors that it gets, under their own numbers
+};
+
+/// Starts a program, found by $PATH, that ends with this process. The caller ends and waits for it.
+[[nodiscard]] pid_t start_program(std::vector<std::string> words, const StartWith& with);
+
+/// A port of this host's that the kernel just gave out and took back: free, as far as anyone can
+/// know.
+[[nodiscard]] int free_port();
+
+}  // namespace godwit::e2e
