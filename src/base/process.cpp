@@ -14,9 +14,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 #include <utility>
 
+#include "godwit/base/proc_stat.h"
 #include "godwit/base/stop_fd.h"
 
 namespace godwit {
@@ -109,16 +110,9 @@ std::optional<std::string> program_path(const std::string& name) {
 
 /// Field 22 of /proc/PID/stat; the second is in parentheses and may hold anything.
 std::int64_t process_start(std::int64_t pid) {
-  constexpr int kBehindName = 20;
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string line;
-  std::getline(file, line);
-  const auto name_end = line.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(line.substr(name_end + 1));
-  std::string field;
-  for (int i = 0; i < kBehindName && fields >> field; ++i) continue;
-  return std::strtoll(field.c_str(), nullptr, 10);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return start_in_stat(text).value_or(0);
 }
 
 std::string process_world() {

@@ -17,9 +17,9 @@
 #include <string>
 #include <utility>
 
+#include "godwit/base/vcpu_threads.h"
 #include "remote_ranges.h"
 #include "shared_block.h"
-#include "vcpu_threads.h"
 
 namespace godwit::guestmem {
 namespace {

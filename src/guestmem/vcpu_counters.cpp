@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "vcpu_threads.h"
+#include "godwit/base/vcpu_threads.h"
 
 namespace godwit::guestmem {
 namespace {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "godwit/base/error.h"
+#include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/outcome.h"
 #include "godwit/domain/prediction.h"
@@ -27,6 +28,7 @@ Json to_json(const TechniquePrediction& prediction);
 Json to_json(const Prediction& prediction);
 Json to_json(const MigrationOutcome& outcome);
 Json to_json(const OutcomeRecord& record);
+Json to_json(const LentCpu& lent);
 Json to_json(const Error& error);  ///< {"error": {"code", "message", "what_to_do"}}
 
 Result<GuestProfile> profile_from_json(const Json& json);
@@ -34,6 +36,7 @@ Result<MigrationParameters> parameters_from_json(const Json& json);
 Result<Prediction> prediction_from_json(const Json& json);
 Result<MigrationOutcome> outcome_from_json(const Json& json);
 Result<OutcomeRecord> record_from_json(const Json& json);
+Result<LentCpu> lent_cpu_from_json(const Json& json);
 
 /// "2026-11-21T08:31:55.123456Z", and back.
 std::string iso8601(std::int64_t wall_us);
