@@ -14,7 +14,6 @@
 #include "files.h"
 #include "godwit/base/log.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/address.h"
 #include "godwit/domain/codec.h"
 #include "schema.h"
 
@@ -155,12 +154,12 @@ Result<std::unique_ptr<SqliteOutcomeStore>> SqliteOutcomeStore::open(
 
 Result<std::int64_t> SqliteOutcomeStore::append(const OutcomeRecord& record) {
   GODWIT_TRY(const std::string text, encode(record));
-  const auto host = stream_host_of(record.destination);
+  const std::string host = host_of(record.destination);
   return connection_->guarded([&](SQLite::Database& database) -> Result<std::int64_t> {
     SQLite::Statement insert(database,
                              "INSERT INTO outcomes (record, destination_host) VALUES (?, ?)");
     insert.bindNoCopy(1, text);
-    if (host) insert.bindNoCopy(2, *host);
+    insert.bindNoCopy(2, host);
     insert.exec();
     return database.getLastInsertRowid();
   });
@@ -172,17 +171,11 @@ namespace {
 SQLite::Statement rows_for(SQLite::Database& database, const HistoryQuery& query) {
   std::string sql = "SELECT id, record FROM outcomes WHERE TRUE";
   if (query.source) sql += " AND source = :source";
-  const auto host = query.destination ? stream_host_of(*query.destination) : std::nullopt;
-  if (host) {
-    sql += " AND (destination = :destination OR destination_host = :host)";
-  } else if (query.destination) {
-    sql += " AND destination = :destination";
-  }
+  if (query.destination) sql += " AND destination_host = :host";
   if (query.since_wall_us) sql += " AND started_at >= :since";
   SQLite::Statement rows(database, sql + " ORDER BY id DESC");
   if (query.source) rows.bind(":source", *query.source);
-  if (query.destination) rows.bind(":destination", *query.destination);
-  if (host) rows.bind(":host", *host);
+  if (query.destination) rows.bind(":host", host_of(*query.destination));
   if (query.since_wall_us) rows.bind(":since", iso8601(*query.since_wall_us));
   return rows;
 }

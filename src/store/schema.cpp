@@ -4,7 +4,6 @@
 #include <sqlite3.h>
 
 #include <array>
-#include <optional>
 
 #include "godwit/domain/address.h"
 
@@ -33,29 +32,26 @@ constexpr const char* kVersion1 = R"(
   );
 )";
 
-// What a migration's history is asked for by. The stream's host is computed when a row is written:
-// SQL alone cannot take an address apart.
+// What a migration's history is asked for by. The host is computed when a row is written: SQL alone
+// cannot take an address apart.
 constexpr const char* kVersion2 = R"(
   ALTER TABLE outcomes ADD COLUMN destination_host TEXT;
-  UPDATE outcomes SET destination_host = godwit_stream_host(destination);
+  UPDATE outcomes SET destination_host = godwit_host_of(destination);
   CREATE INDEX outcomes_by_source ON outcomes (source);
-  CREATE INDEX outcomes_by_destination ON outcomes (destination);
   CREATE INDEX outcomes_by_destination_host ON outcomes (destination_host);
-  CREATE INDEX outcomes_by_start ON outcomes (started_at);
 )";
 
 constexpr std::array kSteps{kVersion1, kVersion2};
 
-/// SQL's godwit_stream_host(address): domain's stream_host_of, NULL where there is none. For the
-/// steps alone, as another program's SQLite has no such function.
+/// SQL's godwit_host_of(address), for the steps alone: another program's SQLite has no such
+/// function.
 void add_functions(SQLite::Database& database) {
-  const auto stream_host = [](sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto call = [](sqlite3_context* context, int, sqlite3_value** arguments) {
     const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
-    const auto host = text != nullptr ? stream_host_of(text) : std::nullopt;
-    if (!host) return sqlite3_result_null(context);
-    sqlite3_result_text(context, host->data(), static_cast<int>(host->size()), SQLITE_TRANSIENT);
+    const std::string host = host_of(text != nullptr ? text : "");
+    sqlite3_result_text(context, host.data(), static_cast<int>(host.size()), SQLITE_TRANSIENT);
   };
-  database.createFunction("godwit_stream_host", 1, true, nullptr, +stream_host);
+  database.createFunction("godwit_host_of", 1, true, nullptr, +call);
 }
 
 int pragma(SQLite::Database& database, const char* name) {
@@ -86,6 +82,10 @@ Result<int> known_version(SQLite::Database& database, std::size_t newest) {
 }
 
 }  // namespace
+
+std::string host_of(std::string_view destination) {
+  return stream_host_of(destination).value_or(std::string(destination));
+}
 
 std::span<const char* const> schema_steps() {
   return kSteps;

@@ -158,8 +158,7 @@ TEST_F(OutcomeStoreTest, FindsByVmAndStartAndAllTogether) {
 TEST_F(OutcomeStoreTest, EachQuestionGoesByAnIndex) {
   ASSERT_TRUE(opened(file_)->append(record_from("lab:a")));
   SQLite::Database database(file_.native());
-  for (const char* question :
-       {"source = 'a'", "destination = 'b'", "(destination = 'b' OR destination_host = 'h')"}) {
+  for (const char* question : {"source = 'a'", "destination_host = 'h'"}) {
     SQLite::Statement plan(
         database, fmt::format("EXPLAIN QUERY PLAN SELECT id FROM outcomes WHERE {}", question));
     std::string text;
