@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "data_set.h"
 #include "godwit/base/log.h"
 #include "godwit/dataset/dirty_rates.h"
 #include "godwit/dataset/openstack_profiles.h"
@@ -15,7 +16,6 @@
 #include "godwit/learn/cdf_plot.h"
 #include "godwit/learn/evaluation.h"
 #include "godwit/store/gzip.h"
-#include "learnt.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
 #include "table.h"

@@ -2,15 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
-#include "godwit/store/paths.h"
-#include "journey.h"
-#include "learnt.h"
+#include "data_set.h"
+#include "godwit/engine/history.h"
+#include "godwit/learn/learnt_model.h"
 #include "options.h"
 #include "table.h"
 #include "write_file.h"
@@ -34,9 +33,9 @@ struct LearnOptions {
 /// Kept outcomes that teach; all of them, however long ago.
 constexpr std::int64_t kAllRecords = 1'000'000;
 
-Result<fs::path> place_for(const LearnOptions& options) {
+Result<fs::path> place_for(const LearnOptions& options, const Context& context) {
   if (!options.output.empty()) return fs::path(options.output);
-  return store::default_model_path(std::getenv);
+  return context.places.model();
 }
 
 struct Learnt {
@@ -44,16 +43,18 @@ struct Learnt {
   fs::path path;
 };
 
-Result<Learnt> learn_from(const LearnOptions& options) {
+Result<Learnt> learn_from(const LearnOptions& options, const Context& context) {
   Learnt learnt;
-  GODWIT_TRY(learnt.path, place_for(options));
+  GODWIT_TRY(learnt.path, place_for(options, context));
   GODWIT_TRY(const auto rows, read_data_set(options.data));
   std::vector<learn::Lesson> lessons = learn::lessons_of(rows);
   std::string source = fmt::format("{} rows of {}", rows.size(),
                                    options.data.empty() ? "godwit's own" : options.data);
   if (options.own) {
-    GODWIT_TRY(const auto store, open_store(options.store.path));
-    GODWIT_TRY(const auto records, store->newest(kAllRecords));
+    GODWIT_TRY(const auto store, engine::open_store(context.places, options.store.path));
+    HistoryQuery all;
+    all.limit = kAllRecords;
+    GODWIT_TRY(const auto records, store->find(all));
     const std::vector<learn::Lesson> own = learn::lessons_of(records);
     lessons.insert(lessons.end(), own.begin(), own.end());
     source += fmt::format(", and {} kept outcomes", records.size());
@@ -125,7 +126,7 @@ void add_learn(CLI::App& app, Chosen& chosen) {
                {"godwit learn", "godwit learn --own", "godwit learn -o model.json --json"});
   command->callback([&chosen, options] {
     chosen.action = [options](Context& context) {
-      const auto learnt = learn_from(*options);
+      const auto learnt = learn_from(*options, context);
       if (!learnt) return context.out.error(learnt.error());
       context.out.say(text_of(*learnt));
       context.out.result(json_of(*learnt));

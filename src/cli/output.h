@@ -22,15 +22,11 @@ inline constexpr int kBadEnvironment = 3;
 class Output {
  public:
   explicit Output(bool json) : json_(json) {}
-  /// One that says nothing at all, for work that somebody else reports on.
-  static Output silent() { return Output(false, true); }
 
   [[nodiscard]] bool json() const { return json_; }
   /// Where a progress bar is drawn: stdout, or stderr with --json, where a person watches it; else
   /// null.
   [[nodiscard]] std::FILE* bar_stream() const;
-  /// Is a person watching stdout (for bars and colours)?
-  [[nodiscard]] bool live() const;
   /// A line for people; with --json nothing.
   void say(std::string_view line);
   /// The one object of --json; without it nothing.
@@ -41,10 +37,7 @@ class Output {
   int error(const Error& error, const Json& partial = Json());
 
  private:
-  Output(bool json, bool silent) : json_(json), silent_(silent) {}
-
   bool json_;
-  bool silent_ = false;
 };
 
 }  // namespace godwit::cli

@@ -1,4 +1,4 @@
-#include "link_estimate.h"
+#include "godwit/engine/link_estimate.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include "godwit/base/unique_fd.h"
 #include "godwit/domain/address.h"
 
-namespace godwit::cli {
+namespace godwit::engine {
 namespace {
 
 /// QEMU's default max-bandwidth (migration/options.c: MAX_THROTTLE 128 MiB/s).
@@ -73,19 +73,11 @@ std::optional<std::string> interface_towards(const std::string& host) {
 
 }  // namespace
 
-bool leads_to_host_of(const std::string& destination, const std::string& stream) {
-  const auto address = parse_destination(destination);
-  const auto* qmp = address ? std::get_if<QmpDestination>(&*address) : nullptr;
-  return qmp != nullptr && host_of(qmp->stream) == host_of(stream);
-}
-
-std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>& records,
-                                                std::string_view destination_stream) {
+std::optional<BytesPerSecond> rate_from_history(const std::vector<OutcomeRecord>& records) {
   std::optional<BytesPerSecond> fastest;
   for (const OutcomeRecord& record : records) {
     const MigrationOutcome& o = record.outcome;
-    if (!leads_to_host_of(record.destination, std::string(destination_stream)) ||
-        o.status != OutcomeStatus::kCompleted || o.parameters.max_bandwidth || !o.total_time ||
+    if (o.status != OutcomeStatus::kCompleted || o.parameters.max_bandwidth || !o.total_time ||
         o.storage ||  // most of its time was the disks', which QEMU's bytes don't count
         !o.transferred.qemu || o.total_time->count() <= 0) {
       continue;
@@ -114,7 +106,7 @@ LinkEstimate estimate_link(const std::vector<OutcomeRecord>& records, std::strin
     return unlimited || rate < limit ? LinkEstimate{{rate, {}}, std::move(origin)}
                                      : LinkEstimate{{limit, {}}, "QEMU's max-bandwidth"};
   };
-  if (const auto seen = rate_from_history(records, stream)) {
+  if (const auto seen = rate_from_history(records)) {
     return at_most_limit(*seen, "earlier migrations to this host");
   }
   if (const auto stated = rate_of_interface(stream)) {
@@ -125,4 +117,4 @@ LinkEstimate estimate_link(const std::vector<OutcomeRecord>& records, std::strin
                     : "QEMU's max-bandwidth, as nothing is known of the link"};
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::engine

@@ -1,20 +1,18 @@
-#include "learnt.h"
+#include "godwit/engine/models.h"
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "godwit/base/log.h"
 #include "godwit/learn/host_pair.h"
-#include "godwit/store/gzip.h"
-#include "godwit/store/paths.h"
-#include "link_estimate.h"
-#include "shipped_files.h"
 
-namespace godwit::cli {
+namespace godwit::engine {
 
 Result<learn::LearntModel> read_model(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -36,10 +34,20 @@ Result<learn::LearntModel> read_model(const std::filesystem::path& path) {
   return model;
 }
 
-std::shared_ptr<const learn::LearntModel> usual_model() {
-  const auto path = store::default_model_path(std::getenv);
+namespace {
+
+std::optional<std::filesystem::path> usual_place(const Places& places) {
+  const auto path = places.model();
   std::error_code ignored;
-  if (!path || !std::filesystem::exists(*path, ignored)) return nullptr;
+  if (path && std::filesystem::exists(*path, ignored)) return *path;
+  return places.older_model();
+}
+
+}  // namespace
+
+std::shared_ptr<const learn::LearntModel> usual_model(const Places& places) {
+  const auto path = usual_place(places);
+  if (!path) return nullptr;
   auto model = read_model(*path);
   if (model) return std::make_shared<const learn::LearntModel>(std::move(*model));
   log::warning("predicted without what was learnt: {}; {}", model.error().message,
@@ -47,27 +55,16 @@ std::shared_ptr<const learn::LearntModel> usual_model() {
   return nullptr;
 }
 
-Result<std::vector<dataset::CampaignRow>> read_data_set(const std::string& folder) {
-  const std::filesystem::path data =
-      folder.empty() ? beside_program("../data", "data") : std::filesystem::path(folder);
-  GODWIT_TRY(const std::string rows, store::read_gzip(data / "migrations.csv.gz"));
-  GODWIT_TRY(const std::string profiles, store::read_gzip(data / "profiles.jsonl.gz"));
-  return dataset::read_campaign(rows, profiles);
-}
-
 twin::HostPairConstants usual_pair(const learn::LearntModel* model) {
   return model != nullptr ? model->pair() : twin::HostPairConstants();
 }
 
 twin::HostPairConstants learnt_pair(std::span<const OutcomeRecord> history,
-                                    const std::string& destination, const std::string& stream,
                                     const twin::HostPairConstants& usual) {
   std::vector<learn::PairSample> samples;
   for (const OutcomeRecord& record : history) {
     const MigrationOutcome& outcome = record.outcome;
-    const bool same_place =
-        record.destination == destination || leads_to_host_of(record.destination, stream);
-    const bool usable = same_place && record.profile && record.link &&
+    const bool usable = record.profile && record.link &&
                         outcome.status == OutcomeStatus::kCompleted && outcome.total_time &&
                         outcome.transferred.qemu && !outcome.storage;
     if (!usable) continue;
@@ -77,4 +74,4 @@ twin::HostPairConstants learnt_pair(std::span<const OutcomeRecord> history,
   return learn::learn_pair(samples, usual);
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::engine

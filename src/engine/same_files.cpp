@@ -14,7 +14,7 @@
 #include "godwit/base/unique_fd.h"
 #include "godwit/domain/medium.h"
 
-namespace godwit::cli {
+namespace godwit::engine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -164,4 +164,4 @@ std::map<std::string, bool> SameContents::compare(const VmDescription& source,
   return same;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::engine

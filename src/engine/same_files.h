@@ -9,7 +9,7 @@
 
 #include "godwit/domain/hypervisor.h"
 
-namespace godwit::cli {
+namespace godwit::engine {
 
 /// Disks of two QEMUs on this machine, by device: do both have one and the same file (or block
 /// device) open, by whatever names and mounts? A disk is left out where that can't be known: a
@@ -38,4 +38,4 @@ class SameContents {
   std::map<std::pair<Stamp, Stamp>, bool> known_;
 };
 
-}  // namespace godwit::cli
+}  // namespace godwit::engine

@@ -2,7 +2,7 @@
 
 #include "godwit/probe/tap_traffic.h"
 
-namespace godwit::cli {
+namespace godwit::engine {
 
 ActivityCount VmActivity::count() {
   ActivityCount count;
@@ -19,4 +19,4 @@ ActivityCount VmActivity::count() {
   return count;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::engine

@@ -1,4 +1,4 @@
-#include "bench_network.h"
+#include "godwit/rig/client_probes.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include "godwit/probe/message_probe.h"
 #include "godwit/probe/message_sender.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
 namespace {
 
 using probe::Transport;
@@ -98,10 +98,10 @@ void add_latencies(const probe::HttpReport& seen, const MigrationOutcome& outcom
   network.http_failed = {failed(phases[0]), failed(phases[1]), failed(phases[2])};
 }
 
-/// Takes what the guest sends.
-class Taker final : public ClientProbe {
+/// Receives what the guest sends.
+class Receiver final : public ClientProbe {
  public:
-  Taker(std::unique_ptr<probe::MessageProbe> probe, Transport transport)
+  Receiver(std::unique_ptr<probe::MessageProbe> probe, Transport transport)
       : probe_(std::move(probe)), transport_(transport) {}
 
   Result<void> start(const ClientPlace&, const std::string&) override {
@@ -126,10 +126,10 @@ class Taker final : public ClientProbe {
 };
 
 /// Sends to the guest, whose report counts what is missing.
-class Giver final : public ClientProbe {
+class Sender final : public ClientProbe {
  public:
-  Giver(ClientTask task, Transport transport, Context& context)
-      : task_(std::move(task)), transport_(transport), context_(context) {}
+  Sender(ClientTask task, Transport transport, Clock& clock, std::stop_token stop)
+      : task_(std::move(task)), transport_(transport), clock_(clock), stop_(std::move(stop)) {}
 
   Result<void> start(const ClientPlace& place, const std::string& report) override {
     GODWIT_TRY(before_, counted(report));
@@ -186,13 +186,12 @@ class Giver final : public ClientProbe {
 
   template <class Condition>
   Result<void> await(const std::string& report, const Condition& holds) const {
-    Clock& clock = context_.clock;
-    const TimePoint give_up = clock.now() + kPatience;
-    while (clock.now() < give_up && clock.wait_until(clock.now() + kLook, context_.stop)) {
+    const TimePoint give_up = clock_.now() + kPatience;
+    while (clock_.now() < give_up && clock_.wait_until(clock_.now() + kLook, stop_)) {
       GODWIT_TRY(const Counted now, counted(report));
       if (holds(now)) return {};
     }
-    if (context_.stop.stop_requested()) {
+    if (stop_.stop_requested()) {
       return fail(ErrorCode::kInterrupted, "stopped while the guest's report was awaited");
     }
     return fail(ErrorCode::kTimeout,
@@ -202,15 +201,17 @@ class Giver final : public ClientProbe {
 
   ClientTask task_;
   Transport transport_;
-  Context& context_;
+  Clock& clock_;
+  std::stop_token stop_;
   Counted before_;
   std::optional<probe::MessageSender> sender_;
 };
 
 /// Asks for the guest's page.
-class Asker final : public ClientProbe {
+class HttpClient final : public ClientProbe {
  public:
-  Asker(ClientTask task, Context& context) : task_(std::move(task)), context_(context) {}
+  HttpClient(ClientTask task, Clock& clock, std::stop_token stop)
+      : task_(std::move(task)), clock_(clock), stop_(std::move(stop)) {}
 
   Result<void> start(const ClientPlace& place, const std::string&) override {
     probe::HttpProbeOptions options;
@@ -223,8 +224,7 @@ class Asker final : public ClientProbe {
 
   Result<void> stop(const MigrationOutcome& outcome, const std::string&,
                     bench::Network& network) override {
-    Clock& clock = context_.clock;
-    (void)clock.wait_until(clock.now() + kAfter, context_.stop);
+    (void)clock_.wait_until(clock_.now() + kAfter, stop_);
     GODWIT_TRY(const probe::HttpReport seen, probe_->stop(kLinger));
     add_latencies(seen, outcome, network);
     add_trouble(network, seen.trouble);
@@ -233,18 +233,19 @@ class Asker final : public ClientProbe {
 
  private:
   ClientTask task_;
-  Context& context_;
+  Clock& clock_;
+  std::stop_token stop_;
   std::optional<probe::HttpProbe> probe_;
 };
 
 Result<std::unique_ptr<ClientProbe>> listen_for(const ClientTask& task, Transport transport,
                                                 const std::string& netns) {
   GODWIT_TRY(auto probe, probe::MessageProbe::listen({transport, task.port, netns}));
-  return std::unique_ptr<ClientProbe>(std::make_unique<Taker>(std::move(probe), transport));
+  return std::unique_ptr<ClientProbe>(std::make_unique<Receiver>(std::move(probe), transport));
 }
 
 Result<std::unique_ptr<ClientProbe>> probe_for(const ClientTask& task, const std::string& netns,
-                                               Context& context) {
+                                               Clock& clock, const std::stop_token& stop) {
   using Kind = ClientTask::Kind;
   std::unique_ptr<ClientProbe> probe;
   switch (task.kind) {
@@ -253,13 +254,13 @@ Result<std::unique_ptr<ClientProbe>> probe_for(const ClientTask& task, const std
     case Kind::kTakeUdp:
       return listen_for(task, Transport::kUdp, netns);
     case Kind::kSendTcp:
-      probe = std::make_unique<Giver>(task, Transport::kTcp, context);
+      probe = std::make_unique<Sender>(task, Transport::kTcp, clock, stop);
       break;
     case Kind::kSendUdp:
-      probe = std::make_unique<Giver>(task, Transport::kUdp, context);
+      probe = std::make_unique<Sender>(task, Transport::kUdp, clock, stop);
       break;
     case Kind::kAskHttp:
-      probe = std::make_unique<Asker>(task, context);
+      probe = std::make_unique<HttpClient>(task, clock, stop);
       break;
   }
   return probe;
@@ -284,10 +285,10 @@ std::vector<ClientTask> client_tasks(const std::string& spec, const std::string&
 }
 
 Result<ClientProbes> ClientProbes::open(const std::string& spec, const std::string& client_netns,
-                                        Context& context) {
+                                        Clock& clock, const std::stop_token& stop) {
   ClientProbes all;
   for (const ClientTask& task : client_tasks(spec, kClientAddress)) {
-    GODWIT_TRY(auto probe, probe_for(task, client_netns, context));
+    GODWIT_TRY(auto probe, probe_for(task, client_netns, clock, stop));
     all.probes_.push_back(std::move(probe));
   }
   return all;
@@ -311,4 +312,4 @@ std::optional<bench::Network> ClientProbes::stop(const MigrationOutcome& outcome
   return network;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::rig

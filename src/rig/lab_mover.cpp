@@ -5,7 +5,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/lab/power.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
 namespace {
 
 /// Its loads end at once; what it has written goes to the disk.
@@ -42,4 +42,4 @@ Result<bool> LabMover::runs_at_source() {
   return here.pid != 0;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::rig

@@ -4,7 +4,7 @@
 
 #include "godwit/control/cold_migration.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
 
 /// Moves a lab's guest cold.
 class LabMover final : public control::ColdMover {
@@ -26,4 +26,4 @@ class LabMover final : public control::ColdMover {
   bool zstd_;
 };
 
-}  // namespace godwit::cli
+}  // namespace godwit::rig

@@ -1,8 +1,8 @@
-#include "parties.h"
+#include "godwit/rig/lab_pair.h"
 
 #include <fmt/format.h>
 
-#include <filesystem>
+#include <utility>
 
 #include "godwit/base/log.h"
 #include "godwit/lab/facts.h"
@@ -11,27 +11,27 @@
 #include "godwit/probe/interface_counter.h"
 #include "godwit/probe/ping_probe.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
+
+using engine::Access;
+using engine::Engine;
+using engine::OpenVm;
+
 namespace {
-
-/// Both names lead to one socket, by whatever links.
-bool same_file(const std::string& a, const std::string& b) {
-  std::error_code unknown;
-  return a == b || std::filesystem::equivalent(a, b, unknown);
-}
-
-Result<OpenVm> open_side(const char* side, const std::string& socket, Clock& clock) {
-  auto opened = open_vm(socket, clock, Access::kDrive);
-  if (!opened) return fail(opened.error().while_doing(side));
-  return opened;
-}
 
 /// The lab's guest, for us to drive. Only when it runs there, and nothing moves it, is it certain
 /// that no other QEMU has any of it. (An old phase says nothing: a guest that came here by a
 /// migration shows kCompleted too.)
-Result<OpenVm> open_lab_source(const std::string& lab, const std::string& guest, Clock& clock) {
-  GODWIT_TRY(const std::string socket, socket_of(LabVm{guest}, lab, Access::kDrive));
-  GODWIT_TRY(OpenVm source, open_side("source", socket, clock));
+Result<OpenVm> open_source(Engine& engine, const std::string& lab, const std::string& guest) {
+  GODWIT_TRY(const lab::GuestStatus there, lab::find_guest(lab, guest));
+  if (there.instances.empty() || there.instances.front().pid == 0) {
+    return fail(ErrorCode::kNotFound, fmt::format("guest {} does not run", guest),
+                "start a lab anew: godwit lab down, godwit lab up");
+  }
+  const std::string& socket = there.instances.front().qmp;
+  auto opened = engine.open_monitor(socket, Access::kDrive);
+  if (!opened) return fail(opened.error().while_doing("source"));
+  OpenVm source = std::move(*opened);
   GODWIT_TRY(const RunState state, source.hypervisor->run_state());
   GODWIT_TRY(const MigrationStatus status, source.hypervisor->migration_status());
   if (status.phase != MigrationPhase::kNone && !is_final(status.phase)) {
@@ -55,12 +55,12 @@ Result<OpenVm> open_lab_source(const std::string& lab, const std::string& guest,
 
 /// Ends the destination that an earlier migration of a guest left, if it waits still. The caller
 /// drives the guest, which runs.
-Result<void> end_leftover(const std::string& lab, const lab::GuestStatus& guest, Clock& clock) {
+Result<void> end_leftover(Engine& engine, const std::string& lab, const lab::GuestStatus& guest) {
   if (guest.instances.size() < 2) return {};
   const lab::Instance& old = guest.instances.back();
   if (old.pid == 0) return lab::retire(lab, guest.spec.name, old.host);
   const std::string what = fmt::format("the QEMU on {} of an earlier migration", old.host);
-  auto vm = open_vm(old.qmp, clock, Access::kDrive);
+  auto vm = engine.open_monitor(old.qmp, Access::kDrive);
   if (!vm) return fail(vm.error().while_doing(what));
   GODWIT_TRY(const RunState state, vm->hypervisor->run_state());
   if (state == RunState::kInmigrate) return lab::retire(lab, guest.spec.name, old.host);
@@ -71,9 +71,9 @@ Result<void> end_leftover(const std::string& lab, const lab::GuestStatus& guest,
 }
 
 /// A fresh destination that waits, opened; none is left on error.
-Result<OpenVm> open_lab_destination(const std::string& lab, const std::string& guest,
-                                    const lab::Instance& there, Clock& clock) {
-  auto opened = open_vm(there.qmp, clock, Access::kDrive);
+Result<OpenVm> open_destination(Engine& engine, const std::string& lab, const std::string& guest,
+                                const lab::Instance& there) {
+  auto opened = engine.open_monitor(there.qmp, Access::kDrive);
   if (opened) return opened;
   if (const auto gone = lab::retire(lab, guest, there.host); !gone) {
     log::warning("{}", gone.error().message);
@@ -83,15 +83,15 @@ Result<OpenVm> open_lab_destination(const std::string& lab, const std::string& g
 
 }  // namespace
 
-Result<Instruments> lab_instruments(const std::string& lab, const std::string& guest,
-                                    const std::string& here, const std::string& there) {
+Result<LabInstruments> lab_instruments(const std::string& lab, const std::string& guest,
+                                       const std::string& here, const std::string& there) {
   GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab, guest));
   GODWIT_TRY(const lab::LabStatus whole, lab::status(lab));
   GODWIT_TRY(const lab::HostStatus host, lab::find_host(lab, here));
   GODWIT_TRY(const lab::Instance source, lab::find_instance(lab, guest, here));
   GODWIT_TRY(const lab::Instance destination, lab::find_instance(lab, guest, there));
   using Files = lab::LabGuestCheck::Files;
-  Instruments instruments;
+  LabInstruments instruments;
   instruments.probe =
       std::make_unique<probe::PingProbe>(probe::PingOptions{status.address, whole.client_netns});
   instruments.check = std::make_unique<lab::LabGuestCheck>(
@@ -101,26 +101,26 @@ Result<Instruments> lab_instruments(const std::string& lab, const std::string& g
   return instruments;
 }
 
-Result<Parties> lab_parties(const std::string& lab, const std::string& guest,
-                            const std::string& host, Context& context) {
-  Parties parties;
-  GODWIT_TRY(parties.source, open_lab_source(lab, guest, context.clock));
+Result<engine::OpenPair> open_lab_pair(Engine& engine, const std::string& lab,
+                                       const std::string& guest, const std::string& host) {
+  engine::OpenPair pair;
+  GODWIT_TRY(pair.source, open_source(engine, lab, guest));
   // only now: as long as we drive it, no other godwit moves it
   GODWIT_TRY(const lab::GuestStatus status, lab::find_guest(lab, guest));
-  GODWIT_CHECK_OK(end_leftover(lab, status, context.clock));
+  GODWIT_CHECK_OK(end_leftover(engine, lab, status));
   GODWIT_TRY(const lab::Instance there, lab::prepare_destination(lab, guest, host));
-  GODWIT_TRY(parties.destination, open_lab_destination(lab, guest, there, context.clock));
+  GODWIT_TRY(pair.destination, open_destination(engine, lab, guest, there));
 
-  parties.source_name = "lab:" + guest;
-  parties.destination_name = "lab:" + host;
-  parties.listen = parties.stream = there.stream;
-  parties.can_postcopy = lab::facts().postcopy;
-  GODWIT_TRY(Instruments instruments,
+  pair.source_name = "lab:" + guest;
+  pair.destination_name = "lab:" + host;
+  pair.listen = pair.stream = there.stream;
+  pair.can_postcopy = lab::facts().postcopy;
+  GODWIT_TRY(LabInstruments instruments,
              lab_instruments(lab, guest, status.instances.front().host, host));
-  parties.probe = std::move(instruments.probe);
-  parties.check = std::move(instruments.check);
-  parties.wire = std::move(instruments.wire);
-  return parties;
+  pair.probe = std::move(instruments.probe);
+  pair.check = std::move(instruments.check);
+  pair.wire = std::move(instruments.wire);
+  return pair;
 }
 
 Result<void> retire_loser(const std::string& lab, const std::string& guest, VmRunsOn runs_on,
@@ -130,28 +130,4 @@ Result<void> retire_loser(const std::string& lab, const std::string& guest, VmRu
   return {};
 }
 
-Result<Parties> qmp_parties(const QmpVm& source, const QmpDestination& destination,
-                            const std::string& ping, const std::string& ping_netns,
-                            Context& context) {
-  // Before connecting: a monitor serves one client, so the second connection would only hang.
-  if (same_file(source.socket, destination.socket)) {
-    return fail(ErrorCode::kBadInput, "the destination is the source",
-                "name the QMP socket of another QEMU, started with -incoming defer");
-  }
-  Parties parties;
-  parties.source_name = to_string(VmAddress(source));
-  parties.destination_name = to_string(DestinationAddress(destination));
-  parties.listen = destination.listen;
-  parties.stream = destination.stream;
-  GODWIT_TRY(parties.source, open_side("source", source.socket, context.clock));
-  GODWIT_TRY(parties.destination, open_side("destination", destination.socket, context.clock));
-  if (!ping.empty()) {
-    probe::PingOptions options;
-    options.target = ping;
-    if (!ping_netns.empty()) options.netns = ping_netns;
-    parties.probe = std::make_unique<probe::PingProbe>(std::move(options));
-  }
-  return parties;
-}
-
-}  // namespace godwit::cli
+}  // namespace godwit::rig

@@ -1,4 +1,4 @@
-#include "bench_rig.h"
+#include "godwit/rig/lab_rig.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -13,10 +13,10 @@
 #include "godwit/lab/lab.h"
 #include "godwit/lab/user_lab.h"
 #include "godwit/probe/process_cpu.h"
+#include "godwit/rig/lab_pair.h"
 #include "lab_mover.h"
-#include "parties.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
 namespace {
 
 constexpr Seconds kReadyPatience{120};
@@ -122,15 +122,13 @@ class CpuMeter {
 };
 
 /// What is measured beside the outcome while a migration runs.
-class Recorder {
+class Recorder final : public engine::Observer {
  public:
-  explicit Recorder(Parties& parties)
-      : source_(parties.source.description.pid), destination_(parties.destination.description.pid) {
-    if (parties.probe) {
-      parties.probe = std::make_unique<KeepingProbe>(std::move(parties.probe), pings_);
-    }
+  explicit Recorder(engine::OpenPair& pair)
+      : source_(pair.source.description.pid), destination_(pair.destination.description.pid) {
+    if (pair.probe) pair.probe = std::make_unique<KeepingProbe>(std::move(pair.probe), pings_);
   }
-  void note(const control::Progress& progress) {
+  void on_migrating(const control::Progress& progress) override {
     samples_.push_back({progress.elapsed, progress.transferred, progress.remaining,
                         progress.dirty_rate, progress.throttle_percent});
     source_.look();
@@ -165,30 +163,31 @@ Result<UniqueFd> take_turn() {
               "wait for it: each would spoil the other's figures");
 }
 
-Wishes wishes_of(const bench::Cell& cell, Recorder& recorder) {
-  Wishes wishes;
-  wishes.technique = full_name(cell.technique, cell.storage);
-  wishes.parameters = cell.parameters;
-  wishes.intent.max_time = cell.max_time;
-  wishes.link = Link{cell.link, {}};
-  wishes.observe = cell.observe;
-  wishes.rehearse = cell.rehearse;
-  wishes.keep = false;
-  wishes.on_progress = [&recorder](const control::Progress& p) { recorder.note(p); };
-  return wishes;
+engine::Request request_for(const bench::Cell& cell) {
+  engine::Request request;
+  request.technique = cell.technique;
+  request.storage = cell.storage;
+  request.parameters = cell.parameters;
+  request.intent.max_time = cell.max_time;
+  request.link = Link{cell.link, {}};
+  request.observe = cell.observe;
+  request.rehearse = cell.rehearse;
+  request.keep = false;
+  return request;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<LabRig>> LabRig::make(Context& context) {
+Result<std::unique_ptr<LabRig>> LabRig::make(engine::Engine& engine, Clock& clock,
+                                             std::stop_token stop) {
   GODWIT_TRY(UniqueFd only_one, take_turn());
   // nobody measures: such a lab was left by one that was killed
   GODWIT_CHECK_OK(lab::down(kLab));
-  return std::unique_ptr<LabRig>(new LabRig(std::move(only_one), context));
+  return std::unique_ptr<LabRig>(new LabRig(std::move(only_one), engine, clock, std::move(stop)));
 }
 
-LabRig::LabRig(UniqueFd only_one, Context& context)
-    : only_one_(std::move(only_one)), context_(context) {}
+LabRig::LabRig(UniqueFd only_one, engine::Engine& engine, Clock& clock, std::stop_token stop)
+    : only_one_(std::move(only_one)), engine_(engine), clock_(clock), stop_(std::move(stop)) {}
 
 LabRig::~LabRig() {
   const auto gone = reset();
@@ -215,7 +214,7 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   guest_ = guest_for(cell, spec.hosts.front());
   disk_content_.clear();
   GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
-  GODWIT_CHECK_OK(lab::wait_ready(kLab, guest_.name, kReadyPatience, context_.stop));
+  GODWIT_CHECK_OK(lab::wait_ready(kLab, guest_.name, kReadyPatience, stop_));
   return adapt(cell);
 }
 
@@ -223,7 +222,7 @@ Result<void> LabRig::build(const bench::Cell& cell) {
 Result<void> LabRig::meet_clients(const bench::Cell& cell) {
   clients_ = ClientProbes();  // the next ones may need the same ports
   GODWIT_TRY(const lab::LabStatus status, lab::status(kLab));
-  GODWIT_TRY(clients_, ClientProbes::open(cell.spec, status.client_netns, context_));
+  GODWIT_TRY(clients_, ClientProbes::open(cell.spec, status.client_netns, clock_, stop_));
   return {};
 }
 
@@ -259,7 +258,7 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
 }
 
 Result<void> LabRig::change_load(const std::string& load) {
-  GODWIT_CHECK_OK(lab::change_load(kLab, guest_.name, load, kReadyPatience, context_.stop));
+  GODWIT_CHECK_OK(lab::change_load(kLab, guest_.name, load, kReadyPatience, stop_));
   guest_.load = load;
   return {};
 }
@@ -286,7 +285,7 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
   const std::string there = here == built_->hosts[0] ? built_->hosts[1] : built_->hosts[0];
   GODWIT_TRY(bench::Trial trial,
              is_cold(cell.technique) ? run_cold(cell, here, there) : run_live(cell, there));
-  if (context_.stop.stop_requested() && trial.record->outcome.status == OutcomeStatus::kCancelled) {
+  if (stop_.stop_requested() && trial.record->outcome.status == OutcomeStatus::kCancelled) {
     return fail(ErrorCode::kInterrupted, "stopped in the middle of a migration");
   }
   trial.network = seen_by_clients(trial.record->outcome, status.instances.front(), there);
@@ -298,25 +297,20 @@ Result<bench::Trial> LabRig::run(const bench::Cell& cell, std::stop_token) {
 }
 
 Result<bench::Trial> LabRig::run_live(const bench::Cell& cell, const std::string& there) {
-  Output silent = Output::silent();
-  Context quiet{silent, context_.clock, context_.stop};
-  GODWIT_TRY(Parties parties, lab_parties(kLab, guest_.name, there, quiet));
-  if (!cell.pings) parties.probe.reset();
-  Recorder recorder(parties);
+  GODWIT_TRY(engine::OpenPair pair, open_lab_pair(engine_, kLab, guest_.name, there));
+  if (!cell.pings) pair.probe.reset();
+  Recorder recorder(pair);
+  GODWIT_TRY(const engine::PlannedMigration planned,
+             engine_.plan(pair, request_for(cell), recorder));
   bench::Trial trial;
-  {
-    Journey journey(std::move(parties), wishes_of(cell, recorder), quiet);
-    auto done = journey.go();
-    if (!done) return fail(std::move(done).error());
-    trial.record = std::move(*done);
-  }
+  GODWIT_TRY(trial.record, engine_.execute(pair, planned, recorder));
   recorder.fill(trial);
   return trial;
 }
 
 Result<bench::Trial> LabRig::run_cold(const bench::Cell& cell, const std::string& here,
                                       const std::string& there) {
-  GODWIT_TRY(Instruments instruments, lab_instruments(kLab, guest_.name, here, there));
+  GODWIT_TRY(LabInstruments instruments, lab_instruments(kLab, guest_.name, here, there));
   std::optional<ProbeReport> pings;
   KeepingProbe probe(std::move(instruments.probe), pings);
   LabMover mover(kLab, guest_.name, here, there, cell.technique == Technique::kColdZstd);
@@ -330,11 +324,10 @@ Result<bench::Trial> LabRig::run_cold(const bench::Cell& cell, const std::string
   record.source = "lab:" + guest_.name;
   record.destination = "lab:" + there;
   record.link = Link{cell.link, {}};
-  GODWIT_TRY(record.outcome,
-             control::run_cold_migration(context_.clock, parties, plan, {}, context_.stop));
+  GODWIT_TRY(record.outcome, control::run_cold_migration(clock_, parties, plan, {}, stop_));
   if (pings) trial.pings = thinned(*pings, record.outcome.started_wall_us);
   trial.record = std::move(record);
   return trial;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::rig

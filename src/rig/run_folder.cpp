@@ -1,4 +1,4 @@
-#include "bench_folder.h"
+#include "godwit/rig/run_folder.h"
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -9,9 +9,8 @@
 #include <thread>
 
 #include "godwit/base/log.h"
-#include "godwit/store/paths.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
 namespace {
 
 namespace fs = std::filesystem;
@@ -66,12 +65,12 @@ std::string line_of(const char* path, std::string_view key) {
 
 }  // namespace
 
-Result<std::unique_ptr<BenchFolder>> BenchFolder::open(fs::path folder,
-                                                       const bench::RunHeader& wanted) {
+Result<std::unique_ptr<RunFolder>> RunFolder::open(fs::path folder,
+                                                   const bench::RunHeader& wanted) {
   // the trials' lock first: it keeps the header from being written twice, too
   GODWIT_TRY(store::LineLog log, store::LineLog::open(trials_file(folder)));
   GODWIT_TRY(bench::RunHeader header, settle_header(folder, wanted));
-  std::unique_ptr<BenchFolder> opened(new BenchFolder(std::move(header), std::move(log)));
+  std::unique_ptr<RunFolder> opened(new RunFolder(std::move(header), std::move(log)));
   GODWIT_CHECK_OK(read_trials(folder, [&opened](const bench::Trial& trial) -> Result<void> {
     opened->done_.insert(trial.number);
     return {};
@@ -79,7 +78,7 @@ Result<std::unique_ptr<BenchFolder>> BenchFolder::open(fs::path folder,
   return opened;
 }
 
-Result<void> BenchFolder::append(const bench::Trial& trial) {
+Result<void> RunFolder::append(const bench::Trial& trial) {
   return log_.append(bench::to_json(trial).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
@@ -99,15 +98,15 @@ Result<void> read_trials(const fs::path& folder,
   });
 }
 
-Result<fs::path> default_bench_folder(const std::string& name) {
-  GODWIT_TRY(const fs::path outcomes, store::default_store_path(std::getenv));
-  return outcomes.parent_path() / "bench" / name;
+Result<fs::path> default_run_folder(const engine::Places& places, const std::string& name) {
+  GODWIT_TRY(const fs::path folder, places.bench());
+  return folder / name;
 }
 
-Result<fs::path> named_folder(const std::string& name) {
+Result<fs::path> named_run_folder(const engine::Places& places, const std::string& name) {
   std::error_code none;
   if (fs::is_directory(name, none)) return fs::path(name);
-  return default_bench_folder(name);
+  return default_run_folder(places, name);
 }
 
 bench::HostFacts host_facts() {
@@ -120,4 +119,4 @@ bench::HostFacts host_facts() {
   return host;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::rig

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <functional>
 
-namespace godwit::cli {
+namespace godwit::engine {
 namespace {
 
 using testing::ElementsAre;
@@ -119,4 +119,4 @@ TEST_F(SameContentsTest, WhatBytesDoNotTellIsLeftOut) {
 }
 
 }  // namespace
-}  // namespace godwit::cli
+}  // namespace godwit::engine

@@ -1,9 +1,9 @@
-#include "bench_network.h"
+#include "godwit/rig/client_probes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace godwit::cli {
+namespace godwit::rig {
 namespace {
 
 using testing::ElementsAre;
@@ -41,4 +41,4 @@ TEST(ClientTasks, WhatGoesElsewhereOrIsNoLoadAsksForNothing) {
 }
 
 }  // namespace
-}  // namespace godwit::cli
+}  // namespace godwit::rig

@@ -1,115 +1,110 @@
 #pragma once
 
-#include <functional>
+#include <filesystem>
 #include <memory>
 #include <optional>
-#include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
-#include "context.h"
-#include "godwit/advise/advise.h"
-#include "godwit/control/migration_run.h"
-#include "godwit/control/preflight.h"
-#include "godwit/domain/link.h"
+#include "godwit/base/clock.h"
+#include "godwit/control/rehearsal.h"
 #include "godwit/domain/outcome.h"
-#include "godwit/domain/ports.h"
-#include "godwit/profile/observe.h"
-#include "same_files.h"
-#include "session.h"
+#include "godwit/engine/observer.h"
+#include "godwit/engine/open_pair.h"
+#include "godwit/engine/opener.h"
+#include "godwit/engine/places.h"
+#include "godwit/engine/recovery.h"
+#include "godwit/engine/request.h"
 
-/// The main job, step by step: profile, predict, choose, migrate, keep. `migrate` and `demo` are
-/// both made of it.
+namespace godwit::engine {
 
-namespace godwit::cli {
+class SameContents;
 
-/// Who takes part, opened and ready.
-struct Parties {
-  std::string source_name;  ///< as the user wrote it
-  std::string destination_name;
-  OpenVm source;
-  OpenVm destination;
-  std::string listen;                  ///< where the destination is to listen
-  std::string stream;                  ///< where the source connects to
-  bool can_postcopy = true;            ///< false where it is known that the host forbids it
-  std::unique_ptr<OutageProbe> probe;  ///< may be null, as the next two
-  std::unique_ptr<GuestCheck> check;
-  std::unique_ptr<WireCounter> wire;
+/// How a VM is to be observed.
+struct ObserveRequest {
+  std::string vm;  ///< as the user named it; the profile carries it
+  Seconds duration{8};
+  Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;  ///< of one CPU
 };
 
-/// What the user wants.
-struct Wishes {
-  Intent intent;
-  std::string technique = "auto";  ///< or a technique's name; either may end in "+storage"
-  std::string law = "none";
-  std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
-  bool profile = true;       ///< without one nothing is predicted, and "auto" is plain pre-copy
-  Seconds observe{8};
-  bool rehearse = false;           ///< besides; where it fails the profile does without
-  MigrationParameters parameters;  ///< fixed, whatever would be advised
-  bool keep = true;                ///< in the store of outcomes
-  std::string store;               ///< its place; empty: the default one
-  std::function<void(const control::Progress&)> on_progress{};  ///< besides the bar
+/// A migration that is ready to be run, and why it shall be run like this.
+struct PlannedMigration {
+  MigrationPlan plan;
+  /// What is expected of that plan, the disks' time included; absent where nothing is known.
+  std::optional<TechniquePrediction> expected;
+  /// All that is known before: sides, link, profile, prediction. The row of the plan's technique is
+  /// what is expected of the plan.
+  OutcomeRecord before;
+  std::vector<std::string> warnings;  ///< that were given to the observer
+  Requested requested;
+  bool keep = true;  ///< as asked for, and the next
+  std::string store;
 };
 
-/// Observes a VM with a progress bar, at most with so much of one CPU. The profile carries `name`.
-Result<GuestProfile> observe_vm(OpenVm& vm, const std::string& name, Seconds duration,
-                                Context& context,
-                                Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap);
-
-/// Prints and returns the whole record; its id is the store's.
-class Journey {
+/// The main job without a user interface. It opens VMs, looks, predicts, chooses, migrates, keeps
+/// what came of it, and recovers what a killed process has left. Blocks; one thread at a time. A
+/// stop request ends what is under way as soon as that is safe.
+class Engine {
  public:
-  Journey(Parties parties, Wishes wishes, Context& context);
+  Engine(Clock& clock, std::unique_ptr<Opener> opener, Places places, std::stop_token stop);
+  ~Engine();
 
-  /// Runs to the end and prints what a person wants to see on the way. An Error means that the VM
-  /// was not touched; `record().predicted` may be there all the same.
-  Result<OutcomeRecord> go();
-  [[nodiscard]] const OutcomeRecord& record() const { return record_; }
+  [[nodiscard]] const Places& places() const { return places_; }
+
+  // --- one VM ---
+
+  /// Connects to a VM by its address, or to a monitor, and asks what it is. With kDrive it also
+  /// takes the VM's lock and gives back what a Godwit that was killed had borrowed of it: kBusy
+  /// where that can't be done, as its settings would be taken for the VM's own.
+  Result<OpenVm> open(const VmAddress& address, Access access);
+  Result<OpenVm> open_monitor(const std::string& monitor, Access access);
+
+  /// Looks at the VM's memory from outside for a while. kPermission where it can't be read here.
+  Result<GuestProfile> observe(OpenVm& vm, const ObserveRequest& request, Observer& observer);
+  /// Rehearses a VM that was opened to be driven (control/rehearsal.h), with its journal.
+  Result<control::Rehearsal> rehearse(OpenVm& vm, const std::string& name, Observer& observer);
+
+  // --- a migration ---
+
+  /// Can be kept what a migration leaves behind: its journal, and its outcome if that is asked for?
+  /// To be asked before anything is touched.
+  Result<void> check_places(const Request& request) const;
+
+  /// Opens two QEMUs that somebody else started.
+  Result<OpenPair> open_pair(const QmpVm& source, const QmpDestination& destination,
+                             const PingTarget& ping);
+
+  /// Compares both sides, asks history for the link and the hosts, observes the guest, predicts
+  /// each technique and chooses by the intent. The guest runs on as it was. Errors: what preflight
+  /// refuses (control/preflight.h); kImpossible where nothing meets the intent, which the observer
+  /// has got the prediction for; kBadInput (Request); kInterrupted.
+  Result<PlannedMigration> plan(OpenPair& pair, const Request& request, Observer& observer);
+
+  /// Looks at both sides once more, as time has passed, and runs the migration. An Error means that
+  /// nothing was started: the VM is where it was. The outcome is kept if that was asked for; one
+  /// that can't be kept is warned of.
+  Result<OutcomeRecord> execute(OpenPair& pair, const PlannedMigration& planned,
+                                Observer& observer);
+
+  // --- after a kill ---
+
+  /// Looks after every entry of the journal whose Godwit lives no more: connects to both sides,
+  /// gives back what was borrowed, and keeps what is left to do in the journal.
+  Result<std::vector<RecoveredVm>> recover();
 
  private:
-  Result<void> look_before();
-  Result<void> check_wishes_without_profile() const;
-  Result<void> look_at_history();
-  Result<void> check_both_sides(const MigrationPlan& plan);
-  [[nodiscard]] bool may_postcopy(const MigrationPlan& plan) const;
-  void look_at_disks(const control::PreflightFacts& facts);
-  [[nodiscard]] std::string memory_technique() const;
-  [[nodiscard]] bool chooses_itself() const;
-  [[nodiscard]] bool moves_disks() const;
-  void expect_disks();
-  [[nodiscard]] Result<advise::Advised> predict_all(advise::Question question) const;
-  Result<void> predict();
-  Result<void> rehearse();
-  Result<MigrationPlan> choose();
-  [[nodiscard]] Error refusal(Error error) const;
-  Result<void> choose_technique(MigrationPlan& plan);
-  Result<std::optional<TechniquePrediction>> expect(Technique technique) const;
-  Result<void> migrate(const MigrationPlan& plan);
-  void keep();
+  class Planning;
 
-  Parties parties_;
-  Wishes wishes_;
-  Context& context_;
-  std::unique_ptr<OutcomeStore> store_;
-  std::shared_ptr<const learn::LearntModel> learnt_;
-  advise::Question question_;
-  advise::Advised advised_;
-  std::optional<std::string> no_postcopy_;  ///< why the destination may not do it
-  std::set<std::string> warned_;            ///< each warning is given once
-  SameContents contents_;
-  std::vector<Disk> moved_disks_;                ///< by +storage, of the source's
-  std::optional<Seconds> mirror_time_;           ///< of disks that move, where it is known
-  std::optional<TechniquePrediction> expected_;  ///< of the plan that is run
-  OutcomeRecord record_;
+  Result<std::unique_ptr<GuestMemory>> memory_of(OpenVm& vm);
+  [[nodiscard]] std::vector<std::filesystem::path> journals() const;
+  Result<void> recover_before_driving(OpenVm& vm);
+
+  Clock& clock_;
+  std::unique_ptr<Opener> opener_;
+  Places places_;
+  std::stop_token stop_;
+  std::unique_ptr<SameContents> contents_;  ///< files that were compared
 };
 
-/// `{"outcome", "predicted", "profile", "id"}` as the contract has it.
-[[nodiscard]] Json journey_json(const OutcomeRecord& record);
-/// Prints how it ended and gives the exit status; what was predicted is shown even where nothing
-/// was run.
-int print_journey(const Result<OutcomeRecord>& done, const OutcomeRecord& so_far, Context& context);
-/// 0 when it completed and the guest is well.
-[[nodiscard]] int exit_status(const MigrationOutcome& outcome);
-
-}  // namespace godwit::cli
+}  // namespace godwit::engine

@@ -1,49 +1,61 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "context.h"
+#include "godwit/base/error.h"
 #include "godwit/domain/address.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
-#include "godwit/lab/lab.h"
-#include "godwit/qmp/vm_lock.h"
 
-namespace godwit::cli {
+namespace godwit::engine {
 
-/// A VM that a command talks to.
-struct OpenVm {
-  std::unique_ptr<Hypervisor> hypervisor;
-  VmDescription description;
-  std::optional<qmp::VmLock> lock;  ///< held by who will change something
+/// Held by who drives a VM: no other Godwit does meanwhile.
+class DriverLock {
+ public:
+  DriverLock() = default;
+  DriverLock(const DriverLock&) = delete;
+  DriverLock& operator=(const DriverLock&) = delete;
+  virtual ~DriverLock() = default;
 };
 
-enum class Access { kObserve, kDrive };
+enum class Access {
+  kObserve,  ///< nothing is changed
+  kDrive,    ///< settings are changed, the VM is migrated: takes the lock
+};
 
-/// Connects and asks what it is. With kDrive, takes the lock that keeps other Godwits off.
-Result<OpenVm> open_vm(const std::string& qmp_socket, Clock& clock, Access access);
+/// A VM that is connected to.
+struct OpenVm {
+  std::shared_ptr<Hypervisor> hypervisor;
+  VmDescription description;
+  std::unique_ptr<DriverLock> lock;  ///< with kDrive, where the process is known
+};
 
-/// The QMP socket behind an address; for a lab guest the one for onlookers or for who drives it.
-Result<std::string> socket_of(const VmAddress& address, const std::string& lab, Access access);
+/// The engine's way to VMs and what is around them. The engine knows no other, so a test hands it
+/// its own. One thread.
+class Opener {
+ public:
+  Opener() = default;
+  Opener(const Opener&) = delete;
+  Opener& operator=(const Opener&) = delete;
+  virtual ~Opener() = default;
 
-/// Its memory, to be read from outside. Where that can't be, because who answers is not QEMU or a
-/// right is missing, the error says how the VM can be migrated all the same.
-Result<std::unique_ptr<GuestMemory>> open_memory(Hypervisor& hypervisor);
+  /// The monitor (a socket's path) of a VM. kNotFound when there is no such VM.
+  virtual Result<std::string> monitor_of(const VmAddress& address, Access access) = 0;
+  /// Likewise of a side of a migration that the journal tells of; nothing where it isn't known.
+  virtual std::optional<std::string> monitor_of(const JournalEntry& entry, Side side) = 0;
 
-/// Memory that a QEMU may still take: free now, and what it holds already. Absent where it runs on
-/// another host (`pid` 0), whose memory nobody asks here.
-std::optional<Bytes> memory_for(std::int64_t pid);
+  /// Errors as the adapter's: kNotFound, kBusy (somebody else is connected), kTimeout, kPeerGone.
+  virtual Result<std::shared_ptr<Hypervisor>> connect(const std::string& monitor) = 0;
+  /// kBusy while another Godwit drives the VM of that process.
+  virtual Result<std::unique_ptr<DriverLock>> lock(std::int64_t pid) = 0;
 
-/// Can what a migration leaves behind be kept: its journal, and its outcome where `keep` is set?
-/// Asked before anything is touched. `store` as of `open_store`.
-Result<void> check_places(bool keep, const std::string& store);
+  /// The VM's memory, to be read from outside. kPermission where a right is missing.
+  virtual Result<std::unique_ptr<GuestMemory>> memory_of(Hypervisor& vm) = 0;
+  /// What counts its disks', network's and processor's work. `vm` outlives it.
+  virtual std::unique_ptr<ActivityCounter> activity_of(Hypervisor& vm, std::int64_t pid) = 0;
+};
 
-/// `--store`, or the default place.
-Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path);
-
-/// Which lab a VM's address means, for entering an ordinary user's namespaces.
-std::optional<LabEntry> lab_entry_of(const std::string& vm, const std::string& lab);
-
-}  // namespace godwit::cli
+}  // namespace godwit::engine

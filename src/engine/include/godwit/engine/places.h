@@ -2,22 +2,47 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "godwit/base/error.h"
 
-/// Where Godwit keeps things, by the XDG base directory specification.
-
-namespace godwit::store {
+namespace godwit::engine {
 
 /// Looks up an environment variable: null where it is not set, as std::getenv.
 using Environment = std::function<const char*(const char*)>;
 
-/// `$XDG_DATA_HOME/godwit/outcomes.db`, else `~/.local/share/godwit/outcomes.db`. A relative
-/// XDG_DATA_HOME is ignored, as the specification demands. kEnvironment when HOME is unset too.
-Result<std::filesystem::path> default_store_path(const Environment& environment);
-/// `$XDG_DATA_HOME/godwit/model.json`: what `godwit learn` learnt; as above.
-Result<std::filesystem::path> default_model_path(const Environment& environment);
-/// `$XDG_STATE_HOME/godwit/journal.jsonl`, else `~/.local/state/godwit/journal.jsonl`; as above.
-Result<std::filesystem::path> default_journal_path(const Environment& environment);
+/// Where Godwit keeps what outlives a process. The one place that decides it:
+/// - a user's own folders by the XDG base directory specification: $XDG_DATA_HOME, else
+///   ~/.local/share, and for the journal $XDG_STATE_HOME, else ~/.local/state. A relative value is
+///   ignored, as the specification demands;
+/// - for root, and so for a service, /var/lib/godwit, unless the variable names a folder. Root's
+///   own folders were used until Godwit 0.1: what is there is `older…`, and still read.
+///
+/// kEnvironment where neither the variable nor HOME is set.
+class Places {
+ public:
+  /// Of this process. To be made before it enters a user namespace, where every user is root.
+  Places();
+  Places(Environment environment, bool root,
+         std::filesystem::path system_folder = "/var/lib/godwit");
 
-}  // namespace godwit::store
+  /// The store's file.
+  [[nodiscard]] Result<std::filesystem::path> outcomes() const;
+  /// What `godwit learn` learnt.
+  [[nodiscard]] Result<std::filesystem::path> model() const;
+  [[nodiscard]] Result<std::filesystem::path> journal() const;
+  /// A folder of a user's own for runs of the bench.
+  [[nodiscard]] Result<std::filesystem::path> bench() const;
+
+  /// Where an earlier version kept the same; nothing where that is the same file, or is not there.
+  [[nodiscard]] std::optional<std::filesystem::path> older_outcomes() const;
+  [[nodiscard]] std::optional<std::filesystem::path> older_model() const;
+  [[nodiscard]] std::optional<std::filesystem::path> older_journal() const;
+
+ private:
+  Environment environment_;
+  bool root_;
+  std::filesystem::path system_;
+};
+
+}  // namespace godwit::engine

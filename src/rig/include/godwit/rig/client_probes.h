@@ -2,13 +2,14 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
-#include "context.h"
+#include "godwit/base/clock.h"
 #include "godwit/bench/trial.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
 
 /// A load that has a client, and what that client must do.
 struct ClientTask {
@@ -50,10 +51,10 @@ class ClientProbe {
 /// connects but once, and kept as long as it runs it. One thread.
 class ClientProbes {
  public:
-  /// Listens where the load will send to. `client_netns`: the lab's. `context` outlives them.
+  /// Listens where the load will send to. `client_netns`: the lab's. `clock` outlives them.
   /// kBusy when another socket of the client has that port.
   static Result<ClientProbes> open(const std::string& spec, const std::string& client_netns,
-                                   Context& context);
+                                   Clock& clock, const std::stop_token& stop);
 
   /// An error means that the guest doesn't do what its load says (kTimeout, kPeerGone), and nothing
   /// can be measured; or kInterrupted.
@@ -66,4 +67,4 @@ class ClientProbes {
   std::vector<std::unique_ptr<ClientProbe>> probes_;
 };
 
-}  // namespace godwit::cli
+}  // namespace godwit::rig

@@ -2,16 +2,17 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
-#include "bench_network.h"
-#include "context.h"
+#include "godwit/base/clock.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/bench/run.h"
+#include "godwit/engine/engine.h"
 #include "godwit/lab/lab.h"
-#include "journey.h"
+#include "godwit/rig/client_probes.h"
 
-namespace godwit::cli {
+namespace godwit::rig {
 
 /// Measures cells on a lab of two hosts. The guest is moved to and fro: it is booted anew only for
 /// another size or disk, and after something broke. The lab is taken down with the rig.
@@ -22,14 +23,16 @@ class LabRig final : public bench::Rig {
 
   /// kBusy while another godwit measures on this machine: each would spoil the other's figures.
   /// What one that was killed has left is removed.
-  static Result<std::unique_ptr<LabRig>> make(Context& context);
+  /// `engine` and `clock` outlive the rig; `stop` ends what is under way.
+  static Result<std::unique_ptr<LabRig>> make(engine::Engine& engine, Clock& clock,
+                                              std::stop_token stop);
   ~LabRig() override;
 
   Result<bench::Trial> run(const bench::Cell& cell, std::stop_token stop) override;
   Result<void> reset() override;
 
  private:
-  LabRig(UniqueFd only_one, Context& context);
+  LabRig(UniqueFd only_one, engine::Engine& engine, Clock& clock, std::stop_token stop);
 
   Result<void> prepare(const bench::Cell& cell);
   Result<void> build(const bench::Cell& cell);
@@ -47,11 +50,13 @@ class LabRig final : public bench::Rig {
                                                 const std::string& there);
 
   UniqueFd only_one_;  ///< held as long as we measure
-  Context& context_;
+  engine::Engine& engine_;
+  Clock& clock_;
+  std::stop_token stop_;
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;
   std::string disk_content_;  ///< what its own disk was filled with; empty: with nothing yet
   ClientProbes clients_;      ///< of the load that the guest runs
 };
 
-}  // namespace godwit::cli
+}  // namespace godwit::rig

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "godwit/domain/hypervisor.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/engine/open_pair.h"
+#include "same_files.h"
+
+namespace godwit::engine {
+
+/// Both sides of a migration, as of one look at them.
+struct BothSides {
+  CapabilitySet abilities;  ///< that they have in common
+  std::optional<std::string>
+      no_postcopy;                ///< why the destination may not do it, where it was asked
+  std::vector<Disk> moved_disks;  ///< the source's, that the plan moves
+  std::vector<std::string> warnings;
+};
+
+/// Refuses what control::preflight does. `ask_for_postcopy`: whether the destination may do it,
+/// which takes a setting that is set and set back. Media that were compared before (`contents`) are
+/// not read again.
+Result<BothSides> look_at_both(OpenPair& pair, const MigrationPlan& plan, bool ask_for_postcopy,
+                               SameContents& contents, const std::stop_token& stop);
+
+/// For people: post-copy is no choice for this reason.
+[[nodiscard]] std::string without_postcopy(const std::string& why);
+
+}  // namespace godwit::engine
