@@ -47,7 +47,6 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, cha
 int run_chosen(Chosen& chosen, bool json, bool verbose) {
   Output out(json);
   send_log_to_stderr(verbose);
-  const engine::Places places;  // whoever enters a user namespace is root from then on
   if (chosen.lab) {
     // Before StopOnSignal: it starts a thread, and only a process without threads may change its
     // user namespace.
@@ -57,7 +56,7 @@ int run_chosen(Chosen& chosen, bool json, bool verbose) {
   }
   const StopOnSignal signals;
   RealClock clock;
-  Context context{out, clock, signals.token(), places};
+  Context context{out, clock, signals.token()};
   try {
     return chosen.action(context);
   } catch (const std::exception& unforeseen) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -59,9 +60,19 @@ std::optional<fs::path> older(const Environment& environment, const Kind& kind, 
   return *folder / file;
 }
 
+/// The system's root, and not an ordinary user who is root in a user namespace (as in a lab of
+/// theirs): there the first line of the map says whom the namespace's 0 stands for.
+bool is_root() {
+  std::ifstream map("/proc/self/uid_map");
+  long inside = -1;
+  long outside = -1;
+  map >> inside >> outside;
+  return ::geteuid() == 0 && inside == 0 && outside == 0;
+}
+
 }  // namespace
 
-Places::Places() : Places([](const char* name) { return std::getenv(name); }, ::geteuid() == 0) {}
+Places::Places() : Places([](const char* name) { return std::getenv(name); }, is_root()) {}
 
 Places::Places(Environment environment, bool root, fs::path system_folder)
     : environment_(std::move(environment)), root_(root), system_(std::move(system_folder)) {}

@@ -21,7 +21,7 @@ using Environment = std::function<const char*(const char*)>;
 /// kEnvironment where neither the variable nor HOME is set.
 class Places {
  public:
-  /// Of this process. To be made before it enters a user namespace, where every user is root.
+  /// Of this process. Who is root in a user namespace only is an ordinary user.
   Places();
   Places(Environment environment, bool root,
          std::filesystem::path system_folder = "/var/lib/godwit");
