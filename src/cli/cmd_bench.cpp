@@ -8,8 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "bench_folder.h"
-#include "bench_rig.h"
 #include "command.h"
 #include "godwit/base/quantity.h"
 #include "godwit/bench/campaign.h"
@@ -17,6 +15,8 @@
 #include "godwit/bench/suite.h"
 #include "godwit/bench/trial_csv.h"
 #include "godwit/lab/facts.h"
+#include "godwit/rig/lab_rig.h"
+#include "godwit/rig/run_folder.h"
 #include "options.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
@@ -40,15 +40,17 @@ std::uint64_t seed_of(const BenchOptions& options) {
   return options.seed ? *options.seed : std::random_device{}();
 }
 
-Result<fs::path> folder_of(const BenchOptions& options, const std::string& name) {
+Result<fs::path> folder_of(const BenchOptions& options, const std::string& name,
+                           const Context& context) {
   if (!options.store.empty()) return fs::path(options.store);
-  return default_bench_folder(name);
+  return rig::default_run_folder(context.places, name);
 }
 
 /// Runs what is left of `work` in a folder, with a bar, and says how it went.
-Result<bench::Counts> run_in(BenchFolder& folder, bench::Work work, Context& context) {
+Result<bench::Counts> run_in(rig::RunFolder& folder, bench::Work work, Context& context) {
   work.done = folder.done();
-  GODWIT_TRY(const std::unique_ptr<LabRig> rig, LabRig::make(context));
+  engine::Engine engine = open_engine(context, rig::LabRig::kLab);
+  GODWIT_TRY(const auto rig, rig::LabRig::make(engine, context.clock, context.stop));
   ProgressBar bar(context.clock, context.out.bar_stream());
   const auto on_progress = [&](const bench::RunProgress& p) {
     bar.draw(p.done, p.eta, "measuring", fmt::format("{} kept; {}", p.counts.done, p.now));
@@ -73,22 +75,22 @@ int print_counts(const Result<bench::Counts>& counts, const fs::path& folder, Co
   return counts->left > 0 && context.stop.stop_requested() ? kFailed : kDone;
 }
 
-Result<std::unique_ptr<BenchFolder>> open_folder(const fs::path& path, const std::string& name,
-                                                 const std::string& toml,
-                                                 const BenchOptions& options) {
+Result<std::unique_ptr<rig::RunFolder>> open_folder(const fs::path& path, const std::string& name,
+                                                    const std::string& toml,
+                                                    const BenchOptions& options) {
   bench::RunHeader header;
   header.name = name;
   header.toml = toml;
   header.seed = seed_of(options);
   header.godwit = GODWIT_VERSION;
-  header.host = host_facts();
-  return BenchFolder::open(path, header);
+  header.host = rig::host_facts();
+  return rig::RunFolder::open(path, header);
 }
 
 int run_suite(const BenchOptions& options, Context& context) {
   const auto suite = read_suite(options.suite);
   if (!suite) return context.out.error(suite.error());
-  const auto path = folder_of(options, suite->name);
+  const auto path = folder_of(options, suite->name, context);
   if (!path) return context.out.error(path.error());
   const auto folder = open_folder(*path, suite->name, suite->toml, options);
   if (!folder) return context.out.error(folder.error());
@@ -113,7 +115,7 @@ int collect(const BenchOptions& options, Context& context) {
   if (const auto there = require_programs(); !there) return context.out.error(there.error());
   const auto duration = parse_duration(options.duration);
   if (!duration) return context.out.error(duration.error().while_doing("--for"));
-  const auto path = folder_of(options, "campaign");
+  const auto path = folder_of(options, "campaign", context);
   if (!path) return context.out.error(path.error());
   const auto folder = open_folder(*path, "campaign", "", options);
   if (!folder) return context.out.error(folder.error());
@@ -139,10 +141,10 @@ std::string csv_of(const bench::RunHeader& header, const std::vector<bench::Tria
 }
 
 Result<std::int64_t> write_report(const ReportOptions& options, Context& context) {
-  GODWIT_TRY(const fs::path folder, named_folder(options.folder));
-  GODWIT_TRY(const bench::RunHeader header, read_header(folder));
+  GODWIT_TRY(const fs::path folder, rig::named_run_folder(context.places, options.folder));
+  GODWIT_TRY(const bench::RunHeader header, rig::read_header(folder));
   std::vector<bench::Trial> trials;
-  GODWIT_CHECK_OK(read_trials(folder, [&trials](bench::Trial trial) -> Result<void> {
+  GODWIT_CHECK_OK(rig::read_trials(folder, [&trials](bench::Trial trial) -> Result<void> {
     trials.push_back(std::move(trial));
     return {};
   }));
@@ -187,7 +189,7 @@ void add_run(CLI::App& parent, Chosen& chosen) {
   add_examples(*command, {"godwit bench run hu-baseline", "godwit bench run my-suite.toml --json",
                           "godwit bench report hu-baseline"});
   command->callback([&chosen, options] {
-    chosen.lab = LabEntry{LabRig::kLab, lab::EnterMode::kCreate};
+    chosen.lab = LabEntry{rig::LabRig::kLab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) { return run_suite(*options, context); };
   });
 }
@@ -202,7 +204,7 @@ void add_collect(CLI::App& parent, Chosen& chosen) {
   add_shared(*command, *options);
   add_examples(*command, {"godwit bench collect --for 2h", "godwit bench report campaign"});
   command->callback([&chosen, options] {
-    chosen.lab = LabEntry{LabRig::kLab, lab::EnterMode::kCreate};
+    chosen.lab = LabEntry{rig::LabRig::kLab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) { return collect(*options, context); };
   });
 }

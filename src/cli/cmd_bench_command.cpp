@@ -5,15 +5,14 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "command.h"
 #include "godwit/base/quantity.h"
-#include "godwit/command/driver.h"
-#include "godwit/control/migration_run.h"
-#include "godwit/probe/interface_counter.h"
-#include "godwit/probe/ping_probe.h"
+#include "godwit/command/profile.h"
+#include "godwit/rig/command_rig.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
 #include "table.h"
@@ -23,8 +22,6 @@ namespace {
 
 constexpr std::string_view kNothing = "–";
 constexpr Seconds kRedraw{0.2};
-/// For one try of whether a guest that was just started answers; Ctrl-C waits for its end.
-constexpr Seconds kAnswerTry{1};
 
 struct CommandOptions {
   std::string profile;
@@ -63,14 +60,7 @@ Result<std::map<std::string, std::string>> variables_of(const CommandOptions& op
   return variables;
 }
 
-/// All of it understood.
-struct Job {
-  command::CommandDriver driver;
-  Seconds max_time;
-  std::unique_ptr<WireCounter> wire;  ///< null: not asked for
-};
-
-Result<void> check_wishes(const CommandOptions& options, const command::CommandProfile& profile) {
+Result<void> check_repeats(const CommandOptions& options, const command::CommandProfile& profile) {
   if (options.repeats < 1) {
     return fail(ErrorCode::kBadInput, fmt::format("--repeats {} is none", options.repeats),
                 "give 1 or more");
@@ -84,26 +74,25 @@ Result<void> check_wishes(const CommandOptions& options, const command::CommandP
   return {};
 }
 
-Result<Job> understand(const CommandOptions& options, Context& context) {
+Result<rig::CommandRig> make_rig(const CommandOptions& options, Context& context) {
   GODWIT_TRY(command::CommandProfile profile, load_profile(options.profile));
-  GODWIT_TRY(const auto variables, variables_of(options));
-  GODWIT_CHECK_OK(check_wishes(options, profile));
+  rig::CommandRun run;
+  GODWIT_TRY(run.variables, variables_of(options));
+  GODWIT_CHECK_OK(check_repeats(options, profile));
   const auto max_time = parse_duration(options.max_time);
   if (!max_time) return fail(max_time.error().while_doing("--max-time"));
   if (*max_time <= Seconds(0)) {
     return fail(ErrorCode::kBadInput, "--max-time is zero", "give more than none");
   }
-  std::unique_ptr<WireCounter> wire;
-  if (!options.interface.empty()) {
-    wire = std::make_unique<probe::InterfaceCounter>(options.interface, std::nullopt);
-    if (const auto sent = wire->sent(); !sent) return fail(sent.error());
-  }
-  GODWIT_TRY(auto driver, command::CommandDriver::make(context.clock, std::move(profile),
-                                                       options.vm, variables));
-  return Job{std::move(driver), *max_time, std::move(wire)};
+  run.vm = options.vm;
+  run.ping = {options.ping, options.ping_netns};
+  run.interface = options.interface;
+  run.max_time = *max_time;
+  run.repeats = options.repeats;
+  run.start = options.start;
+  run.stop = options.stop;
+  return rig::CommandRig::make(context.clock, std::move(profile), std::move(run));
 }
-
-// --- measuring ---
 
 /// On a terminal: that something is waited for, since when, and how long at most.
 class Waiting {
@@ -128,63 +117,18 @@ class Waiting {
   std::jthread drawer_;
 };
 
-/// Null when nobody asked for it.
-std::unique_ptr<OutageProbe> probe_of(const CommandOptions& options) {
-  if (options.ping.empty()) return nullptr;
-  probe::PingOptions target;
-  target.target = options.ping;
-  if (!options.ping_netns.empty()) target.netns = options.ping_netns;
-  return std::make_unique<probe::PingProbe>(target);
-}
-
-/// A guest that was just started has to boot first.
-Result<void> await_answer(const CommandOptions& options, Seconds patience, Context& context) {
-  const TimePoint give_up = context.clock.now() + patience;
-  for (;;) {
-    const auto probe = probe_of(options);
-    if (probe == nullptr) return {};
-    const auto answered = probe->start(kAnswerTry);
-    if (answered || answered.error().code != ErrorCode::kTimeout) return answered;
-    if (context.stop.stop_requested()) {
-      return fail(ErrorCode::kInterrupted, "stopped on request", "the VM was started: it runs on");
-    }
-    if (context.clock.now() >= give_up) return answered;
-  }
-}
-
-Result<void> start_vm(Job& job, const CommandOptions& options, Context& context) {
-  const Seconds patience = job.driver.profile().patience;
-  const Waiting waiting(context, "the VM starts", patience);
-  GODWIT_CHECK_OK(job.driver.start(context.stop));
-  return await_answer(options, patience, context);
-}
-
-Result<MigrationOutcome> migrate_once(Job& job, const CommandOptions& options, int number,
-                                      Context& context) {
-  const auto probe = probe_of(options);
-  const Waiting waiting(context, fmt::format("migration {} of {}", number, options.repeats),
-                        job.max_time);
-  const auto session = job.driver.session(context.stop);
-  steer::AsPlanned law;
-  MigrationPlan plan;
-  plan.technique = job.driver.profile().technique;
-  plan.max_time = job.max_time;
-  return control::run_migration(context.clock, *session, plan, law,
-                                {probe.get(), nullptr, job.wire.get()}, {}, context.stop);
-}
-
-/// To and fro in turn, until one does not arrive. `outcomes` keeps those that there are.
-Result<void> measure(Job& job, const CommandOptions& options, Context& context,
+Result<void> measure(rig::CommandRig& rig, const CommandOptions& options, Context& context,
                      std::vector<MigrationOutcome>& outcomes) {
-  if (options.start) GODWIT_CHECK_OK(start_vm(job, options, context));
-  for (int number = 1; number <= options.repeats; ++number) {
-    if (number > 1) job.driver.turn_round();
-    GODWIT_TRY(MigrationOutcome outcome, migrate_once(job, options, number, context));
-    outcomes.push_back(std::move(outcome));
-    if (outcomes.back().status != OutcomeStatus::kCompleted) return {};
-  }
-  if (options.stop) return job.driver.stop_vm(context.stop);
-  return {};
+  std::optional<Waiting> bar;
+  const auto on_wait = [&](const std::optional<rig::CommandWait>& wait) {
+    bar.reset();
+    if (!wait) return;
+    const std::string what =
+        wait->migration == 0 ? std::string("the VM starts")
+                             : fmt::format("migration {} of {}", wait->migration, options.repeats);
+    bar.emplace(context, what, wait->most);
+  };
+  return rig.measure(on_wait, context.stop, outcomes);
 }
 
 // --- what is said of it ---
@@ -226,11 +170,11 @@ bool all_is_well(const std::vector<MigrationOutcome>& outcomes) {
 }
 
 int bench_command(const CommandOptions& options, Context& context) {
-  auto job = understand(options, context);
-  if (!job) return context.out.error(job.error());
-  const command::CommandProfile& profile = job->driver.profile();
+  auto rig = make_rig(options, context);
+  if (!rig) return context.out.error(rig.error());
+  const command::CommandProfile& profile = rig->profile();
   std::vector<MigrationOutcome> outcomes;
-  const auto measured = measure(*job, options, context, outcomes);
+  const auto measured = measure(*rig, options, context, outcomes);
   Json json{{"outcomes", Json::array()}};
   for (const MigrationOutcome& one : outcomes) json["outcomes"].push_back(to_json(profile, one));
   if (!outcomes.empty()) context.out.say(to_text(profile, outcomes));

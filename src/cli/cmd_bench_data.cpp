@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "bench_folder.h"
 #include "command.h"
 #include "godwit/bench/trial_csv.h"
 #include "godwit/dataset/csv.h"
+#include "godwit/rig/run_folder.h"
 #include "godwit/store/gzip.h"
 
 /// `bench data`: trials become rows of the data set (docs/data.md).
@@ -54,8 +54,8 @@ Result<void> note_rows(DataSet& set, const fs::path& path) {
 }
 
 Result<void> add_run(DataSet& set, const fs::path& folder) {
-  GODWIT_TRY(const bench::RunHeader header, read_header(folder));
-  return read_trials(folder, [&](const bench::Trial& trial) -> Result<void> {
+  GODWIT_TRY(const bench::RunHeader header, rig::read_header(folder));
+  return rig::read_trials(folder, [&](const bench::Trial& trial) -> Result<void> {
     const std::string run = std::to_string(header.seed);
     if (!set.known.insert(name_of(run, trial.number)).second) return {};
     set.rows += bench::csv_row(header, trial) + "\n";
@@ -74,7 +74,7 @@ struct DataOptions {
 };
 
 /// Profiles first: a row without its profile would never get one.
-Result<DataSet> add_to_data(const DataOptions& options) {
+Result<DataSet> add_to_data(const DataOptions& options, const Context& context) {
   const fs::path rows = fs::path(options.folder) / "migrations.csv.gz";
   const fs::path profiles = fs::path(options.folder) / "profiles.jsonl.gz";
   DataSet set;
@@ -82,7 +82,7 @@ Result<DataSet> add_to_data(const DataOptions& options) {
   GODWIT_TRY(set.profiles, text_if_there(profiles));
   GODWIT_CHECK_OK(note_rows(set, rows));
   for (const std::string& run : options.runs) {
-    GODWIT_TRY(const fs::path folder, named_folder(run));
+    GODWIT_TRY(const fs::path folder, rig::named_run_folder(context.places, run));
     GODWIT_CHECK_OK(add_run(set, folder));
   }
   GODWIT_CHECK_OK(store::write_gzip(profiles, set.profiles));
@@ -104,7 +104,7 @@ void add_bench_data(CLI::App& bench, Chosen& chosen) {
   add_examples(*command, {"godwit bench collect --for 2h && godwit bench data campaign"});
   command->callback([&chosen, options] {
     chosen.action = [options](Context& context) {
-      const auto set = add_to_data(*options);
+      const auto set = add_to_data(*options, context);
       if (!set) return context.out.error(set.error());
       context.out.say(fmt::format("{} rows in {}, {} of them new", set->known.size(),
                                   options->folder, set->added));

@@ -3,14 +3,15 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/lab/lab.h"
-#include "journey.h"
+#include "godwit/rig/lab_pair.h"
 #include "options.h"
-#include "parties.h"
+#include "run_request.h"
 
 namespace godwit::cli {
 namespace {
@@ -51,25 +52,24 @@ class LabForNow {
   bool built_ = false;
 };
 
-Result<Wishes> wishes_of(const DemoOptions& options) {
-  Wishes wishes;
-  GODWIT_TRY(wishes.intent, options.intent.value());
-  GODWIT_TRY(wishes.link, options.link.value());
-  GODWIT_TRY(wishes.observe, options.observe.value());
-  wishes.technique = options.technique;
-  wishes.store = options.store;
-  wishes.keep = !options.store.empty();
-  return wishes;
+Result<engine::Request> request_of(const DemoOptions& options) {
+  engine::Request request;
+  GODWIT_TRY(request.intent, options.intent.value());
+  GODWIT_TRY(request.link, options.link.value());
+  GODWIT_TRY(request.observe, options.observe.value());
+  GODWIT_CHECK_OK(read_technique(options.technique, request));
+  request.store = options.store;
+  request.keep = !options.store.empty();
+  return request;
 }
 
-/// `so_far` keeps what was found out before an error.
-Result<OutcomeRecord> play(const DemoOptions& options, OutcomeRecord& so_far, Context& context) {
-  LabForNow lab(options.lab);  // first, since an ordinary user's keeper is there already
-  GODWIT_TRY(Wishes wishes, wishes_of(options));
-  GODWIT_CHECK_OK(check_places(wishes.keep, wishes.store));
+/// Builds two hosts and a busy guest, and opens what is to be migrated.
+Result<engine::OpenPair> set_the_stage(const DemoOptions& options, const engine::Request& request,
+                                       LabForNow& lab, engine::Engine& engine, Context& context) {
+  GODWIT_CHECK_OK(engine.check_places(request));
   lab::LabSpec spec;
   spec.name = options.lab;
-  spec.migration_rate = wishes.link ? wishes.link->rate : spec.migration_rate;
+  spec.migration_rate = request.link ? request.link->rate : spec.migration_rate;
   context.out.say(fmt::format("building two hosts, a and b, with a migration network of {}",
                               human(spec.migration_rate)));
   GODWIT_CHECK_OK(lab.up(spec));
@@ -79,11 +79,23 @@ Result<OutcomeRecord> play(const DemoOptions& options, OutcomeRecord& so_far, Co
       fmt::format("booting a guest of {} on a; its load: {}", human(guest.ram), guest.load));
   GODWIT_CHECK_OK(lab::start_guest(options.lab, guest));
   GODWIT_CHECK_OK(lab::wait_ready(options.lab, guest.name, kReadyPatience, context.stop));
-  GODWIT_TRY(Parties parties, lab_parties(options.lab, guest.name, "b", context));
-  Journey journey(std::move(parties), std::move(wishes), context);
-  auto done = journey.go();
-  so_far = journey.record();
-  return done;
+  return rig::open_lab_pair(engine, options.lab, guest.name, "b");
+}
+
+Attempt not_begun(const Error& error) {
+  Attempt attempt;
+  attempt.done = fail(error);
+  return attempt;
+}
+
+Attempt play(const DemoOptions& options, Context& context) {
+  LabForNow lab(options.lab);  // first, since an ordinary user's keeper is there already
+  const auto request = request_of(options);
+  if (!request) return not_begun(request.error());
+  engine::Engine engine = open_engine(context, options.lab);
+  auto pair = set_the_stage(options, *request, lab, engine, context);
+  if (!pair) return not_begun(pair.error());
+  return run_request(engine, std::move(*pair), *request, context);
 }
 
 }  // namespace
@@ -109,9 +121,7 @@ void add_demo(CLI::App& app, Chosen& chosen) {
   command->callback([&chosen, options] {
     chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](Context& context) {
-      OutcomeRecord so_far;
-      const auto done = play(*options, so_far, context);
-      return print_journey(done, so_far, context);
+      return print_attempt(play(*options, context), context);
     };
   });
 }

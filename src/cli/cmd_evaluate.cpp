@@ -9,6 +9,7 @@
 
 #include "cdf_plot.h"
 #include "command.h"
+#include "data_set.h"
 #include "godwit/base/log.h"
 #include "godwit/dataset/dirty_rates.h"
 #include "godwit/dataset/openstack_profiles.h"
@@ -17,7 +18,6 @@
 #include "godwit/evaluate/evaluation.h"
 #include "godwit/store/gzip.h"
 #include "godwit/train/trainer.h"
-#include "learnt.h"
 #include "progress_bar.h"
 #include "shipped_files.h"
 #include "table.h"

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "godwit/engine/history.h"
 #include "godwit/learn/drift.h"
-#include "journey.h"
 #include "options.h"
 #include "render.h"
 
@@ -18,13 +18,15 @@ struct HistoryOptions {
   std::int64_t limit = 20;
 };
 
-Result<std::vector<OutcomeRecord>> newest(const HistoryOptions& options) {
+Result<std::vector<OutcomeRecord>> newest(const HistoryOptions& options, const Context& context) {
   if (options.limit < 1) {
     return fail(ErrorCode::kBadInput, "--limit is below one",
                 "ask for at least one, e.g. --limit 20");
   }
-  GODWIT_TRY(const auto store, open_store(options.store.path));
-  return store->newest(options.limit);
+  GODWIT_TRY(const auto store, engine::open_store(context.places, options.store.path));
+  HistoryQuery query;
+  query.limit = options.limit;
+  return store->find(query);
 }
 
 std::string drift_text(const learn::Drift& drift) {
@@ -51,7 +53,7 @@ void add_history(CLI::App& app, Chosen& chosen) {
   add_examples(*command, {"godwit history", "godwit history --limit 5 --json"});
   command->callback([&chosen, options] {
     chosen.action = [options](Context& context) {
-      const auto records = newest(*options);
+      const auto records = newest(*options, context);
       if (!records) return context.out.error(records.error());
       context.out.say(history_text(*records));
       Json all = Json::array();

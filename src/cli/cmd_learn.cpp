@@ -2,17 +2,15 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "data_set.h"
+#include "godwit/engine/history.h"
 #include "godwit/learn/training_example.h"
-#include "godwit/store/paths.h"
 #include "godwit/train/model.h"
-#include "journey.h"
-#include "learnt.h"
 #include "options.h"
 #include "table.h"
 #include "write_file.h"
@@ -36,9 +34,9 @@ struct LearnOptions {
 /// Kept outcomes that teach; all of them, however long ago.
 constexpr std::int64_t kAllRecords = 1'000'000;
 
-Result<fs::path> place_for(const LearnOptions& options) {
+Result<fs::path> place_for(const LearnOptions& options, const Context& context) {
   if (!options.output.empty()) return fs::path(options.output);
-  return store::default_model_path(std::getenv);
+  return context.places.model();
 }
 
 struct Learnt {
@@ -46,7 +44,7 @@ struct Learnt {
   fs::path path;
 };
 
-Result<LearntModel> train_from(const LearnOptions& options) {
+Result<LearntModel> train_from(const LearnOptions& options, const Context& context) {
   // First of all, so that a library that is not here is known before anything is read.
   GODWIT_TRY(const train::Trainer trainer, train::Trainer::load());
   GODWIT_TRY(const auto rows, read_data_set(options.data));
@@ -54,8 +52,10 @@ Result<LearntModel> train_from(const LearnOptions& options) {
   std::string source = fmt::format("{} rows of {}", rows.size(),
                                    options.data.empty() ? "godwit's own" : options.data);
   if (options.own) {
-    GODWIT_TRY(const auto store, open_store(options.store.path));
-    GODWIT_TRY(const auto records, store->newest(kAllRecords));
+    GODWIT_TRY(const auto store, engine::open_store(context.places, options.store.path));
+    HistoryQuery all;
+    all.limit = kAllRecords;
+    GODWIT_TRY(const auto records, store->find(all));
     const std::vector<learn::TrainingExample> own = learn::training_examples_of(records);
     examples.insert(examples.end(), own.begin(), own.end());
     source += fmt::format(", and {} kept outcomes", records.size());
@@ -63,10 +63,10 @@ Result<LearntModel> train_from(const LearnOptions& options) {
   return train::train_model(trainer, examples, std::move(source));
 }
 
-Result<Learnt> learn_from(const LearnOptions& options) {
+Result<Learnt> learn_from(const LearnOptions& options, const Context& context) {
   Learnt learnt;
-  GODWIT_TRY(learnt.path, place_for(options));
-  GODWIT_TRY(learnt.model, train_from(options));
+  GODWIT_TRY(learnt.path, place_for(options, context));
+  GODWIT_TRY(learnt.model, train_from(options, context));
   std::error_code error;
   fs::create_directories(learnt.path.parent_path(), error);
   // whole or not at all, whoever reads it meanwhile
@@ -133,7 +133,7 @@ void add_learn(CLI::App& app, Chosen& chosen) {
                {"godwit learn", "godwit learn --own", "godwit learn -o model.json --json"});
   command->callback([&chosen, options] {
     chosen.action = [options](Context& context) {
-      const auto learnt = learn_from(*options);
+      const auto learnt = learn_from(*options, context);
       if (!learnt) return context.out.error(learnt.error());
       context.out.say(text_of(*learnt));
       context.out.result(json_of(*learnt));

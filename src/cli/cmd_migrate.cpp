@@ -3,13 +3,16 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
 
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/lab/lab.h"
-#include "journey.h"
+#include "godwit/rig/lab_pair.h"
+#include "godwit/steer/laws.h"
 #include "options.h"
-#include "parties.h"
+#include "run_request.h"
 
 namespace godwit::cli {
 namespace {
@@ -29,44 +32,35 @@ struct MigrateOptions {
   StoreOption store;
 };
 
-Result<Wishes> wishes_of(const MigrateOptions& options) {
-  Wishes wishes;
-  GODWIT_TRY(wishes.intent, options.intent.value());
-  GODWIT_TRY(wishes.link, options.link.value());
-  GODWIT_TRY(wishes.observe, options.observe.value());
-  const std::string memory(split_storage(options.technique).memory);
-  if (memory != "auto") GODWIT_CHECK_OK(parse_technique(memory));
-  wishes.technique = options.technique;
-  wishes.law = options.law;
-  wishes.profile = !options.no_profile;
-  wishes.store = options.store.path;
-  return wishes;
+Result<engine::Request> request_of(const MigrateOptions& options) {
+  engine::Request request;
+  GODWIT_TRY(request.intent, options.intent.value());
+  GODWIT_TRY(request.link, options.link.value());
+  GODWIT_TRY(request.observe, options.observe.value());
+  GODWIT_CHECK_OK(read_technique(options.technique, request));
+  request.law = options.law;
+  request.profile = !options.no_profile;
+  request.store = options.store.path;
+  return request;
 }
 
-int migrate_in_lab(const MigrateOptions& options, const Wishes& wishes, const std::string& guest,
-                   const std::string& host, Context& context) {
+int migrate_in_lab(const MigrateOptions& options, engine::Request request, const std::string& guest,
+                   const std::string& host, engine::Engine& engine, Context& context) {
   const auto before = lab::find_guest(options.lab, guest);
   if (!before) return context.out.error(before.error());
   const auto whole = lab::status(options.lab);
   if (!whole) return context.out.error(whole.error());
-  auto parties = lab_parties(options.lab, guest, host, context);
-  if (!parties) return context.out.error(parties.error());
-  Wishes asked = wishes;
-  if (!asked.link) asked.link = Link{whole->spec.migration_rate, {}};
+  auto pair = rig::open_lab_pair(engine, options.lab, guest, host);
+  if (!pair) return context.out.error(pair.error());
+  if (!request.link) request.link = Link{whole->spec.migration_rate, {}};
   const std::string source_host = before->instances.front().host;
-  Result<OutcomeRecord> done = OutcomeRecord{};
-  int status = kDone;
-  VmRunsOn runs_on = VmRunsOn::kSource;  // as long as nothing was started
-  {
-    Journey journey(std::move(*parties), std::move(asked), context);
-    done = journey.go();
-    if (done) runs_on = done->outcome.vm_runs_on;
-    status = print_journey(done, journey.record(), context);
-  }
-  // The journey has let go of both monitors: the QEMU without the guest can end.
-  if (const auto retired = retire_loser(options.lab, guest, runs_on, source_host, host); !retired) {
-    log::warning("{}", retired.error().message);
-  }
+  const Attempt attempt = run_request(engine, std::move(*pair), request, context);
+  const int status = print_attempt(attempt, context);
+  // As long as nothing was started, it is where it was. Both monitors are closed by now: the QEMU
+  // without the guest can end.
+  const VmRunsOn runs_on = attempt.done ? attempt.done->outcome.vm_runs_on : VmRunsOn::kSource;
+  const auto retired = rig::retire_loser(options.lab, guest, runs_on, source_host, host);
+  if (!retired) log::warning("{}", retired.error().message);
   return status;
 }
 
@@ -75,16 +69,17 @@ int migrate(const MigrateOptions& options, Context& context) {
   if (!vm) return context.out.error(vm.error());
   const auto destination = parse_destination(options.destination);
   if (!destination) return context.out.error(destination.error());
-  const auto wishes = wishes_of(options);
-  if (!wishes) return context.out.error(wishes.error());
-  if (const auto places = check_places(wishes->keep, wishes->store); !places) {
+  const auto request = request_of(options);
+  if (!request) return context.out.error(request.error());
+  engine::Engine engine = open_engine(context, options.lab);
+  if (const auto places = engine.check_places(*request); !places) {
     return context.out.error(places.error());
   }
 
   const auto* guest = std::get_if<LabVm>(&*vm);
   const auto* host = std::get_if<LabHost>(&*destination);
   if (guest != nullptr && host != nullptr) {
-    return migrate_in_lab(options, *wishes, guest->name, host->name, context);
+    return migrate_in_lab(options, *request, guest->name, host->name, engine, context);
   }
   const auto* source = std::get_if<QmpVm>(&*vm);
   const auto* there = std::get_if<QmpDestination>(&*destination);
@@ -92,11 +87,18 @@ int migrate(const MigrateOptions& options, Context& context) {
     return context.out.error({ErrorCode::kBadInput, "a lab's guest moves to a lab's host only",
                               "use lab:NAME with lab:HOST, or qmp: on both sides"});
   }
-  auto parties = qmp_parties(*source, *there, options.ping, options.ping_netns, context);
-  if (!parties) return context.out.error(parties.error());
-  Journey journey(std::move(*parties), *wishes, context);
-  const auto done = journey.go();
-  return print_journey(done, journey.record(), context);
+  auto pair = engine.open_pair(*source, *there, {options.ping, options.ping_netns});
+  if (!pair) return context.out.error(pair.error());
+  return print_attempt(run_request(engine, std::move(*pair), *request, context), context);
+}
+
+/// Every law with a few words on it.
+std::string law_help() {
+  std::string all;
+  for (const steer::LawName& law : steer::law_names()) {
+    all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", law.name, law.what);
+  }
+  return "control law while it runs: " + all;
 }
 
 }  // namespace
@@ -119,7 +121,7 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
                    "(precopy+storage) the disks move along")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--law", options->law, "control law while it runs: none")
+  command->add_option("--law", options->law, law_help())
       ->type_name("NAME")
       ->capture_default_str();
   command

@@ -8,13 +8,17 @@
 #include <sstream>
 
 #include "command.h"
+#include "console_observer.h"
+#include "godwit/advise/advise.h"
 #include "godwit/base/quantity.h"
+#include "godwit/control/rehearsal.h"
+#include "godwit/engine/engine.h"
+#include "godwit/engine/models.h"
+#include "godwit/lab/lab.h"
 #include "godwit/pair/sink_session.h"
+#include "godwit/profile/observe.h"
 #include "godwit/twin/predictor.h"
-#include "journey.h"
-#include "learnt.h"
 #include "options.h"
-#include "rehearse.h"
 #include "render.h"
 #include "watch_profile.h"
 #include "write_file.h"
@@ -41,14 +45,11 @@ struct Profiled {
   std::optional<control::Rehearsal> rehearsal;
 };
 
-Result<GuestProfile> observe_address(const std::string& address, const std::string& lab,
-                                     Seconds duration, Context& context,
-                                     Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap) {
+Result<GuestProfile> observe_address(engine::Engine& engine, const std::string& address,
+                                     Seconds duration, Ratio cpu_cap, engine::Observer& observer) {
   GODWIT_TRY(const VmAddress vm, parse_vm(address));
-  GODWIT_TRY(const std::string socket, socket_of(vm, lab, Access::kObserve));
-  GODWIT_TRY(OpenVm opened, open_vm(socket, context.clock, Access::kObserve));
-  context.out.say(fmt::format("observing {} for {}", address, human(duration)));
-  return observe_vm(opened, address, duration, context, cpu_cap);
+  GODWIT_TRY(engine::OpenVm opened, engine.open(vm, engine::Access::kObserve));
+  return engine.observe(opened, {address, duration, cpu_cap}, observer);
 }
 
 /// `--cpu`: of one CPU.
@@ -62,17 +63,14 @@ Result<Ratio> cpu_cap_of(const ProfileOptions& options) {
 }
 
 /// Observed first: a rehearsal disturbs the guest.
-Result<Profiled> observe_and_rehearse(const std::string& address, const std::string& lab,
-                                      Seconds duration, Context& context, Ratio cpu_cap) {
+Result<Profiled> observe_and_rehearse(engine::Engine& engine, const std::string& address,
+                                      Seconds duration, Ratio cpu_cap, engine::Observer& observer) {
   GODWIT_TRY(const VmAddress vm, parse_vm(address));
-  GODWIT_TRY(const std::string socket, socket_of(vm, lab, Access::kDrive));
-  GODWIT_TRY(OpenVm opened, open_vm(socket, context.clock, Access::kDrive));
+  GODWIT_TRY(engine::OpenVm opened, engine.open(vm, engine::Access::kDrive));
   GODWIT_CHECK_OK(pair::may_rehearse(*opened.hypervisor));  // before seconds are spent
-  context.out.say(fmt::format("observing {} for {}", address, human(duration)));
   Profiled done;
-  GODWIT_TRY(done.profile, observe_vm(opened, address, duration, context, cpu_cap));
-  context.out.say(fmt::format("rehearsing {} (Ctrl-C cancels, the VM stays)", address));
-  GODWIT_TRY(done.rehearsal, rehearse_vm(opened, address, context));
+  GODWIT_TRY(done.profile, engine.observe(opened, {address, duration, cpu_cap}, observer));
+  GODWIT_TRY(done.rehearsal, engine.rehearse(opened, address, observer));
   control::put_into(done.profile, *done.rehearsal);
   return done;
 }
@@ -80,11 +78,13 @@ Result<Profiled> observe_and_rehearse(const std::string& address, const std::str
 Result<Profiled> run_profile(const ProfileOptions& options, Context& context) {
   GODWIT_TRY(const Seconds duration, options.observe.value());
   GODWIT_TRY(const Ratio cpu_cap, cpu_cap_of(options));
+  engine::Engine engine = open_engine(context, options.lab);
+  ConsoleObserver observer(context);
   Profiled done;
   if (options.rehearse) {
-    GODWIT_TRY(done, observe_and_rehearse(options.vm, options.lab, duration, context, cpu_cap));
+    GODWIT_TRY(done, observe_and_rehearse(engine, options.vm, duration, cpu_cap, observer));
   } else {
-    GODWIT_TRY(done.profile, observe_address(options.vm, options.lab, duration, context, cpu_cap));
+    GODWIT_TRY(done.profile, observe_address(engine, options.vm, duration, cpu_cap, observer));
   }
   if (!options.file.empty()) {
     GODWIT_CHECK_OK(write_file(
@@ -94,13 +94,21 @@ Result<Profiled> run_profile(const ProfileOptions& options, Context& context) {
   return done;
 }
 
+Json json_of(const control::Rehearsal& rehearsal) {
+  return Json{
+      {"took_s", rehearsal.took.count()},
+      {"first_pass_s", rehearsal.first_pass ? Json(rehearsal.first_pass->count()) : Json(nullptr)},
+      {"longest_stop_ms", Milliseconds(rehearsal.longest_stop).count()},
+      {"ended_early", rehearsal.ended_early ? Json(*rehearsal.ended_early) : Json(nullptr)}};
+}
+
 int print_profiled(const Result<Profiled>& done, Context& context) {
   if (!done) return context.out.error(done.error());
   context.out.say(profile_text(done->profile));
   Json object{{"profile", to_json(done->profile)}};
   if (done->rehearsal) {
     context.out.say(rehearsal_text(*done->rehearsal));
-    object["rehearsal"] = rehearsal_json(*done->rehearsal);
+    object["rehearsal"] = json_of(*done->rehearsal);
   }
   context.out.result(object);
   return kDone;
@@ -139,10 +147,10 @@ int watch(const ProfileOptions& options, Context& context) {
   const auto cpu_cap = cpu_cap_of(options);
   if (!cpu_cap) return context.out.error(cpu_cap.error());
   const auto duration = options.observe.value();
-  Output silent = Output::silent();
-  Context quiet{silent, context.clock, context.stop};
+  engine::Engine engine = open_engine(context, options.lab);
+  engine::Observer silent;
   return watch_profile(*how, context, [&] {
-    return observe_address(options.vm, options.lab, *duration, quiet, *cpu_cap);
+    return observe_address(engine, options.vm, *duration, *cpu_cap, silent);
   });
 }
 
@@ -199,13 +207,16 @@ Result<advise::Advised> run_predict(const PredictOptions& options, Context& cont
   }
   GODWIT_TRY(question.link, link_of(options));
   if (options.profile.empty()) {
-    GODWIT_TRY(question.profile, observe_address(options.vm, options.lab, duration, context));
+    engine::Engine engine = open_engine(context, options.lab);
+    ConsoleObserver observer(context);
+    GODWIT_TRY(question.profile, observe_address(engine, options.vm, duration,
+                                                 profile::ObserveOptions{}.cpu_cap, observer));
   } else {
     GODWIT_TRY(question.profile, read_profile(options.profile));
   }
-  const auto learnt = usual_model();
+  const auto learnt = engine::usual_model(context.places);
   question.learnt = learnt.get();
-  question.pair = usual_pair(question.learnt);
+  question.pair = engine::usual_pair(question.learnt);
   question.draws = twin::kManyDraws;
   context.out.say(profile_text(question.profile));
   context.out.say(fmt::format("\npredicted over {}", human(question.link.rate)));

@@ -7,15 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "godwit/engine/engine.h"
 #include "godwit/lab/lab.h"
 #include "options.h"
 #include "output.h"
-#include "recover.h"
 
 namespace godwit::cli {
 namespace {
 
-Json json_of(const RecoveredVm& one) {
+Json json_of(const engine::RecoveredVm& one) {
   return Json{{"vm", one.vm},
               {"destination", one.destination},
               {"runs_on", to_string(one.found.runs_on)},
@@ -25,7 +25,7 @@ Json json_of(const RecoveredVm& one) {
               {"what_to_do", one.found.what_to_do}};
 }
 
-std::string text_of(const RecoveredVm& one) {
+std::string text_of(const engine::RecoveredVm& one) {
   std::string text = fmt::format("{} -> {}: {}\n  the VM runs on: {}", one.vm, one.destination,
                                  one.found.was, to_string(one.found.runs_on));
   if (!one.found.given_back.empty()) {
@@ -36,17 +36,17 @@ std::string text_of(const RecoveredVm& one) {
 }
 
 int recover(const std::string& lab, Context& context) {
-  const auto all = recover_all(lab, context);
+  const auto all = open_engine(context, lab).recover();
   if (!all) return context.out.error(all.error());
   Json vms = Json::array();
-  for (const RecoveredVm& one : *all) {
+  for (const engine::RecoveredVm& one : *all) {
     context.out.say(text_of(one));
     vms.push_back(json_of(one));
   }
   if (all->empty()) context.out.say("nothing to recover: every migration was ended by its godwit");
   context.out.result(Json{{"vms", std::move(vms)}});
   const bool done = std::all_of(all->begin(), all->end(),
-                                [](const RecoveredVm& one) { return one.found.finished; });
+                                [](const engine::RecoveredVm& one) { return one.found.finished; });
   return done ? kDone : kFailed;
 }
 

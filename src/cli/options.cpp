@@ -111,7 +111,10 @@ Result<Seconds> ObserveOption::value() const {
 }
 
 void StoreOption::add_to(CLI::App& command) {
-  command.add_option("--store", path, "file of kept outcomes (default: in $XDG_DATA_HOME/godwit)")
+  command
+      .add_option(
+          "--store", path,
+          "file of kept outcomes (default: in $XDG_DATA_HOME/godwit; root's in /var/lib/godwit)")
       ->type_name("FILE");
 }
 
@@ -140,6 +143,14 @@ Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& 
     techniques.push_back(technique);
   }
   return techniques;
+}
+
+Result<void> read_technique(const std::string& name, engine::Request& request) {
+  const TechniqueName parts = split_storage(name);
+  request.storage = parts.storage;
+  if (parts.memory == "auto") return {};
+  GODWIT_TRY(request.technique, parse_technique(std::string(parts.memory)));
+  return {};
 }
 
 }  // namespace godwit::cli

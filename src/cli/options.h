@@ -9,6 +9,7 @@
 #include "godwit/base/units.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"
+#include "godwit/engine/request.h"
 
 /// Options that several commands share, as typed, and their meaning. Parsing into values happens
 /// after CLI11, so that every wrong value gets an Error that says what to do.
@@ -59,5 +60,7 @@ void add_lab_name(CLI::App& command, std::string& name);
 Result<Ratio> parse_percent(std::string_view text);
 Result<Technique> parse_technique(const std::string& name);
 Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names);
+/// "auto" or a technique's name, either with or without "+storage", into the request.
+Result<void> read_technique(const std::string& name, engine::Request& request);
 
 }  // namespace godwit::cli

@@ -42,11 +42,11 @@ int exit_status(ErrorCode code) {
 
 std::FILE* Output::bar_stream() const {
   std::FILE* const wanted = json_ ? stderr : stdout;
-  return !silent_ && ::isatty(::fileno(wanted)) == 1 ? wanted : nullptr;
+  return ::isatty(::fileno(wanted)) == 1 ? wanted : nullptr;
 }
 
 void Output::say(std::string_view line) {
-  if (json_ || silent_) return;
+  if (json_) return;
   write_line(stdout, line);
 }
 

@@ -22,8 +22,6 @@ inline constexpr int kBadEnvironment = 3;
 class Output {
  public:
   explicit Output(bool json) : json_(json) {}
-  /// One that says nothing at all, for work that somebody else reports on.
-  static Output silent() { return Output(false, true); }
 
   [[nodiscard]] bool json() const { return json_; }
   /// Where a progress bar is drawn: stdout, or stderr with --json, where a person watches it; else
@@ -39,10 +37,7 @@ class Output {
   int error(const Error& error, const Json& partial = Json());
 
  private:
-  Output(bool json, bool silent) : json_(json), silent_(silent) {}
-
   bool json_;
-  bool silent_ = false;
 };
 
 }  // namespace godwit::cli

@@ -125,6 +125,16 @@ std::string profile_text(const GuestProfile& profile) {
   return out;
 }
 
+std::string rehearsal_text(const control::Rehearsal& rehearsal) {
+  std::string out = fmt::format("  rehearsed for {}", human(rehearsal.took));
+  if (rehearsal.first_pass) {
+    out += fmt::format(", of it {} at full speed", human(*rehearsal.first_pass));
+  }
+  out += fmt::format("; the guest stood still for {} at most", human(rehearsal.longest_stop));
+  if (rehearsal.ended_early) out += fmt::format("\n  ended early: {}", *rehearsal.ended_early);
+  return out;
+}
+
 std::string prediction_text(const Prediction& prediction) {
   Table table({"technique", "total time", "QEMU downtime", "client's outage", "work lost", "sent",
                "converges"});

@@ -198,6 +198,14 @@ Result<DestinationAddress> parse_destination(std::string_view text) {
   return refuse(text, "is no destination", kDestinationForms);
 }
 
+std::optional<std::string> stream_host_of(std::string_view destination) {
+  const auto address = parse_destination(destination);
+  const auto* qmp = address ? std::get_if<QmpDestination>(&*address) : nullptr;
+  if (qmp == nullptr) return std::nullopt;
+  const auto tcp = tcp_address_of(qmp->stream);
+  return tcp ? tcp->host : qmp->stream;
+}
+
 std::string to_string(const VmAddress& address) {
   if (const auto* lab = std::get_if<LabVm>(&address)) return "lab:" + lab->name;
   return "qmp:" + std::get<QmpVm>(address).socket;

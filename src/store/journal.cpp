@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -84,6 +85,7 @@ std::string to_line(const JournalEntry& entry) {
             {"destination_started", entry.destination_started},
             {"source_identity", entry.source_identity},
             {"destination_identity", entry.destination_identity}};
+  json["id"] = entry.id;
   json["writer_pid"] = entry.writer_pid;
   json["writer_started"] = entry.writer_started;
   json["writer_world"] = entry.writer_world;
@@ -103,6 +105,7 @@ Result<JournalEntry> from_line(std::string_view line) {
   entry.destination = in.text("destination");
   entry.destination_pid = in.integer("destination_pid");
   // absent in what older versions wrote
+  entry.id = in.maybe_text("id").value_or("");
   entry.source_started = in.maybe_integer("source_started").value_or(0);
   entry.destination_started = in.maybe_integer("destination_started").value_or(0);
   entry.writer_pid = in.maybe_integer("writer_pid").value_or(0);
@@ -117,9 +120,13 @@ Result<JournalEntry> from_line(std::string_view line) {
   return entry;
 }
 
-bool same_migration(const JournalEntry& a, const JournalEntry& b) {
-  return a.source == b.source && a.destination == b.destination && a.source_pid == b.source_pid &&
-         a.destination_pid == b.destination_pid;
+/// "20261127T122345.000123Z-4711-1": when, by which process, which of its journals.
+std::string new_id() {
+  static std::atomic<int> made = 0;
+  std::string when = iso8601(RealClock().wall_us());
+  when.erase(std::remove_if(when.begin(), when.end(), [](char c) { return c == '-' || c == ':'; }),
+             when.end());
+  return fmt::format("{}-{}-{}", when, ::getpid(), ++made);
 }
 
 // --- the file ---
@@ -240,6 +247,9 @@ Result<void> compact(std::string_view text, const fs::path& path) {
 
 }  // namespace
 
+FileJournal::FileJournal(fs::path path, Seconds patience)
+    : path_(std::move(path)), patience_(patience), id_(new_id()) {}
+
 Result<void> FileJournal::check() {
   // As long as one must be for what a migration records: without a newline it is a torn line, which
   // readers leave out, should this process die here.
@@ -265,6 +275,7 @@ Result<void> FileJournal::record(const JournalEntry& entry) {
   text.resize(text.rfind('\n') + 1);
   const auto size = static_cast<off_t>(text.size());
   JournalEntry signed_entry = entry;
+  if (entry.id.empty()) signed_entry.id = id_;
   if (entry.writer_pid == 0) {
     signed_entry.writer_pid = ::getpid();
     signed_entry.writer_started = process_start(::getpid());
@@ -293,6 +304,12 @@ Result<std::vector<JournalEntry>> read_journal(const fs::path& path) {
   GODWIT_TRY(auto entries, parse_journal(text, path));
   drop_done(entries);
   return entries;
+}
+
+bool same_migration(const JournalEntry& a, const JournalEntry& b) {
+  if (!a.id.empty() && !b.id.empty()) return a.id == b.id;
+  return a.source == b.source && a.destination == b.destination && a.source_pid == b.source_pid &&
+         a.destination_pid == b.destination_pid;
 }
 
 }  // namespace godwit::store

@@ -1,7 +1,9 @@
 #include "godwit/store/outcome_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <fstream>
@@ -11,6 +13,7 @@
 
 #include "files.h"
 #include "godwit/base/log.h"
+#include "godwit/base/unique_fd.h"
 #include "godwit/domain/codec.h"
 #include "schema.h"
 
@@ -84,6 +87,16 @@ Result<OutcomeRecord> decode(std::int64_t id, std::string_view text) {
   return record_from_json(json);
 }
 
+/// A file that is whole, on the disk under its lasting name; not where somebody else's is there.
+Result<void> put_in_place(const fs::path& made, const fs::path& file) {
+  const UniqueFd fd(::open(made.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return fail(file_error(made, "write to", errno));
+  if (::link(made.c_str(), file.c_str()) == 0) return sync_folder(file);
+  if (errno != EEXIST) return fail(file_error(file, "make", errno));
+  return fail(ErrorCode::kBadInput, fmt::format("{} is there already", file.native()),
+              "name another file");
+}
+
 }  // namespace
 
 /// Keeps SQLite's exceptions from leaving this file.
@@ -141,20 +154,40 @@ Result<std::unique_ptr<SqliteOutcomeStore>> SqliteOutcomeStore::open(
 
 Result<std::int64_t> SqliteOutcomeStore::append(const OutcomeRecord& record) {
   GODWIT_TRY(const std::string text, encode(record));
+  const std::string host = host_of(record.destination);
   return connection_->guarded([&](SQLite::Database& database) -> Result<std::int64_t> {
-    SQLite::Statement insert(database, "INSERT INTO outcomes (record) VALUES (?)");
+    SQLite::Statement insert(database,
+                             "INSERT INTO outcomes (record, destination_host) VALUES (?, ?)");
     insert.bindNoCopy(1, text);
+    insert.bindNoCopy(2, host);
     insert.exec();
     return database.getLastInsertRowid();
   });
 }
 
-Result<std::vector<OutcomeRecord>> SqliteOutcomeStore::newest(std::int64_t limit) {
+namespace {
+
+/// The rows that a query asks for, newest first.
+SQLite::Statement rows_for(SQLite::Database& database, const HistoryQuery& query) {
+  std::string sql = "SELECT id, record FROM outcomes WHERE TRUE";
+  if (query.source) sql += " AND source = :source";
+  if (query.destination) sql += " AND destination_host = :host";
+  if (query.since_wall_us) sql += " AND started_at >= :since";
+  SQLite::Statement rows(database, sql + " ORDER BY id DESC");
+  if (query.source) rows.bind(":source", *query.source);
+  if (query.destination) rows.bind(":host", host_of(*query.destination));
+  if (query.since_wall_us) rows.bind(":since", iso8601(*query.since_wall_us));
+  return rows;
+}
+
+}  // namespace
+
+Result<std::vector<OutcomeRecord>> SqliteOutcomeStore::find(const HistoryQuery& query) {
   using Records = std::vector<OutcomeRecord>;
   return connection_->guarded([&](SQLite::Database& database) -> Result<Records> {
     Records records;
-    SQLite::Statement rows(database, "SELECT id, record FROM outcomes ORDER BY id DESC");
-    while (static_cast<std::int64_t>(records.size()) < limit && rows.executeStep()) {
+    SQLite::Statement rows = rows_for(database, query);
+    while (static_cast<std::int64_t>(records.size()) < query.limit && rows.executeStep()) {
       const std::int64_t id = rows.getColumn(0).getInt64();
       auto record = decode(id, rows.getColumn(1).getString());
       if (record) {
@@ -166,6 +199,23 @@ Result<std::vector<OutcomeRecord>> SqliteOutcomeStore::newest(std::int64_t limit
     }
     return records;
   });
+}
+
+Result<void> SqliteOutcomeStore::copy_to(const fs::path& file) {
+  GODWIT_CHECK_OK(prepare_file(file));
+  // beside it, under a name that no other process makes: a crash leaves that, and never half a
+  // store
+  const fs::path next = fmt::format("{}.{}.new", file.native(), ::getpid());
+  ::unlink(next.c_str());
+  auto copied = connection_->guarded([&](SQLite::Database& database) -> Result<void> {
+    SQLite::Statement copy(database, "VACUUM INTO ?");
+    copy.bind(1, next.native());
+    copy.exec();
+    return {};
+  });
+  if (copied) copied = put_in_place(next, file);
+  ::unlink(next.c_str());
+  return copied;
 }
 
 }  // namespace godwit::store

@@ -1,8 +1,11 @@
 #include "schema.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <array>
+
+#include "godwit/domain/address.h"
 
 namespace godwit::store {
 namespace {
@@ -29,7 +32,27 @@ constexpr const char* kVersion1 = R"(
   );
 )";
 
-constexpr std::array kSteps{kVersion1};
+// What a migration's history is asked for by. The host is computed when a row is written: SQL alone
+// cannot take an address apart.
+constexpr const char* kVersion2 = R"(
+  ALTER TABLE outcomes ADD COLUMN destination_host TEXT;
+  UPDATE outcomes SET destination_host = godwit_host_of(destination);
+  CREATE INDEX outcomes_by_source ON outcomes (source);
+  CREATE INDEX outcomes_by_destination_host ON outcomes (destination_host);
+)";
+
+constexpr std::array kSteps{kVersion1, kVersion2};
+
+/// SQL's godwit_host_of(address), for the steps alone: another program's SQLite has no such
+/// function.
+void add_functions(SQLite::Database& database) {
+  const auto call = [](sqlite3_context* context, int, sqlite3_value** arguments) {
+    const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+    const std::string host = host_of(text != nullptr ? text : "");
+    sqlite3_result_text(context, host.data(), static_cast<int>(host.size()), SQLITE_TRANSIENT);
+  };
+  database.createFunction("godwit_host_of", 1, true, nullptr, +call);
+}
 
 int pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();
@@ -60,6 +83,10 @@ Result<int> known_version(SQLite::Database& database, std::size_t newest) {
 
 }  // namespace
 
+std::string host_of(std::string_view destination) {
+  return stream_host_of(destination).value_or(std::string(destination));
+}
+
 std::span<const char* const> schema_steps() {
   return kSteps;
 }
@@ -70,6 +97,7 @@ Result<void> migrate_schema(SQLite::Database& database, std::span<const char* co
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   // again, now that nobody else can write: another process may have done it meanwhile
   GODWIT_TRY(const int version, known_version(database, steps.size()));
+  add_functions(database);
   for (const char* step : steps.subspan(static_cast<std::size_t>(version))) database.exec(step);
   database.exec(fmt::format("PRAGMA application_id = {}", kApplicationId));
   database.exec(fmt::format("PRAGMA user_version = {}", steps.size()));

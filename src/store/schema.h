@@ -3,6 +3,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "godwit/base/error.h"
 
@@ -12,6 +14,10 @@ namespace godwit::store {
 
 /// Marks a file as Godwit's (`file outcomes.db` shows it): "GdWt".
 inline constexpr int kApplicationId = 0x47645774;
+
+/// What the column destination_host holds: where a destination's stream leads; where it has none,
+/// as a lab's host, the address itself.
+[[nodiscard]] std::string host_of(std::string_view destination);
 
 /// Step i turns a database of version i (PRAGMA user_version) into one of version i+1. Steps that
 /// were released are never changed: a new version is a new step.

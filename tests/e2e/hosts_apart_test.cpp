@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
+#include <stdexcept>
 
 #include "foreign_pair.h"
 #include "forwarder.h"
@@ -127,6 +130,24 @@ class Variable {
   std::optional<std::string> before_;
 };
 
+/// This process as an ordinary user for a while, where it is root's: root's places are the
+/// system's.
+class OrdinaryUser {
+ public:
+  OrdinaryUser() : root_(::geteuid() == 0) {
+    if (root_ && ::seteuid(kNobody) != 0) throw std::runtime_error("seteuid");
+  }
+  ~OrdinaryUser() {
+    if (root_) (void)::seteuid(0);
+  }
+  OrdinaryUser(const OrdinaryUser&) = delete;
+  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
+
+ private:
+  static constexpr uid_t kNobody = 65534;
+  bool root_;
+};
+
 /// With monitors that do not even exist: whoever looked there first would complain of that.
 Finished migrate_nothing() {
   return run_godwit(
@@ -141,6 +162,8 @@ void expect_a_way_out(const Finished& run, const char* variable) {
 
 TEST(FullHome, ADiskWithoutRoomForTheJournalIsSaidFirst) {
   const TemporaryFolder home;
+  std::filesystem::permissions(home.file(""), std::filesystem::perms::all);
+  const OrdinaryUser user;
   const Variable elsewhere("HOME", home.file("").c_str());
   const Variable state("XDG_STATE_HOME", nullptr);
   rlimit before{};
@@ -164,6 +187,7 @@ TEST(FullHome, AnUnfitPlaceForTheJournalOrTheStoreIsSaidFirst) {
 }
 
 TEST(FullHome, WithoutAnyHomeBothVariablesHelp) {
+  const OrdinaryUser user;
   const Variable home("HOME", nullptr);
   const Variable state("XDG_STATE_HOME", nullptr);
   expect_a_way_out(migrate_nothing(), "XDG_STATE_HOME");

@@ -407,6 +407,16 @@ Result<VmDescription> FakePair::Fake::describe() {
   GODWIT_CHECK_OK(enter("describe"));
   VmDescription vm;
   vm.ram = Bytes(kRam);
+  vm.version = "10.0.2";
+  vm.version_major = 10;
+  vm.accelerator = "kvm";
+  vm.vcpus = 1;
+  vm.state = state;
+  vm.identity = world_.vm + (is_source() ? ", source" : ", destination");
+  vm.can = {Capability::kEvents,          Capability::kPauseBeforeSwitchover,
+            Capability::kReturnPath,      Capability::kPostcopyRam,
+            Capability::kPostcopyPreempt, Capability::kAutoConverge,
+            Capability::kXbzrle,          Capability::kMultifd};
   return vm;
 }
 

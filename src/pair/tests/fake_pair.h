@@ -40,6 +40,7 @@ class FakePair {
     Victim victim = Victim::kNone;
     std::function<void()> user_stops;
     bool godwit_is_dead = false;  ///< nothing that it still calls (destructors) arrives
+    std::string vm = "a VM";      ///< by which both sides' identities are told from another pair's
     bool converges = true;
     double last_part = 0.1;          ///< seconds that the source is mute in the switchover
     bool destination_waits = false;  ///< started with -S: takes the guest, does not run it

@@ -35,6 +35,7 @@ JournalEntry entry(const std::string& source, const std::string& step) {
   entry.writer_pid = kWriter;
   entry.writer_started = kWriterStarted;
   entry.writer_world = process_world();
+  entry.id = source;
   return entry;
 }
 
@@ -110,6 +111,40 @@ TEST_F(JournalTest, ForgetsAMigrationThatIsDone) {
   ASSERT_TRUE(record("lab:other", "done"));
   ASSERT_TRUE(record("lab:a", "done"));
   EXPECT_EQ(contents(file_), "");
+}
+
+JournalEntry without_id(const std::string& step) {
+  JournalEntry one = entry("qmp:/run/a.qmp", step);
+  one.id.clear();
+  return one;
+}
+
+TEST_F(JournalTest, TwoMigrationsOfTheSameNamesAtOnceLeaveEachOtherAlone) {
+  FileJournal mine(file_);
+  FileJournal others(file_);
+  ASSERT_TRUE(mine.record(without_id("preparing")));
+  ASSERT_TRUE(others.record(without_id("preparing")));
+  ASSERT_TRUE(mine.record(without_id("migrating")));
+  const auto all = read();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_FALSE(all[0].id.empty());
+  EXPECT_EQ(all[0].id, all[2].id) << "of one migration";
+  EXPECT_NE(all[0].id, all[1].id);
+  ASSERT_TRUE(mine.record(without_id("done")));
+  EXPECT_EQ(read(), std::vector<JournalEntry>{all[1]});
+}
+
+TEST_F(JournalTest, EntriesOfAnOlderVersionAreReadAndEndedByTheirNames) {
+  const std::string old =
+      R"({"at":"2026-11-21T08:33:20.000000Z","destination":"lab:b","destination_pid":12,)"
+      R"("source":"qmp:/run/a.qmp","source_pid":11,"step":"migrating"})";
+  fs::create_directories(file_.parent_path());
+  fill(file_, old + "\n");
+  ASSERT_EQ(read().size(), 1U);
+  EXPECT_EQ(read()[0].id, "");
+  FileJournal of_recovery(file_);
+  ASSERT_TRUE(of_recovery.record(without_id("done")));
+  EXPECT_EQ(read(), std::vector<JournalEntry>{});
 }
 
 TEST_F(JournalTest, LosesNothingWhenProcessesWriteAndCompactAtOnce) {

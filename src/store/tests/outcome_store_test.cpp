@@ -1,15 +1,18 @@
 #include "godwit/store/outcome_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "godwit/base/log.h"
+#include "godwit/domain/codec.h"
 #include "processes.h"
 #include "scratch.h"
 #include "testing/generators.h"
@@ -42,11 +45,20 @@ std::unique_ptr<SqliteOutcomeStore> opened(const fs::path& path) {
   return std::move(*store);
 }
 
-std::vector<std::string> sources(SqliteOutcomeStore& store, std::int64_t limit = kAll) {
+HistoryQuery newest(std::int64_t limit) {
+  HistoryQuery query;
+  query.limit = limit;
+  return query;
+}
+
+std::vector<std::string> sources(SqliteOutcomeStore& store, const HistoryQuery& query) {
   std::vector<std::string> names;
-  const auto records = store.newest(limit).value();
+  const auto records = store.find(query).value();
   for (const OutcomeRecord& record : records) names.push_back(record.source);
   return names;
+}
+std::vector<std::string> sources(SqliteOutcomeStore& store, std::int64_t limit = kAll) {
+  return sources(store, newest(limit));
 }
 
 Error error_of_open(const fs::path& path) {
@@ -69,7 +81,7 @@ RC_GTEST_FIXTURE_PROP(OutcomeStoreTest, KeepsEveryRecordWhole, (OutcomeRecord re
   const auto id = opened(file_)->append(record);
   RC_ASSERT(id.has_value());
   record.id = *id;
-  const auto kept = opened(file_)->newest(1);
+  const auto kept = opened(file_)->find(newest(1));
   RC_ASSERT(kept.has_value());
   RC_ASSERT(*kept == std::vector<OutcomeRecord>{record});
 }
@@ -85,6 +97,139 @@ TEST_F(OutcomeStoreTest, GivesTheNewestFirst) {
   EXPECT_EQ(sources(*store, 0), std::vector<std::string>{});
   EXPECT_EQ(sources(*store, -1), std::vector<std::string>{});
 }
+
+// --- history by query ---
+
+OutcomeRecord to(const std::string& destination, const std::string& source,
+                 std::int64_t started_wall_us = 1'795'250'000'000'000) {
+  OutcomeRecord record = record_from(source);
+  record.destination = destination;
+  record.outcome.started_wall_us = started_wall_us;
+  return record;
+}
+
+TEST_F(OutcomeStoreTest, FindsByTheHostThatADestinationsStreamLeadsTo) {
+  const auto store = opened(file_);
+  ASSERT_TRUE(store->append(to("qmp:/b@tcp:10.0.0.2:4444", "by address")));
+  ASSERT_TRUE(store->append(to("qmp:/c@tcp:0.0.0.0:4444,connect=10.0.0.2:4445", "by connect")));
+  ASSERT_TRUE(store->append(to("qmp:/b@tcp:10.0.0.3:4444", "another host")));
+  ASSERT_TRUE(store->append(to("qmp:/b@unix:/run/stream", "a socket")));
+  ASSERT_TRUE(store->append(to("lab:b", "a lab")));
+  HistoryQuery query;
+  query.destination = "qmp:/other@tcp:10.0.0.2:9";
+  EXPECT_EQ(sources(*store, query), (std::vector<std::string>{"by connect", "by address"}));
+  query.destination = "qmp:/other@unix:/run/stream";
+  EXPECT_EQ(sources(*store, query), std::vector<std::string>{"a socket"});
+  query.destination = "lab:b";
+  EXPECT_EQ(sources(*store, query), std::vector<std::string>{"a lab"});
+  query.destination = "lab:c";
+  EXPECT_EQ(sources(*store, query), std::vector<std::string>{});
+}
+
+TEST_F(OutcomeStoreTest, APairsHistoryIsFoundBehindAnyNumberOfOthers) {
+  const auto store = opened(file_);
+  ASSERT_TRUE(store->append(to("qmp:/b@tcp:10.0.0.2:4444", "ours")));
+  for (int i = 0; i < 150; ++i) ASSERT_TRUE(store->append(to("lab:b", "another's")));
+  HistoryQuery query;
+  query.destination = "qmp:/b@tcp:10.0.0.2:4444";
+  query.limit = 100;
+  EXPECT_EQ(sources(*store, query), std::vector<std::string>{"ours"});
+}
+
+TEST_F(OutcomeStoreTest, FindsByVmAndStartAndAllTogether) {
+  const auto store = opened(file_);
+  constexpr std::int64_t kDay = 86'400'000'000;
+  ASSERT_TRUE(store->append(to("lab:b", "lab:a", 1 * kDay)));
+  ASSERT_TRUE(store->append(to("lab:c", "lab:a", 2 * kDay)));
+  ASSERT_TRUE(store->append(to("lab:b", "lab:other", 3 * kDay)));
+  HistoryQuery query;
+  query.source = "lab:a";
+  EXPECT_EQ(store->find(query)->size(), 2U);
+  query.since_wall_us = 2 * kDay;
+  EXPECT_EQ(store->find(query)->size(), 1U);
+  query.destination = "lab:b";
+  EXPECT_EQ(store->find(query)->size(), 0U);
+  query.source.reset();
+  EXPECT_EQ(sources(*store, query), std::vector<std::string>{"lab:other"});
+  query.since_wall_us = 3 * kDay + 1;
+  EXPECT_EQ(store->find(query)->size(), 0U);
+}
+
+TEST_F(OutcomeStoreTest, EachQuestionGoesByAnIndex) {
+  ASSERT_TRUE(opened(file_)->append(record_from("lab:a")));
+  SQLite::Database database(file_.native());
+  for (const char* question : {"source = 'a'", "destination_host = 'h'"}) {
+    SQLite::Statement plan(
+        database, fmt::format("EXPLAIN QUERY PLAN SELECT id FROM outcomes WHERE {}", question));
+    std::string text;
+    while (plan.executeStep()) text += plan.getColumn(3).getString() + "\n";
+    EXPECT_EQ(text.find("SCAN"), std::string::npos) << question << "\n" << text;
+  }
+}
+
+/// As the first released schema made it, word for word.
+void make_a_store_of_version_1(const fs::path& file, const std::vector<std::string>& records) {
+  SQLite::Database database(file.native(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  database.exec(R"(
+  CREATE TABLE outcomes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice
+    record TEXT NOT NULL CHECK (json_valid(record)),
+    started_at TEXT AS (record ->> '$.outcome.started_at'),
+    source TEXT AS (record ->> '$.source'),
+    destination TEXT AS (record ->> '$.destination'),
+    technique TEXT AS (record ->> '$.outcome.technique'),
+    status TEXT AS (record ->> '$.outcome.status'),
+    vm_runs_on TEXT AS (record ->> '$.outcome.vm_runs_on'),
+    total_time_s REAL AS (record ->> '$.outcome.total_time_s'),
+    downtime_qemu_ms REAL AS (record ->> '$.outcome.downtime_ms.qemu'),
+    downtime_events_ms REAL AS (record ->> '$.outcome.downtime_ms.events'),
+    downtime_probe_ms REAL AS (record ->> '$.outcome.downtime_ms.probe'),
+    transferred_qemu_bytes INTEGER AS (record ->> '$.outcome.transferred_bytes.qemu'),
+    transferred_wire_bytes INTEGER AS (record ->> '$.outcome.transferred_bytes.wire'),
+    link_bytes_per_s REAL AS (record ->> '$.link.rate_bytes_per_s')
+  );
+  PRAGMA application_id = 1197758324;
+  PRAGMA user_version = 1;)");
+  SQLite::Statement insert(database, "INSERT INTO outcomes (record) VALUES (?)");
+  for (const std::string& record : records) {
+    insert.bind(1, record);
+    insert.exec();
+    insert.reset();
+  }
+}
+
+TEST_F(OutcomeStoreTest, AStoreOfTheFirstSchemaIsTakenAlongAndFoundByHost) {
+  std::vector<std::string> records;
+  for (const char* destination : {"qmp:/b@tcp:10.0.0.2:4444", "lab:b", "no address"}) {
+    Json json = to_json(to(destination, destination));
+    json.erase("id");
+    records.push_back(json.dump());
+  }
+  make_a_store_of_version_1(file_, records);
+  const auto store = opened(file_);
+  EXPECT_EQ(sources(*store),
+            (std::vector<std::string>{"no address", "lab:b", "qmp:/b@tcp:10.0.0.2:4444"}));
+  HistoryQuery query;
+  query.destination = "qmp:/other@tcp:10.0.0.2:5555";
+  EXPECT_EQ(sources(*store, query), std::vector<std::string>{"qmp:/b@tcp:10.0.0.2:4444"});
+  ASSERT_TRUE(store->append(record_from("new")));
+  EXPECT_EQ(store->find(newest(1))->front().id, 4);
+}
+
+TEST_F(OutcomeStoreTest, ACopyHasEveryRowAndTakesNobodysPlace) {
+  const auto store = opened(file_);
+  ASSERT_TRUE(store->append(record_from("lab:a")));
+  const fs::path copy = folder_ / "system" / "outcomes.db";
+  ASSERT_TRUE(store->copy_to(copy));
+  ASSERT_TRUE(opened(copy)->append(record_from("later")));
+  const auto again = store->copy_to(copy);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kBadInput);
+  EXPECT_EQ(sources(*opened(copy)), (std::vector<std::string>{"later", "lab:a"}));
+  EXPECT_EQ(std::distance(fs::directory_iterator(copy.parent_path()), fs::directory_iterator()), 1);
+}
+
+// --- rows ---
 
 TEST_F(OutcomeStoreTest, NeverGivesAnIdTwice) {
   const auto first = opened(file_)->append(record_from("lab:a")).value();
@@ -244,7 +389,7 @@ TEST_F(OutcomeStoreTest, SaysWhenTheFileIsDamaged) {
   std::string bytes = contents(file_);
   std::fill(bytes.begin() + 4096, bytes.end(), '\x5a');
   fill(file_, bytes);
-  const auto records = opened(file_)->newest(kAll);
+  const auto records = opened(file_)->find(newest(kAll));
   ASSERT_FALSE(records);
   EXPECT_EQ(records.error().code, ErrorCode::kCorrupt);
   EXPECT_FALSE(records.error().what_to_do.empty());

@@ -316,6 +316,7 @@ rc::Gen<JournalEntry> journal_entry() {
          {&entry.source_identity, &entry.destination_identity, &entry.writer_world}) {
       *one = *text();
     }
+    entry.id = *rc::gen::nonEmpty(text());
     entry.step = *rc::gen::element<std::string>("preparing", "migrating", "postcopy");
     entry.wall_us = *wall_us();
     entry.source_lease = *maybe(lease());

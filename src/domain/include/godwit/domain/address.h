@@ -40,6 +40,10 @@ using DestinationAddress = std::variant<LabHost, QmpDestination>;
 Result<VmAddress> parse_vm(std::string_view text);
 Result<DestinationAddress> parse_destination(std::string_view text);
 
+/// Where a destination's stream leads: "10.0.0.2" of "qmp:/a@tcp:10.0.0.2:4444", all of a UNIX
+/// socket's URI. Nothing for a lab's host, nor for what is no destination.
+[[nodiscard]] std::optional<std::string> stream_host_of(std::string_view destination);
+
 std::string to_string(const VmAddress& address);
 std::string to_string(const DestinationAddress& address);
 

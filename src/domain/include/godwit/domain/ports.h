@@ -128,6 +128,15 @@ class WireCounter {
   virtual Result<Bytes> sent() = 0;
 };
 
+/// Which outcomes are asked for. What is absent does not matter.
+struct HistoryQuery {
+  std::optional<std::string> source;  ///< the VM, by the address that its user gave it
+  /// The destination: this address, or any other whose stream leads to the same host.
+  std::optional<std::string> destination;
+  std::optional<std::int64_t> since_wall_us;  ///< that began then or later
+  std::int64_t limit = 100;                   ///< the newest so many of them
+};
+
 /// Keeps outcomes. Safe with several processes at once.
 class OutcomeStore {
  public:
@@ -138,8 +147,8 @@ class OutcomeStore {
 
   /// Returns the record's id. The record is on disk when this returns.
   virtual Result<std::int64_t> append(const OutcomeRecord& record) = 0;
-  /// The newest `limit` records, newest first.
-  virtual Result<std::vector<OutcomeRecord>> newest(std::int64_t limit) = 0;
+  /// The records that the query asks for, newest first.
+  virtual Result<std::vector<OutcomeRecord>> find(const HistoryQuery& query) = 0;
 };
 
 /// A VM's migration settings that were borrowed: what is to be given back.
@@ -175,6 +184,9 @@ struct JournalEntry {
   /// Absent: nothing was borrowed of that side, or it was given back.
   std::optional<Lease> source_lease{};
   std::optional<Lease> destination_lease{};
+  /// Of the migration or rehearsal, the same in all its entries; filled in by the journal where it
+  /// is empty. Empty in what older versions wrote.
+  std::string id{};
   friend bool operator==(const JournalEntry&, const JournalEntry&) = default;
 };
 class Journal {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "godwit/base/error.h"
@@ -9,9 +10,11 @@
 
 namespace godwit::store {
 
-/// A journal in a file of one JSON object per line. An entry is on disk when `record` returns; one
-/// whose step is "done" ends its migration (same source, destination and processes), whose entries
-/// then leave the file. Several processes may write to one file at once. Thread-safe.
+/// The journal of one migration or rehearsal, in a file that it shares with others: one JSON object
+/// per line. An entry is on disk when `record` returns. An entry without an id gets this object's,
+/// so that migrations never disturb each other, whatever they are called; one whose step is "done"
+/// ends its migration, whose entries then leave the file. Several processes may write to one file
+/// at once. Thread-safe.
 class FileJournal final : public Journal {
  public:
   /// Others hold the lock for milliseconds; who holds it longer than this is stuck. A migration
@@ -19,8 +22,7 @@ class FileJournal final : public Journal {
   static constexpr Seconds kPatience{5};
 
   /// The file, and its folders (0700), are made by the first entry.
-  explicit FileJournal(std::filesystem::path path, Seconds patience = kPatience)
-      : path_(std::move(path)), patience_(patience) {}
+  explicit FileJournal(std::filesystem::path path, Seconds patience = kPatience);
 
   /// Errors: kPermission, kEnvironment (disk full), kBusy (locked by somebody, who is named, for
   /// longer than `patience`); nothing is kept of the entry then. kCorrupt for a "done" in a journal
@@ -33,7 +35,12 @@ class FileJournal final : public Journal {
  private:
   std::filesystem::path path_;
   Seconds patience_;
+  std::string id_;
 };
+
+/// Are both of one migration? By their ids; those of older versions have none and are known by
+/// addresses and processes.
+[[nodiscard]] bool same_migration(const JournalEntry& a, const JournalEntry& b);
 
 /// The entries of migrations that are not done, oldest first; none where there is no file. A torn
 /// last line was never reported as written (its writer died) and is left out. kCorrupt with the

@@ -38,9 +38,13 @@ class SqliteOutcomeStore final : public OutcomeStore {
   /// kBadInput for a record that could not be read back (a NaN, say); on any error nothing is kept
   /// of this record and nothing happens to the others. Errors as in open().
   Result<std::int64_t> append(const OutcomeRecord& record) override;
-  /// Newest by order of `append`: wall clocks jump. A row that no longer decodes (edited by hand,
-  /// or with values that only a newer Godwit knows) is left out with a warning in the log.
-  Result<std::vector<OutcomeRecord>> newest(std::int64_t limit) override;
+  /// By indexes, however many are kept. Newest by order of `append`: wall clocks jump. A row that
+  /// no longer decodes (edited by hand, or with values that only a newer Godwit knows) is left out
+  /// with a warning in the log, and another takes its place.
+  Result<std::vector<OutcomeRecord>> find(const HistoryQuery& query) override;
+  /// A copy of the store in a new file, whole or not there. kBadInput where there is a file
+  /// already.
+  Result<void> copy_to(const std::filesystem::path& file);
 
  private:
   class Connection;

@@ -1,0 +1,45 @@
+#include "run_request.h"
+
+#include <nlohmann/json.hpp>
+
+#include "console_observer.h"
+
+namespace godwit::cli {
+namespace {
+
+Json json_of(const OutcomeRecord& record) {
+  Json object{{"outcome", to_json(record.outcome)}};
+  if (record.predicted) object["predicted"] = to_json(*record.predicted);
+  if (record.profile) object["profile"] = to_json(*record.profile);
+  if (record.link) object["link_bytes_per_s"] = record.link->rate.value();
+  if (record.id != 0) object["id"] = record.id;  // where it was kept
+  return object;
+}
+
+}  // namespace
+
+Attempt run_request(engine::Engine& engine, engine::OpenPair pair, const engine::Request& request,
+                    Context& context) {
+  Attempt attempt;
+  attempt.vm_was_open = true;
+  ConsoleObserver observer(context);
+  const auto planned = engine.plan(pair, request, observer);
+  attempt.predicted = planned ? planned->before.predicted : observer.prediction();
+  attempt.done = planned ? engine.execute(pair, *planned, observer)
+                         : Result<OutcomeRecord>(fail(planned.error()));
+  return attempt;
+}
+
+int print_attempt(const Attempt& attempt, Context& context) {
+  if (attempt.done) {
+    context.out.result(json_of(*attempt.done));
+    return attempt.done->outcome.status == OutcomeStatus::kCompleted ? kDone : kFailed;
+  }
+  // An Error means that nothing was started: the VM is where it was, if there is one yet.
+  Json partial = Json::object();
+  if (attempt.vm_was_open) partial["vm_runs_on"] = to_string(VmRunsOn::kSource);
+  if (attempt.predicted) partial["predicted"] = to_json(*attempt.predicted);
+  return context.out.error(attempt.done.error(), partial);
+}
+
+}  // namespace godwit::cli

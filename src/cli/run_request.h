@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+
+#include "context.h"
+#include "godwit/engine/engine.h"
+
+/// A request from its plan to what is printed of it: what `migrate` and `demo` share.
+
+namespace godwit::cli {
+
+/// What came of a request.
+struct Attempt {
+  Result<OutcomeRecord> done = OutcomeRecord{};
+  bool vm_was_open = false;             ///< else there may be none
+  std::optional<Prediction> predicted;  ///< also where nothing was run
+};
+
+/// Plans and runs it, and says to a person what happens on the way. The pair is closed at the end.
+[[nodiscard]] Attempt run_request(engine::Engine& engine, engine::OpenPair pair,
+                                  const engine::Request& request, Context& context);
+
+/// Prints how it ended as the contract has it, and gives the exit status: 0 when it completed.
+int print_attempt(const Attempt& attempt, Context& context);
+
+}  // namespace godwit::cli

@@ -1,0 +1,59 @@
+#include "both_sides.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "godwit/control/preflight.h"
+#include "godwit/control/preflight_disks.h"
+#include "host_memory.h"
+
+namespace godwit::engine {
+namespace {
+
+std::vector<Disk> disks_of(const VmDescription& vm, const std::vector<MovedDisk>& moves) {
+  std::vector<Disk> moved;
+  std::copy_if(vm.disks.begin(), vm.disks.end(), std::back_inserter(moved), [&](const Disk& disk) {
+    return std::any_of(moves.begin(), moves.end(),
+                       [&disk](const MovedDisk& one) { return one.source == disk.device; });
+  });
+  return moved;
+}
+
+}  // namespace
+
+std::string without_postcopy(const std::string& why) {
+  return fmt::format("post-copy is left out, as the destination may not do it: {}", why);
+}
+
+Result<BothSides> look_at_both(OpenPair& pair, const MigrationPlan& plan, const Look& look,
+                               Observer& observer) {
+  Hypervisor& destination = *pair.destination.hypervisor;
+  GODWIT_TRY(control::PreflightFacts facts,
+             control::gather_facts(*pair.source.hypervisor, destination));
+  facts.listen = pair.listen;
+  facts.stream = pair.stream;
+  facts.memory_free_at_destination = memory_for(facts.destination.pid);
+  facts.same_file = same_files(facts.source, facts.destination);
+  // What can be refused at once is, before media are read and the destination is tried.
+  GODWIT_CHECK_OK(control::preflight(facts, plan));
+  GODWIT_TRY(facts.same_content, look.contents->compare(facts.source, facts.destination, look.stop,
+                                                        [&observer](Bytes done, Bytes total) {
+                                                          observer.on_comparing(done, total);
+                                                        }));
+  GODWIT_CHECK_OK(control::preflight(facts, plan));
+  if (look.ask_for_postcopy) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
+  BothSides sides;
+  GODWIT_TRY(sides.warnings, control::preflight(facts, plan));
+  sides.no_postcopy = facts.no_postcopy;
+  if (sides.no_postcopy) sides.warnings.push_back(without_postcopy(*sides.no_postcopy));
+  if (plan.storage) {
+    sides.moves = control::disks_to_move(facts);
+    sides.moved_disks = disks_of(facts.source, sides.moves);
+  }
+  sides.abilities = control::common_abilities(facts);
+  return sides;
+}
+
+}  // namespace godwit::engine

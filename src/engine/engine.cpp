@@ -1,0 +1,195 @@
+#include "godwit/engine/engine.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+#include "both_sides.h"
+#include "godwit/base/log.h"
+#include "godwit/base/rng.h"
+#include "godwit/engine/history.h"
+#include "godwit/pair/pair_session.h"
+#include "godwit/pair/sink_session.h"
+#include "godwit/probe/ping_probe.h"
+#include "godwit/store/journal.h"
+#include "law_for.h"
+#include "same_files.h"
+
+namespace godwit::engine {
+namespace {
+
+/// Both names lead to one socket, by whatever links.
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code unknown;
+  return a == b || std::filesystem::equivalent(a, b, unknown);
+}
+
+pair::End end_of(const std::string& name, const OpenVm& vm) {
+  return {name, vm.description.pid, vm.description.process_started, vm.description.identity};
+}
+
+pair::Ends ends_of(const OpenPair& pair, Journal& journal) {
+  pair::Ends ends{*pair.source.hypervisor, *pair.destination.hypervisor, pair.stream};
+  ends.listen = pair.listen;
+  ends.journal = &journal;
+  ends.source_end = end_of(pair.source_name, pair.source);
+  ends.destination_end = end_of(pair.destination_name, pair.destination);
+  return ends;
+}
+
+/// Gives the record its id.
+void keep(OutcomeRecord& record, const Places& places, const std::string& file,
+          Observer& observer) {
+  const auto kept = [&]() -> Result<std::int64_t> {
+    GODWIT_TRY(const auto store, open_store(places, file));
+    return store->append(record);
+  }();
+  if (kept) {
+    record.id = *kept;
+  } else {
+    observer.warning("the outcome could not be kept: " + kept.error().message);
+  }
+}
+
+}  // namespace
+
+Engine::Engine(Clock& clock, std::unique_ptr<Opener> opener, Places places, std::stop_token stop,
+               std::stop_token leave)
+    : clock_(clock),
+      opener_(std::move(opener)),
+      places_(std::move(places)),
+      stop_(std::move(stop)),
+      leave_(std::move(leave)),
+      contents_(std::make_unique<SameContents>()) {}
+Engine::~Engine() = default;
+
+// --- one VM ---
+
+Result<OpenVm> Engine::open(const VmAddress& address, Access access) {
+  GODWIT_TRY(const std::string monitor, opener_->monitor_of(address, access));
+  return open_monitor(monitor, access);
+}
+
+Result<OpenVm> Engine::open_monitor(const std::string& monitor, Access access) {
+  OpenVm vm;
+  GODWIT_TRY(vm.hypervisor, opener_->connect(monitor));
+  GODWIT_TRY(vm.description, vm.hypervisor->describe());
+  if (access == Access::kObserve) return vm;
+  if (vm.description.pid != 0) {
+    GODWIT_TRY(vm.lock, opener_->lock(vm.description.pid));
+  }
+  GODWIT_CHECK_OK(recover_before_driving(vm));
+  return vm;
+}
+
+Result<std::unique_ptr<GuestMemory>> Engine::memory_of(OpenVm& vm) {
+  auto memory = opener_->memory_of(*vm.hypervisor);
+  if (memory) return memory;
+  Error error = std::move(memory).error();
+  if (error.code == ErrorCode::kPermission) {
+    error.what_to_do += "; or migrate without a prediction: godwit migrate --no-profile";
+  }
+  return fail(std::move(error));
+}
+
+Result<GuestProfile> Engine::observe(OpenVm& vm, const ObserveRequest& request,
+                                     Observer& observer) {
+  observer.observing(request.vm, request.duration);
+  GODWIT_TRY(const auto memory, memory_of(vm));
+  Rng rng(std::random_device{}());
+  profile::ObserveOptions options;
+  options.length = request.duration;
+  options.cpu_cap = request.cpu_cap;
+  options.vm = request.vm;
+  options.vcpus = vm.description.vcpus;
+  options.accelerator = vm.description.accelerator;
+  options.qemu_version = vm.description.version;
+  const auto activity = opener_->activity_of(*vm.hypervisor, vm.description.pid);
+  options.activity = activity.get();
+  return profile::observe(
+      *memory, clock_, rng, options, stop_,
+      [&observer](const profile::ObserveProgress& p) { observer.on_observing(p); });
+}
+
+Result<control::Rehearsal> Engine::rehearse(OpenVm& vm, const std::string& name,
+                                            Observer& observer) {
+  observer.rehearsing(name);
+  GODWIT_TRY(const auto path, places_.journal());
+  store::FileJournal journal(path);
+  control::RehearsalOptions options;
+  options.on_progress = [&observer](Ratio done) { observer.on_rehearsing(done); };
+  const auto sink = pair::make_sink_session(clock_, *vm.hypervisor, end_of(name, vm), &journal);
+  return control::rehearse(clock_, *sink, options, stop_);
+}
+
+// --- a migration ---
+
+Result<void> Engine::check_places(const Request& request) const {
+  GODWIT_TRY(const auto path, places_.journal());
+  GODWIT_CHECK_OK(store::FileJournal(path).check());
+  if (request.keep) GODWIT_CHECK_OK(open_store(places_, request.store));
+  return {};
+}
+
+Result<OpenPair> Engine::open_pair(const QmpVm& source, const QmpDestination& destination,
+                                   const PingTarget& ping) {
+  // Before connecting: a monitor serves one client, so the second connection would only hang.
+  if (same_file(source.socket, destination.socket)) {
+    return fail(ErrorCode::kBadInput, "the destination is the source",
+                "name the QMP socket of another QEMU, started with -incoming defer");
+  }
+  const auto open_side = [this](const char* side, const std::string& socket) -> Result<OpenVm> {
+    auto opened = open_monitor(socket, Access::kDrive);
+    if (!opened) return fail(opened.error().while_doing(side));
+    return opened;
+  };
+  OpenPair pair;
+  pair.source_name = to_string(VmAddress(source));
+  pair.destination_name = to_string(DestinationAddress(destination));
+  pair.listen = destination.listen;
+  pair.stream = destination.stream;
+  GODWIT_TRY(pair.source, open_side("source", source.socket));
+  GODWIT_TRY(pair.destination, open_side("destination", destination.socket));
+  if (!ping.address.empty()) {
+    probe::PingOptions options;
+    options.target = ping.address;
+    if (!ping.netns.empty()) options.netns = ping.netns;
+    pair.probe = std::make_unique<probe::PingProbe>(std::move(options));
+  }
+  return pair;
+}
+
+Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& planned,
+                                      Observer& observer) {
+  const MigrationPlan& plan = planned.plan;
+  const bool postcopy =
+      pair.can_postcopy && (uses_postcopy(plan.technique) || plan.may_end_by_postcopy);
+  GODWIT_TRY(const BothSides sides,
+             look_at_both(pair, plan, {postcopy, contents_.get(), stop_}, observer));
+  const auto& known = planned.warnings;
+  for (const std::string& one : sides.warnings) {
+    if (std::find(known.begin(), known.end(), one) == known.end()) observer.warning(one);
+  }
+  GODWIT_TRY(const auto path, places_.journal());
+  store::FileJournal journal(path);
+  control::RunOptions options;
+  options.requested = planned.requested;
+  options.leave = leave_;
+  if (planned.expected && planned.expected->total_time) {
+    options.predicted_total = planned.expected->total_time->p50;
+  }
+  options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
+  observer.migrating(plan, pair.destination_name);
+  OutcomeRecord record = planned.before;
+  const auto session = pair::make_session(clock_, ends_of(pair, journal));
+  GODWIT_TRY(const auto law, law_for(planned));
+  const control::Onlookers onlookers{pair.probe.get(), pair.check.get(), pair.wire.get()};
+  GODWIT_TRY(record.outcome,
+             control::run_migration(clock_, *session, plan, *law, onlookers, options, stop_));
+  observer.ended(record);
+  if (planned.keep) keep(record, places_, planned.store, observer);
+  return record;
+}
+
+}  // namespace godwit::engine

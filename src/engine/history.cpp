@@ -1,0 +1,54 @@
+#include "godwit/engine/history.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "godwit/store/outcome_store.h"
+
+namespace godwit::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using Store = store::SqliteOutcomeStore;
+
+/// What an earlier version kept elsewhere, copied here once; that file stays as it is.
+Result<void> take_over(const fs::path& older, const fs::path& file) {
+  std::error_code missing;
+  if (fs::exists(file, missing)) return {};
+  GODWIT_TRY(const auto store, Store::open(older));
+  const auto copied = store->copy_to(file);
+  const bool somebody_was_faster = !copied && fs::exists(file, missing);
+  return somebody_was_faster ? Result<void>() : copied;
+}
+
+Result<std::unique_ptr<Store>> open_usual(const Places& places, const fs::path& file) {
+  if (const auto older = places.older_outcomes()) GODWIT_CHECK_OK(take_over(*older, file));
+  return Store::open(file);
+}
+
+/// Another place helps, where nobody named this one and it is unfit.
+Error with_a_way_out(Error error) {
+  const bool place_is_unfit = error.code != ErrorCode::kBusy && error.code != ErrorCode::kCorrupt &&
+                              error.code != ErrorCode::kUnsupported;
+  if (!place_is_unfit) return error;
+  if (error.code != ErrorCode::kPermission) error.code = ErrorCode::kEnvironment;
+  error.what_to_do =
+      "mend that, name a file with --store, or set XDG_DATA_HOME to a folder that can be written";
+  return error;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OutcomeStore>> open_store(const Places& places, const std::string& file) {
+  if (!file.empty()) {
+    GODWIT_TRY(auto named, Store::open(file));
+    return std::unique_ptr<OutcomeStore>(std::move(named));
+  }
+  GODWIT_TRY(const fs::path usual, places.outcomes());
+  auto opened = open_usual(places, usual);
+  if (opened) return std::unique_ptr<OutcomeStore>(std::move(*opened));
+  return fail(with_a_way_out(std::move(opened).error()));
+}
+
+}  // namespace godwit::engine

@@ -1,0 +1,85 @@
+#include "godwit/engine/host_opener.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <variant>
+
+#include "godwit/base/log.h"
+#include "godwit/guestmem/process_guest_memory.h"
+#include "godwit/lab/lab.h"
+#include "godwit/qmp/qmp_hypervisor.h"
+#include "godwit/qmp/vm_lock.h"
+#include "vm_activity.h"
+
+namespace godwit::engine {
+namespace {
+
+class QemuLock final : public DriverLock {
+ public:
+  explicit QemuLock(qmp::VmLock lock) : lock_(std::move(lock)) {}
+
+ private:
+  qmp::VmLock lock_;
+};
+
+/// That of a lab's guest in this process.
+std::optional<std::string> lab_monitor(const std::string& lab, const std::string& guest,
+                                       std::int64_t pid) {
+  const auto status = lab::find_guest(lab, guest);
+  if (!status) return std::nullopt;
+  for (const lab::Instance& one : status->instances) {
+    if (one.pid != 0 && one.pid == pid) return one.qmp;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::string> HostOpener::monitor_of(const VmAddress& address, Access access) {
+  if (const auto* qmp = std::get_if<QmpVm>(&address)) return qmp->socket;
+  GODWIT_TRY(const lab::GuestStatus guest, lab::find_guest(lab_, std::get<LabVm>(address).name));
+  if (guest.instances.empty() || guest.instances.front().pid == 0) {
+    return fail(ErrorCode::kNotFound, fmt::format("guest {} does not run", guest.spec.name),
+                "start a lab anew: godwit lab down, godwit lab up");
+  }
+  const lab::Instance& current = guest.instances.front();
+  return access == Access::kDrive ? current.qmp : current.observer_qmp;
+}
+
+std::optional<std::string> HostOpener::monitor_of(const JournalEntry& entry, Side side) {
+  const auto vm = parse_vm(entry.source);
+  const auto* guest = vm ? std::get_if<LabVm>(&*vm) : nullptr;
+  if (side == Side::kSource) {
+    if (guest != nullptr) return lab_monitor(lab_, guest->name, entry.source_pid);
+    return vm ? std::optional(std::get<QmpVm>(*vm).socket) : std::nullopt;
+  }
+  const auto address = parse_destination(entry.destination);
+  if (!address) return std::nullopt;
+  if (const auto* qmp = std::get_if<QmpDestination>(&*address)) return qmp->socket;
+  return guest == nullptr ? std::nullopt : lab_monitor(lab_, guest->name, entry.destination_pid);
+}
+
+Result<std::shared_ptr<Hypervisor>> HostOpener::connect(const std::string& monitor) {
+  log::debug("connecting to {}", monitor);
+  GODWIT_TRY(auto vm, qmp::QmpHypervisor::connect(monitor, clock_));
+  return std::shared_ptr<Hypervisor>(std::move(vm));
+}
+
+Result<std::unique_ptr<DriverLock>> HostOpener::lock(std::int64_t pid) {
+  GODWIT_TRY(qmp::VmLock lock, qmp::VmLock::acquire(pid));
+  return std::unique_ptr<DriverLock>(std::make_unique<QemuLock>(std::move(lock)));
+}
+
+Result<std::unique_ptr<GuestMemory>> HostOpener::memory_of(Hypervisor& vm) {
+  GODWIT_TRY(RamLayout layout, vm.ram_layout());
+  auto memory = guestmem::ProcessGuestMemory::open(std::move(layout));
+  if (memory) return std::unique_ptr<GuestMemory>(std::move(*memory));
+  return fail(std::move(memory).error());
+}
+
+std::unique_ptr<ActivityCounter> HostOpener::activity_of(Hypervisor& vm, std::int64_t pid) {
+  return std::make_unique<VmActivity>(vm, pid);
+}
+
+}  // namespace godwit::engine

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "godwit/base/clock.h"
+#include "godwit/control/rehearsal.h"
+#include "godwit/domain/outcome.h"
+#include "godwit/engine/observer.h"
+#include "godwit/engine/open_pair.h"
+#include "godwit/engine/opener.h"
+#include "godwit/engine/places.h"
+#include "godwit/engine/recovery.h"
+#include "godwit/engine/request.h"
+#include "godwit/twin/host_pair.h"
+
+namespace godwit::engine {
+
+class SameContents;
+
+/// How a VM is to be observed.
+struct ObserveRequest {
+  std::string vm;  ///< as the user named it; the profile carries it
+  Seconds duration{8};
+  Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;  ///< of one CPU
+};
+
+/// A migration that is ready to be run, and why it shall be run like this.
+struct PlannedMigration {
+  MigrationPlan plan;
+  /// What is expected of that plan, the disks' time included; absent where nothing is known.
+  std::optional<TechniquePrediction> expected;
+  /// All that is known before: sides, link, profile, prediction. The row of the plan's technique is
+  /// what is expected of the plan.
+  OutcomeRecord before;
+  std::vector<std::string> warnings;  ///< that were given to the observer
+  twin::HostPairConstants hosts{};    ///< what is known of them, for a law that predicts
+  Requested requested;
+  bool keep = true;  ///< as asked for, and the next
+  std::string store;
+};
+
+/// The main job without a user interface. It opens VMs, looks, predicts, chooses, migrates, keeps
+/// what came of it, and recovers what a killed process has left. Blocks; one thread at a time. A
+/// stop request ends what is under way as soon as that is safe; `leave`
+/// ends the watching of what can't be stopped any more.
+class Engine {
+ public:
+  Engine(Clock& clock, std::unique_ptr<Opener> opener, Places places, std::stop_token stop,
+         std::stop_token leave = {});
+  ~Engine();
+
+  [[nodiscard]] const Places& places() const { return places_; }
+
+  // --- one VM ---
+
+  /// Connects to a VM by its address, or to a monitor, and asks what it is. With kDrive it also
+  /// takes the VM's lock and gives back what a Godwit that was killed had borrowed of it: kBusy
+  /// where that can't be done, as its settings would be taken for the VM's own.
+  Result<OpenVm> open(const VmAddress& address, Access access);
+  Result<OpenVm> open_monitor(const std::string& monitor, Access access);
+
+  /// Looks at the VM's memory from outside for a while. kPermission where it can't be read here.
+  Result<GuestProfile> observe(OpenVm& vm, const ObserveRequest& request, Observer& observer);
+  /// Rehearses a VM that was opened to be driven (control/rehearsal.h), with its journal.
+  Result<control::Rehearsal> rehearse(OpenVm& vm, const std::string& name, Observer& observer);
+
+  // --- a migration ---
+
+  /// Can be kept what a migration leaves behind: its journal, and its outcome if that is asked for?
+  /// To be asked before anything is touched.
+  Result<void> check_places(const Request& request) const;
+
+  /// Opens two QEMUs that somebody else started.
+  Result<OpenPair> open_pair(const QmpVm& source, const QmpDestination& destination,
+                             const PingTarget& ping);
+
+  /// Compares both sides, asks history for the link and the hosts, observes the guest, predicts
+  /// each technique and chooses by the intent. The guest runs on as it was. Errors: what preflight
+  /// refuses (control/preflight.h); kImpossible where nothing meets the intent, which the observer
+  /// has got the prediction for; kBadInput (Request); kInterrupted.
+  Result<PlannedMigration> plan(OpenPair& pair, const Request& request, Observer& observer);
+
+  /// Looks at both sides once more, as time has passed, and runs the migration. An Error means that
+  /// nothing was started: the VM is where it was. The outcome is kept if that was asked for; one
+  /// that can't be kept is warned of.
+  Result<OutcomeRecord> execute(OpenPair& pair, const PlannedMigration& planned,
+                                Observer& observer);
+
+  // --- after a kill ---
+
+  /// Looks after every entry of the journal whose Godwit lives no more: connects to both sides,
+  /// gives back what was borrowed, and keeps what is left to do in the journal.
+  Result<std::vector<RecoveredVm>> recover();
+
+ private:
+  class Planning;
+
+  Result<std::unique_ptr<GuestMemory>> memory_of(OpenVm& vm);
+  [[nodiscard]] std::vector<std::filesystem::path> journals() const;
+  Result<void> recover_before_driving(OpenVm& vm);
+
+  Clock& clock_;
+  std::unique_ptr<Opener> opener_;
+  Places places_;
+  std::stop_token stop_;
+  std::stop_token leave_;
+  std::unique_ptr<SameContents> contents_;  ///< files that were compared
+};
+
+}  // namespace godwit::engine

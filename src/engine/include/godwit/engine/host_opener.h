@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "godwit/base/clock.h"
+#include "godwit/engine/opener.h"
+
+namespace godwit::engine {
+
+/// Opens QEMUs by their QMP sockets, and those of a lab by their names in it.
+class HostOpener final : public Opener {
+ public:
+  /// `lab`: the one that `lab:` addresses mean.
+  HostOpener(Clock& clock, std::string lab) : clock_(clock), lab_(std::move(lab)) {}
+
+  Result<std::string> monitor_of(const VmAddress& address, Access access) override;
+  std::optional<std::string> monitor_of(const JournalEntry& entry, Side side) override;
+  Result<std::shared_ptr<Hypervisor>> connect(const std::string& monitor) override;
+  Result<std::unique_ptr<DriverLock>> lock(std::int64_t pid) override;
+  Result<std::unique_ptr<GuestMemory>> memory_of(Hypervisor& vm) override;
+  std::unique_ptr<ActivityCounter> activity_of(Hypervisor& vm, std::int64_t pid) override;
+
+ private:
+  Clock& clock_;
+  std::string lab_;
+};
+
+}  // namespace godwit::engine

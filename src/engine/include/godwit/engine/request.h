@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "godwit/base/error.h"
+#include "godwit/base/units.h"
+#include "godwit/domain/link.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/domain/technique.h"
+
+namespace godwit::engine {
+
+/// What somebody wants of a migration, besides which VM and where to.
+struct Request {
+  Intent intent;
+  std::optional<Technique> technique;  ///< absent: the one that serves the intent best ("auto")
+  bool storage = false;                ///< the disks move along
+  std::string law = "none";
+  std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
+  bool profile = true;       ///< without one nothing is predicted, and "auto" is plain pre-copy
+  Seconds observe{8};
+  bool rehearse = false;           ///< besides; where it fails the profile does without
+  MigrationParameters parameters;  ///< fixed, whatever would be advised
+  bool keep = true;                ///< in the store of outcomes
+  std::string store;               ///< its file; empty: the usual one
+};
+
+/// The technique as a name, for the outcome: "auto", "precopy+storage".
+[[nodiscard]] std::string technique_name(const Request& request);
+
+/// kBadInput: what can't be had together, or a control law that is not known. Pure.
+Result<void> check(const Request& request);
+
+}  // namespace godwit::engine

@@ -1,0 +1,281 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "both_sides.h"
+#include "godwit/advise/advise.h"
+#include "godwit/advise/storage.h"
+#include "godwit/engine/engine.h"
+#include "godwit/engine/history.h"
+#include "godwit/engine/link_estimate.h"
+#include "godwit/engine/models.h"
+#include "godwit/twin/predictor.h"
+#include "law_for.h"
+
+/// How a request becomes a plan.
+
+namespace godwit::engine {
+namespace {
+
+/// What an intent without a limit of time gets.
+constexpr Seconds kDefaultMaxTime{120};
+/// What disks get beside it, of the time that they are expected to take.
+constexpr double kPatienceForDisks = 3;
+/// Enough migrations to see what a link carries and what its hosts are like.
+constexpr std::int64_t kHistory = 100;
+
+/// What is known of the pair of hosts before the guest is looked at.
+struct KnownHosts {
+  std::shared_ptr<const learn::LearntModel> learnt;  ///< may be null
+  twin::HostPairConstants constants;
+  std::optional<Link> link;  ///< absent: nobody asks for it
+};
+
+/// The time that the disks need is not there for memory.
+Intent less_the_disks(Intent intent, std::optional<Seconds> mirror_time) {
+  if (mirror_time && intent.max_time) {
+    intent.max_time = std::max(*intent.max_time - *mirror_time, Seconds(1e-3));
+  }
+  return intent;
+}
+
+}  // namespace
+
+class Engine::Planning {
+ public:
+  Planning(Engine& engine, OpenPair& pair, const Request& request, Observer& observer)
+      : engine_(engine), pair_(pair), request_(request), observer_(observer) {}
+
+  Result<PlannedMigration> run();
+
+ private:
+  Result<BothSides> look();
+  Result<KnownHosts> recall(OutcomeStore* store);
+  Result<std::optional<Link>> link_by(const std::vector<OutcomeRecord>& history);
+  Result<GuestProfile> profile();
+  [[nodiscard]] Intent intent_for(const BothSides& sides) const;
+  [[nodiscard]] Result<advise::Advised> predict(advise::Question question,
+                                                std::optional<Seconds> mirror_time) const;
+  [[nodiscard]] MigrationPlan plan_of(const BothSides& sides,
+                                      std::optional<Seconds> mirror_time) const;
+  [[nodiscard]] PlannedMigration draft(const BothSides& sides, const KnownHosts& known,
+                                       std::optional<Seconds> mirror_time) const;
+  [[nodiscard]] advise::Question question_for(const GuestProfile& profile, const BothSides& sides,
+                                              const KnownHosts& known,
+                                              std::optional<Seconds> mirror_time) const;
+  Result<void> prepare_for_law(PlannedMigration& planned) const;
+  Result<void> choose_by_prediction(PlannedMigration& planned, const BothSides& sides,
+                                    const KnownHosts& known, std::optional<Seconds> mirror_time);
+  [[nodiscard]] Result<std::optional<TechniquePrediction>> expect(
+      const advise::Question& question, const Prediction& usual,
+      std::optional<Seconds> mirror_time) const;
+
+  Engine& engine_;
+  OpenPair& pair_;
+  const Request& request_;
+  Observer& observer_;
+};
+
+/// A law may switch to post-copy where both sides can, the intent allows it, and QEMU can combine
+/// it with the technique; it may also begin with limits of its own.
+Result<void> Engine::Planning::prepare_for_law(PlannedMigration& planned) const {
+  MigrationPlan& plan = planned.plan;
+  if (planned.requested.law == kNoLaw) return {};
+  GODWIT_TRY(const auto law, law_for(planned));
+  law->shape(plan);
+  const bool combines =
+      plan.technique == Technique::kPrecopy || plan.technique == Technique::kAutoConverge;
+  plan.may_end_by_postcopy = combines && !plan.intent.no_postcopy;
+  return {};
+}
+
+Result<PlannedMigration> Engine::plan(OpenPair& pair, const Request& request, Observer& observer) {
+  return Planning(*this, pair, request, observer).run();
+}
+
+Result<PlannedMigration> Engine::Planning::run() {
+  GODWIT_CHECK_OK(check(request_));
+  // First of all, so that a store that cannot be written is known before anything happens.
+  std::unique_ptr<OutcomeStore> store;
+  if (request_.keep) {
+    GODWIT_TRY(store, open_store(engine_.places_, request_.store));
+  }
+  // Whether the VM's memory can be read at all is known before anything is asked of it.
+  if (request_.profile) GODWIT_CHECK_OK(engine_.memory_of(pair_.source));
+  GODWIT_TRY(const BothSides sides, look());
+  GODWIT_TRY(const KnownHosts known, recall(store.get()));
+  const auto mirror_time = request_.storage && known.link
+                               ? advise::mirror_time(sides.moved_disks, *known.link)
+                               : std::nullopt;
+  PlannedMigration planned = draft(sides, known, mirror_time);
+  if (request_.profile) {
+    GODWIT_CHECK_OK(choose_by_prediction(planned, sides, known, mirror_time));
+  } else if (request_.intent.max_downtime) {
+    // Nobody knows how the guest writes: QEMU's limit is all that can be set by the intent.
+    planned.plan.parameters.downtime_limit = request_.intent.max_downtime;
+  }
+  planned.plan.parameters.max_bandwidth.reset();  // an estimate is no order
+  if (request_.link) planned.plan.parameters.max_bandwidth = request_.link->rate;
+  GODWIT_CHECK_OK(prepare_for_law(planned));
+  return planned;
+}
+
+/// What can be refused before seconds are spent on observing.
+Result<BothSides> Engine::Planning::look() {
+  MigrationPlan asked;
+  asked.storage = request_.storage;
+  if (request_.technique) asked.technique = *request_.technique;
+  const bool may_come_to_postcopy =
+      !request_.technique || uses_postcopy(*request_.technique) || request_.law != kNoLaw;
+  const bool postcopy = may_come_to_postcopy && !request_.intent.no_postcopy && pair_.can_postcopy;
+  GODWIT_TRY(
+      BothSides sides,
+      look_at_both(pair_, asked, {postcopy, engine_.contents_.get(), engine_.stop_}, observer_));
+  for (const std::string& one : sides.warnings) observer_.warning(one);
+  return sides;
+}
+
+Result<KnownHosts> Engine::Planning::recall(OutcomeStore* store) {
+  std::vector<OutcomeRecord> history;
+  if (store != nullptr) {
+    HistoryQuery query;
+    query.destination = pair_.destination_name;
+    query.limit = kHistory;
+    GODWIT_TRY(history, store->find(query));
+  }
+  KnownHosts known;
+  known.learnt = usual_model(engine_.places_);
+  known.constants = learnt_pair(history, usual_pair(known.learnt.get()));
+  GODWIT_TRY(known.link, link_by(history));
+  return known;
+}
+
+/// The user's; else, where something is predicted over it, an estimate.
+Result<std::optional<Link>> Engine::Planning::link_by(const std::vector<OutcomeRecord>& history) {
+  if (request_.link || !request_.profile) return request_.link;
+  GODWIT_TRY(const auto parameters, pair_.source.hypervisor->parameters());
+  const LinkEstimate estimate = estimate_link(history, pair_.stream, parameters.max_bandwidth);
+  observer_.link_estimated(estimate);
+  return std::optional(estimate.link);
+}
+
+Result<GuestProfile> Engine::Planning::profile() {
+  GODWIT_TRY(GuestProfile profile,
+             engine_.observe(pair_.source, {pair_.source_name, request_.observe}, observer_));
+  if (request_.rehearse) {
+    const auto rehearsal = engine_.rehearse(pair_.source, pair_.source_name, observer_);
+    const bool stopped = !rehearsal && rehearsal.error().code == ErrorCode::kInterrupted;
+    if (stopped) return fail(rehearsal.error());
+    if (rehearsal) {
+      control::put_into(profile, *rehearsal);
+    } else {
+      observer_.warning("profiled without a rehearsal: " + rehearsal.error().message);
+    }
+  }
+  observer_.profiled(profile);
+  return profile;
+}
+
+Intent Engine::Planning::intent_for(const BothSides& sides) const {
+  Intent intent = request_.intent;
+  const bool both_can = sides.abilities.contains(Capability::kPostcopyRam) && pair_.can_postcopy;
+  intent.no_postcopy = intent.no_postcopy || !both_can;
+  return intent;
+}
+
+Result<advise::Advised> Engine::Planning::predict(advise::Question question,
+                                                  std::optional<Seconds> mirror_time) const {
+  GODWIT_TRY(advise::Advised advised, advise::predict_all(std::move(question)));
+  if (request_.storage) advise::add_storage(advised, mirror_time);
+  return advised;
+}
+
+/// As far as the request alone decides it.
+MigrationPlan Engine::Planning::plan_of(const BothSides& sides,
+                                        std::optional<Seconds> mirror_time) const {
+  MigrationPlan plan;
+  if (request_.technique) plan.technique = *request_.technique;
+  plan.parameters = request_.parameters;
+  plan.intent = intent_for(sides);
+  plan.storage = request_.storage;
+  plan.moved_disks = sides.moves;
+  plan.max_time = request_.intent.max_time.value_or(
+      kDefaultMaxTime + mirror_time.value_or(Seconds(0)) * kPatienceForDisks);
+  return plan;
+}
+
+advise::Question Engine::Planning::question_for(const GuestProfile& profile, const BothSides& sides,
+                                                const KnownHosts& known,
+                                                std::optional<Seconds> mirror_time) const {
+  advise::Question question;
+  question.profile = profile;
+  question.link = *known.link;
+  question.intent = less_the_disks(intent_for(sides), mirror_time);
+  question.possible = sides.abilities;
+  question.parameters = request_.parameters;
+  question.pair = known.constants;
+  question.learnt = known.learnt.get();
+  question.draws = twin::kManyDraws;
+  return question;
+}
+
+PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHosts& known,
+                                         std::optional<Seconds> mirror_time) const {
+  PlannedMigration planned;
+  planned.plan = plan_of(sides, mirror_time);
+  planned.hosts = known.constants;
+  planned.before.source = pair_.source_name;
+  planned.before.destination = pair_.destination_name;
+  planned.before.link = known.link;
+  planned.warnings = sides.warnings;
+  planned.requested = {technique_name(request_), request_.law};
+  planned.keep = request_.keep;
+  planned.store = request_.store;
+  return planned;
+}
+
+/// An explicit technique always runs; only "auto" refuses an intent that cannot be met.
+Result<void> Engine::Planning::choose_by_prediction(PlannedMigration& planned,
+                                                    const BothSides& sides, const KnownHosts& known,
+                                                    std::optional<Seconds> mirror_time) {
+  GODWIT_TRY(planned.before.profile, profile());
+  const advise::Question question =
+      question_for(*planned.before.profile, sides, known, mirror_time);
+  GODWIT_TRY(advise::Advised advised, predict(question, mirror_time));
+  observer_.predicted(advised.prediction, *known.link);
+  if (request_.technique) {
+    GODWIT_TRY(planned.expected, expect(question, advised.prediction, mirror_time));
+  } else if (advised.refusal) {
+    Error refusal = std::move(*advised.refusal);
+    // what was left out for a reason that may be mended
+    if (sides.no_postcopy) refusal.what_to_do += "; " + without_postcopy(*sides.no_postcopy);
+    return fail(std::move(refusal));
+  } else {
+    planned.plan.technique = advised.prediction.advice->technique;
+    planned.expected = std::move(advised.plan);
+  }
+  planned.before.predicted = std::move(advised.prediction);
+  if (!planned.expected) return {};
+  planned.plan.parameters = planned.expected->parameters;
+  for (TechniquePrediction& row : planned.before.predicted->predictions) {
+    if (row.technique == planned.plan.technique) row = *planned.expected;
+  }
+  return {};
+}
+
+/// What the technique that was asked for costs with the parameters that serve the intent best,
+/// whether or not they meet it; nothing for one that has no model yet. `usual`: with its defaults.
+Result<std::optional<TechniquePrediction>> Engine::Planning::expect(
+    const advise::Question& question, const Prediction& usual,
+    std::optional<Seconds> mirror_time) const {
+  const TechniquePrediction* known = find(usual, *request_.technique);
+  if (known == nullptr) return std::optional<TechniquePrediction>();
+  if (!request_.intent.max_downtime) return std::optional(*known);
+  advise::Question only = question;
+  only.techniques = {*request_.technique};
+  GODWIT_TRY(advise::Advised advised, predict(std::move(only), mirror_time));
+  return advised.plan ? std::move(advised.plan) : std::optional(*known);
+}
+
+}  // namespace godwit::engine

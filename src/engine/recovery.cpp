@@ -1,0 +1,205 @@
+#include "godwit/engine/recovery.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "godwit/base/log.h"
+#include "godwit/base/process.h"
+#include "godwit/engine/engine.h"
+#include "godwit/pair/sink_session.h"
+#include "godwit/store/journal.h"
+
+namespace godwit::engine {
+namespace {
+
+/// Begins the step of what nobody drives any more; the step that it was in follows.
+constexpr std::string_view kLeft = "left ";
+
+struct ProcessId {
+  std::int64_t pid = 0;
+  std::int64_t started = 0;
+};
+
+/// It ran on this host since it was booted, and does no more. (An entry without a start names no
+/// process for certain; numbers of another boot or namespace mean nothing here.)
+bool has_ended(const JournalEntry& entry, const ProcessId& process) {
+  return entry.writer_world == process_world() && process.pid != 0 && process.started != 0 &&
+         process_start(process.pid) != process.started;
+}
+
+bool is_driven(const JournalEntry& entry) {
+  if (entry.step.starts_with(kLeft)) return false;
+  return entry.writer_pid != 0 && (entry.writer_world != process_world() ||
+                                   process_start(entry.writer_pid) == entry.writer_started);
+}
+
+/// The newest entry of each migration that is not done and that no Godwit drives any more.
+std::vector<JournalEntry> left_entries(const std::vector<JournalEntry>& all) {
+  std::vector<JournalEntry> newest;
+  for (const JournalEntry& entry : all) {
+    const auto known = std::find_if(newest.begin(), newest.end(), [&](const JournalEntry& one) {
+      return store::same_migration(one, entry);
+    });
+    if (known == newest.end()) {
+      newest.push_back(entry);
+    } else {
+      *known = entry;
+    }
+  }
+  newest.erase(std::remove_if(newest.begin(), newest.end(), is_driven), newest.end());
+  return newest;
+}
+
+Result<std::vector<JournalEntry>> read_left(const std::filesystem::path& path) {
+  GODWIT_TRY(const auto all, store::read_journal(path));
+  return left_entries(all);
+}
+
+void write_down(const std::filesystem::path& path, const pair::Recovered& found, Clock& clock) {
+  JournalEntry entry = found.left;
+  if (found.finished) {
+    entry.step = "done";
+  } else if (!entry.step.starts_with(kLeft)) {
+    entry.step.insert(0, kLeft);
+  }
+  entry.wall_us = clock.wall_us();
+  entry.writer_pid = entry.writer_started = 0;  // it is ours now
+  if (const auto written = store::FileJournal(path).record(entry); !written) {
+    log::warning("the journal could not be written: {}", written.error().message);
+  }
+}
+
+// --- both sides ---
+
+/// One side, connected to; it is the process of the entry, as far as that is known.
+class OpenSide {
+ public:
+  OpenSide(Opener& opener, const JournalEntry& entry, Side side) {
+    const bool source = side == Side::kSource;
+    ended_ = has_ended(entry, source ? ProcessId{entry.source_pid, entry.source_started}
+                                     : ProcessId{entry.destination_pid, entry.destination_started});
+    const auto monitor = opener.monitor_of(entry, side);
+    if (!monitor || ended_) return;
+    const auto opened =
+        open(opener, *monitor, source ? entry.source_identity : entry.destination_identity);
+    if (!opened) problem_ = opened.error().message;
+  }
+
+  [[nodiscard]] pair::LeftSide side() const { return {vm_.get(), ended_}; }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  Result<void> open(Opener& opener, const std::string& monitor, const std::string& identity) {
+    GODWIT_TRY(auto vm, opener.connect(monitor));
+    GODWIT_TRY(const VmDescription about, vm->describe());
+    if (about.identity != identity) {
+      return fail(ErrorCode::kBadInput, fmt::format("another VM answers on {} now", monitor));
+    }
+    if (about.pid != 0) {
+      GODWIT_TRY(lock_, opener.lock(about.pid));
+    }
+    vm_ = std::move(vm);
+    return {};
+  }
+
+  std::unique_ptr<DriverLock> lock_;
+  std::shared_ptr<Hypervisor> vm_;
+  bool ended_ = false;
+  std::string problem_;  ///< why it can't be asked
+};
+
+pair::Recovered recover_entry(Opener& opener, Clock& clock, const JournalEntry& entry) {
+  const OpenSide source(opener, entry, Side::kSource);
+  if (entry.destination == pair::kRehearsalName) {
+    pair::Recovered found = pair::recover(clock, entry, source.side(), {nullptr, true});
+    if (!found.finished && !source.problem().empty()) found.was += ": " + source.problem();
+    return found;
+  }
+  const OpenSide destination(opener, entry, Side::kDestination);
+  pair::Recovered found = pair::recover(clock, entry, source.side(), destination.side());
+  for (const OpenSide* side : {&source, &destination}) {
+    if (!found.finished && !side->problem().empty()) found.was += "; " + side->problem();
+  }
+  return found;
+}
+
+// --- one side alone ---
+
+/// Is this VM the entry's source, its destination, or none of them?
+struct Part {
+  bool source = false;
+  bool destination = false;
+};
+Part part_of(const VmDescription& vm, const JournalEntry& entry) {
+  return {entry.source_identity == vm.identity, entry.destination_identity == vm.identity};
+}
+
+/// kBusy where its settings are not given back.
+Result<void> recover_side(const std::filesystem::path& journal, const JournalEntry& entry,
+                          Hypervisor& vm, const Part& part, Clock& clock) {
+  const bool rehearsal = entry.destination == pair::kRehearsalName;
+  const pair::LeftSide here{part.source ? &vm : nullptr,
+                            has_ended(entry, {entry.source_pid, entry.source_started})};
+  const pair::LeftSide there{
+      part.destination ? &vm : nullptr,
+      rehearsal || has_ended(entry, {entry.destination_pid, entry.destination_started})};
+  const pair::Recovered found = pair::recover(clock, entry, here, there);
+  write_down(journal, found, clock);
+  const std::string what = fmt::format("an earlier {} of this VM ({}) was not ended by its godwit",
+                                       rehearsal ? "rehearsal" : "migration", entry.source);
+  log::warning("{}: {}{}", what, found.was,
+               found.given_back.empty()
+                   ? ""
+                   : fmt::format("; given back: {}", fmt::join(found.given_back, ", ")));
+  const bool kept =
+      part.source ? found.left.source_lease.has_value() : found.left.destination_lease.has_value();
+  if (!kept) return {};
+  return fail(ErrorCode::kBusy, fmt::format("{}, and its settings are not given back", what),
+              "run godwit recover, which says what it waits for");
+}
+
+}  // namespace
+
+/// The one that is written, then that of an earlier version if it is there.
+std::vector<std::filesystem::path> Engine::journals() const {
+  std::vector<std::filesystem::path> all;
+  if (const auto path = places_.journal()) all.push_back(*path);
+  if (const auto older = places_.older_journal()) all.push_back(*older);
+  return all;
+}
+
+Result<std::vector<RecoveredVm>> Engine::recover() {
+  GODWIT_CHECK_OK(places_.journal());
+  std::vector<RecoveredVm> all;
+  for (const auto& path : journals()) {
+    GODWIT_TRY(const auto left, read_left(path));
+    for (const JournalEntry& entry : left) {
+      if (stop_.stop_requested()) return all;
+      pair::Recovered found = recover_entry(*opener_, clock_, entry);
+      write_down(path, found, clock_);
+      all.push_back({entry.source, entry.destination, std::move(found)});
+    }
+  }
+  return all;
+}
+
+Result<void> Engine::recover_before_driving(OpenVm& vm) {
+  for (const auto& path : journals()) {  // who needs a journal, and has none, will say so
+    const auto left = read_left(path);
+    if (!left) log::warning("the journal cannot be read: {}", left.error().message);
+    for (const JournalEntry& entry : left.value_or(std::vector<JournalEntry>())) {
+      const Part part = part_of(vm.description, entry);
+      if (!part.source && !part.destination) continue;
+      GODWIT_CHECK_OK(recover_side(path, entry, *vm.hypervisor, part, clock_));
+    }
+  }
+  return {};
+}
+
+}  // namespace godwit::engine

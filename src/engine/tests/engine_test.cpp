@@ -1,0 +1,388 @@
+// The main job whole, without a process: hypervisors and a guest on a simulated clock, a store and
+// a journal of the test's own.
+
+#include "godwit/engine/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "fake_dirty_vm.h"
+#include "godwit/engine/history.h"
+#include "godwit/store/journal.h"
+#include "scratch.h"
+#include "world.h"
+
+namespace godwit::engine {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Fault = pair::FakePair::Fault;
+
+const QmpVm kVm{World::kSource};
+const QmpDestination kThere{World::kDestination, World::kStream, World::kStream};
+
+class EngineTest : public Scratch {
+ protected:
+  [[nodiscard]] Places places() const {
+    return Places(
+        [this](const char* name) {
+          return std::string_view(name).starts_with("XDG_") ? folder_.c_str() : nullptr;
+        },
+        false);
+  }
+  [[nodiscard]] Engine engine(World& world) const {
+    return Engine(world.hosts.clock, std::make_unique<TestOpener>(world), places(),
+                  stop_.get_token());
+  }
+  static Request request() {
+    Request request;
+    request.link = Link{40_MB_per_s, {}};
+    request.observe = Seconds(2);
+    return request;
+  }
+  static Request request_without_profile() {
+    Request request = EngineTest::request();
+    request.profile = false;
+    request.keep = false;
+    return request;
+  }
+
+  Result<PlannedMigration> plan(const Request& request) {
+    Engine engine = this->engine(world_);
+    GODWIT_TRY(OpenPair pair, engine.open_pair(kVm, kThere, {}));
+    return engine.plan(pair, request, notes_);
+  }
+  /// Plans and executes.
+  Result<OutcomeRecord> migrate(World& world, const Request& request) {
+    Engine engine = this->engine(world);
+    GODWIT_TRY(OpenPair pair, engine.open_pair(kVm, kThere, {}));
+    GODWIT_TRY(const PlannedMigration planned, engine.plan(pair, request, notes_));
+    return engine.execute(pair, planned, notes_);
+  }
+  Result<OutcomeRecord> migrate(const Request& request) { return migrate(world_, request); }
+
+  [[nodiscard]] std::vector<JournalEntry> journal() const {
+    return store::read_journal(places().journal().value()).value();
+  }
+  [[nodiscard]] std::vector<OutcomeRecord> kept() const {
+    return open_store(places(), "").value()->find({}).value();
+  }
+  void expect_refused(const Request& request, ErrorCode code, const std::string& why) {
+    const auto planned = plan(request);
+    ASSERT_FALSE(planned) << why << "; " << to_string(planned->plan.technique);
+    EXPECT_EQ(planned.error().code, code) << planned.error().message;
+    EXPECT_THAT(planned.error().message, HasSubstr(why));
+    EXPECT_TRUE(world_.is_untouched()) << why;
+    EXPECT_THAT(journal(), IsEmpty());
+  }
+
+  World world_;
+  Notes notes_;
+  std::stop_source stop_;
+};
+
+// --- plan and execute ---
+
+TEST_F(EngineTest, ARequestIsPlannedRunAndKept) {
+  Request wanted = request();
+  wanted.intent.max_downtime = Seconds(5);
+  const auto done = migrate(wanted);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->outcome.status, OutcomeStatus::kCompleted) << done->outcome.reason;
+  EXPECT_EQ(done->outcome.vm_runs_on, VmRunsOn::kDestination);
+  EXPECT_EQ(done->outcome.requested.technique, "auto");
+  EXPECT_EQ(world_.pair.most_running(), 1);
+  EXPECT_THAT(notes_.steps,
+              ElementsAre("observing", "profiled", "predicted", "migrating", "ended"));
+  EXPECT_GT(notes_.looks, 0);
+  EXPECT_GT(notes_.progress, 0);
+  EXPECT_THAT(journal(), IsEmpty());
+  ASSERT_EQ(kept().size(), 1U);
+  EXPECT_EQ(kept().front().id, done->id);
+  EXPECT_EQ(kept().front().outcome.status, OutcomeStatus::kCompleted);
+  EXPECT_TRUE(kept().front().profile);
+  EXPECT_TRUE(kept().front().predicted);
+  EXPECT_EQ(done->source, "qmp:/run/src.qmp");
+  EXPECT_EQ(done->destination, "qmp:/run/dst.qmp@tcp:10.0.0.2:4444");
+}
+
+TEST_F(EngineTest, APlanMeetsTheIntentAndIsWhatTheRecordPromises) {
+  Request wanted = request();
+  wanted.intent.max_downtime = Seconds(5);
+  wanted.intent.max_time = Seconds(100);
+  const auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  ASSERT_TRUE(planned->expected);
+  EXPECT_LE(planned->expected->total_time->p50, Seconds(100));
+  EXPECT_EQ(planned->plan.max_time, Seconds(100));
+  EXPECT_EQ(planned->plan.parameters.max_bandwidth, 40_MB_per_s);
+  const TechniquePrediction* promised = find(*planned->before.predicted, planned->plan.technique);
+  ASSERT_NE(promised, nullptr);
+  EXPECT_EQ(*promised, *planned->expected);
+  EXPECT_TRUE(world_.is_untouched()) << "a plan changes nothing";
+}
+
+TEST_F(EngineTest, AnIntentThatNothingMeetsIsRefusedAndThePredictionSaysWhy) {
+  Request wanted = request();
+  wanted.intent.max_bytes = Bytes(1000);
+  expect_refused(wanted, ErrorCode::kImpossible, "");
+  ASSERT_TRUE(notes_.prediction);
+  EXPECT_FALSE(notes_.prediction->predictions.empty());
+}
+
+TEST_F(EngineTest, AnExplicitTechniqueRunsThoughItMeetsNothing) {
+  Request wanted = request();
+  wanted.technique = Technique::kPostcopy;
+  wanted.intent.max_downtime = Seconds(1e-6);
+  const auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->plan.technique, Technique::kPostcopy);
+  EXPECT_EQ(planned->requested.technique, "postcopy");
+}
+
+TEST_F(EngineTest, WithoutAProfileNothingIsReadNorPredicted) {
+  world_.may_read_memory = false;
+  Request wanted = request_without_profile();
+  wanted.intent.max_downtime = Seconds(0.5);
+  const auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->plan.technique, Technique::kPrecopy);
+  EXPECT_EQ(planned->plan.parameters.downtime_limit, Seconds(0.5));
+  EXPECT_FALSE(planned->before.predicted);
+  EXPECT_FALSE(planned->expected);
+  EXPECT_THAT(notes_.steps, IsEmpty());
+}
+
+TEST_F(EngineTest, AStopEndsTheMigrationAndTheGuestStays) {
+  stop_.request_stop();
+  const auto done = migrate(request_without_profile());
+  if (done) {
+    EXPECT_EQ(done->outcome.status, OutcomeStatus::kCancelled);
+    EXPECT_EQ(done->outcome.vm_runs_on, VmRunsOn::kSource);
+  }
+  EXPECT_EQ(world_.pair.source.state, RunState::kRunning);
+  EXPECT_THAT(journal(), IsEmpty());
+}
+
+TEST_F(EngineTest, WhatChangedSinceThePlanIsSeenBeforeAnythingIsStarted) {
+  Engine engine = this->engine(world_);
+  auto pair = engine.open_pair(kVm, kThere, {});
+  ASSERT_TRUE(pair);
+  const auto planned = engine.plan(*pair, request_without_profile(), notes_);
+  ASSERT_TRUE(planned) << planned.error().message;
+  world_.pair.destination.state = RunState::kRunning;
+  const auto done = engine.execute(*pair, *planned, notes_);
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("does not wait for a migration"));
+  EXPECT_TRUE(world_.is_untouched());
+  EXPECT_THAT(notes_.steps, IsEmpty());
+}
+
+// --- refusals ---
+
+TEST_F(EngineTest, MemoryThatCannotBeReadIsSaidFirstWithAWayOut) {
+  world_.may_read_memory = false;
+  const auto planned = plan(request());
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().code, ErrorCode::kPermission);
+  EXPECT_THAT(planned.error().what_to_do, HasSubstr("without a prediction"));
+}
+
+TEST_F(EngineTest, WhatCannotBeMeantIsRefused) {
+  Request wanted = request();
+  wanted.law = "wishful";
+  expect_refused(wanted, ErrorCode::kBadInput, "wishful");
+  wanted = request();
+  wanted.technique = Technique::kHybrid;
+  wanted.intent.no_postcopy = true;
+  expect_refused(wanted, ErrorCode::kBadInput, "contradict each other");
+  wanted = request_without_profile();
+  wanted.intent.max_bytes = 1_GB;
+  expect_refused(wanted, ErrorCode::kBadInput, "contradict each other");
+  wanted.technique = Technique::kPrecopy;
+  expect_refused(wanted, ErrorCode::kBadInput, "contradict each other");
+  wanted.intent.max_bytes.reset();
+  EXPECT_TRUE(check(wanted)) << "an explicit technique always runs";
+}
+
+TEST_F(EngineTest, AnUnfitDestinationIsRefused) {
+  world_.pair.destination.state = RunState::kRunning;
+  expect_refused(request(), ErrorCode::kBadInput, "does not wait for a migration");
+  world_.pair.destination.state = RunState::kInmigrate;
+  world_.pair.source.state = RunState::kShutdown;
+  expect_refused(request(), ErrorCode::kBadInput, "cannot be moved");
+}
+
+TEST_F(EngineTest, AStoreThatCannotBeWrittenIsSaidBeforeAnythingIsTouched) {
+  Request wanted = request();
+  wanted.store = "/proc/nowhere/outcomes.db";
+  const auto planned = plan(wanted);
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().what_to_do.find("XDG_DATA_HOME"), std::string::npos)
+      << "somebody named that place";
+  EXPECT_TRUE(world_.is_untouched());
+  const Places nowhere([](const char*) { return "/proc/nowhere"; }, false);
+  const auto store = open_store(nowhere, "");
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().what_to_do, HasSubstr("XDG_DATA_HOME"));
+}
+
+TEST_F(EngineTest, TheSourceItselfIsNoDestinationAndIsNotConnectedToTwice) {
+  Engine engine = this->engine(world_);
+  const auto pair = engine.open_pair(kVm, {World::kSource, World::kStream, World::kStream}, {});
+  ASSERT_FALSE(pair);
+  EXPECT_THAT(pair.error().message, HasSubstr("the destination is the source"));
+  EXPECT_EQ(world_.hosts.calls, 0);
+}
+
+// --- what is known from before ---
+
+TEST_F(EngineTest, ThePairsHistorySetsTheLinkHoweverManyOthersThereAre) {
+  const auto store = open_store(places(), "");
+  ASSERT_TRUE(store) << store.error().message;
+  OutcomeRecord earlier;
+  earlier.destination = "qmp:/other.qmp@tcp:10.0.0.2:9999";
+  earlier.outcome.status = OutcomeStatus::kCompleted;
+  earlier.outcome.total_time = Seconds(10);
+  earlier.outcome.transferred.qemu = 500_MB;
+  ASSERT_TRUE((*store)->append(earlier));
+  earlier.destination = "qmp:/other.qmp@tcp:10.0.0.3:9999";
+  earlier.outcome.transferred.qemu = 900_MB;
+  for (int i = 0; i < 120; ++i) ASSERT_TRUE((*store)->append(earlier));
+  Request wanted = request();
+  wanted.link.reset();
+  wanted.technique = Technique::kPrecopy;
+  const auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  ASSERT_TRUE(notes_.link);
+  EXPECT_EQ(notes_.link->link.rate, 50_MB_per_s);
+  EXPECT_EQ(planned->before.link->rate, 50_MB_per_s);
+  EXPECT_FALSE(planned->plan.parameters.max_bandwidth) << "an estimate is no order";
+}
+
+// --- rehearsal ---
+
+TEST_F(EngineTest, ARehearsalThatCannotBeLeavesAProfileWithoutIt) {
+  Request wanted = request();
+  wanted.rehearse = true;
+  wanted.technique = Technique::kPrecopy;
+  const auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_THAT(notes_.steps, ElementsAre("observing", "rehearsing", "profiled", "predicted"));
+  EXPECT_THAT(notes_.warnings, Contains(HasSubstr("profiled without a rehearsal")));
+  EXPECT_EQ(planned->before.profile->source, DirtySource::kContentHash);
+}
+
+TEST_F(EngineTest, ARehearsalGivesItsSettingsAndItsJournalBack) {
+  pair::FakeDirtyVm vm;
+  vm.curve = [](Seconds window) { return 1_MiB * static_cast<std::int64_t>(window.count() * 8); };
+  const MigrationParameters before = vm.set;
+  auto opener = std::make_unique<TestOpener>(
+      std::map<std::string, Hypervisor*>{{World::kSource, &vm}}, &world_);
+  Engine engine(vm.clock, std::move(opener), places(), stop_.get_token());
+  auto opened = engine.open(kVm, Access::kDrive);
+  ASSERT_TRUE(opened) << opened.error().message;
+  const auto rehearsal = engine.rehearse(*opened, "qmp:/run/src.qmp", notes_);
+  ASSERT_TRUE(rehearsal) << rehearsal.error().message;
+  EXPECT_FALSE(rehearsal->points.empty());
+  EXPECT_EQ(vm.set, before);
+  EXPECT_THAT(journal(), IsEmpty());
+}
+
+// --- killed ---
+
+class KilledTest : public EngineTest {
+ protected:
+  /// A migration whose Godwit dies at that call of a monitor. False where it lived to the end.
+  bool dies_at_call(World& world, int call) {
+    world.hosts.fault = Fault::kGodwitDies;
+    world.hosts.fault_at_call = call;
+    try {
+      (void)migrate(world, request_without_profile());
+    } catch (const pair::FakePair::GodwitDied&) {
+      leave_to_a_successor();
+      world.hosts.fault_at_call = -1;
+      world.hosts.godwit_is_dead = false;
+      world.hosts.calls = 0;
+      return true;
+    }
+    return false;
+  }
+  /// The journal's writer is this process, which lives on: another one that is gone takes its
+  /// place.
+  void leave_to_a_successor() {
+    const auto path = places().journal().value();
+    const auto entries = journal();
+    std::filesystem::remove(path);
+    for (JournalEntry entry : entries) {
+      entry.writer_started = 1;
+      ASSERT_TRUE(store::FileJournal(path).record(entry));
+    }
+  }
+};
+
+TEST_F(KilledTest, AtAnyCallItIsRecoveredWithOneGuestAndNothingBorrowed) {
+  int killed_with_entries = 0;
+  for (int call = 0;; ++call) {
+    World world;
+    if (!dies_at_call(world, call)) break;
+    const bool began = !journal().empty();
+    killed_with_entries += began ? 1 : 0;
+    world.pair.go_on_alone(Seconds(120));
+    const auto recovered = engine(world).recover();
+    ASSERT_TRUE(recovered) << recovered.error().message;
+    ASSERT_EQ(recovered->size(), began ? 1U : 0U) << "call " << call;
+    if (began) {
+      EXPECT_TRUE(recovered->front().found.finished)
+          << "call " << call << ": " << recovered->front().found.was;
+      EXPECT_EQ(recovered->front().vm, "qmp:/run/src.qmp");
+    }
+    EXPECT_EQ(world.pair.source.set, pair::usual_parameters()) << "call " << call;
+    EXPECT_EQ(world.pair.destination.set, pair::usual_parameters()) << "call " << call;
+    EXPECT_EQ(world.pair.running_guests(), 1) << "call " << call;
+    EXPECT_EQ(world.pair.most_running(), 1) << "call " << call;
+    EXPECT_THAT(journal(), IsEmpty()) << "call " << call;
+  }
+  EXPECT_GT(killed_with_entries, 20);
+}
+
+TEST_F(KilledTest, WhoDrivesItNextGivesBackWhatWasBorrowed) {
+  int call = 0;
+  for (bool borrowed = false; !borrowed; ++call) {
+    World world;
+    ASSERT_TRUE(dies_at_call(world, call)) << "nothing was ever borrowed";
+    borrowed = !(world.pair.source.set == pair::usual_parameters());
+    if (!borrowed) {
+      std::filesystem::remove(places().journal().value());
+      continue;
+    }
+    world.pair.go_on_alone(Seconds(120));
+    const auto opened = engine(world).open(kVm, Access::kDrive);
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_EQ(world.pair.source.set, pair::usual_parameters());
+  }
+}
+
+TEST_F(KilledTest, AnothersMigrationOfTheSameNamesAtOnceIsLeftAlone) {
+  std::optional<World> killed;
+  for (int call = 0; journal().empty(); ++call) {
+    killed.emplace();
+    ASSERT_TRUE(dies_at_call(*killed, call));
+  }
+  const auto left = journal();
+  World other;
+  other.hosts.vm = "another VM";
+  const auto done = migrate(other, request_without_profile());
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->outcome.status, OutcomeStatus::kCompleted);
+  EXPECT_EQ(journal(), left);
+}
+
+}  // namespace
+}  // namespace godwit::engine
