@@ -234,6 +234,7 @@ void add_bench(CLI::App& app, Chosen& chosen) {
   add_report(*bench, chosen);
   add_bench_data(*bench, chosen);
   add_bench_command(*bench, chosen);
+  add_bench_steer(*bench, chosen);
   add_examples(*bench, {"godwit bench run hu-dirty-size", "godwit bench report hu-dirty-size",
                         "godwit bench collect --for 2h"});
 }

@@ -29,6 +29,7 @@ void add_recover(CLI::App& app, Chosen& chosen);
 void add_bench(CLI::App& app, Chosen& chosen);
 void add_bench_data(CLI::App& bench, Chosen& chosen);
 void add_bench_command(CLI::App& bench, Chosen& chosen);
+void add_bench_steer(CLI::App& bench, Chosen& chosen);
 void add_evaluate(CLI::App& app, Chosen& chosen);
 void add_history(CLI::App& app, Chosen& chosen);
 void add_learn(CLI::App& app, Chosen& chosen);

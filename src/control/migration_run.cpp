@@ -154,7 +154,9 @@ bool MigrationRun::left() {
 
 /// Shows the law what there is, and carries out what it orders.
 void MigrationRun::steer(bool round_ended) {
-  if (given_up_ || !view().launched || monitor_.stage() == Stage::kOver) return;
+  const StageRules& rules = monitor_.rules();
+  const bool may_order = rules.may_cancel || rules.may_change_limits || rules.may_start_postcopy;
+  if (given_up_ || !view().launched || !may_order) return;
   const steer::RoundView seen{plan_,
                               view(),
                               monitor_.stage(),
