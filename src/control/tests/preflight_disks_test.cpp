@@ -202,6 +202,8 @@ TEST(PreflightDisks, TheNumberOfADescriptorTellsNothing) {
   EXPECT_THAT(taken_by_name(facts, {}), ElementsAre(HasSubstr("cannot be compared")));
   facts.same_file["virtio0"] = false;
   EXPECT_THAT(refused(facts).message, HasSubstr("disks differ"));
+  EXPECT_THAT(refused(facts, with_storage()).message, HasSubstr("as a descriptor (/dev/fdset/1)"))
+      << "QEMU would abort";
   facts.same_file["virtio0"] = true;
   EXPECT_THAT(taken_by_name(facts, {}), IsEmpty());
 }
