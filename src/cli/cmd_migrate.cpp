@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -101,9 +100,9 @@ int migrate(const MigrateOptions& options, Context& context) {
 
 }  // namespace
 
-void add_migrate(CLI::App& app, Chosen& chosen) {
+void add_migrate(Command& app, Chosen& chosen) {
   auto options = std::make_shared<MigrateOptions>();
-  CLI::App* command =
+  Command* command =
       app.add_subcommand("migrate", "predict a migration, run it, and check the guest afterwards");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
   command
