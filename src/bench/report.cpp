@@ -132,7 +132,7 @@ Result<std::string> fill_page(std::string_view page, const Json& data) {
   if (at == std::string_view::npos ||
       page.find(kPlaceholder, at + kPlaceholder.size()) != std::string_view::npos) {
     return fail(ErrorCode::kCorrupt, "the report page has not exactly one place for the data",
-                "build it anew: ./dev build");
+                "make it anew: ./dev page");
   }
   std::string text;
   for (const char c : json_text(data)) {

@@ -146,8 +146,7 @@ Result<std::int64_t> write_report(const ReportOptions& options, Context& context
     trials.push_back(std::move(trial));
     return {};
   }));
-  GODWIT_TRY(const std::string page,
-             read_text(beside_program("web/report.html", "report.html"), "build it: ./dev build"));
+  GODWIT_TRY(const std::string page, report_page());
   const Json data = bench::report_json(header, trials, context.clock.wall_us());
   GODWIT_TRY(const std::string filled, bench::fill_page(page, data));
   const fs::path html(options.output);
