@@ -29,6 +29,9 @@ function(godwit_lab_suites OUT)
   set(${OUT} "${filter}" PARENT_SCOPE)
 endfunction()
 
+# All tests but the end-to-end ones: what `./dev test quick` builds.
+add_custom_target(unit_tests)
+
 # godwit_test(TARGET [E2E] source...): E2E is for tests on real guests, networks and whole programs, in
 # programs of their own; they are no part of sanitized builds. A TIMEOUT ends what hangs: it is many
 # times what a test takes, since no test may depend on how busy the machine is.
@@ -37,9 +40,10 @@ function(godwit_test TARGET)
   add_executable(${TARGET} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${TARGET} PRIVATE
     godwit_options godwit_test_options GTest::gmock GTest::gtest_main rapidcheck)
-  godwit_precompile(${TARGET} TESTS)
+  godwit_precompile(${TARGET} tests)
   if(NOT ARG_E2E)
     gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+    add_dependencies(unit_tests ${TARGET})
     return()
   endif()
   if(GODWIT_SANITIZE)
@@ -68,6 +72,7 @@ function(godwit_fuzz MODULE FILE)
     add_test(NAME fuzz.${MODULE}.${name}
              COMMAND ${target} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
     set_tests_properties(fuzz.${MODULE}.${name} PROPERTIES TIMEOUT 600)
+    add_dependencies(unit_tests ${target})
   endif()
   target_link_libraries(${target} PRIVATE godwit_options godwit_${MODULE})
 endfunction()
@@ -110,7 +115,7 @@ function(godwit_module NAME)
   set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   list(TRANSFORM ARG_USES PREPEND godwit_ OUTPUT_VARIABLE uses)
   target_link_libraries(${target} PUBLIC ${uses} ${ARG_LIBS} PRIVATE godwit_options ${ARG_PRIVATE_LIBS})
-  godwit_precompile(${target})
+  godwit_precompile(${target} modules)
 
   if(NOT BUILD_TESTING)
     return()

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "godwit/bench/suite.h"
+#include "godwit/domain/json_text.h"
 #include "godwit/domain/technique.h"
 
 namespace godwit::bench {
@@ -131,10 +132,10 @@ Result<std::string> fill_page(std::string_view page, const Json& data) {
   if (at == std::string_view::npos ||
       page.find(kPlaceholder, at + kPlaceholder.size()) != std::string_view::npos) {
     return fail(ErrorCode::kCorrupt, "the report page has not exactly one place for the data",
-                "build it anew: ./dev build");
+                "make it anew: ./dev page");
   }
   std::string text;
-  for (const char c : data.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+  for (const char c : json_text(data)) {
     if (c == '<') {
       text += "\\u003c";  // no "</script>" from a load's name ends the data
     } else {

@@ -67,7 +67,7 @@ int run_chosen(Chosen& chosen, bool json, bool verbose) {
 
 }  // namespace
 
-void add_examples(CLI::App& command, std::initializer_list<const char*> examples) {
+void add_examples(Command& command, std::initializer_list<const char*> examples) {
   std::string footer = "Examples:";
   for (const char* example : examples) footer += fmt::format("\n  {}", example);
   command.footer(footer);
@@ -77,8 +77,9 @@ int run(int argc, char** argv) {
   // A reader of our output that goes away must not end us in the middle of a migration.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // nor a file that reached its limit: that is an error of writing
-  CLI::App app("Godwit: predicts, runs and checks live migrations of QEMU/KVM virtual machines.",
-               "godwit");
+  Command program("Godwit: predicts, runs and checks live migrations of QEMU/KVM virtual machines.",
+                  "godwit");
+  CLI::App& app = program.cli11();
   Chosen chosen;
   bool json = false;
   bool verbose = false;
@@ -89,19 +90,19 @@ int run(int argc, char** argv) {
   app.fallthrough();
   // As elsewhere: of an option given twice, the last one counts.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  add_demo(app, chosen);
-  add_lab(app, chosen);
-  add_profile(app, chosen);
-  add_predict(app, chosen);
-  add_migrate(app, chosen);
-  add_recover(app, chosen);
-  add_bench(app, chosen);
-  add_evaluate(app, chosen);
-  add_history(app, chosen);
-  add_learn(app, chosen);
-  add_manual(app, chosen);
-  add_examples(app, {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",
-                     "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444"});
+  add_demo(program, chosen);
+  add_lab(program, chosen);
+  add_profile(program, chosen);
+  add_predict(program, chosen);
+  add_migrate(program, chosen);
+  add_recover(program, chosen);
+  add_bench(program, chosen);
+  add_evaluate(program, chosen);
+  add_history(program, chosen);
+  add_learn(program, chosen);
+  add_manual(program, chosen);
+  add_examples(program, {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",
+                         "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444"});
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

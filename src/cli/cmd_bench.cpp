@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include "godwit/bench/report.h"
 #include "godwit/bench/suite.h"
 #include "godwit/bench/trial_csv.h"
+#include "godwit/domain/json_text.h"
 #include "godwit/lab/facts.h"
 #include "godwit/rig/lab_rig.h"
 #include "godwit/rig/run_folder.h"
@@ -148,13 +148,12 @@ Result<std::int64_t> write_report(const ReportOptions& options, Context& context
     trials.push_back(std::move(trial));
     return {};
   }));
-  GODWIT_TRY(const std::string page,
-             read_text(beside_program("web/report.html", "report.html"), "build it: ./dev build"));
+  GODWIT_TRY(const std::string page, report_page());
   const Json data = bench::report_json(header, trials, context.clock.wall_us());
   GODWIT_TRY(const std::string filled, bench::fill_page(page, data));
   const fs::path html(options.output);
   GODWIT_CHECK_OK(write_file(html, filled));
-  GODWIT_CHECK_OK(write_file(fs::path(html).replace_extension(".json"), data.dump() + "\n"));
+  GODWIT_CHECK_OK(write_file(fs::path(html).replace_extension(".json"), json_text(data) + "\n"));
   GODWIT_CHECK_OK(write_file(fs::path(html).replace_extension(".csv"), csv_of(header, trials)));
   return static_cast<std::int64_t>(trials.size());
 }
@@ -170,7 +169,7 @@ int report(const ReportOptions& options, Context& context) {
 
 // --- the command line ---
 
-void add_shared(CLI::App& command, BenchOptions& options) {
+void add_shared(Command& command, BenchOptions& options) {
   command
       .add_option("--store", options.store,
                   "folder of the trials; a run that is there already goes on")
@@ -179,9 +178,9 @@ void add_shared(CLI::App& command, BenchOptions& options) {
       ->type_name("NUMBER");
 }
 
-void add_run(CLI::App& parent, Chosen& chosen) {
+void add_run(Command& parent, Chosen& chosen) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = parent.add_subcommand(
+  Command* command = parent.add_subcommand(
       "run", "measure every migration of a suite; goes on where an earlier run ended");
   command->add_option("SUITE", options->suite, "a TOML file, or the name of a suite of godwit's")
       ->required();
@@ -194,9 +193,9 @@ void add_run(CLI::App& parent, Chosen& chosen) {
   });
 }
 
-void add_collect(CLI::App& parent, Chosen& chosen) {
+void add_collect(Command& parent, Chosen& chosen) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = parent.add_subcommand(
+  Command* command = parent.add_subcommand(
       "collect", "measure random migrations for a while; goes on where an earlier one ended");
   command->add_option("--for", options->duration, "how long")
       ->type_name("DURATION")
@@ -209,9 +208,9 @@ void add_collect(CLI::App& parent, Chosen& chosen) {
   });
 }
 
-void add_report(CLI::App& parent, Chosen& chosen) {
+void add_report(Command& parent, Chosen& chosen) {
   auto options = std::make_shared<ReportOptions>();
-  CLI::App* command = parent.add_subcommand(
+  Command* command = parent.add_subcommand(
       "report", "one HTML file that opens offline, with JSON and CSV beside it");
   command->add_option("RUN", options->folder, "a suite's name, or a folder of trials")->required();
   command->add_option("-o,--output", options->output, "the file")
@@ -225,10 +224,10 @@ void add_report(CLI::App& parent, Chosen& chosen) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Chosen& chosen) {
-  CLI::App* bench =
+void add_bench(Command& app, Chosen& chosen) {
+  Command* bench =
       app.add_subcommand("bench", "measure many migrations on a lab, and report on them");
-  bench->require_subcommand(1);
+  bench->require_subcommand();
   add_run(*bench, chosen);
   add_collect(*bench, chosen);
   add_report(*bench, chosen);

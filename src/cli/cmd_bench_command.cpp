@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -185,7 +184,7 @@ int bench_command(const CommandOptions& options, Context& context) {
 
 // --- the command line ---
 
-void add_instruments(CLI::App& command, CommandOptions& options) {
+void add_instruments(Command& command, CommandOptions& options) {
   command
       .add_option("--ping", options.ping, "the guest's address: measure the outage a client sees")
       ->type_name("ADDRESS");
@@ -197,7 +196,7 @@ void add_instruments(CLI::App& command, CommandOptions& options) {
       ->type_name("NAME");
 }
 
-void add_course(CLI::App& command, CommandOptions& options) {
+void add_course(Command& command, CommandOptions& options) {
   command.add_option("--max-time", options.max_time, "give up when it takes longer")
       ->type_name("DURATION")
       ->capture_default_str();
@@ -210,9 +209,9 @@ void add_course(CLI::App& command, CommandOptions& options) {
 
 }  // namespace
 
-void add_bench_command(CLI::App& bench, Chosen& chosen) {
+void add_bench_command(Command& bench, Chosen& chosen) {
   auto options = std::make_shared<CommandOptions>();
-  CLI::App* command = bench.add_subcommand(
+  Command* command = bench.add_subcommand(
       "command", "measure migrations by any hypervisor that has a command line, from outside");
   command
       ->add_option("PROFILE", options->profile,
@@ -223,8 +222,7 @@ void add_bench_command(CLI::App& bench, Chosen& chosen) {
       ->required();
   command->add_option("--set", options->set, "a variable of the profile; once for each")
       ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->once_for_each();
   add_instruments(*command, *options);
   add_course(*command, *options);
   add_examples(*command,

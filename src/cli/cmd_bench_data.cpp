@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "command.h"
 #include "godwit/bench/trial_csv.h"
 #include "godwit/dataset/csv.h"
+#include "godwit/domain/json_text.h"
 #include "godwit/rig/run_folder.h"
 #include "godwit/store/gzip.h"
 
@@ -63,7 +63,7 @@ Result<void> add_run(DataSet& set, const fs::path& folder) {
     if (!trial.record || !trial.record->profile) return {};
     const Json profile{
         {"run", run}, {"number", trial.number}, {"profile", to_json(*trial.record->profile)}};
-    set.profiles += profile.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    set.profiles += json_text(profile) + "\n";
     return {};
   });
 }
@@ -92,9 +92,9 @@ Result<DataSet> add_to_data(const DataOptions& options, const Context& context) 
 
 }  // namespace
 
-void add_bench_data(CLI::App& bench, Chosen& chosen) {
+void add_bench_data(Command& bench, Chosen& chosen) {
   auto options = std::make_shared<DataOptions>();
-  CLI::App* command = bench.add_subcommand(
+  Command* command = bench.add_subcommand(
       "data", "add trials to a data set, each once: migrations.csv.gz and profiles.jsonl.gz");
   command->add_option("RUN", options->runs, "suites' names, campaign, or folders of trials")
       ->required();

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "command.h"
 #include "godwit/base/quantity.h"
@@ -16,9 +16,11 @@
 namespace godwit::cli {
 namespace {
 
+constexpr int kMostRepeats = 1000;
+
 struct SteerOptions {
   int repeats = 1;
-  std::uint64_t seed = 1;
+  std::optional<std::uint64_t> seed;
 };
 
 double percent(int part, int whole) {
@@ -63,9 +65,15 @@ Json json_of(const bench::SteeredRun& run) {
 }
 
 int steer(const SteerOptions& options, Context& context) {
+  if (options.repeats < 1 || options.repeats > kMostRepeats) {
+    return context.out.error(
+        {ErrorCode::kBadInput, fmt::format("a cell can be repeated 1 to {} times", kMostRepeats),
+         ""},
+        Json::object());
+  }
   bench::SteerSuite suite = bench::steer_suite();
   suite.repeats = options.repeats;
-  suite.seed = options.seed;
+  suite.seed = options.seed.value_or(suite.seed);
   ProgressBar bar(context.clock, context.out.bar_stream());
   const auto runs =
       bench::run_steer_suite(suite, [&bar](double done) { bar.draw(done, {}, "steering", ""); });
@@ -85,9 +93,9 @@ int steer(const SteerOptions& options, Context& context) {
 
 }  // namespace
 
-void add_bench_steer(CLI::App& bench, Chosen& chosen) {
+void add_bench_steer(Command& bench, Chosen& chosen) {
   auto options = std::make_shared<SteerOptions>();
-  CLI::App* command = bench.add_subcommand(
+  Command* command = bench.add_subcommand(
       "steer",
       "control laws side by side on the same guests, in the twin: thousands of migrations "
       "in seconds");
@@ -95,7 +103,6 @@ void add_bench_steer(CLI::App& bench, Chosen& chosen) {
       ->add_option("--repeats", options->repeats,
                    "of each cell, each with other chances, the same for every law")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "of the chances")->type_name("N");
   add_examples(*command,

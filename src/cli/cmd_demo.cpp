@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -100,9 +99,9 @@ Attempt play(const DemoOptions& options, Context& context) {
 
 }  // namespace
 
-void add_demo(CLI::App& app, Chosen& chosen) {
+void add_demo(Command& app, Chosen& chosen) {
   auto options = std::make_shared<DemoOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = app.add_subcommand(
       "demo", "the main job on this machine: a busy guest is profiled, predicted, moved, checked");
   command->add_option("--technique", options->technique, "auto, or the one to run")
       ->type_name("NAME")

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <functional>
 #include <memory>
@@ -274,13 +273,12 @@ Json json_of(const EvaluateOptions& options, const Summed& summed) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app, Chosen& chosen) {
+void add_evaluate(Command& app, Chosen& chosen) {
   auto options = std::make_shared<EvaluateOptions>();
-  CLI::App* command =
+  Command* command =
       app.add_subcommand("evaluate", "errors of every model over migrations that were measured");
   command->add_option("--dataset", options->dataset, "which kind of table it is")
-      ->check(CLI::IsMember(
-          {"campaign", "precopy-rounds", "qmp-traces", "openstack-profiles", "dirty-rates"}))
+      ->one_of({"campaign", "precopy-rounds", "qmp-traces", "openstack-profiles", "dirty-rates"})
       ->capture_default_str();
   command->add_option("FILE", options->file,
                       "the table, gzipped CSV; for campaign its folder (default: godwit's own)");
@@ -298,7 +296,7 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
   command
       ->add_flag("--learning-curve", options->learning_curve,
                  "of campaign: errors of twin+residual by how many migrations it learnt from")
-      ->excludes(plot, quick, by_load, run);
+      ->excludes({plot, quick, by_load, run});
   add_examples(*command,
                {"godwit evaluate --plot errors.svg", "godwit evaluate --quick --by-load",
                 "godwit evaluate --quick --run 338203322", "godwit evaluate --learning-curve",

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -44,9 +43,9 @@ Json drift_json(const std::optional<learn::Drift>& drift) {
 
 }  // namespace
 
-void add_history(CLI::App& app, Chosen& chosen) {
+void add_history(Command& app, Chosen& chosen) {
   auto options = std::make_shared<HistoryOptions>();
-  CLI::App* command =
+  Command* command =
       app.add_subcommand("history", "migrations kept, each with what had been predicted");
   options->store.add_to(*command);
   command->add_option("--limit", options->limit, "the newest so many")->capture_default_str();

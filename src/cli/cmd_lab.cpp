@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -141,9 +140,9 @@ Result<std::vector<std::string>> take_down(const std::string& name, bool all) {
   return names;
 }
 
-void add_up(CLI::App& lab_command, Chosen& chosen) {
+void add_up(Command& lab_command, Chosen& chosen) {
   auto options = std::make_shared<UpOptions>();
-  CLI::App* up = lab_command.add_subcommand("up", "build hosts, networks and a guest with a load");
+  Command* up = lab_command.add_subcommand("up", "build hosts, networks and a guest with a load");
   add_lab_name(*up, options->lab);
   up->add_option("--rate", options->rate, "rate of the migration network")
       ->type_name("RATE")
@@ -180,10 +179,10 @@ void add_up(CLI::App& lab_command, Chosen& chosen) {
   });
 }
 
-void add_down(CLI::App& lab_command, Chosen& chosen) {
+void add_down(Command& lab_command, Chosen& chosen) {
   auto name = std::make_shared<std::string>(lab::kDefaultLab);
   auto all = std::make_shared<bool>(false);
-  CLI::App* down = lab_command.add_subcommand(
+  Command* down = lab_command.add_subcommand(
       "down", "remove a lab and whatever a crash left of it; right also when there is none");
   add_lab_name(*down, *name);
   down->add_flag("--all", *all, "every lab of this user");
@@ -199,9 +198,9 @@ void add_down(CLI::App& lab_command, Chosen& chosen) {
   });
 }
 
-void add_status(CLI::App& lab_command, Chosen& chosen) {
+void add_status(Command& lab_command, Chosen& chosen) {
   auto name = std::make_shared<std::string>(lab::kDefaultLab);
-  CLI::App* status = lab_command.add_subcommand("status", "what exists in a lab");
+  Command* status = lab_command.add_subcommand("status", "what exists in a lab");
   add_lab_name(*status, *name);
   add_examples(*status, {"godwit lab status --json"});
   status->callback([&chosen, name] {
@@ -216,9 +215,9 @@ struct ShellOptions {
   std::vector<std::string> command;
 };
 
-void add_shell(CLI::App& lab_command, Chosen& chosen) {
+void add_shell(Command& lab_command, Chosen& chosen) {
   auto options = std::make_shared<ShellOptions>();
-  CLI::App* shell = lab_command.add_subcommand("shell", "run a program on a lab's host or client");
+  Command* shell = lab_command.add_subcommand("shell", "run a program on a lab's host or client");
   add_lab_name(*shell, options->lab);
   shell->add_option("HOST", options->host, "a host's name, or client")->required();
   shell->add_option("COMMAND", options->command, "program and arguments (default: your shell)");
@@ -239,10 +238,10 @@ void add_shell(CLI::App& lab_command, Chosen& chosen) {
 
 }  // namespace
 
-void add_lab(CLI::App& app, Chosen& chosen) {
-  CLI::App* lab_command =
+void add_lab(Command& app, Chosen& chosen) {
+  Command* lab_command =
       app.add_subcommand("lab", "hosts as network namespaces, guests in QEMU, on this machine");
-  lab_command->require_subcommand(1);
+  lab_command->require_subcommand();
   add_up(*lab_command, chosen);
   add_down(*lab_command, chosen);
   add_status(*lab_command, chosen);

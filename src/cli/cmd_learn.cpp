@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -8,6 +7,7 @@
 
 #include "command.h"
 #include "data_set.h"
+#include "godwit/domain/json_text.h"
 #include "godwit/engine/history.h"
 #include "godwit/learn/training_example.h"
 #include "godwit/train/model.h"
@@ -71,8 +71,7 @@ Result<Learnt> learn_from(const LearnOptions& options, const Context& context) {
   fs::create_directories(learnt.path.parent_path(), error);
   // whole or not at all, whoever reads it meanwhile
   const fs::path beside = learnt.path.native() + ".new";
-  GODWIT_CHECK_OK(write_file(
-      beside, learnt.model.to_json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"));
+  GODWIT_CHECK_OK(write_file(beside, json_text(learnt.model.to_json()) + "\n"));
   fs::rename(beside, learnt.path, error);
   if (error) {
     return fail(ErrorCode::kEnvironment,
@@ -117,9 +116,9 @@ Json json_of(const Learnt& learnt) {
 
 }  // namespace
 
-void add_learn(CLI::App& app, Chosen& chosen) {
+void add_learn(Command& app, Chosen& chosen) {
   auto options = std::make_shared<LearnOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = app.add_subcommand(
       "learn", "learn from measured migrations how to correct predictions; predict then does");
   command->add_option("--data", options->data, "folder of a data set (default: godwit's own)")
       ->type_name("DIR");

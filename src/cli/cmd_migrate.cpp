@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -103,9 +102,9 @@ std::string law_help() {
 
 }  // namespace
 
-void add_migrate(CLI::App& app, Chosen& chosen) {
+void add_migrate(Command& app, Chosen& chosen) {
   auto options = std::make_shared<MigrateOptions>();
-  CLI::App* command =
+  Command* command =
       app.add_subcommand("migrate", "predict a migration, run it, and check the guest afterwards");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
   command
@@ -121,9 +120,7 @@ void add_migrate(CLI::App& app, Chosen& chosen) {
                    "(precopy+storage) the disks move along")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--law", options->law, law_help())
-      ->type_name("NAME")
-      ->capture_default_str();
+  command->add_option("--law", options->law, law_help())->type_name("NAME")->capture_default_str();
   command
       ->add_option("--ping", options->ping, "the guest's address: measure the outage a client sees")
       ->type_name("ADDRESS");

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "godwit/advise/advise.h"
 #include "godwit/base/quantity.h"
 #include "godwit/control/rehearsal.h"
+#include "godwit/domain/json_text.h"
 #include "godwit/engine/engine.h"
 #include "godwit/engine/models.h"
 #include "godwit/lab/lab.h"
@@ -87,9 +87,7 @@ Result<Profiled> run_profile(const ProfileOptions& options, Context& context) {
     GODWIT_TRY(done.profile, observe_address(engine, options.vm, duration, cpu_cap, observer));
   }
   if (!options.file.empty()) {
-    GODWIT_CHECK_OK(write_file(
-        options.file,
-        to_json(done.profile).dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
+    GODWIT_CHECK_OK(write_file(options.file, json_text(to_json(done.profile), 2) + "\n"));
   }
   return done;
 }
@@ -239,9 +237,9 @@ int print_prediction(const Result<advise::Advised>& advised, Context& context) {
 
 }  // namespace
 
-void add_profile(CLI::App& app, Chosen& chosen) {
+void add_profile(Command& app, Chosen& chosen) {
   auto options = std::make_shared<ProfileOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = app.add_subcommand(
       "profile",
       "observe a running VM from outside: its memory's dirty curve, zero pages, vCPU use");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
@@ -252,7 +250,7 @@ void add_profile(CLI::App& app, Chosen& chosen) {
                     "dirty bitmap sees what hashes miss, but the guest is slowed meanwhile");
   command->add_option("--cpu", options->cpu, "at most so much of one CPU (default 10%)")
       ->type_name("PERCENT");
-  CLI::Option* every = command->add_option(
+  Option* every = command->add_option(
       "--every", options->every,
       "observe again and again, so often; with -o each profile is a line of JSON");
   every->type_name("DURATION");
@@ -274,9 +272,9 @@ void add_profile(CLI::App& app, Chosen& chosen) {
   });
 }
 
-void add_predict(CLI::App& app, Chosen& chosen) {
+void add_predict(Command& app, Chosen& chosen) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = app.add_subcommand(
       "predict", "say what migrating a VM would cost by each technique, and which one to take");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH");
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -52,11 +51,11 @@ int recover(const std::string& lab, Context& context) {
 
 }  // namespace
 
-void add_recover(CLI::App& app, Chosen& chosen) {
+void add_recover(Command& app, Chosen& chosen) {
   auto lab = std::make_shared<std::string>(lab::kDefaultLab);
-  CLI::App* command = app.add_subcommand("recover",
-                                         "after a crash: where each VM runs that a godwit was "
-                                         "moving; gives back what it had borrowed");
+  Command* command = app.add_subcommand("recover",
+                                        "after a crash: where each VM runs that a godwit was "
+                                        "moving; gives back what it had borrowed");
   add_lab_name(*command, *lab);
   add_examples(*command, {"godwit recover", "godwit recover --json"});
   command->callback([&chosen, lab] {

@@ -5,11 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "command_line.h"
 #include "context.h"
-
-namespace CLI {
-class App;
-}
 
 namespace godwit::cli {
 
@@ -20,22 +17,22 @@ struct Chosen {
 };
 
 // Each adds one sub-command with its options, help and examples. `chosen` outlives the app.
-void add_demo(CLI::App& app, Chosen& chosen);
-void add_lab(CLI::App& app, Chosen& chosen);
-void add_profile(CLI::App& app, Chosen& chosen);
-void add_predict(CLI::App& app, Chosen& chosen);
-void add_migrate(CLI::App& app, Chosen& chosen);
-void add_recover(CLI::App& app, Chosen& chosen);
-void add_bench(CLI::App& app, Chosen& chosen);
-void add_bench_data(CLI::App& bench, Chosen& chosen);
-void add_bench_command(CLI::App& bench, Chosen& chosen);
-void add_bench_steer(CLI::App& bench, Chosen& chosen);
-void add_evaluate(CLI::App& app, Chosen& chosen);
-void add_history(CLI::App& app, Chosen& chosen);
-void add_learn(CLI::App& app, Chosen& chosen);
-void add_manual(CLI::App& app, Chosen& chosen);
+void add_demo(Command& app, Chosen& chosen);
+void add_lab(Command& app, Chosen& chosen);
+void add_profile(Command& app, Chosen& chosen);
+void add_predict(Command& app, Chosen& chosen);
+void add_migrate(Command& app, Chosen& chosen);
+void add_recover(Command& app, Chosen& chosen);
+void add_bench(Command& app, Chosen& chosen);
+void add_bench_data(Command& bench, Chosen& chosen);
+void add_bench_command(Command& bench, Chosen& chosen);
+void add_bench_steer(Command& bench, Chosen& chosen);
+void add_evaluate(Command& app, Chosen& chosen);
+void add_history(Command& app, Chosen& chosen);
+void add_learn(Command& app, Chosen& chosen);
+void add_manual(Command& app, Chosen& chosen);
 
 /// The footer with examples, one a line, as every help page ends.
-void add_examples(CLI::App& command, std::initializer_list<const char*> examples);
+void add_examples(Command& command, std::initializer_list<const char*> examples);
 
 }  // namespace godwit::cli

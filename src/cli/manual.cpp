@@ -107,20 +107,20 @@ std::string bash_completion(const CLI::App& app) {
   return out;
 }
 
-void add_manual(CLI::App& app, Chosen& chosen) {
-  CLI::App* man = app.add_subcommand("manual", "print the man page (roff)");
-  man->group("");
+void add_manual(Command& app, Chosen& chosen) {
+  Command* man = app.add_subcommand("manual", "print the man page (roff)");
+  man->hide();
   man->callback([&app, &chosen] {
     chosen.action = [&app](Context& context) {
-      context.out.say(man_page(app));
+      context.out.say(man_page(app.cli11()));
       return kDone;
     };
   });
-  CLI::App* completion = app.add_subcommand("completion", "print the completion for bash");
-  completion->group("");
+  Command* completion = app.add_subcommand("completion", "print the completion for bash");
+  completion->hide();
   completion->callback([&app, &chosen] {
     chosen.action = [&app](Context& context) {
-      context.out.say(bash_completion(app));
+      context.out.say(bash_completion(app.cli11()));
       return kDone;
     };
   });

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "godwit/base/quantity.h"
@@ -40,7 +39,7 @@ Result<Ratio> parse_percent(std::string_view text) {
   return Ratio(percent / 100);
 }
 
-void IntentOptions::add_to(CLI::App& command) {
+void IntentOptions::add_to(Command& command) {
   const auto* const group = "What you want";
   command.add_option("--max-downtime", max_downtime, "longest outage that a client may see")
       ->type_name("DURATION")
@@ -80,7 +79,7 @@ Result<Intent> IntentOptions::value() const {
   return intent;
 }
 
-void LinkOption::add_to(CLI::App& command) {
+void LinkOption::add_to(Command& command) {
   command
       .add_option("--link", rate,
                   "rate that the stream may use; where it may be left out: a lab's own, else what "
@@ -94,7 +93,7 @@ Result<std::optional<Link>> LinkOption::value() const {
   return parsed ? std::optional(Link{*parsed, {}}) : std::nullopt;
 }
 
-void ObserveOption::add_to(CLI::App& command) {
+void ObserveOption::add_to(Command& command) {
   command.add_option("--for", duration, "how long to observe the guest, 1s to 10m")
       ->type_name("DURATION")
       ->capture_default_str();
@@ -110,7 +109,7 @@ Result<Seconds> ObserveOption::value() const {
   return parsed;
 }
 
-void StoreOption::add_to(CLI::App& command) {
+void StoreOption::add_to(Command& command) {
   command
       .add_option(
           "--store", path,
@@ -118,7 +117,7 @@ void StoreOption::add_to(CLI::App& command) {
       ->type_name("FILE");
 }
 
-void add_lab_name(CLI::App& command, std::string& name) {
+void add_lab_name(Command& command, std::string& name) {
   command.add_option("--lab", name, "which lab is meant by lab: addresses")
       ->type_name("NAME")
       ->capture_default_str();

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "command_line.h"
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
 #include "godwit/domain/link.h"
@@ -13,10 +14,6 @@
 
 /// Options that several commands share, as typed, and their meaning. Parsing into values happens
 /// after CLI11, so that every wrong value gets an Error that says what to do.
-
-namespace CLI {
-class App;
-}
 
 namespace godwit::cli {
 
@@ -28,14 +25,14 @@ struct IntentOptions {
   std::string prefer = "downtime";
   bool no_postcopy = false;
 
-  void add_to(CLI::App& command);
+  void add_to(Command& command);
   [[nodiscard]] Result<Intent> value() const;
 };
 
 struct LinkOption {
   std::string rate;
 
-  void add_to(CLI::App& command);
+  void add_to(Command& command);
   /// Nothing when it was not given.
   [[nodiscard]] Result<std::optional<Link>> value() const;
 };
@@ -43,18 +40,18 @@ struct LinkOption {
 struct ObserveOption {
   std::string duration = "8s";
 
-  void add_to(CLI::App& command);
+  void add_to(Command& command);
   [[nodiscard]] Result<Seconds> value() const;
 };
 
 struct StoreOption {
   std::string path;
 
-  void add_to(CLI::App& command);
+  void add_to(Command& command);
 };
 
 /// --lab NAME: which lab `lab:` addresses mean.
-void add_lab_name(CLI::App& command, std::string& name);
+void add_lab_name(Command& command, std::string& name);
 
 /// "10%" → 0.1.
 Result<Ratio> parse_percent(std::string_view text);

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "godwit/domain/json_text.h"
+
 namespace godwit::cli {
 namespace {
 
@@ -52,7 +54,7 @@ void Output::say(std::string_view line) {
 
 void Output::result(const Json& object) {
   if (!json_) return;
-  write_line(stdout, object.dump(2, ' ', false, Json::error_handler_t::replace));
+  write_line(stdout, json_text(object, 2));
 }
 
 int Output::error(const Error& error, const Json& partial) {

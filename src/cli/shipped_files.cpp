@@ -17,6 +17,11 @@ Result<std::string> read_text(const fs::path& path, const std::string& what_to_d
   return fail(ErrorCode::kNotFound, fmt::format("'{}' cannot be read", path.native()), what_to_do);
 }
 
+Result<std::string> report_page() {
+  return read_text(beside_program("web/report.html", "report.html"),
+                   "make the report's page first: ./dev page (it needs node and npm)");
+}
+
 fs::path beside_program(const fs::path& in_source_tree, const fs::path& installed) {
   std::error_code none;
   const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();

@@ -12,6 +12,10 @@ namespace godwit::cli {
 /// The whole file; kNotFound with that advice.
 Result<std::string> read_text(const std::filesystem::path& path, const std::string& what_to_do);
 
+/// The page into which `godwit bench report` puts its data. It is not part of the build, as making
+/// it needs node: kNotFound says how it is made.
+Result<std::string> report_page();
+
 /// They lie beside the program, or where a package puts them.
 std::filesystem::path beside_program(const std::filesystem::path& in_source_tree,
                                      const std::filesystem::path& installed);

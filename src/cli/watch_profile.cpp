@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "godwit/base/quantity.h"
+#include "godwit/domain/json_text.h"
 #include "godwit/store/line_log.h"
 
 namespace godwit::cli {
@@ -31,7 +32,7 @@ class Kept {
   Result<void> add(const GuestProfile& profile) {
     ++count_;
     const Json json = to_json(profile);
-    if (log_) return log_->append(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (log_) return log_->append(json_text(json));
     if (json_) profiles_.push_back(json);
     return {};
   }

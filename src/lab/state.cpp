@@ -13,6 +13,7 @@
 #include "godwit/base/unique_fd.h"
 #include "godwit/domain/codec.h"
 #include "godwit/domain/json_reader.h"
+#include "godwit/domain/json_text.h"
 #include "paths.h"
 
 namespace godwit::lab {
@@ -107,7 +108,7 @@ std::string encode(const LabRecord& record) {
                   {"complete", record.complete},
                   {"boot", record.boot},
                   {"guests", std::move(guests)}};
-  return json.dump(2) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 Result<LabRecord> decode(std::string_view text) {

@@ -10,6 +10,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/base/proc_file.h"
+#include "godwit/domain/json_text.h"
 
 namespace godwit::rig {
 namespace {
@@ -39,8 +40,7 @@ Result<bench::RunHeader> settle_header(const fs::path& folder, const bench::RunH
   GODWIT_TRY(const auto kept, kept_header(folder));
   if (!kept) {
     GODWIT_TRY(store::LineLog log, store::LineLog::open(header_file(folder)));
-    GODWIT_CHECK_OK(
-        log.append(bench::to_json(wanted).dump(-1, ' ', false, Json::error_handler_t::replace)));
+    GODWIT_CHECK_OK(log.append(json_text(bench::to_json(wanted))));
     return wanted;
   }
   if (const auto same = bench::same_work(*kept, wanted); !same) {
@@ -69,7 +69,7 @@ Result<std::unique_ptr<RunFolder>> RunFolder::open(fs::path folder,
 }
 
 Result<void> RunFolder::append(const bench::Trial& trial) {
-  return log_.append(bench::to_json(trial).dump(-1, ' ', false, Json::error_handler_t::replace));
+  return log_.append(json_text(bench::to_json(trial)));
 }
 
 Result<bench::RunHeader> read_header(const fs::path& folder) {

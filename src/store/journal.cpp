@@ -24,6 +24,7 @@
 #include "godwit/base/unique_fd.h"
 #include "godwit/domain/codec.h"
 #include "godwit/domain/json_reader.h"
+#include "godwit/domain/json_text.h"
 
 namespace godwit::store {
 namespace {
@@ -91,7 +92,7 @@ std::string to_line(const JournalEntry& entry) {
   json["writer_world"] = entry.writer_world;
   if (entry.source_lease) json["source_lease"] = to_json(*entry.source_lease);
   if (entry.destination_lease) json["destination_lease"] = to_json(*entry.destination_lease);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json) + "\n";
 }
 
 Result<JournalEntry> from_line(std::string_view line) {

@@ -15,6 +15,7 @@
 #include "godwit/base/log.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/domain/codec.h"
+#include "godwit/domain/json_text.h"
 #include "schema.h"
 
 namespace godwit::store {
@@ -69,7 +70,7 @@ Result<void> check_is_database(const fs::path& path) {
 /// What is kept of a record: all but its id, which the row has.
 Result<std::string> encode(const OutcomeRecord& record) {
   Json json = to_json(record);
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = json_text(json);
   // Better to refuse now, when the caller can say so, than to find the row unreadable later.
   GODWIT_TRY(const Json again, parse_json(text));
   if (const auto back = record_from_json(again); !back) {
@@ -78,7 +79,7 @@ Result<std::string> encode(const OutcomeRecord& record) {
                 "report this as a bug, with the command that led to it");
   }
   json.erase("id");
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 Result<OutcomeRecord> decode(std::int64_t id, std::string_view text) {

@@ -39,10 +39,10 @@ class BenchCommand : public testing::Test {
 
   /// With --json, or as people see it.
   int run(const std::string& profile, const std::string& options, bool json = true) {
-    CLI::App app("test", "godwit");
+    Command app("test", "godwit");
     Chosen chosen;
     add_bench(app, chosen);
-    app.parse("bench command " + profile + options, false);
+    app.cli11().parse("bench command " + profile + options, false);
     Output out(json);
     Context context{out, clock_, stop_.get_token()};
     testing::internal::CaptureStdout();

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 class Commands : public testing::Test {
  protected:
   Commands() {
-    app_.fallthrough();
+    app_.cli11().fallthrough();
     add_demo(app_, chosen_);
     add_lab(app_, chosen_);
     add_profile(app_, chosen_);
@@ -33,7 +33,7 @@ class Commands : public testing::Test {
   [[nodiscard]] std::vector<const CLI::App*> commands() const {
     const auto all = [](const CLI::App*) { return true; };
     std::vector<const CLI::App*> found;
-    for (const CLI::App* command : std::as_const(app_).get_subcommands(all)) {
+    for (const CLI::App* command : std::as_const(app_.cli11()).get_subcommands(all)) {
       if (command->get_group().empty()) continue;
       found.push_back(command);
       for (const CLI::App* inner : command->get_subcommands(all)) found.push_back(inner);
@@ -41,7 +41,7 @@ class Commands : public testing::Test {
     return found;
   }
 
-  CLI::App app_{"test", "godwit"};
+  Command app_{"test", "godwit"};
   Chosen chosen_;
 };
 
@@ -54,8 +54,8 @@ TEST_F(Commands, EachHelpPageEndsWithExamples) {
 }
 
 TEST_F(Commands, TheManPageAndTheCompletionKnowEveryCommand) {
-  const std::string man = man_page(app_);
-  const std::string completion = bash_completion(app_);
+  const std::string man = man_page(app_.cli11());
+  const std::string completion = bash_completion(app_.cli11());
   EXPECT_EQ(man.find(".TH GODWIT 1"), 0u);
   for (const CLI::App* command : commands()) {
     EXPECT_THAT(man, HasSubstr(command->get_name()));
@@ -66,14 +66,14 @@ TEST_F(Commands, TheManPageAndTheCompletionKnowEveryCommand) {
 }
 
 TEST_F(Commands, ALabGuestMeansThatItsUsersNamespacesMustBeEntered) {
-  app_.parse("profile lab:guest --lab mine", false);
+  app_.cli11().parse("profile lab:guest --lab mine", false);
   ASSERT_TRUE(chosen_.lab);
   EXPECT_EQ(chosen_.lab->lab, "mine");
   EXPECT_EQ(chosen_.lab->mode, lab::EnterMode::kJoin);
 }
 
 TEST_F(Commands, AForeignVmNeedsNoNamespaces) {
-  app_.parse("profile qmp:/run/vm.qmp", false);
+  app_.cli11().parse("profile qmp:/run/vm.qmp", false);
   EXPECT_FALSE(chosen_.lab);
   EXPECT_TRUE(chosen_.action);
 }
