@@ -121,18 +121,19 @@ void add_migrate(Command& app, Chosen& chosen) {
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--law", options->law, law_help())->type_name("NAME")->capture_default_str();
-  command
-      ->add_option("--ping", options->ping, "the guest's address: measure the outage a client sees")
-      ->type_name("ADDRESS");
+  const Option* ping = command
+                           ->add_option("--ping", options->ping,
+                                        "the guest's address: measure the outage a client sees")
+                           ->type_name("ADDRESS");
   command->add_option("--ping-netns", options->ping_netns, "ping from this network namespace")
       ->type_name("PATH")
-      ->needs("--ping");
-  options->observe.add_to(*command);
+      ->needs(ping);
+  const Option* observe = options->observe.add_to(*command);
   command
       ->add_flag("--no-profile", options->no_profile,
                  "neither observe the VM nor predict: for one whose memory can't be read here, as "
                  "on another host; auto is then precopy, with --max-downtime as QEMU's limit")
-      ->excludes("--for");
+      ->excludes({observe});
   options->link.add_to(*command);
   options->intent.add_to(*command);
   options->store.add_to(*command);

@@ -93,8 +93,8 @@ Result<std::optional<Link>> LinkOption::value() const {
   return parsed ? std::optional(Link{*parsed, {}}) : std::nullopt;
 }
 
-void ObserveOption::add_to(Command& command) {
-  command.add_option("--for", duration, "how long to observe the guest, 1s to 10m")
+Option* ObserveOption::add_to(Command& command) {
+  return command.add_option("--for", duration, "how long to observe the guest, 1s to 10m")
       ->type_name("DURATION")
       ->capture_default_str();
 }

@@ -40,7 +40,7 @@ struct LinkOption {
 struct ObserveOption {
   std::string duration = "8s";
 
-  void add_to(Command& command);
+  Option* add_to(Command& command);
   [[nodiscard]] Result<Seconds> value() const;
 };
 

@@ -28,14 +28,13 @@ Result<std::unique_ptr<Store>> open_usual(const Places& places, const fs::path& 
 }
 
 /// Another place helps, where nobody named this one and it is unfit.
-Error with_a_way_out(Error error) {
+void add_a_way_out(Error& error) {
   const bool place_is_unfit = error.code != ErrorCode::kBusy && error.code != ErrorCode::kCorrupt &&
                               error.code != ErrorCode::kUnsupported;
-  if (!place_is_unfit) return error;
+  if (!place_is_unfit) return;
   if (error.code != ErrorCode::kPermission) error.code = ErrorCode::kEnvironment;
   error.what_to_do =
       "mend that, name a file with --store, or set XDG_DATA_HOME to a folder that can be written";
-  return error;
 }
 
 }  // namespace
@@ -48,7 +47,8 @@ Result<std::unique_ptr<OutcomeStore>> open_store(const Places& places, const std
   GODWIT_TRY(const fs::path usual, places.outcomes());
   auto opened = open_usual(places, usual);
   if (opened) return std::unique_ptr<OutcomeStore>(std::move(*opened));
-  return fail(with_a_way_out(std::move(opened).error()));
+  add_a_way_out(opened.error());
+  return fail(std::move(opened).error());
 }
 
 }  // namespace godwit::engine
