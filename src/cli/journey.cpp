@@ -130,8 +130,8 @@ Result<void> Journey::look_before() {
     if (uses_postcopy(asked.technique) && wishes_.intent.no_postcopy) {
       return fail(
           ErrorCode::kBadInput,
-          fmt::format("--technique {} and --no-postcopy contradict each other", wishes_.technique),
-          "leave one of them out");
+          fmt::format("the technique {} uses post-copy, which is excluded", wishes_.technique),
+          {"leave ", Setting::kTechnique, " or ", Setting::kNoPostcopy, " out"});
     }
   }
   GODWIT_CHECK_OK(check_both_sides(asked));
@@ -141,15 +141,18 @@ Result<void> Journey::look_before() {
 /// What only a prediction can tell cannot be promised without one.
 Result<void> Journey::check_wishes_without_profile() const {
   if (wishes_.profile) return {};
-  const char* needs = wishes_.rehearse                                     ? "--rehearse"
-                      : !chooses_itself()                                  ? nullptr
-                      : wishes_.intent.max_slowdown                        ? "--max-slowdown"
-                      : wishes_.intent.max_bytes                           ? "--max-bytes"
-                      : wishes_.intent.prefer != Intent::Prefer::kDowntime ? "--prefer"
-                                                                           : nullptr;
-  if (needs == nullptr) return {};
-  return fail(ErrorCode::kBadInput, fmt::format("{} and --no-profile contradict each other", needs),
-              "leave one of them out; nothing is predicted without a profile");
+  std::optional<Setting> needs;
+  if (wishes_.rehearse) {
+    needs = Setting::kRehearse;
+  } else if (chooses_itself()) {
+    if (wishes_.intent.prefer != Intent::Prefer::kDowntime) needs = Setting::kPrefer;
+    if (wishes_.intent.max_bytes) needs = Setting::kMaxBytes;
+    if (wishes_.intent.max_slowdown) needs = Setting::kMaxSlowdown;
+  }
+  if (!needs) return {};
+  return fail(ErrorCode::kBadInput,
+              "nothing is predicted without a profile, and what is asked for needs a prediction",
+              {"leave ", *needs, " or ", Setting::kNoProfile, " out"});
 }
 
 /// What is known of the pair of hosts: what its link carries, and what it adds to a migration.

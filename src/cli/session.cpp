@@ -64,7 +64,7 @@ Result<std::unique_ptr<GuestMemory>> open_memory(Hypervisor& hypervisor) {
   if (memory) return std::unique_ptr<GuestMemory>(std::move(*memory));
   Error error = std::move(memory).error();
   if (error.code == ErrorCode::kPermission) {
-    error.what_to_do += "; or migrate without a prediction: godwit migrate --no-profile";
+    error.what_to_do += {"; or migrate without a prediction: godwit migrate ", Setting::kNoProfile};
   }
   return fail(std::move(error));
 }
@@ -88,8 +88,8 @@ Result<std::unique_ptr<OutcomeStore>> open_store(const std::string& path) {
                               error.code != ErrorCode::kUnsupported;
   if (path.empty() && place_is_unfit) {  // nobody named it
     if (error.code != ErrorCode::kPermission) error.code = ErrorCode::kEnvironment;
-    error.what_to_do =
-        "mend that, name a file with --store, or set XDG_DATA_HOME to a folder that can be written";
+    error.what_to_do = {"mend that, name a file with ", Setting::kStore,
+                        ", or set XDG_DATA_HOME to a folder that can be written"};
   }
   return fail(std::move(error));
 }

@@ -101,7 +101,7 @@ Result<void> check(const VmDescription& vm, const MigrationStatus& status) {
                 fmt::format("QEMU {} lacks the migration capability {}, without which a rehearsal "
                             "is not safe",
                             vm.version, to_string(needed)),
-                "profile the VM without --rehearse");
+                {"profile the VM without ", Setting::kRehearse});
   }
   return {};
 }
@@ -257,7 +257,7 @@ Result<void> RehearsalRun::launch() {
   if (why == ErrorCode::kPeerGone) return fail(accepted.error());
   return fail(ErrorCode::kUnsupported,
               fmt::format("this VM cannot be rehearsed: {}", accepted.error().message),
-              "profile it without --rehearse; it runs on as before");
+              {"profile it without ", Setting::kRehearse, "; it runs on as before"});
 }
 
 // --- while it runs ---
@@ -519,7 +519,7 @@ Error RehearsalRun::nothing_measured() const {
   const ErrorCode code = ending_ == Ending::kNone ? ErrorCode::kRefused : ErrorCode::kTimeout;
   return {code,
           fmt::format("the rehearsal measured nothing: {}", why_early().value_or("no pass ended")),
-          "the guest runs on as before; profile it without --rehearse"};
+          {"the guest runs on as before; profile it without ", Setting::kRehearse}};
 }
 
 Result<Rehearsal> RehearsalRun::verdict() {

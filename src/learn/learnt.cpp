@@ -171,7 +171,7 @@ Result<Evaluation> empty_evaluation(std::span<const Lesson> lessons, std::string
   return evaluation;
 }
 
-tl::unexpected<Error> interrupted(std::string what_to_do) {
+tl::unexpected<Error> interrupted(Remedy what_to_do) {
   return fail(ErrorCode::kInterrupted, "interrupted while learning", std::move(what_to_do));
 }
 
@@ -216,7 +216,7 @@ Result<Evaluation> evaluate_learnt(std::span<const dataset::CampaignRow> rows,
   double done = 0;
   const auto step = [&]() -> Result<void> {
     if (progress(++done / steps)) return {};
-    return interrupted("run it again, or --quick");
+    return interrupted({"run it again, or ", Setting::kQuick});
   };
   for (const Fold& fold : folds) {
     for (const Technique technique : kAllTechniques) {

@@ -10,6 +10,7 @@ LAYERS = """
 [modules]
 model = { floor = 2, pure = true,  may_use = [] }
 qmp   = { floor = 3, pure = false, may_use = [] }
+cli   = { floor = 6, pure = false, may_use = [] }
 """
 
 
@@ -94,6 +95,15 @@ class CheckRules(unittest.TestCase):
     def test_only_what_learns_has_libraries_that_train(self):
         self.assert_allowed("src/learn/a.cpp", "#include <libsvm/svm.h>", "#include <xgboost/c_api.h>")
         self.assert_banned("src/model/a.cpp", "#include <libsvm/svm.h>", "#include <xgboost/c_api.h>")
+
+    def test_options_are_spelt_by_cli_alone(self):
+        lines = ['"with --store"', 'fail(code, "a", "--link 50MB/s");', 'R"(x --no-profile)"', '"(--max-time)"']
+        self.assert_banned("src/model/a.cpp", *lines)
+        self.assert_banned("src/qmp/include/godwit/qmp/a.h", *lines)
+        for path in ("src/cli/a.cpp", "src/model/tests/a_test.cpp", "guest/load/a.cpp", "tests/e2e/a.cpp"):
+            self.assert_allowed(path, *lines)
+        self.assert_allowed("src/model/a.cpp", "// as --link says", "--count;", '"a -- b"', '"a--b"', '"---"',
+                            '/* "--store" */ int i;')
 
     def test_work_left_names_its_issue(self):
         self.assert_banned("src/qmp/a.cpp", "// TODO: later", "// FIXME later", "/* XXX */")
