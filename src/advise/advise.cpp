@@ -79,7 +79,7 @@ Seconds outage(const TechniquePrediction& p) {
 
 /// One limit of an intent: what a candidate needs of it.
 struct Need {
-  std::string_view flag;
+  std::string_view limit;
   double value = 0;
   std::optional<double> allowed;
 };
@@ -93,11 +93,11 @@ std::array<Need, 4> needs(const TechniquePrediction& p, const Intent& intent) {
     return s ? std::optional<double>(s->count()) : std::nullopt;
   };
   return {
-      Need{"--max-downtime", outage(p).count(), seconds(intent.max_downtime)},
-      Need{"--max-time", p.total_time->p50.count(), time_limit(intent).count()},
-      Need{"--max-bytes", p.transferred->p50.as_double(),
+      Need{"downtime", outage(p).count(), seconds(intent.max_downtime)},
+      Need{"total time", p.total_time->p50.count(), time_limit(intent).count()},
+      Need{"bytes", p.transferred->p50.as_double(),
            intent.max_bytes ? std::optional<double>(intent.max_bytes->as_double()) : std::nullopt},
-      Need{"--max-slowdown", p.slowdown ? p.slowdown->p50.value() : 0,
+      Need{"slowdown", p.slowdown ? p.slowdown->p50.value() : 0,
            intent.max_slowdown ? std::optional<double>(intent.max_slowdown->value())
                                : std::nullopt}};
 }
@@ -172,7 +172,7 @@ Result<void> check(const Question& question) {
     if (twin::predicts(technique)) continue;
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} cannot be predicted yet", to_string(technique)),
-                "predict another technique, or all: leave --technique out");
+                {"predict another technique, or all: leave ", Setting::kTechnique, " out"});
   }
   const Intent& intent = question.intent;
   const bool times = (!intent.max_downtime || *intent.max_downtime > Seconds(0)) &&
@@ -293,34 +293,35 @@ Intent relaxed(const TechniquePrediction& p, Intent intent) {
   return intent;
 }
 
-/// The flags that differ, as they would be typed.
-std::string flags_of(const Intent& nearest, const Intent& wanted) {
-  std::string text;
-  const auto add = [&text](std::string flag) {
-    if (!text.empty()) text += ' ';
-    text += flag;
+/// The limits that differ, with the values that they would need.
+Remedy changes(const Intent& nearest, const Intent& wanted) {
+  Remedy changes;
+  const auto add = [&changes](Setting setting, std::string value) {
+    changes += {changes.empty() ? "" : " ", {setting, std::move(value)}};
   };
   if (nearest.max_downtime != wanted.max_downtime) {
-    add(fmt::format("--max-downtime {:.0f}ms", nearest.max_downtime->count() * 1e3));
+    add(Setting::kMaxDowntime, fmt::format("{:.0f}ms", nearest.max_downtime->count() * 1e3));
   }
   if (nearest.max_time != wanted.max_time) {
-    add(fmt::format("--max-time {:.4g}s", nearest.max_time->count()));
+    add(Setting::kMaxTime, fmt::format("{:.4g}s", nearest.max_time->count()));
   }
   if (nearest.max_bytes != wanted.max_bytes) {
-    add(fmt::format("--max-bytes {:.0f}MB", std::ceil(nearest.max_bytes->as_double() / 1e6)));
+    add(Setting::kMaxBytes,
+        fmt::format("{:.0f}MB", std::ceil(nearest.max_bytes->as_double() / 1e6)));
   }
   if (nearest.max_slowdown != wanted.max_slowdown) {
-    add(fmt::format("--max-slowdown {:.0f}%", std::ceil(nearest.max_slowdown->value() * 100)));
+    add(Setting::kMaxSlowdown,
+        fmt::format("{:.0f}%", std::ceil(nearest.max_slowdown->value() * 100)));
   }
-  return text;
+  return changes;
 }
 
-/// The flags of the intent that a candidate breaks.
+/// The limits of the intent that a candidate breaks, in words.
 std::string broken_limits(const TechniquePrediction& p, const Intent& intent) {
   std::string text;
   for (const Need& need : needs(p, intent)) {
     if (need.allowed && need.value > *need.allowed) {
-      text += fmt::format("{}{}", text.empty() ? "" : " and ", need.flag);
+      text += fmt::format("{}{}", text.empty() ? "" : " and of ", need.limit);
     }
   }
   return text;
@@ -332,8 +333,9 @@ void refuse(const Question& question, const std::vector<Candidate>& patient, Adv
     out.refusal = Error{
         ErrorCode::kImpossible, "the guest writes faster than pre-copy can send, however long",
         question.intent.no_postcopy
-            ? "allow post-copy (without --no-postcopy), or stop-and-copy, or a faster link"
-            : "allow postcopy, hybrid or stop-and-copy, or give a faster link"};
+            ? Remedy{"allow post-copy (without ", Setting::kNoPostcopy,
+                     "), or stop-and-copy, or a faster link"}
+            : Remedy("allow postcopy, hybrid or stop-and-copy, or give a faster link")};
     return;
   }
   const auto nearest =
@@ -342,11 +344,14 @@ void refuse(const Question& question, const std::vector<Candidate>& patient, Adv
       });
   const TechniquePrediction& p = nearest->prediction;
   out.nearest = relaxed(p, question.intent);
-  out.refusal = Error{
-      ErrorCode::kImpossible,
-      fmt::format("nothing meets the intent: even {}, which comes nearest, breaks {}",
-                  to_string(p.technique), broken_limits(p, question.intent)),
-      fmt::format("the nearest that is possible: {}", flags_of(*out.nearest, question.intent))};
+  Remedy nearest_possible("the nearest that is possible: ");
+  nearest_possible += changes(*out.nearest, question.intent);
+  out.refusal =
+      Error{ErrorCode::kImpossible,
+            fmt::format("nothing meets the intent: even {}, which comes nearest, breaks the limit "
+                        "of {}",
+                        to_string(p.technique), broken_limits(p, question.intent)),
+            std::move(nearest_possible)};
 }
 
 /// The best candidate that meets the intent, or null.

@@ -65,7 +65,7 @@ Result<void> same_work(const RunHeader& kept, const RunHeader& wanted) {
               kept.name == wanted.name
                   ? fmt::format("it holds an earlier text of the suite {}", kept.name)
                   : fmt::format("it holds trials of {}, not of {}", kept.name, wanted.name),
-              "name another folder with --store, or remove this one");
+              {"name another folder with ", Setting::kStore, ", or remove this one"});
 }
 
 }  // namespace godwit::bench

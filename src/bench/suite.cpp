@@ -27,7 +27,7 @@ using config::toml_text;
 using config::unknown_key;
 
 constexpr std::size_t kMostCells = 10'000;
-constexpr const char* kKnownKeys = "see godwit bench run --help for those that there are";
+constexpr const char* kKnownKeys = "see the help of godwit bench run for those that there are";
 
 /// One way to fill a cell in; a list in the file gives several of them.
 using Choice = std::function<void(Cell&)>;

@@ -20,6 +20,7 @@
 #include "godwit/twin/predictor.h"
 #include "options.h"
 #include "render.h"
+#include "spelling.h"
 #include "watch_profile.h"
 #include "write_file.h"
 
@@ -227,9 +228,9 @@ int print_prediction(const Result<advise::Advised>& advised, Context& context) {
   Json object = to_json(advised->prediction);
   if (advised->refusal) {
     // It was asked what would be, and that is answered; only a migration can be refused.
-    context.out.say(fmt::format("  no advice: {}; {}", advised->refusal->message,
-                                advised->refusal->what_to_do));
-    object["refusal"] = to_json(*advised->refusal).at("error");
+    const Error refusal = spelt(*advised->refusal);
+    context.out.say(fmt::format("  no advice: {}; {}", refusal.message, refusal.what_to_do.text()));
+    object["refusal"] = to_json(refusal).at("error");
   }
   context.out.result(object);
   return kDone;

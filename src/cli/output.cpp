@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "godwit/domain/json_text.h"
+#include "spelling.h"
 
 namespace godwit::cli {
 namespace {
@@ -58,13 +59,14 @@ void Output::result(const Json& object) {
 }
 
 int Output::error(const Error& error, const Json& partial) {
+  const Error said = spelt(error);
   if (json_) {
-    Json object = to_json(error);
+    Json object = to_json(said);
     if (partial.is_object()) object.update(partial);
     result(object);
   } else {
-    write_line(stderr, fmt::format("godwit: {}{}{}", error.message,
-                                   error.what_to_do.empty() ? "" : "; ", error.what_to_do));
+    write_line(stderr, fmt::format("godwit: {}{}{}", said.message,
+                                   said.what_to_do.empty() ? "" : "; ", said.what_to_do.text()));
   }
   return exit_status(error.code);
 }

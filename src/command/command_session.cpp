@@ -25,7 +25,7 @@ Result<void> CommandSession::prepare(const MigrationPlan& plan) {
   return fail(
       ErrorCode::kRefused,
       fmt::format("the VM does not run on the source, for all that is known ({})", now.said),
-      "start it there, correct what --set says, or the profile's [status]");
+      {"start it there, correct what ", Setting::kVariable, " says, or the profile's [status]"});
 }
 
 /// An error only when the command was not started.

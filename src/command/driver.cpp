@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kLongestValue = 300;
 
-Error bad(std::string message, std::string what_to_do) {
+Error bad(std::string message, Remedy what_to_do) {
   return {ErrorCode::kBadInput, std::move(message), std::move(what_to_do)};
 }
 
@@ -58,7 +58,7 @@ Result<void> check_values(const CommandProfile& profile, const Values& given) {
     const auto value = given.find(name);
     if (value == given.end()) {
       return fail(bad(fmt::format("the variable {} is missing: {}", name, what),
-                      fmt::format("give it: --set {}=VALUE", name)));
+                      {"give it: ", {Setting::kVariable, name + "=VALUE"}}));
     }
     GODWIT_CHECK_OK(check_value(profile, name, value->second));
   }

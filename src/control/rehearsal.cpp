@@ -72,7 +72,7 @@ Error nothing_measured(const MigrationOutcome& outcome, const std::string& why) 
   const bool by_itself = outcome.status == OutcomeStatus::kFailed;
   return {by_itself ? ErrorCode::kRefused : ErrorCode::kTimeout,
           fmt::format("the rehearsal measured nothing: {}", why.empty() ? "no pass ended" : why),
-          "the guest runs on as before; profile it without --rehearse"};
+          {"the guest runs on as before; profile it without ", Setting::kRehearse}};
 }
 
 }  // namespace

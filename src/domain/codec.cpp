@@ -780,7 +780,7 @@ Json to_json(const Error& error) {
   return Json{{"error",
                {{"code", to_string(error.code)},
                 {"message", error.message},
-                {"what_to_do", error.what_to_do}}}};
+                {"what_to_do", error.what_to_do.text()}}}};
 }
 
 std::string iso8601(std::int64_t wall_us) {

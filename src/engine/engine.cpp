@@ -88,7 +88,7 @@ Result<std::unique_ptr<GuestMemory>> Engine::memory_of(OpenVm& vm) {
   if (memory) return memory;
   Error error = std::move(memory).error();
   if (error.code == ErrorCode::kPermission) {
-    error.what_to_do += "; or migrate without a prediction: godwit migrate --no-profile";
+    error.what_to_do += {"; or migrate without a prediction: godwit migrate ", Setting::kNoProfile};
   }
   return fail(std::move(error));
 }

@@ -33,8 +33,8 @@ void add_a_way_out(Error& error) {
                               error.code != ErrorCode::kUnsupported;
   if (!place_is_unfit) return;
   if (error.code != ErrorCode::kPermission) error.code = ErrorCode::kEnvironment;
-  error.what_to_do =
-      "mend that, name a file with --store, or set XDG_DATA_HOME to a folder that can be written";
+  error.what_to_do = {"mend that, name a file with ", Setting::kStore,
+                      ", or set XDG_DATA_HOME to a folder that can be written"};
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ std::shared_ptr<const learn::LearntModel> usual_model(const Places& places) {
   auto model = read_model(*path);
   if (model) return std::make_shared<const learn::LearntModel>(std::move(*model));
   log::warning("predicted without what was learnt: {}; {}", model.error().message,
-               model.error().what_to_do);
+               model.error().what_to_do.text());
   return nullptr;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "godwit/steer/laws.h"
 
 namespace godwit::engine {
@@ -9,15 +11,15 @@ namespace {
 
 /// What only a prediction can tell cannot be promised without one.
 Result<void> check_without_profile(const Request& request) {
-  const char* needs = request.rehearse ? "--rehearse"
-
-                      : request.intent.max_slowdown                        ? "--max-slowdown"
-                      : request.intent.max_bytes                           ? "--max-bytes"
-                      : request.intent.prefer != Intent::Prefer::kDowntime ? "--prefer"
-                                                                           : nullptr;
-  if (needs == nullptr) return {};
-  return fail(ErrorCode::kBadInput, fmt::format("{} and --no-profile contradict each other", needs),
-              "leave one of them out; nothing is predicted without a profile");
+  std::optional<Setting> needs;
+  if (request.intent.prefer != Intent::Prefer::kDowntime) needs = Setting::kPrefer;
+  if (request.intent.max_bytes) needs = Setting::kMaxBytes;
+  if (request.intent.max_slowdown) needs = Setting::kMaxSlowdown;
+  if (request.rehearse) needs = Setting::kRehearse;
+  if (!needs) return {};
+  return fail(ErrorCode::kBadInput,
+              "nothing is predicted without a profile, and what is asked for needs a prediction",
+              {"leave ", *needs, " or ", Setting::kNoProfile, " out"});
 }
 
 }  // namespace
@@ -33,9 +35,9 @@ Result<void> check(const Request& request) {
   const bool postcopy = request.technique && uses_postcopy(*request.technique);
   if (!postcopy || !request.intent.no_postcopy) return {};
   return fail(ErrorCode::kBadInput,
-              fmt::format("--technique {} and --no-postcopy contradict each other",
+              fmt::format("the technique {} uses post-copy, which is excluded",
                           technique_name(request)),
-              "leave one of them out");
+              {"leave ", Setting::kTechnique, " or ", Setting::kNoPostcopy, " out"});
 }
 
 }  // namespace godwit::engine

@@ -188,7 +188,7 @@ Result<Evaluation> empty_evaluation(std::span<const TrainingExample> examples, s
   return evaluation;
 }
 
-tl::unexpected<Error> interrupted(std::string what_to_do) {
+tl::unexpected<Error> interrupted(Remedy what_to_do) {
   return fail(ErrorCode::kInterrupted, "interrupted while learning", std::move(what_to_do));
 }
 
@@ -233,7 +233,7 @@ Result<Evaluation> evaluate_learnt(const Trainer& trainer,
   double done = 0;
   const auto step = [&]() -> Result<void> {
     if (progress(++done / steps)) return {};
-    return interrupted("run it again, or --quick");
+    return interrupted({"run it again, or ", Setting::kQuick});
   };
   for (const Fold& fold : folds) {
     for (const Technique technique : kAllTechniques) {

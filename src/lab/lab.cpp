@@ -161,9 +161,10 @@ Result<void> end_dead_destination(const LabLock& lock, const GuestRecord& guest)
   }
   return fail(ErrorCode::kBusy,
               fmt::format("guest {} has a QEMU on {} already, which may hold it", name, there),
-              fmt::format("look at both: godwit lab status --lab {0}; or end both: godwit lab down "
-                          "--lab {0}",
-                          lock.lab()));
+              {"look at both: godwit lab status ",
+               {Setting::kLab, lock.lab()},
+               "; or end both: godwit lab down ",
+               {Setting::kLab, lock.lab()}});
 }
 
 /// The program that a child runs in `netns`; never returns.
@@ -356,7 +357,7 @@ Result<void> retire(const std::string& lab, const std::string& guest, const std:
   if (other == host || instance_pid(lab, guest, other) == 0) {
     return fail(ErrorCode::kRefused,
                 fmt::format("{} holds the only living QEMU of guest {}", host, guest),
-                fmt::format("to end the guest too: godwit lab down --lab {}", lab));
+                {"to end the guest too: godwit lab down ", {Setting::kLab, lab}});
   }
   GODWIT_CHECK_OK(end_instance(lock, *found, host));
   remove_own_disk(lock, found->spec, host);

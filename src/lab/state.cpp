@@ -142,7 +142,7 @@ Result<LabRecord> load_record(const std::string& lab) {
   return fail(
       ErrorCode::kCorrupt,
       fmt::format("{} is not readable{}", path, record ? "" : ": " + record.error().message),
-      fmt::format("remove what is left of the lab with: godwit lab down --lab {}", lab));
+      {"remove what is left of the lab with: godwit lab down ", {Setting::kLab, lab}});
 }
 
 Result<void> save_record(const LabRecord& record) {

@@ -137,7 +137,8 @@ Result<UniqueFd> take_name(uid_t uid, const std::string& lab) {
 /// How a child process says that it failed: "\0code\nmessage\nadvice".
 void tell(const UniqueFd& report, const Error& error) {
   std::string text(1, '\0');
-  text += fmt::format("{}\n{}\n{}", static_cast<int>(error.code), error.message, error.what_to_do);
+  text += fmt::format("{}\n{}\n{}", static_cast<int>(error.code), error.message,
+                      error.what_to_do.text());
   (void)!write(report.get(), text.data(), text.size());
 }
 

@@ -53,7 +53,7 @@ Result<void> check(const VmDescription& vm, const MigrationStatus& status) {
                 fmt::format("QEMU {} lacks the migration capability {}, without which a rehearsal "
                             "is not safe",
                             vm.version, to_string(needed)),
-                "profile the VM without --rehearse");
+                {"profile the VM without ", Setting::kRehearse});
   }
   return {};
 }
@@ -174,7 +174,7 @@ Result<void> SinkSession::launch() {
   if (why == ErrorCode::kPeerGone) return fail(accepted.error());
   return fail(ErrorCode::kUnsupported,
               fmt::format("this VM cannot be rehearsed: {}", accepted.error().message),
-              "profile it without --rehearse; it runs on as before");
+              {"profile it without ", Setting::kRehearse, "; it runs on as before"});
 }
 
 // --- while it runs ---

@@ -110,8 +110,9 @@ Result<RamLayout> QmpHypervisor::ram_layout() {
     return fail(ErrorCode::kUnsupported,
                 who.empty() ? fmt::format("cannot tell which process serves {}", path_)
                             : fmt::format("who answers on {} is {}, not QEMU itself", path_, who),
-                "run godwit on the VM's host, on QEMU's own socket; or migrate without a "
-                "prediction: godwit migrate --no-profile");
+                {"run godwit on the VM's host, on QEMU's own socket; or migrate without a "
+                 "prediction: godwit migrate ",
+                 Setting::kNoProfile});
   }
   layout.pid = process_->pid();
   GODWIT_TRY(layout.page_size, page_size());

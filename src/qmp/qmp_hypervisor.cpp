@@ -159,7 +159,7 @@ Result<void> QmpHypervisor::listen(const std::string& uri) {
   if (started) return {};
   Error error = started.error();
   if (error.code == ErrorCode::kRefused) {
-    if (const auto now = can_receive()) error.what_to_do = advice_on(*now);
+    if (const auto now = can_receive()) error.what_to_do = std::string(advice_on(*now));
   }
   return fail(std::move(error));
 }

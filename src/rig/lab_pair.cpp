@@ -42,15 +42,16 @@ Result<OpenVm> open_source(Engine& engine, const std::string& lab, const std::st
   }
   if (state == RunState::kRunning) return source;
   if (state == RunState::kPostmigrate) {
-    return fail(
-        ErrorCode::kBadInput, fmt::format("guest {} has left its QEMU for the other one", guest),
-        fmt::format("find that in: godwit lab status --lab {0}; or end both: godwit lab down "
-                    "--lab {0}",
-                    lab));
+    return fail(ErrorCode::kBadInput,
+                fmt::format("guest {} has left its QEMU for the other one", guest),
+                {"find that in: godwit lab status ",
+                 {Setting::kLab, lab},
+                 "; or end both: godwit lab down ",
+                 {Setting::kLab, lab}});
   }
   return fail(ErrorCode::kBusy, fmt::format("guest {} does not run ({})", guest, to_string(state)),
-              fmt::format("let it run (QMP: cont on {}), or end it: godwit lab down --lab {}",
-                          socket, lab));
+              {fmt::format("let it run (QMP: cont on {}), or end it: godwit lab down ", socket),
+               {Setting::kLab, lab}});
 }
 
 /// Ends the destination that an earlier migration of a guest left, if it waits still. The caller
@@ -67,7 +68,8 @@ Result<void> end_leftover(Engine& engine, const std::string& lab, const lab::Gue
   return fail(
       ErrorCode::kBusy,
       fmt::format("{} may hold guest {} (state {})", what, guest.spec.name, to_string(state)),
-      fmt::format("find out through {}; or end both: godwit lab down --lab {}", old.qmp, lab));
+      {fmt::format("find out through {}; or end both: godwit lab down ", old.qmp),
+       {Setting::kLab, lab}});
 }
 
 /// A fresh destination that waits, opened; none is left on error.

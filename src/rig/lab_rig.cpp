@@ -192,7 +192,7 @@ LabRig::LabRig(UniqueFd only_one, engine::Engine& engine, Clock& clock, std::sto
 LabRig::~LabRig() {
   const auto gone = reset();
   for (const auto& step : {gone, lab::end_user_lab()}) {
-    if (!step) log::warning("{}; run: godwit lab down --lab {}", step.error().message, kLab);
+    if (!step) log::warning("{}; take the lab {} down", step.error().message, kLab);
   }
 }
 

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 /// An Error from SQLite's result code. `os_errno`: of the system call that failed, if one did.
 Error sqlite_error(const fs::path& path, int code, int os_errno, std::string_view detail) {
-  const auto error = [&](ErrorCode kind, std::string_view why, std::string what_to_do) {
+  const auto error = [&](ErrorCode kind, std::string_view why, Remedy what_to_do) {
     return Error{kind, fmt::format("{}: {} ({})", path.native(), why, detail),
                  std::move(what_to_do)};
   };
@@ -42,7 +42,7 @@ Error sqlite_error(const fs::path& path, int code, int os_errno, std::string_vie
       return file_error(path, "write to", EACCES);
     case SQLITE_NOTADB:
       return error(ErrorCode::kCorrupt, "it is no SQLite database",
-                   "name a file of Godwit's, or a new one, with --store");
+                   {"name a file of Godwit's, or a new one, with ", Setting::kStore});
     case SQLITE_CORRUPT:
       return error(ErrorCode::kCorrupt, "it is damaged",
                    "move it away (Godwit makes a new one); sqlite3's .recover may save its rows");
@@ -138,7 +138,8 @@ SqliteOutcomeStore::~SqliteOutcomeStore() = default;
 Result<std::unique_ptr<SqliteOutcomeStore>> SqliteOutcomeStore::open(
     const fs::path& path, std::chrono::milliseconds patience) {
   if (path.empty()) {
-    return fail(ErrorCode::kBadInput, "the store's path is empty", "name a file with --store");
+    return fail(ErrorCode::kBadInput, "the store's path is empty",
+                {"name a file with ", Setting::kStore});
   }
   // absolute: SQLite gives relative names like ":memory:" and "file:x" a meaning of their own
   std::error_code ignored;

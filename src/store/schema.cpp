@@ -69,14 +69,14 @@ Result<int> known_version(SQLite::Database& database, std::size_t newest) {
   if (is_blank(database)) return 0;
   if (pragma(database, "application_id") != kApplicationId) {
     return fail(ErrorCode::kCorrupt, "it is an SQLite database of another program",
-                "name a file of Godwit's, or a new one, with --store");
+                {"name a file of Godwit's, or a new one, with ", Setting::kStore});
   }
   const int version = pragma(database, "user_version");
   if (version < 0 || static_cast<std::size_t>(version) > newest) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("a newer Godwit wrote it (schema {}; this one knows up to {})", version,
                             newest),
-                "use that Godwit, or name another file with --store");
+                {"use that Godwit, or name another file with ", Setting::kStore});
   }
   return version;
 }

@@ -448,7 +448,8 @@ Predictor::Predictor(Guest guest, const Link& link, const Options& options,
 Result<Predictor> Predictor::make(const GuestProfile& profile, const Link& link,
                                   const Options& options) {
   if (!(link.rate.value() > 0 && std::isfinite(link.rate.value()))) {
-    return fail(ErrorCode::kBadInput, "the link has no rate", "give one, such as --link 50MB/s");
+    return fail(ErrorCode::kBadInput, "the link has no rate",
+                {"give one, such as ", {Setting::kLink, "50MB/s"}});
   }
   if (!(options.max_time > Seconds(0))) {
     return fail(ErrorCode::kBadInput, "the time limit must be more than 0",

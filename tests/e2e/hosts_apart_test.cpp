@@ -97,7 +97,7 @@ TEST(HostsApart, WhatOnlyAPredictionCanPromiseIsRefusedWithoutOne) {
            {"--max-bytes", "1GiB"}, {"--max-slowdown", "10%"}, {"--prefer", "time"}}) {
     const Finished run = run_godwit(apart.migrate({"--no-profile", wish[0], wish[1]}));
     EXPECT_EQ(run.status, 2) << run.out << run.err;
-    EXPECT_THAT(run.json().at("error").at("message"), HasSubstr(wish[0]));
+    EXPECT_THAT(run.json().at("error").at("what_to_do"), HasSubstr(wish[0]));
   }
 }
 

@@ -130,7 +130,7 @@ TEST_F(Lab, ARealProgramMovesAndAnotherOneBeginsWhereItIs) {
   const auto image = lab::find_guest_image();
   ASSERT_TRUE(image) << image.error().message;
   if (const auto programs = lab::find_programs(*image); !programs) {
-    GTEST_SKIP() << programs.error().message << ": " << programs.error().what_to_do;
+    GTEST_SKIP() << programs.error().message << ": " << programs.error().what_to_do.text();
   }
   up("program,name=redis");
   const Finished run = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique",

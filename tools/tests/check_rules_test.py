@@ -10,6 +10,7 @@ LAYERS = """
 [modules]
 model = { floor = 2, pure = true,  may_use = [] }
 qmp   = { floor = 3, pure = false, may_use = [] }
+cli   = { floor = 6, pure = false, may_use = [] }
 """
 
 
@@ -96,6 +97,15 @@ class CheckRules(unittest.TestCase):
         self.assert_allowed("src/train/a.cpp", *lines)
         self.assert_banned("src/model/a.cpp", *lines)
         self.assert_banned("src/qmp/a.cpp", *lines)
+
+    def test_options_are_spelt_by_cli_alone(self):
+        lines = ['"with --store"', 'fail(code, "a", "--link 50MB/s");', 'R"(x --no-profile)"', '"(--max-time)"']
+        self.assert_banned("src/model/a.cpp", *lines)
+        self.assert_banned("src/qmp/include/godwit/qmp/a.h", *lines)
+        for path in ("src/cli/a.cpp", "src/model/tests/a_test.cpp", "guest/load/a.cpp", "tests/e2e/a.cpp"):
+            self.assert_allowed(path, *lines)
+        self.assert_allowed("src/model/a.cpp", "// as --link says", "--count;", '"a -- b"', '"a--b"', '"---"',
+                            '/* "--store" */ int i;')
 
     def test_work_left_names_its_issue(self):
         self.assert_banned("src/qmp/a.cpp", "// TODO: later", "// FIXME later", "/* XXX */")

@@ -1,5 +1,6 @@
 #include "godwit/advise/advise.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -127,8 +128,11 @@ TEST(Advise, AnImpossibleIntentIsRefusedWithTheNearestPossible) {
   EXPECT_FALSE(advised.prediction.advice);
   ASSERT_TRUE(advised.refusal);
   EXPECT_EQ(advised.refusal->code, ErrorCode::kImpossible);
-  EXPECT_THAT(advised.refusal->what_to_do, HasSubstr("--max-downtime"));
   ASSERT_TRUE(advised.nearest);
+  EXPECT_EQ(advised.refusal->what_to_do,
+            (Remedy{"the nearest that is possible: ",
+                    {Setting::kMaxDowntime,
+                     fmt::format("{:.0f}ms", advised.nearest->max_downtime->count() * 1e3)}}));
   // the nearest intent is indeed possible
   const auto again = answer(question(kBusy, *advised.nearest));
   EXPECT_TRUE(again.prediction.advice);
@@ -141,7 +145,10 @@ TEST(Advise, ATimeThatIsTooShortIsAnsweredWithOneThatIsEnough) {
   EXPECT_FALSE(advised.prediction.advice);
   for (const auto& p : advised.prediction.predictions) EXPECT_FALSE(p.converges);
   ASSERT_TRUE(advised.nearest);
-  EXPECT_THAT(advised.refusal->what_to_do, HasSubstr("--max-time"));
+  EXPECT_EQ(
+      advised.refusal->what_to_do,
+      (Remedy{"the nearest that is possible: ",
+              {Setting::kMaxTime, fmt::format("{:g}s", advised.nearest->max_time->count())}}));
   EXPECT_TRUE(answer(question(kCalm, *advised.nearest)).prediction.advice);
 }
 

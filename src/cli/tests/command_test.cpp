@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "manual.h"
 #include "options.h"
+#include "spelling.h"
 
 namespace godwit::cli {
 namespace {
@@ -51,6 +53,30 @@ TEST_F(Commands, EachHelpPageEndsWithExamples) {
     EXPECT_THAT(command->help(), HasSubstr("Examples:\n  godwit ")) << command->get_name();
     EXPECT_FALSE(command->get_description().empty()) << command->get_name();
   }
+}
+
+TEST_F(Commands, WhateverAnErrorAsksToSetIsAnOption) {
+  for (const Setting setting : kAllSettings) {
+    const std::string wanted = option(setting);
+    const auto known = commands();
+    EXPECT_TRUE(std::any_of(known.begin(), known.end(), [&](const CLI::App* command) {
+      return command->get_option_no_throw(wanted) != nullptr;
+    })) << wanted;
+  }
+}
+
+TEST(Spelling, ARemedysSettingsAreWrittenAsOptions) {
+  const Error said = spelt({ErrorCode::kImpossible,
+                            "no",
+                            {"give ",
+                             {Setting::kMaxDowntime, "40ms"},
+                             ", or ",
+                             {Setting::kVariable, "a=b_c"},
+                             " without ",
+                             Setting::kNoPostcopy}});
+  EXPECT_EQ(said.code, ErrorCode::kImpossible);
+  EXPECT_EQ(said.message, "no");
+  EXPECT_EQ(said.what_to_do, "give --max-downtime 40ms, or --set a=b_c without --no-postcopy");
 }
 
 TEST_F(Commands, TheManPageAndTheCompletionKnowEveryCommand) {

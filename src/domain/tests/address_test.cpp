@@ -44,7 +44,8 @@ TEST_P(WrongAddress, IsAnsweredWithTheRightOne) {
   const auto parsed = parse_destination(std::string("qmp:/p@") + address);
   ASSERT_FALSE(parsed) << address;
   EXPECT_EQ(parsed.error().code, ErrorCode::kBadInput);
-  EXPECT_NE(parsed.error().what_to_do.find(form), std::string::npos) << parsed.error().what_to_do;
+  EXPECT_NE(parsed.error().what_to_do.text().find(form), std::string::npos)
+      << parsed.error().what_to_do.text();
 }
 INSTANTIATE_TEST_SUITE_P(
     All, WrongAddress,
@@ -73,7 +74,7 @@ TEST_P(BadVm, IsRefusedWithTheRightForm) {
   const auto address = parse_vm(GetParam());
   ASSERT_FALSE(address);
   EXPECT_EQ(address.error().code, ErrorCode::kBadInput);
-  EXPECT_NE(address.error().what_to_do.find("qmp:"), std::string::npos);
+  EXPECT_NE(address.error().what_to_do.text().find("qmp:"), std::string::npos);
 }
 INSTANTIATE_TEST_SUITE_P(All, BadVm,
                          testing::Values("", "guest", "lab:", "lab:../x", "lab:a b", "qmp:", "labx",

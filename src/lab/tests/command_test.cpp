@@ -40,7 +40,7 @@ TEST(RunCommand, MissingProgramNamesItsPackage) {
   auto out = run_command({{"godwit-no-such-program"}, "the-package"});
   ASSERT_FALSE(out);
   EXPECT_EQ(ErrorCode::kEnvironment, out.error().code);
-  EXPECT_NE(std::string::npos, out.error().what_to_do.find("the-package"));
+  EXPECT_NE(std::string::npos, out.error().what_to_do.text().find("the-package"));
 }
 
 TEST(RunCommand, OneThatDoesNotEndIsKilled) {

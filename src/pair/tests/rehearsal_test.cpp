@@ -196,7 +196,8 @@ TEST_F(Rehearse, ARefusedSinkIsUnsupportedAndSaysWhatToDo) {
   const Error error = refused();
   EXPECT_EQ(error.code, ErrorCode::kUnsupported);
   EXPECT_THAT(error.message, HasSubstr("disabled by a device"));
-  EXPECT_THAT(error.what_to_do, HasSubstr("without --rehearse"));
+  EXPECT_EQ(error.what_to_do,
+            (Remedy{"profile it without ", Setting::kRehearse, "; it runs on as before"}));
   EXPECT_EQ(journal.entries.back().step, "done");
   expect_untouched();
 }

@@ -243,7 +243,7 @@ TEST_P(Hypervisors, AFailureToListenSaysWhetherTheDestinationCanBeUsedAgain) {
     one.start();
     auto vm = QmpHypervisor::connect(one.path(), clock, {Seconds(60), Seconds(60)}).value();
     EXPECT_EQ(vm->listen(kStream).error().what_to_do,
-              advice_on(spent ? Receiving::kSpent : Receiving::kReady));
+              std::string(advice_on(spent ? Receiving::kSpent : Receiving::kReady)));
   }
 }
 

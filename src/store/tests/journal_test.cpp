@@ -221,7 +221,7 @@ TEST_F(JournalTest, CheckSaysThatTheDiskIsFullAndWhereElseToKeepIt) {
     if (!mount_small_disk(folder_, "8k")) return kCannot;
     const auto checked = FileJournal(file_).check();
     if (checked || checked.error().code != ErrorCode::kEnvironment) return 1;
-    if (checked.error().what_to_do.find("XDG_STATE_HOME") == std::string::npos) return 2;
+    if (checked.error().what_to_do.text().find("XDG_STATE_HOME") == std::string::npos) return 2;
     return contents(file_).empty() ? 0 : 3;
   });
   const int result = result_of(child);

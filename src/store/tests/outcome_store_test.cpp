@@ -469,7 +469,7 @@ TEST_F(OutcomeStoreTest, LosesNothingWhenTheDiskIsFull) {
     auto id = store->append(record_from("lab:a"));
     for (; id && kept < 10'000; id = store->append(record_from("lab:a"))) ++kept;
     if (id || id.error().code != ErrorCode::kEnvironment) return 1;
-    if (id.error().what_to_do.find("room") == std::string::npos) return 2;
+    if (id.error().what_to_do.text().find("room") == std::string::npos) return 2;
     if (kept == 0 || sources(*store).size() != kept) return 3;
     fs::remove(folder_ / "filler");
     if (!store->append(record_from("lab:a")) || sources(*store).size() != kept + 1) return 4;

@@ -179,7 +179,7 @@ TEST(LearntModel, AFileThatIsNotJustRightIsRefused) {
   const Json whole = train_model(trainer(), examples(60), "a test")->to_json();
   const auto refused = [](const Json& json) {
     const auto model = LearntModel::from_json(json);
-    return model ? std::string() : model.error().message + model.error().what_to_do;
+    return model ? std::string() : model.error().message + model.error().what_to_do.text();
   };
   EXPECT_THAT(refused(Json::array()), HasSubstr("godwit learn"));
   Json other = whole;

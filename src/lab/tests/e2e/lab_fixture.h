@@ -111,7 +111,7 @@ template <class T>
 testing::AssertionResult good(const Result<T>& result) {
   if (result) return testing::AssertionSuccess();
   return testing::AssertionFailure()
-         << result.error().message << " — " << result.error().what_to_do;
+         << result.error().message << " — " << result.error().what_to_do.text();
 }
 
 }  // namespace godwit::lab

@@ -139,7 +139,7 @@ TEST_F(LabNetwork, UnknownNamesSayWhichExist) {
   auto started = start_guest(prefix_, lost);
   ASSERT_FALSE(started);
   EXPECT_EQ(ErrorCode::kNotFound, started.error().code);
-  EXPECT_NE(std::string::npos, started.error().what_to_do.find("a, b"));
+  EXPECT_NE(std::string::npos, started.error().what_to_do.text().find("a, b"));
   EXPECT_EQ(ErrorCode::kNotFound, find_guest(prefix_, "nobody").error().code);
   EXPECT_EQ(ErrorCode::kNotFound, find_host(prefix_, "z").error().code);
   EXPECT_TRUE(good(find_host(prefix_, "b")));

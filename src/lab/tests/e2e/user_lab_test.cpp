@@ -25,7 +25,7 @@ template <class T>
 bool holds(const char* what, const Result<T>& result) {
   if (result) return true;
   std::fprintf(stderr, "%s: %s (%s)\n", what, result.error().message.c_str(),
-               result.error().what_to_do.c_str());
+               result.error().what_to_do.text().c_str());
   return false;
 }
 

@@ -5,6 +5,8 @@
 #include <tl/expected.hpp>
 #include <utility>
 
+#include "godwit/base/remedy.h"
+
 namespace godwit {
 
 /// What went wrong, in terms of what the caller can do about it.
@@ -30,8 +32,8 @@ enum class ErrorCode {
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string message;     ///< one line: what happened, with the value that was wrong
-  std::string what_to_do;  ///< one line: the next step for a person; may be empty inside the house
+  std::string message;  ///< one line: what happened, with the value that was wrong
+  Remedy what_to_do;    ///< one line: the next step for a person; may be empty inside the house
 
   /// The same error with a prefix that says what was being done.
   [[nodiscard]] Error while_doing(std::string_view what) const;
@@ -48,7 +50,7 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 
 /// `return fail(ErrorCode::kBadInput, "...", "...")` from any function that returns a Result.
 [[nodiscard]] inline tl::unexpected<Error> fail(ErrorCode code, std::string message,
-                                                std::string what_to_do = {}) {
+                                                Remedy what_to_do = {}) {
   return tl::unexpected<Error>(Error{code, std::move(message), std::move(what_to_do)});
 }
 [[nodiscard]] inline tl::unexpected<Error> fail(Error error) {

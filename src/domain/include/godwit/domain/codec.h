@@ -29,7 +29,8 @@ Json to_json(const Prediction& prediction);
 Json to_json(const MigrationOutcome& outcome);
 Json to_json(const OutcomeRecord& record);
 Json to_json(const LentCpu& lent);
-Json to_json(const Error& error);  ///< {"error": {"code", "message", "what_to_do"}}
+/// {"error": {"code", "message", "what_to_do"}}; settings that nobody spelt stand by their names.
+Json to_json(const Error& error);
 
 Result<GuestProfile> profile_from_json(const Json& json);
 Result<MigrationParameters> parameters_from_json(const Json& json);
