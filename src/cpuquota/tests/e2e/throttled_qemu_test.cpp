@@ -133,14 +133,14 @@ class ThrottledQemu : public testing::Test {
 TEST_F(ThrottledQemu, ItsVcpuGetsNoMoreThanItsShareAndIsFreedAgain) {
   const std::int64_t thread = quota->used().value().at(0).thread;
   const std::string before = groups_of(guest->pid(), thread);
-  const auto limited = quota->limit(Ratio(0.05));
+  const auto limited = quota->limit(Ratio(0.02));
   ASSERT_TRUE(limited) << limited.error().message;
   const TimePoint start = clock.now();
   const VcpuUse first = quota->used().value().at(0);
   await([&] {  // a late tick lets it overrun its quota; later periods make up for it
-    const Seconds most = 1.1 * 0.05 * (clock.now() - start);
+    const Seconds most = 1.1 * 0.02 * (clock.now() - start);
     const VcpuUse now = quota->used().value().at(0);
-    return now.held_back - first.held_back >= Seconds(1) && now.on_cpu - first.on_cpu <= most;
+    return now.held_back - first.held_back >= Seconds(0.5) && now.on_cpu - first.on_cpu <= most;
   });
   EXPECT_NE(groups_of(guest->pid(), thread), before);
   ASSERT_TRUE(quota->lift());
