@@ -34,10 +34,10 @@ Result<void> check(const Request& request) {
   if (!request.profile) GODWIT_CHECK_OK(check_without_profile(request));
   const bool postcopy = request.technique && uses_postcopy(*request.technique);
   if (!postcopy || !request.intent.no_postcopy) return {};
-  return fail(ErrorCode::kBadInput,
-              fmt::format("the technique {} uses post-copy, which is excluded",
-                          technique_name(request)),
-              {"leave ", Setting::kTechnique, " or ", Setting::kNoPostcopy, " out"});
+  return fail(
+      ErrorCode::kBadInput,
+      fmt::format("the technique {} uses post-copy, which is excluded", technique_name(request)),
+      {"leave ", Setting::kTechnique, " or ", Setting::kNoPostcopy, " out"});
 }
 
 }  // namespace godwit::engine

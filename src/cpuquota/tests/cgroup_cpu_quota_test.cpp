@@ -243,7 +243,7 @@ TEST_P(EveryLayout, WithoutRightsThePlanSaysSoAndNothingIsTouched) {
   ASSERT_FALSE(planned);
   EXPECT_EQ(planned.error().code, ErrorCode::kPermission);
   EXPECT_NE(planned.error().message.find(GetParam().mount), std::string::npos);
-  EXPECT_NE(planned.error().what_to_do.find("Delegate"), std::string::npos);
+  EXPECT_NE(planned.error().what_to_do.text().find("Delegate"), std::string::npos);
   EXPECT_EQ(quota->limit(Ratio(0.5)).error().code, ErrorCode::kBadInput) << "nothing is planned";
   EXPECT_EQ(kernel.state(), before);
 }
@@ -253,7 +253,7 @@ TEST_P(EveryLayout, AReadOnlyMountIsSaid) {
   const auto planned = host.open()->plan();
   ASSERT_FALSE(planned);
   EXPECT_EQ(planned.error().code, ErrorCode::kPermission);
-  EXPECT_NE(planned.error().what_to_do.find("can be written"), std::string::npos);
+  EXPECT_NE(planned.error().what_to_do.text().find("can be written"), std::string::npos);
 }
 
 TEST_P(EveryLayout, AGroupThatNoMountShowsIsSaid) {

@@ -166,7 +166,7 @@ TEST(Address, APathThatIsTooLongIsSaid) {
   const auto refused = parse_destination("qmp:/p@unix:/" + std::string(107, 'x'));
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("108 bytes"), std::string::npos);
-  EXPECT_NE(refused.error().what_to_do.find("107"), std::string::npos);
+  EXPECT_NE(refused.error().what_to_do.text().find("107"), std::string::npos);
 }
 
 TEST(StorageOffer, IsReachedAtTheStreamsAddress) {

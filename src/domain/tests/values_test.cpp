@@ -34,7 +34,7 @@ TEST(Receiver, ListensAsAskedOrNotYet) {
   status.phase = MigrationPhase::kFailed;
   const auto spent = check_receiver(status, "tcp:10.0.0.2:4444");
   ASSERT_FALSE(spent);
-  EXPECT_NE(spent.error().what_to_do.find("anew"), std::string::npos);
+  EXPECT_NE(spent.error().what_to_do.text().find("anew"), std::string::npos);
 }
 
 }  // namespace

@@ -201,12 +201,12 @@ TEST_F(EngineTest, WhatCannotBeMeantIsRefused) {
   wanted = request();
   wanted.technique = Technique::kHybrid;
   wanted.intent.no_postcopy = true;
-  expect_refused(wanted, ErrorCode::kBadInput, "contradict each other");
+  expect_refused(wanted, ErrorCode::kBadInput, "which is excluded");
   wanted = request_without_profile();
   wanted.intent.max_bytes = 1_GB;
-  expect_refused(wanted, ErrorCode::kBadInput, "contradict each other");
+  expect_refused(wanted, ErrorCode::kBadInput, "needs a prediction");
   wanted.technique = Technique::kPrecopy;
-  expect_refused(wanted, ErrorCode::kBadInput, "contradict each other");
+  expect_refused(wanted, ErrorCode::kBadInput, "needs a prediction");
   wanted.intent.max_bytes.reset();
   EXPECT_TRUE(check(wanted)) << "an explicit technique always runs";
 }
@@ -224,7 +224,7 @@ TEST_F(EngineTest, AStoreThatCannotBeWrittenIsSaidBeforeAnythingIsTouched) {
   wanted.store = "/proc/nowhere/outcomes.db";
   const auto planned = plan(wanted);
   ASSERT_FALSE(planned);
-  EXPECT_EQ(planned.error().what_to_do.find("XDG_DATA_HOME"), std::string::npos)
+  EXPECT_EQ(planned.error().what_to_do.text().find("XDG_DATA_HOME"), std::string::npos)
       << "somebody named that place";
   EXPECT_TRUE(world_.is_untouched());
   const Places nowhere([](const char*) { return "/proc/nowhere"; }, false);

@@ -234,8 +234,9 @@ rc::Gen<RoundRecord> round_record() {
 
 rc::Gen<AppliedOrder> applied_order() {
   return rc::gen::exec([] {
-    Order order{*maybe(seconds()), *maybe(rate()), *maybe(ratio()), *rc::gen::arbitrary<bool>(),
-                *rc::gen::arbitrary<bool>(), *text()};
+    Order order{
+        *maybe(seconds()),           *maybe(rate()), *maybe(ratio()), *rc::gen::arbitrary<bool>(),
+        *rc::gen::arbitrary<bool>(), *text()};
     return AppliedOrder{*rc::gen::inRange(0, 1'000'001), *seconds(), std::move(order), *text()};
   });
 }

@@ -44,10 +44,10 @@ class CommandDriver {
   Result<Whereabouts> where(const std::stop_token& stop);
 
   /// One migration, from the source to the destination: total time by the clock (where status is
-  /// polled: to when the destination was first seen to run the VM), a client's downtime and bytes by
-  /// onlookers; the hypervisor's own measures are absent, rounds empty. Given up, the cancel command
-  /// is run; where there is none, or it fails, the migration may go on, which the reason says, and
-  /// the VM's place is kUnknown. The driver outlives the session.
+  /// polled: to when the destination was first seen to run the VM), a client's downtime and bytes
+  /// by onlookers; the hypervisor's own measures are absent, rounds empty. Given up, the cancel
+  /// command is run; where there is none, or it fails, the migration may go on, which the reason
+  /// says, and the VM's place is kUnknown. The driver outlives the session.
   std::unique_ptr<MigrationSession> session(std::stop_token stop);
 
   /// Source and destination change places. Only for a profile with `both_ways`.
