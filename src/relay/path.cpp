@@ -1,0 +1,177 @@
+#include "path.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <numeric>
+#include <system_error>
+
+namespace godwit::relay {
+namespace {
+
+/// Over which throughput is looked at where no rate was asked for.
+constexpr Seconds kLook{0.1};
+/// Below that a socket sends in crumbs.
+constexpr Bytes kLeastUnsent = 16_KiB;
+
+}  // namespace
+
+Result<std::unique_ptr<Path>> Path::make(Ends ends, const PathOptions& options, int id,
+                                         const Within& within, TimePoint now) {
+  std::unique_ptr<Path> path(new Path(std::move(ends), options, id, within, now));
+  if (!within.epoll.add(path->listener_)) return fail(errno_error("waiting on a socket", errno));
+  return path;
+}
+
+Path::Path(Ends ends, const PathOptions& options, int id, const Within& within, TimePoint now)
+    : ends_(std::move(ends)),
+      options_(options),
+      id_(id),
+      within_(within),
+      listener_(std::move(ends_.listening)),
+      meter_(now) {}
+
+bool Path::progress(TimePoint now) {
+  take_connections();
+  open_next();
+  bool more = false;
+  for (auto& [id, channel] : channels_) {
+    const Carried before = carried(*channel);
+    more = channel->pump(now) || more;
+    account(*channel, before, now);
+    within_.schedule.set_ready(id, !channel->over() && channel->forward().ready());
+  }
+  return more;
+}
+
+void Path::take_connections() {
+  while (listener_.readable) {
+    UniqueFd source(::accept4(listener_.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (source.valid()) {
+      openings_.push_back({std::move(source)});
+    } else if (errno == EAGAIN) {
+      listener_.readable = false;
+    } else {
+      return note_failure(errno_error("taking a connection of QEMU's", errno));
+    }
+  }
+}
+
+/// One after the other, so that they arrive in their order.
+void Path::open_next() {
+  while (!openings_.empty() && advance(openings_.front())) openings_.pop_front();
+}
+
+bool Path::advance(Opening& opening) {
+  if (!opening.destination) return try_next_address(opening);
+  if (!opening.destination->writable) return false;
+  const int error = error_of(opening.destination->fd.get());
+  if (error == 0) {
+    add_channel(std::move(opening));
+    return true;
+  }
+  note_failure({ErrorCode::kPeerGone,
+                fmt::format("connecting to {}: {}", ends_.destination_name,
+                            std::system_category().message(error)),
+                "check that the destination listens there and that the network leads to it"});
+  return try_next_address(opening);
+}
+
+/// True when there is none left: QEMU then sees its connection break.
+bool Path::try_next_address(Opening& opening) {
+  while (opening.tried < ends_.destination.size()) {
+    auto socket = begin_connect(ends_.destination[opening.tried++]);
+    if (!socket) {
+      note_failure(socket.error().while_doing(ends_.destination_name));
+      continue;
+    }
+    opening.destination = std::make_unique<Endpoint>(std::move(*socket));
+    if (within_.epoll.add(*opening.destination)) return false;
+    note_failure(errno_error("waiting on a socket", errno));
+  }
+  return true;
+}
+
+void Path::add_channel(Opening opening) {
+  auto source = std::make_unique<Endpoint>(std::move(opening.source));
+  if (!within_.epoll.add(*source)) return note_failure(errno_error("waiting on a socket", errno));
+  auto channel =
+      Channel::make(std::move(source), std::move(opening.destination), options_.round_trip / 2);
+  if (!channel) return note_failure(channel.error());
+  const Schedule::ChannelId id = ++within_.last_channel;
+  channels_.emplace(id, std::move(*channel));
+  within_.schedule.add_channel(id_, id);
+  ++totals_.channels_opened;
+}
+
+void Path::turn(const Schedule::Turn& turn, TimePoint now) {
+  Channel& channel = *channels_.at(turn.channel);
+  const Carried before = carried(channel);
+  within_.schedule.carried(turn.channel, channel.forward().turn(turn.most, now));
+  account(channel, before, now);
+  within_.schedule.set_ready(turn.channel, !channel.over() && channel.forward().ready());
+}
+
+void Path::account(const Channel& channel, const Carried& before, TimePoint now) {
+  const Carried after = carried(channel);
+  totals_.to_destination += after.there - before.there;
+  totals_.to_source += after.back - before.back;
+  if (after.there > before.there) meter_.add(now, after.there - before.there);
+}
+
+void Path::remove_ended() {
+  for (auto at = channels_.begin(); at != channels_.end();) {
+    const auto one = at++;
+    if (!one->second->over()) continue;
+    if (const auto failure = one->second->failure()) note_failure(*failure);
+    within_.schedule.remove_channel(one->first);
+    channels_.erase(one);
+  }
+}
+
+void Path::bound_queues(TimePoint now) {
+  if (channels_.empty()) return;
+  BytesPerSecond rate = options_.rate.value_or(BytesPerSecond(0));
+  if (!options_.rate) {
+    const std::vector<Bytes> seen = meter_.last(kLook, now);
+    rate = std::accumulate(seen.begin(), seen.end(), Bytes(0)) / kLook;
+    if (rate.value() == 0) return;  // nothing is known yet
+  }
+  const auto share = static_cast<double>(channels_.size());
+  const Bytes unsent = std::max(kLeastUnsent, rate * (options_.queue / share));
+  for (const auto& [id, channel] : channels_) {
+    const int socket = channel->destination();
+    std::optional<Bytes> most;
+    if (options_.rate) most = unsent + rate * round_trip(socket);
+    bound_send_queue(socket, unsent, most);
+  }
+}
+
+std::optional<TimePoint> Path::next_due() const {
+  std::optional<TimePoint> earliest;
+  for (const auto& [id, channel] : channels_) {
+    const auto due = channel->next_due();
+    if (due && (!earliest || *due < *earliest)) earliest = due;
+  }
+  return earliest;
+}
+
+void Path::cut() {
+  openings_.clear();
+  for (const auto& [id, channel] : channels_) within_.schedule.remove_channel(id);
+  channels_.clear();
+}
+
+PathStats Path::stats() const {
+  PathStats stats = totals_;
+  stats.channels = static_cast<int>(channels_.size());
+  for (const auto& [id, channel] : channels_) stats.queued += channel->queued();
+  return stats;
+}
+
+void Path::note_failure(const Error& error) {
+  if (!totals_.failure) totals_.failure = error;
+}
+
+}  // namespace godwit::relay

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/base/unique_fd.h"
+#include "godwit/base/units.h"
+#include "godwit/domain/address.h"
+
+/// The kernel's sockets as the relay uses them. All are non-blocking.
+
+namespace godwit::relay {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+/// Every address of the host, in the order in which they are to be tried; at least one. May take
+/// seconds for a name. kNotFound.
+Result<std::vector<SocketAddress>> resolve(const TcpAddress& address);
+
+/// A UNIX socket that listens at `path`, for `owner` where that is not this user.
+Result<UniqueFd> listen_at(const std::string& path, std::optional<uid_t> owner);
+
+/// Begins to connect; errors of the connection itself come with `error_of`.
+Result<UniqueFd> begin_connect(const SocketAddress& address);
+
+/// The pending error of a socket as errno; 0 for none. It is told once.
+int error_of(int socket);
+
+/// Bounds what waits in a TCP socket to be sent: `unsent` of what was not sent at all, and
+/// `unacknowledged` in all; absent: as the kernel sees fit.
+void bound_send_queue(int socket, Bytes unsent, std::optional<Bytes> unacknowledged);
+
+/// What the kernel has to send on a TCP socket, until it is acknowledged.
+Bytes unacknowledged(int socket);
+/// What the kernel has received on a socket.
+Bytes readable(int socket);
+/// The least round trip that the kernel has seen on a TCP socket.
+Seconds round_trip(int socket);
+
+/// From now on closing this TCP socket resets the connection.
+void reset_on_close(int socket);
+
+}  // namespace godwit::relay
