@@ -108,7 +108,8 @@ void Path::add_channel(Opening opening) {
 void Path::turn(const Schedule::Turn& turn, TimePoint now) {
   Channel& channel = *channels_.at(turn.channel);
   const Carried before = carried(channel);
-  within_.schedule.carried(turn.channel, channel.forward().turn(turn.most, now));
+  const Bytes most = std::min(turn.most, most_a_turn_);
+  within_.schedule.carried(turn.channel, channel.forward().turn(most, now));
   account(channel, before, now);
   within_.schedule.set_ready(turn.channel, !channel.over() && channel.forward().ready());
 }
@@ -140,6 +141,7 @@ void Path::bound_queues(TimePoint now) {
   }
   const auto share = static_cast<double>(channels_.size());
   const Bytes unsent = std::max(kLeastUnsent, rate * (options_.queue / share));
+  most_a_turn_ = unsent;
   for (const auto& [id, channel] : channels_) {
     const int socket = channel->destination();
     std::optional<Bytes> most;

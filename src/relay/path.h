@@ -92,6 +92,7 @@ class Path {
   std::deque<Opening> openings_;
   std::map<Schedule::ChannelId, std::unique_ptr<Channel>> channels_;
   ThroughputMeter meter_;
+  Bytes most_a_turn_ = kMostBytes;  ///< so that no more waits here than in the sender's queue
   PathStats totals_;
 };
 
