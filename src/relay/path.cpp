@@ -12,7 +12,7 @@ namespace {
 
 /// Over which throughput is looked at where no rate was asked for.
 constexpr Seconds kLook{0.1};
-/// Below that a socket sends in crumbs.
+/// With less than that a socket sends in crumbs.
 constexpr Bytes kLeastUnsent = 16_KiB;
 
 }  // namespace
@@ -31,6 +31,12 @@ Path::Path(Ends ends, const PathOptions& options, int id, const Within& within, 
       within_(within),
       listener_(std::move(ends_.listening)),
       meter_(now) {}
+
+void Path::take(UniqueFd source, const UniqueFd& other_end) {
+  const BytesPerSecond rate = options_.rate.value_or(BytesPerSecond(0));
+  bound_unix_queue(other_end, std::max(kLeastUnsent, rate * options_.queue));
+  openings_.push_back({std::move(source)});
+}
 
 bool Path::progress(TimePoint now) {
   take_connections();

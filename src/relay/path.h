@@ -38,6 +38,8 @@ class Path {
   static Result<std::unique_ptr<Path>> make(Ends ends, const PathOptions& options, int id,
                                             const Within& within, TimePoint now);
 
+  /// A connection that QEMU has, or gets, the other end of; bounds what waits in it.
+  void take(UniqueFd source, const UniqueFd& other_end);
   /// Takes what connected, goes on connecting, carries what needs no turn, and says who is ready.
   /// True when there is more to do at once.
   bool progress(TimePoint now);

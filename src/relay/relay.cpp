@@ -66,6 +66,12 @@ RelayedPath::~RelayedPath() {
   loop_->call([this] { loop_->remove_path(id_); });
 }
 
+Result<UniqueFd> RelayedPath::connect() {
+  GODWIT_TRY(SocketPair pair, connected_pair());
+  loop_->call([&] { loop_->path(id_).take(std::move(pair.ours), pair.theirs); });
+  return std::move(pair.theirs);
+}
+
 Result<void> RelayedPath::set_rate(std::optional<BytesPerSecond> rate) {
   GODWIT_CHECK_OK(validate_rate(rate));
   loop_->call([&] {

@@ -1,5 +1,6 @@
 #include "sockets.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -66,6 +68,22 @@ Result<UniqueFd> listen_at(const std::string& path, std::optional<uid_t> owner) 
     return fail(errno_error("listening at " + path, errno));
   }
   return socket;
+}
+
+Result<SocketPair> connected_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return fail(errno_error("making a socket pair", errno));
+  }
+  SocketPair pair{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  if (::fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return fail(errno_error("making a socket pair", errno));
+  }
+  return pair;
+}
+
+void bound_unix_queue(const UniqueFd& socket, Bytes most) {
+  set(socket.get(), SOL_SOCKET, SO_SNDBUF, Bytes(most.count() / 2));  // the kernel doubles it
 }
 
 Result<UniqueFd> begin_connect(const SocketAddress& address) {

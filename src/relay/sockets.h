@@ -11,7 +11,7 @@
 #include "godwit/base/units.h"
 #include "godwit/domain/address.h"
 
-/// The kernel's sockets as the relay uses them. All are non-blocking.
+/// The kernel's sockets as the relay uses them. All are non-blocking but one.
 
 namespace godwit::relay {
 
@@ -26,6 +26,14 @@ Result<std::vector<SocketAddress>> resolve(const TcpAddress& address);
 
 /// A UNIX socket that listens at `path`, for `owner` where that is not this user.
 Result<UniqueFd> listen_at(const std::string& path, std::optional<uid_t> owner);
+
+struct SocketPair {
+  UniqueFd ours;
+  UniqueFd theirs;  ///< blocks, as QEMU expects
+};
+Result<SocketPair> connected_pair();
+/// Bounds what waits in a UNIX socket to be read by the other end.
+void bound_unix_queue(const UniqueFd& socket, Bytes most);
 
 /// Begins to connect; errors of the connection itself come with `error_of`.
 Result<UniqueFd> begin_connect(const SocketAddress& address);

@@ -56,6 +56,7 @@ struct Way {
   bool preempt = false;
   std::int64_t own_limit = kNoLimit;                  ///< QEMU's max-bandwidth
   std::optional<PathOptions> relayed = std::nullopt;  ///< absent: QEMU alone
+  bool handed_over = false;  ///< the connection is the relay's own, with a short queue
 };
 
 PathOptions paced(double share_of_link, double queue_ms) {
@@ -74,6 +75,7 @@ std::vector<Way> ways() {
       {"relay", false, kNoLimit, paced(0, 2)},
       {"relay, paced at 97 %", false, kNoLimit, paced(0.97, 1)},
       {"relay, paced at 90 %", false, kNoLimit, paced(0.9, 1)},
+      {"relay, handed over, paced at 97 %", false, kNoLimit, paced(0.97, 1), true},
       {"relay, preempt", true, kNoLimit, paced(0, 2)},
       {"relay, preempt, paced at 97 %", true, kNoLimit, paced(0.97, 1)},
   };
@@ -85,6 +87,10 @@ class Monitor {
       : client_(must(qmp::QmpClient::connect(path, clock_, clock_.now() + kPatience))) {}
   Json ask(const std::string& command, const Json& arguments = Json::object()) {
     return must(client_.execute(command, arguments, clock_.now() + kPatience));
+  }
+  void give(const std::string& name, int fd) {
+    (void)must(
+        client_.execute_with_fd("getfd", Json{{"fdname", name}}, fd, clock_.now() + kPatience));
   }
   void await(const std::function<bool(const Json&)>& seen) {
     const TimePoint give_up = clock_.now() + kPatience;
@@ -161,7 +167,7 @@ class Traveller {
     if (way.relayed) {
       relay = relay_on(here_, clock_);
       path = must(relay->open(*tcp_address_of(to.stream), *way.relayed));
-      uri = path->uri();
+      uri = way.handed_over ? hand_over(*path, source) : path->uri();
     }
     probe::PingProbe probe({address_, must(lab::status(kLab)).client_netns});
     must(probe.start(kPatience));
@@ -180,6 +186,11 @@ class Traveller {
   }
 
  private:
+  static std::string hand_over(RelayedPath& path, Monitor& source) {
+    const UniqueFd end = must(path.connect());
+    source.give("stream", end.get());
+    return "fd:stream";
+  }
   static void prepare(const Way& way, Monitor& source, Monitor& destination) {
     for (Monitor* one : {&source, &destination}) {
       one->able({"postcopy-ram"});

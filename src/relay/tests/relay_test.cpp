@@ -106,6 +106,26 @@ TEST_F(RelayTest, ASourceThatClosesAtOnceLosesNothingOfWhatItSent) {
   await("the channel's end", [&] { return path->stats().channels == 0; });
 }
 
+TEST_F(RelayTest, AConnectionThatIsHandedOverIsAChannelWithAShortQueue) {
+  const Destination destination;
+  PathOptions options;
+  options.rate = 10_MB_per_s;
+  const auto path = open(destination, options);
+  Result<UniqueFd> source = path->connect();
+  ASSERT_TRUE(source) << source.error().message;
+  int most = 0;
+  socklen_t size = sizeof most;
+  ASSERT_EQ(::getsockopt(source->get(), SOL_SOCKET, SO_SNDBUF, &most, &size), 0);
+  EXPECT_EQ(most, 50'000) << "5 ms";
+  const UniqueFd there = destination.accept();
+  const std::string bytes = noise(1'000'000, 6);
+  auto sent = sending(*source, bytes);
+  EXPECT_TRUE(receive(there, bytes.size()) == bytes);
+  EXPECT_TRUE(sent.get());
+  source->reset();
+  EXPECT_EQ(receive_all(there), "");
+}
+
 /// A channel that says nothing first is told apart by its place in the order.
 TEST_F(RelayTest, ConnectionsArriveInTheirOrder) {
   const Destination destination;

@@ -10,6 +10,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
+#include "godwit/base/unique_fd.h"
 #include "godwit/base/units.h"
 #include "godwit/domain/address.h"
 
@@ -75,6 +76,11 @@ class RelayedPath {
 
   /// For QEMU's `migrate`: "unix:/run/godwit-relay-aB3dE6/stream".
   [[nodiscard]] const std::string& uri() const { return uri_; }
+  /// A connection that is made already, to be handed over: QEMU's `getfd`, then `migrate` to
+  /// "fd:NAME". For migrations of one channel. The socket that QEMU makes for itself queues 210
+  /// KiB; this one holds what `PathOptions::queue` is at the path's rate, at least 16 KiB (without
+  /// a rate that least). Close it here once QEMU has it, or its end is not seen.
+  [[nodiscard]] Result<UniqueFd> connect();
 
   /// kBadInput below 100 kB/s, and for a weight that is not above 0.
   Result<void> set_rate(std::optional<BytesPerSecond> rate);
