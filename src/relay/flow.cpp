@@ -63,7 +63,7 @@ class SplicedFlow final : public Flow {
     if (put > 0) {
       held_ -= Bytes(put);
       give(Bytes(put));
-    } else if (would_block(errno)) {
+    } else if (put == 0 || would_block(errno)) {
       to_.writable = false;
     } else {
       receiver_broke(errno);

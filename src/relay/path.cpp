@@ -10,8 +10,10 @@
 namespace godwit::relay {
 namespace {
 
-/// Over which throughput is looked at where no rate was asked for.
-constexpr Seconds kLook{0.1};
+/// Where no rate was asked for, the link's is the most that was carried in so many grains of that
+/// time: a sender that pauses does not make the link slower.
+constexpr Seconds kLook{1};
+constexpr std::ptrdiff_t kRow = 10;
 /// With less than that a socket sends in crumbs.
 constexpr Bytes kLeastUnsent = 16_KiB;
 
@@ -138,22 +140,24 @@ void Path::remove_ended() {
 }
 
 void Path::bound_queues(TimePoint now) {
-  if (channels_.empty()) return;
-  BytesPerSecond rate = options_.rate.value_or(BytesPerSecond(0));
-  if (!options_.rate) {
-    const std::vector<Bytes> seen = meter_.last(kLook, now);
-    rate = std::accumulate(seen.begin(), seen.end(), Bytes(0)) / kLook;
-    if (rate.value() == 0) return;  // nothing is known yet
-  }
+  const BytesPerSecond rate = options_.rate.value_or(busiest_of_late(now));
+  if (channels_.empty() || rate.value() == 0) return;  // else nothing is known yet
   const auto share = static_cast<double>(channels_.size());
   const Bytes unsent = std::max(kLeastUnsent, rate * (options_.queue / share));
   most_a_turn_ = unsent;
   for (const auto& [id, channel] : channels_) {
     const int socket = channel->destination();
-    std::optional<Bytes> most;
-    if (options_.rate) most = unsent + rate * round_trip(socket);
-    bound_send_queue(socket, unsent, most);
+    bound_send_queue(socket, unsent, unsent + rate * round_trip(socket));
   }
+}
+
+BytesPerSecond Path::busiest_of_late(TimePoint now) const {
+  const std::vector<Bytes> grains = meter_.last(kLook, now);
+  Bytes most(0);
+  for (auto at = grains.begin(); grains.end() - at >= kRow; ++at) {
+    most = std::max(most, std::accumulate(at, at + kRow, 0_B));
+  }
+  return most / (kThroughputGrain * kRow);
 }
 
 std::optional<TimePoint> Path::next_due() const {

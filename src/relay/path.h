@@ -75,6 +75,7 @@ class Path {
   bool advance(Opening& opening);
   bool try_next_address(Opening& opening);
   void add_channel(Opening opening);
+  [[nodiscard]] BytesPerSecond busiest_of_late(TimePoint now) const;
   void note_failure(const Error& error);
   /// Adds to totals and the meter what `channel` carried since `before`.
   struct Carried {

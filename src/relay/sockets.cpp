@@ -104,10 +104,9 @@ int error_of(int socket) {
   return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-void bound_send_queue(int socket, Bytes unsent, std::optional<Bytes> unacknowledged) {
+void bound_send_queue(int socket, Bytes unsent, Bytes unacknowledged) {
   set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent);
-  // the kernel doubles it to have room for its own records
-  if (unacknowledged) set(socket, SOL_SOCKET, SO_SNDBUF, *unacknowledged);
+  set(socket, SOL_SOCKET, SO_SNDBUF, Bytes(unacknowledged.count() / 2));  // the kernel doubles it
 }
 
 Bytes unacknowledged(int socket) {

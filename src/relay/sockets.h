@@ -41,9 +41,10 @@ Result<UniqueFd> begin_connect(const SocketAddress& address);
 /// The pending error of a socket as errno; 0 for none. It is told once.
 int error_of(int socket);
 
-/// Bounds what waits in a TCP socket to be sent: `unsent` of what was not sent at all, and
-/// `unacknowledged` in all; absent: as the kernel sees fit.
-void bound_send_queue(int socket, Bytes unsent, std::optional<Bytes> unacknowledged);
+/// Bounds what waits in a TCP socket: `unsent` of what was not sent at all, `unacknowledged` of
+/// that and of what is under way. Congestion control alone keeps a megabyte under way where a
+/// queue on the link allows it.
+void bound_send_queue(int socket, Bytes unsent, Bytes unacknowledged);
 
 /// What the kernel has to send on a TCP socket, until it is acknowledged.
 Bytes unacknowledged(int socket);

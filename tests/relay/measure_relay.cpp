@@ -66,9 +66,10 @@ PathOptions paced(double share_of_link, double queue_ms) {
   return options;
 }
 
-std::vector<Way> ways() {
+/// Those that have `word` in their names.
+std::vector<Way> ways(const std::string& word) {
   const auto link = static_cast<std::int64_t>(kLink.value());
-  return {
+  std::vector<Way> all{
       {"QEMU alone", false, link},
       {"QEMU alone, preempt", true, link},
       {"relay, QEMU's limit on", false, link, paced(0, 2)},
@@ -79,6 +80,8 @@ std::vector<Way> ways() {
       {"relay, preempt", true, kNoLimit, paced(0, 2)},
       {"relay, preempt, paced at 97 %", true, kNoLimit, paced(0.97, 1)},
   };
+  std::erase_if(all, [&](const Way& way) { return way.name.find(word) == std::string::npos; });
+  return all;
 }
 
 class Monitor {
@@ -95,7 +98,7 @@ class Monitor {
   void await(const std::function<bool(const Json&)>& seen) {
     const TimePoint give_up = clock_.now() + kPatience;
     while (!seen(ask("query-migrate"))) {
-      if (clock_.now() > give_up) throw std::runtime_error("the migration never came to it");
+      if (clock_.now() > give_up) throw std::runtime_error(ask("query-migrate").dump());
       (void)clock_.wait_until(clock_.now() + Seconds(0.005), {});
     }
   }
@@ -176,7 +179,17 @@ class Traveller {
       return status.contains("ram") && status.at("ram").at("dirty-sync-count") >= 2;
     });
     (void)source.ask("migrate-start-postcopy");
-    source.await(completed);
+    try {
+      source.await(completed);
+    } catch (const std::exception&) {
+      if (path) {
+        const relay::PathStats stats = path->stats();
+        std::cerr << fmt::format("relay: {} bytes there, {} queued, {} channels\n",
+                                 stats.to_destination.count(), stats.queued.count(),
+                                 stats.channels);
+      }
+      throw;
+    }
     const Json seen = source.ask("query-migrate");
     const ProbeReport report = must(probe.stop(Seconds(2)));
     must(lab::retire(kLab, kGuest, here_));
@@ -212,7 +225,8 @@ std::string in_order(std::vector<double> values) {
   return text;
 }
 
-void measure_outage(int repeats) {
+void measure_outage(int repeats, const std::string& word) {
+  const std::vector<Way> chosen = ways(word);
   const std::vector<std::string> loads{
       "memory-write,set=64MiB,rate=20MB/s,fill=64MiB",
       "memory-write,set=128MiB,rate=60MB/s,fill=32MiB",
@@ -222,11 +236,11 @@ void measure_outage(int repeats) {
       << "| load | way | outage, ms | median | total, s | sent, MB |\n|---|---|---|---|---|---|\n";
   for (const std::string& load : loads) {
     Traveller traveller(load);
-    std::vector<std::vector<Moved>> seen(ways().size());
+    std::vector<std::vector<Moved>> seen(chosen.size());
     for (int i = 0; i < repeats; ++i) {  // interleaved
       for (std::size_t way = 0; way < seen.size(); ++way) {
-        seen[way].push_back(traveller.move(ways()[way]));
-        std::cerr << ways()[way].name << ": " << seen[way].back().outage_ms << " ms\n";
+        seen[way].push_back(traveller.move(chosen[way]));
+        std::cerr << chosen[way].name << ": " << seen[way].back().outage_ms << " ms\n";
       }
     }
     for (std::size_t way = 0; way < seen.size(); ++way) {
@@ -236,7 +250,7 @@ void measure_outage(int repeats) {
         return values;
       };
       std::cout << fmt::format(
-                       "| {} | {} | {} | {:.0f} | {:.1f} | {:.0f} |\n", load, ways()[way].name,
+                       "| {} | {} | {} | {:.0f} | {:.1f} | {:.0f} |\n", load, chosen[way].name,
                        in_order(all(&Moved::outage_ms)), quantile(all(&Moved::outage_ms), 0.5),
                        quantile(all(&Moved::total_s), 0.5), quantile(all(&Moved::sent_MB), 0.5))
                 << std::flush;
@@ -342,15 +356,15 @@ void measure_speed(int repeats) {
   }
 }
 
-int run(const std::string& what, int repeats) {
+int run(const std::string& what, int repeats, const std::string& word) {
   if (what == "outage") {
-    measure_outage(repeats);
+    measure_outage(repeats, word);
   } else if (what == "rate") {
     measure_rate(repeats);
   } else if (what == "speed") {
     measure_speed(repeats);
   } else {
-    std::cerr << "usage: measure_relay outage|rate|speed [REPEATS]\n";
+    std::cerr << "usage: measure_relay outage|rate|speed [REPEATS [WORD]]\n";
     return 2;
   }
   return 0;
@@ -361,7 +375,8 @@ int run(const std::string& what, int repeats) {
 
 int main(int argc, char** argv) {
   try {
-    return godwit::e2e::run(argc > 1 ? argv[1] : "", argc > 2 ? std::atoi(argv[2]) : 3);
+    return godwit::e2e::run(argc > 1 ? argv[1] : "", argc > 2 ? std::atoi(argv[2]) : 3,
+                            argc > 3 ? argv[3] : "");
   } catch (const std::exception& e) {
     std::cerr << "measure_relay: " << e.what() << "\n";
     return 1;
