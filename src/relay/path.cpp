@@ -4,16 +4,14 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <numeric>
 #include <system_error>
 
 namespace godwit::relay {
 namespace {
 
-/// Where no rate was asked for, the link's is the most that was carried in so many grains of that
-/// time: a sender that pauses does not make the link slower.
-constexpr Seconds kLook{1};
-constexpr std::ptrdiff_t kRow = 10;
+/// Where no rate was asked for, the link's is the most that was delivered between two looks; it
+/// fades by half in 7 s, as a sender that pauses does not make the link slower.
+constexpr Ratio kFades{0.99};
 /// With less than that a socket sends in crumbs.
 constexpr Bytes kLeastUnsent = 16_KiB;
 
@@ -32,7 +30,8 @@ Path::Path(Ends ends, const PathOptions& options, int id, const Within& within, 
       id_(id),
       within_(within),
       listener_(std::move(ends_.listening)),
-      meter_(now) {}
+      meter_(now),
+      looked_at_(now) {}
 
 void Path::take(UniqueFd source, const UniqueFd& other_end) {
   const BytesPerSecond rate = options_.rate.value_or(BytesPerSecond(0));
@@ -140,7 +139,8 @@ void Path::remove_ended() {
 }
 
 void Path::bound_queues(TimePoint now) {
-  const BytesPerSecond rate = options_.rate.value_or(busiest_of_late(now));
+  note_delivery(now);
+  const BytesPerSecond rate = options_.rate.value_or(fastest_);
   if (channels_.empty() || rate.value() == 0) return;  // else nothing is known yet
   const auto share = static_cast<double>(channels_.size());
   const Bytes unsent = std::max(kLeastUnsent, rate * (options_.queue / share));
@@ -151,13 +151,15 @@ void Path::bound_queues(TimePoint now) {
   }
 }
 
-BytesPerSecond Path::busiest_of_late(TimePoint now) const {
-  const std::vector<Bytes> grains = meter_.last(kLook, now);
-  Bytes most(0);
-  for (auto at = grains.begin(); grains.end() - at >= kRow; ++at) {
-    most = std::max(most, std::accumulate(at, at + kRow, 0_B));
-  }
-  return most / (kThroughputGrain * kRow);
+/// What the other host has acknowledged since the last look: what was handed to the kernel is more
+/// than the link carries as long as the queue grows.
+void Path::note_delivery(TimePoint now) {
+  Bytes delivered = totals_.to_destination;
+  for (const auto& [id, channel] : channels_) delivered -= unacknowledged(channel->destination());
+  const BytesPerSecond rate = (delivered - delivered_) / (now - looked_at_);
+  fastest_ = std::max(rate, fastest_ * kFades);
+  delivered_ = delivered;
+  looked_at_ = now;
 }
 
 std::optional<TimePoint> Path::next_due() const {

@@ -75,7 +75,7 @@ class Path {
   bool advance(Opening& opening);
   bool try_next_address(Opening& opening);
   void add_channel(Opening opening);
-  [[nodiscard]] BytesPerSecond busiest_of_late(TimePoint now) const;
+  void note_delivery(TimePoint now);
   void note_failure(const Error& error);
   /// Adds to totals and the meter what `channel` carried since `before`.
   struct Carried {
@@ -96,6 +96,9 @@ class Path {
   std::map<Schedule::ChannelId, std::unique_ptr<Channel>> channels_;
   ThroughputMeter meter_;
   Bytes most_a_turn_ = kMostBytes;  ///< so that no more waits here than in the sender's queue
+  TimePoint looked_at_;
+  Bytes delivered_{};         ///< at the last look
+  BytesPerSecond fastest_{};  ///< that was delivered of late
   PathStats totals_;
 };
 

@@ -72,13 +72,11 @@ std::vector<Way> ways(const std::string& word) {
   std::vector<Way> all{
       {"QEMU alone", false, link},
       {"QEMU alone, preempt", true, link},
-      {"relay, QEMU's limit on", false, link, paced(0, 2)},
-      {"relay", false, kNoLimit, paced(0, 2)},
-      {"relay, paced at 97 %", false, kNoLimit, paced(0.97, 1)},
-      {"relay, paced at 90 %", false, kNoLimit, paced(0.9, 1)},
-      {"relay, handed over, paced at 97 %", false, kNoLimit, paced(0.97, 1), true},
-      {"relay, preempt", true, kNoLimit, paced(0, 2)},
-      {"relay, preempt, paced at 97 %", true, kNoLimit, paced(0.97, 1)},
+      {"relay", false, kNoLimit, paced(0, 5)},
+      {"relay, paced at 97 %", false, kNoLimit, paced(0.97, 5)},
+      {"relay, handed over, paced at 97 %", false, kNoLimit, paced(0.97, 5), true},
+      {"relay, preempt", true, kNoLimit, paced(0, 5)},
+      {"relay, preempt, paced at 97 %", true, kNoLimit, paced(0.97, 5)},
   };
   std::erase_if(all, [&](const Way& way) { return way.name.find(word) == std::string::npos; });
   return all;
@@ -268,8 +266,8 @@ struct Sent {
 
 Sent send(int channels, const std::optional<PathOptions>& relayed, std::int64_t own_limit) {
   PairSetup setup;
-  setup.load = "memory-write,set=4MiB,rate=1MB/s,fill=320MiB";
-  setup.both = {"-m", "512M"};
+  setup.load = "memory-write,set=4MiB,rate=1MB/s,fill=128MiB";
+  setup.both = {"-m", "256M"};
   QemuPair pair(setup);
   RealClock clock;
   for (const Side side : {Side::kSource, Side::kDestination}) {
