@@ -28,7 +28,7 @@
 ///  - UNIX sockets connect at once. A destination that refuses is seen by QEMU as a connection that
 ///    breaks, and stands in `PathStats::failure`.
 ///  - QEMU's own `max-bandwidth` holds besides. Set it above the path's rate: it works in windows
-///    of 100 ms, and a requested page waits for the next one.
+///    of 100 ms, and a requested page waits for the next one (docs/relay.md has what it cost).
 ///
 /// Every connection to the socket is one connection to the destination. They are opened in the
 /// order in which they came, each after the one before it is established: QEMU tells channels that
@@ -43,7 +43,8 @@ struct PathOptions {
   /// The path's share of the relay's link beside other paths that have something to send; > 0.
   double weight = 1;
   /// How long bytes may wait in the sender's queue towards the destination: of the path's rate
-  /// where it has one, else of the throughput that is measured. More than 0.
+  /// where it has one, else of what the other host acknowledged of late. More than 0. Shorter is
+  /// better for requested pages as long as QEMU and the relay get a processor that quickly.
   Seconds queue{0.005};
   /// Added to the link's own, half each way. For labs; costs a copy of every byte.
   Seconds round_trip{0};
