@@ -92,7 +92,7 @@ TEST_F(Killed, InPostcopyItGoesOnAndRecoverGivesBackOnceItIsOver) {
 
 /// Whether the destination may do post-copy is asked by a setting that never becomes true.
 TEST_F(Killed, WhileItAsksForPostcopyNothingIsLeftOn) {
-  constexpr double kSlow = 12000;  // bytes a second: one command is long seen before the next comes
+  constexpr double kSlow = 6000;  // bytes a second: one command is long seen before the next comes
   start();
   Forwarder& forwarder = pair().forward_monitor(Side::kDestination);
   forwarder.look_for("postcopy-ram");

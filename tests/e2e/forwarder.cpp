@@ -192,8 +192,12 @@ class ForwardingProcess {
   void note(const std::string& bytes) {
     control_.there += static_cast<std::int64_t>(bytes.size());
     if (control_.rate > 0) allowed_ -= static_cast<double>(bytes.size());
-    const char* wanted = control_.wanted;
-    if (*wanted != '\0' && bytes.find(wanted) != std::string::npos) control_.seen = true;
+    const std::string_view wanted = control_.wanted;
+    if (wanted.empty()) return;
+    // Slowed down, a text arrives in pieces: the end of what came before may be its beginning.
+    seen_last_ += bytes;
+    if (seen_last_.find(wanted) != std::string::npos) control_.seen = true;
+    seen_last_.erase(0, seen_last_.size() - std::min(seen_last_.size(), wanted.size()));
   }
 
   const std::vector<Route>& routes_;
@@ -201,6 +205,7 @@ class ForwardingProcess {
   int cuts_;
   RealClock clock_;
   double allowed_ = 0;
+  std::string seen_last_;  ///< on its way there, by all connections
   TimePoint earned_at_{};
   std::vector<UniqueFd> listening_;
   std::list<Connection> connections_;
