@@ -54,7 +54,8 @@ class RealThreads : public testing::Test {
   std::vector<std::string> groups_of_all() {
     std::vector<std::string> groups;
     const auto quota = open(burner.pid());
-    for (const VcpuUse& one : quota->used().value()) {
+    const std::vector<VcpuUse> used = quota->used().value();
+    for (const VcpuUse& one : used) {
       groups.push_back(groups_of(burner.pid(), one.thread));
     }
     return groups;

@@ -172,7 +172,8 @@ TEST(Disks, AreWhereTheirDevicesAre) {
                                        {"n2", "", "pci 4"},      {"", "", "ide 1"},
                                        {"s1", "", "sd"},         {"s2", "", "sd"}};
   std::vector<std::string> found;
-  for (const Disk& disk : decode_disks(listed, places).value()) found.push_back(disk.place);
+  const std::vector<Disk> disks = decode_disks(listed, places).value();
+  for (const Disk& disk : disks) found.push_back(disk.place);
   EXPECT_THAT(found,
               ElementsAre("flash 1", "pci 2", "pci 3", "scsi 0", "ide 0", "pci 4", "", "", ""))
       << "what can't be told apart has no place";
