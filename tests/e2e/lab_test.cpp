@@ -104,39 +104,6 @@ TEST_F(Lab, AGuestMovesToAndFroByPrecopyAndPostcopy) {
   EXPECT_EQ(history.at("history").size(), 3u);
 }
 
-/// A guest that writes faster than the link carries, and never lets a pre-copy end by itself: a law
-/// ends it, by a longer stop or by post-copy, as the intent allows.
-TEST_F(Lab, ALawMovesAGuestThatNeverLetsAPrecopyEnd) {
-  up("memory-write,set=64MiB,rate=80MB/s,pattern=uniform,content=random,fill=80MiB", "40MB/s");
-  const auto move = [&](const std::string& host, const std::vector<std::string>& intent) {
-    std::vector<std::string> arguments{"migrate", "lab:guest", "lab:" + host, "--lab", kLab};
-    for (const char* one : {"--technique", "precopy", "--law", "godwit", "--for", "2s", "--json"}) {
-      arguments.emplace_back(one);
-    }
-    arguments.insert(arguments.end(), intent.begin(), intent.end());
-    arguments.insert(arguments.end(), {"--store", store()});
-    return run_godwit(arguments);
-  };
-  const Finished longer = move("b", {"--no-postcopy"});
-  ASSERT_EQ(longer.status, 0) << longer.out << longer.err;
-  Json outcome = longer.json().at("outcome");
-  EXPECT_EQ(outcome.at("requested").at("law"), "godwit");
-  EXPECT_EQ(outcome.at("technique"), "precopy");
-  EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
-  EXPECT_EQ(outcome.at("given_back"), true);
-  ASSERT_FALSE(outcome.at("orders").empty());
-  EXPECT_TRUE(outcome.at("orders").at(0).at("order").contains("downtime_limit_ms"));
-  EXPECT_EQ(outcome.at("orders").at(0).at("accepted"), true) << outcome.dump();
-
-  const Finished split = move("a", {"--max-downtime", "100ms"});
-  ASSERT_EQ(split.status, 0) << split.out << split.err;
-  outcome = split.json().at("outcome");
-  EXPECT_EQ(outcome.at("technique"), "hybrid") << "pre-copy, ended by post-copy";
-  EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
-  EXPECT_EQ(outcome.at("given_back"), true);
-  EXPECT_EQ(outcome.at("orders").back().at("order").at("switch_to_postcopy"), true);
-}
-
 /// Both QEMUs have the disk open, and the guest writes to it wherever it is.
 TEST_F(Lab, AGuestWithADiskUnderLoadMovesToAndFro) {
   up("disk-write,set=16MiB,rate=4MB/s+disk-read,set=32MiB,rate=4MB/s", "60MB/s",
