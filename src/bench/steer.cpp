@@ -196,7 +196,6 @@ std::vector<LawSummary> summed_up(const std::vector<SteeredRun>& runs) {
     ++law.runs;
     law.kept += run.kept ? 1 : 0;
     law.could += possible[key_of(run)] ? 1 : 0;
-    law.kept_of_could += run.kept ? 1 : 0;
     law.endless += run.outcome.status == OutcomeStatus::kDidNotConverge ? 1 : 0;
     if (run.outcome.status != OutcomeStatus::kCompleted) continue;
     ++completed[run.law];

@@ -32,9 +32,8 @@ std::string law_table(const std::vector<bench::LawSummary>& laws) {
                "auto-converge x"});
   for (const bench::LawSummary& law : laws) {
     table.add({law.law, fmt::format("{} of {}", law.kept, law.runs),
-               fmt::format("{:.1f} %", percent(law.kept_of_could, law.could)),
-               std::to_string(law.endless), human(Seconds(law.total_s)),
-               human(Seconds(law.downtime_ms / 1e3)),
+               fmt::format("{:.1f} %", percent(law.kept, law.could)), std::to_string(law.endless),
+               human(Seconds(law.total_s)), human(Seconds(law.downtime_ms / 1e3)),
                human(Bytes(static_cast<std::int64_t>(law.bytes))),
                fmt::format("{:.2f}", law.against_auto_converge)});
   }
@@ -46,7 +45,6 @@ Json json_of(const bench::LawSummary& law) {
               {"runs", law.runs},
               {"kept", law.kept},
               {"could_be_kept", law.could},
-              {"kept_of_could", law.kept_of_could},
               {"endless", law.endless},
               {"mean_total_time_s", law.total_s},
               {"mean_downtime_ms", law.downtime_ms},

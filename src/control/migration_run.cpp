@@ -231,9 +231,7 @@ void MigrationRun::give_up(GiveUp why, const std::string& reason) {
 
 void MigrationRun::report() {
   if (!options_.on_progress) return;
-  Progress progress = progress_of(monitor_, session_.liveness(), options_.predicted_total);
-  progress.last_order = orders_.last_why();
-  options_.on_progress(progress);
+  options_.on_progress(progress_of(monitor_, session_.liveness(), options_.predicted_total));
 }
 
 // --- the end ---

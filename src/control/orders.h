@@ -24,9 +24,6 @@ class Orders {
   [[nodiscard]] Ratio cpu_quota() const { return cpu_quota_; }
   /// Limits as they are now.
   [[nodiscard]] const MigrationParameters& limits() const { return limits_; }
-  [[nodiscard]] std::string last_why() const {
-    return applied_.empty() ? "" : applied_.back().order.why;
-  }
 
  private:
   Result<void> apply(const Order& order, const Monitor& monitor);

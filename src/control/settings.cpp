@@ -1,16 +1,8 @@
 #include "godwit/control/settings.h"
 
+#include "godwit/domain/downtime_limit.h"
+
 namespace godwit::control {
-namespace {
-
-/// QEMU's MAX_MIGRATE_DOWNTIME (migration/options.c): whatever is pending fits such a limit, so
-/// QEMU stops the guest at its first look (100 ms after the start) and copies the rest. Done this
-/// way, rather than by pausing first, QEMU itself lets the guest run on when something breaks, even
-/// if Godwit is killed meanwhile.
-constexpr Seconds kLongestDowntimeLimit{2000};
-
-}  // namespace
-
 Settings settings_for(const MigrationPlan& plan) {
   Settings settings;
   settings.on = capabilities_needed(plan.technique);
@@ -33,6 +25,8 @@ Settings settings_for(const MigrationPlan& plan) {
   if (plan.technique == Technique::kMultifd) settings.parameters.multifd_compression = "none";
   if (plan.technique == Technique::kMultifdZlib) settings.parameters.multifd_compression = "zlib";
   if (plan.technique == Technique::kMultifdZstd) settings.parameters.multifd_compression = "zstd";
+  // Done this way, rather than by pausing first, QEMU itself lets the guest run on when something
+  // breaks, even if Godwit is killed meanwhile.
   if (plan.technique == Technique::kStopAndCopy) {
     settings.parameters.downtime_limit = kLongestDowntimeLimit;
   }

@@ -1,37 +1,12 @@
 #include "kubevirt.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
-#include "godwit/base/quantity.h"
+#include "order_of.h"
 
 namespace godwit::steer {
 namespace {
-
-constexpr Seconds kLongestLimit{2000};  // QEMU's MAX_MIGRATE_DOWNTIME
-
-Order limit(Seconds value, const char* why) {
-  Order order;
-  order.downtime_limit = value;
-  order.why = why;
-  return order;
-}
-
-Order give_up(const char* why) {
-  Order order;
-  order.give_up = true;
-  order.why = why;
-  return order;
-}
-
-Order postcopy(const char* why) {
-  Order order;
-  order.switch_to_postcopy = true;
-  order.why = why;
-  return order;
-}
 
 bool sends(const RoundView& view) {
   return view.status().phase == MigrationPhase::kActive && view.status().remaining;
@@ -50,7 +25,7 @@ Order KubevirtLegacy::at_look(const RoundView& view) {
     least_left_ = left;
     progress_at_ = view.elapsed;
   }
-  const double gib = view.status().total->as_double() / static_cast<double>((1_GiB).count());
+  const double gib = gibibytes(view.status());
   const bool late = view.elapsed.count() > kPerGib * gib;
   const bool stuck = view.elapsed - progress_at_ > kNoProgress;
   acted_ = late || stuck;
@@ -58,7 +33,7 @@ Order KubevirtLegacy::at_look(const RoundView& view) {
   if (!late) return {};
   if (view.may_postcopy) return postcopy("it takes longer than 150 s per GiB");
   if (!view.plan.intent.max_downtime) {
-    return limit(kLongestLimit, "it takes longer than 150 s per GiB");
+    return limit(kLongestDowntimeLimit, "it takes longer than 150 s per GiB");
   }
   return give_up("it takes longer than 150 s per GiB");
 }
@@ -128,7 +103,7 @@ Order KubevirtStall::at_look(const RoundView& view) {
 Order KubevirtStall::act(const RoundView& view) {
   ended_ = true;
   if (view.may_postcopy) return postcopy("it has stalled");
-  if (!view.plan.intent.max_downtime) return limit(kLongestLimit, "it has stalled");
+  if (!view.plan.intent.max_downtime) return limit(kLongestDowntimeLimit, "it has stalled");
   const double estimate = view.status().remaining->as_double() / std::max(*bandwidth_, 1.0);
   if (estimate > kStretch * kMost.count()) return give_up("it has stalled, and too much is left");
   ended_ = false;

@@ -4,32 +4,14 @@
 
 #include <algorithm>
 
-#include "godwit/base/quantity.h"
+#include "order_of.h"
 
 namespace godwit::steer {
 namespace {
 
-/// QEMU's MAX_MIGRATE_DOWNTIME.
-constexpr Seconds kLongestLimit{2000};
-
-Order limit(Seconds value, std::string why) {
-  Order order;
-  order.downtime_limit = std::min(value, kLongestLimit);
-  order.why = std::move(why);
-  return order;
-}
-
-double gibibytes(const MigrationStatus& status) {
-  return status.total.value_or(Bytes()).as_double() / static_cast<double>((1_GiB).count());
-}
-
 /// Post-copy where the plan allows it, else the end.
 Order end_it(const RoundView& view, std::string why) {
-  Order order;
-  order.switch_to_postcopy = view.may_postcopy;
-  order.give_up = !view.may_postcopy;
-  order.why = std::move(why);
-  return order;
+  return view.may_postcopy ? postcopy(std::move(why)) : give_up(std::move(why));
 }
 
 void begin_with(MigrationPlan& plan, Seconds first) {
@@ -96,11 +78,8 @@ Order IterationSteps::at_look(const RoundView& view) {
 }
 
 Order IterationSteps::last_resort(const RoundView& view) const {
-  Order order;
-  order.switch_to_postcopy = schedule_.then == LastResort::kPostcopy && view.may_postcopy;
-  order.give_up = !order.switch_to_postcopy;
-  order.why = "the schedule is used up";
-  return order;
+  constexpr const char* kWhy = "the schedule is used up";
+  return schedule_.then == LastResort::kPostcopy ? end_it(view, kWhy) : give_up(kWhy);
 }
 
 // --- Nova ---

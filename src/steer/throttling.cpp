@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "godwit/base/quantity.h"
+#include "order_of.h"
 
 namespace godwit::steer {
 namespace {
@@ -55,10 +56,7 @@ Order Sdps::after_round(const RoundView& view) {
 
 Order CloudHypervisor::at_look(const RoundView& view) {
   constexpr Seconds kTimeOut{3600};
-  Order order;
-  order.give_up = view.elapsed > kTimeOut;
-  if (order.give_up) order.why = "it takes longer than an hour";
-  return order;
+  return view.elapsed > kTimeOut ? give_up("it takes longer than an hour") : Order{};
 }
 
 }  // namespace godwit::steer

@@ -29,8 +29,6 @@ Outlook summed_up(const Progress& at, bool converges, Seconds stopped) {
   outlook.converges = converges;
   outlook.time = Seconds(at.seconds);
   outlook.downtime = stopped;
-  outlook.transferred = to_bytes(at.stream);
-  outlook.lost = at.lost;
   return outlook;
 }
 

@@ -6,16 +6,13 @@
 #include <cmath>
 #include <utility>
 
-#include "godwit/twin/qemu.h"
+#include "godwit/domain/downtime_limit.h"
 #include "sending.h"
 
 namespace godwit::twin {
 namespace {
 
 using Kind = Mishap::Kind;
-
-/// QEMU's MAX_MIGRATE_DOWNTIME: whatever is left fits, so the guest stops at the first look.
-constexpr Seconds kLongestDowntimeLimit{2000};
 
 Bytes to_bytes(double bytes) {
   return Bytes(static_cast<std::int64_t>(std::llround(std::max(0.0, bytes))));
@@ -424,10 +421,6 @@ void Session::release(MigrationOutcome& outcome) {
 
 int Session::running_guests() const {
   return (source_lives_ && runs_here_ ? 1 : 0) + (destination_lives_ && runs_there_ ? 1 : 0);
-}
-
-Seconds Session::lost() const {
-  return migration_ ? Seconds(migration_->progress().lost) : Seconds(0);
 }
 
 }  // namespace godwit::twin

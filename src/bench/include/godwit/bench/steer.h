@@ -55,8 +55,7 @@ struct LawSummary {
   std::string law;
   int runs = 0;
   int kept = 0;
-  int could = 0;  ///< cells whose intent any law kept; of those the law kept `kept_of_could`
-  int kept_of_could = 0;
+  int could = 0;       ///< cells whose intent any law kept, this one's included
   int endless = 0;     ///< ended by the time limit, or later
   double total_s = 0;  ///< means over the migrations that completed
   double downtime_ms = 0;

@@ -38,7 +38,6 @@ struct Progress {
   bool point_of_no_return = false;    ///< nothing can be cancelled safely any more
   std::optional<Seconds> standstill;  ///< nothing was sent for so long that it is worth saying
   std::optional<Seconds> silence;     ///< likewise, the source's monitor said nothing
-  std::string last_order{};           ///< why the control law ordered what it did last
 };
 
 struct RunOptions {

@@ -26,8 +26,6 @@ struct Outlook {
   Seconds time{};           ///< until it is over; the horizon where it does not converge
   Seconds downtime{};       ///< as the hypervisor's events show it
   Seconds downtime_high{};  ///< not exceeded in 95 %, as far as hosts and device state decide it
-  Bytes transferred;
-  double lost = 0;  ///< seconds of guest time that a quota takes
 };
 
 /// Tells what becomes of a migration that is under way, by running the twin on from there. A call

@@ -67,8 +67,6 @@ class Session final : public MigrationSession {
 
   /// Guests that execute now: never two.
   [[nodiscard]] int running_guests() const;
-  /// Seconds of guest time that throttling took.
-  [[nodiscard]] Seconds lost() const;
   [[nodiscard]] bool source_lives() const { return source_lives_; }
   [[nodiscard]] bool destination_lives() const { return destination_lives_; }
 
