@@ -1,9 +1,10 @@
-# godwit_module(NAME [USES module...] [LIBS target...] [PRIVATE_LIBS target...])
+# godwit_module(NAME [LIGHT] [USES module...] [LIBS target...] [PRIVATE_LIBS target...])
 #
 # One call makes a module of src/<NAME>/: a static library godwit_<NAME> from *.cpp, with the one
 # include root include/; a test program from tests/*.cpp, another from tests/e2e/*.cpp; one fuzz
 # target for each fuzz/*_fuzz.cpp; one benchmark for each bench/*_bench.cpp. Files are found on disk,
-# so a test that exists is a test that runs.
+# so a test that exists is a test that runs. LIGHT: its time goes into waiting for QEMU, sockets and people, so
+# that it is compiled with -O1, which takes the compiler a third less than -O2.
 # USES must match both layers.toml and the actual #includes: tools/check_layers compares the three.
 find_package(GTest REQUIRED)
 include(GoogleTest)
@@ -29,8 +30,9 @@ function(godwit_lab_suites OUT)
   set(${OUT} "${filter}" PARENT_SCOPE)
 endfunction()
 
-# All tests but the end-to-end ones: what `./dev test quick` builds.
+# All tests but the end-to-end ones, which `./dev test quick` builds; and those.
 add_custom_target(unit_tests)
+add_custom_target(end_to_end_tests)
 
 # godwit_test(TARGET [E2E] source...): E2E is for tests on real guests, networks and whole programs, in
 # programs of their own; they are no part of sanitized builds. A TIMEOUT ends what hangs: it is many
@@ -50,6 +52,7 @@ function(godwit_test TARGET)
     set_target_properties(${TARGET} PROPERTIES EXCLUDE_FROM_ALL ON)
     return()
   endif()
+  add_dependencies(end_to_end_tests ${TARGET})
   set(properties TIMEOUT 600 LABELS e2e ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
   godwit_lab_suites(of_labs ${ARG_UNPARSED_ARGUMENTS})
   if(of_labs)
@@ -103,7 +106,7 @@ function(godwit_module_tests PROGRAM KIND FOLDER TESTED)
 endfunction()
 
 function(godwit_module NAME)
-  cmake_parse_arguments(ARG "" "" "USES;LIBS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "LIGHT" "" "USES;LIBS;PRIVATE_LIBS" ${ARGN})
   set(target godwit_${NAME})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/include/godwit/${NAME}/*.h)
@@ -115,7 +118,12 @@ function(godwit_module NAME)
   set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   list(TRANSFORM ARG_USES PREPEND godwit_ OUTPUT_VARIABLE uses)
   target_link_libraries(${target} PUBLIC ${uses} ${ARG_LIBS} PRIVATE godwit_options ${ARG_PRIVATE_LIBS})
-  godwit_precompile(${target} modules)
+  if(ARG_LIGHT)
+    target_link_libraries(${target} PRIVATE godwit_light_options)
+    godwit_precompile(${target} light_modules)
+  else()
+    godwit_precompile(${target} modules)
+  endif()
 
   if(NOT BUILD_TESTING)
     return()

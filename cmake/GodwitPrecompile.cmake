@@ -3,7 +3,7 @@
 # there a file that does not include what it uses is found out.
 option(GODWIT_PRECOMPILE "Precompile the standard library's and packages' headers" ON)
 
-# godwit_precompile(TARGET KIND): modules, or tests, with GoogleTest.
+# godwit_precompile(TARGET KIND): modules, light_modules, or tests, with GoogleTest.
 function(godwit_precompile TARGET KIND)
   if(GODWIT_PRECOMPILE)
     target_precompile_headers(${TARGET} REUSE_FROM godwit_precompiled_${KIND})
@@ -37,6 +37,7 @@ function(godwit_precompiled KIND)
 endfunction()
 
 godwit_precompiled(modules)
+godwit_precompiled(light_modules LIBS godwit_light_options)
 if(BUILD_TESTING)
   godwit_precompiled(tests LIBS godwit_test_options GTest::gmock rapidcheck
     HEADERS <gmock/gmock.h> <gtest/gtest.h> <rapidcheck/gtest.h>)

@@ -24,6 +24,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(godwit_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized
     -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
+add_library(godwit_light_options INTERFACE)
+target_compile_options(godwit_light_options INTERFACE $<$<CONFIG:RelWithDebInfo>:-O1>)
 # What tests are compiled with, beside those.
 add_library(godwit_test_options INTERFACE)
 # conversion warnings stay on in the product; in tests GoogleTest's and RapidCheck's macros trip them

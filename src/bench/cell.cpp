@@ -4,8 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "godwit/base/json_reader.h"
 #include "godwit/base/quantity.h"
-#include "godwit/domain/json_reader.h"
+#include "godwit/codec/codec.h"
 #include "godwit/domain/technique.h"
 
 namespace godwit::bench {

@@ -5,8 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "godwit/base/json.h"
 #include "godwit/bench/suite.h"
-#include "godwit/domain/json_text.h"
+#include "godwit/codec/codec.h"
 #include "godwit/domain/technique.h"
 
 namespace godwit::bench {

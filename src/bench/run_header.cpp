@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "godwit/domain/json_reader.h"
+#include "godwit/base/json_reader.h"
 
 namespace godwit::bench {
 namespace {

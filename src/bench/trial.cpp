@@ -5,7 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "godwit/domain/json_reader.h"
+#include "godwit/base/json_reader.h"
+#include "godwit/codec/codec.h"
 
 namespace godwit::bench {
 namespace {

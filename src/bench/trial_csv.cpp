@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "godwit/codec/codec.h"
 #include "godwit/domain/technique.h"
 
 namespace godwit::bench {

@@ -4,7 +4,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <exception>
@@ -12,6 +11,8 @@
 
 #include "command.h"
 #include "godwit/base/log.h"
+#include "godwit/base/version.h"
+#include "godwit/research/commands.h"
 #include "signals.h"
 
 namespace godwit::cli {
@@ -36,16 +37,13 @@ bool asks_for_json(int argc, char** argv) {
                      [](const char* word) { return std::string_view(word) == "--json"; });
 }
 
-int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
-  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  std::string what(error.what());
-  std::replace(what.begin(), what.end(), '\n', ' ');
-  Output out(asks_for_json(argc, argv));
+int usage_error(const std::string& what, int argc, char** argv) {
+  terminal::Output out(asks_for_json(argc, argv));
   return out.error({ErrorCode::kBadInput, what, "see godwit --help, or --help after a command"});
 }
 
-int run_chosen(Chosen& chosen, bool json, bool verbose) {
-  Output out(json);
+int run_chosen(terminal::Chosen& chosen, bool json, bool verbose) {
+  terminal::Output out(json);
   send_log_to_stderr(verbose);
   if (chosen.lab) {
     // Before StopOnSignal: it starts a thread, and only a process without threads may change its
@@ -56,7 +54,7 @@ int run_chosen(Chosen& chosen, bool json, bool verbose) {
   }
   const StopOnSignal signals;
   RealClock clock;
-  Context context{out, clock, signals.token(), signals.leave()};
+  terminal::Context context{out, clock, signals.token(), signals.leave()};
   try {
     return chosen.action(context);
   } catch (const std::exception& unforeseen) {
@@ -67,46 +65,36 @@ int run_chosen(Chosen& chosen, bool json, bool verbose) {
 
 }  // namespace
 
-void add_examples(Command& command, std::initializer_list<const char*> examples) {
-  std::string footer = "Examples:";
-  for (const char* example : examples) footer += fmt::format("\n  {}", example);
-  command.footer(footer);
-}
-
 int run(int argc, char** argv) {
   // A reader of our output that goes away must not end us in the middle of a migration.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // nor a file that reached its limit: that is an error of writing
-  Command program("Godwit: predicts, runs and checks live migrations of QEMU/KVM virtual machines.",
-                  "godwit");
-  CLI::App& app = program.cli11();
-  Chosen chosen;
+  terminal::Command program(
+      "Godwit: predicts, runs and checks live migrations of QEMU/KVM virtual machines.", "godwit");
+  terminal::Chosen chosen;
   bool json = false;
   bool verbose = false;
-  app.add_flag("--json", json, "print exactly one JSON object on stdout");
-  app.add_flag("-v,--verbose", verbose, "say on stderr what is being done");
-  app.set_version_flag("--version", GODWIT_VERSION);
-  app.require_subcommand(1);
-  app.fallthrough();
-  // As elsewhere: of an option given twice, the last one counts.
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  program.share_options();
+  program.add_flag("--json", json, "print exactly one JSON object on stdout");
+  program.add_flag("-v,--verbose", verbose, "say on stderr what is being done");
+  program.set_version(version());
+  program.require_subcommand();
   add_demo(program, chosen);
   add_lab(program, chosen);
   add_profile(program, chosen);
   add_predict(program, chosen);
   add_migrate(program, chosen);
   add_recover(program, chosen);
-  add_bench(program, chosen);
-  add_evaluate(program, chosen);
+  research::add_bench(program, chosen);
+  research::add_evaluate(program, chosen);
   add_history(program, chosen);
-  add_learn(program, chosen);
+  research::add_learn(program, chosen);
   add_manual(program, chosen);
-  add_examples(program, {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",
-                         "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444"});
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return usage_error(app, error, argc, argv);
+  terminal::add_examples(program,
+                         {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",
+                          "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444"});
+  if (const auto none = program.parse(argc, argv)) {
+    return none->wrong.empty() ? none->status : usage_error(none->wrong, argc, argv);
   }
   return run_chosen(chosen, json, verbose);
 }

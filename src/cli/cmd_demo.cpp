@@ -9,7 +9,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/lab/lab.h"
 #include "godwit/rig/lab_pair.h"
-#include "options.h"
+#include "godwit/terminal/options.h"
 #include "run_request.h"
 
 namespace godwit::cli {
@@ -21,9 +21,9 @@ struct DemoOptions {
   std::string lab{lab::kDefaultLab};
   std::string technique = "auto";
   std::string load = "memory-write,set=48MiB,rate=8MB/s,pattern=uniform,content=random,fill=64MiB";
-  LinkOption link{"40MB/s"};
-  ObserveOption observe{"4s"};
-  IntentOptions intent;
+  terminal::LinkOption link{"40MB/s"};
+  terminal::ObserveOption observe{"4s"};
+  terminal::IntentOptions intent;
   std::string store;  ///< empty: nothing is kept
 };
 
@@ -56,7 +56,7 @@ Result<engine::Request> request_of(const DemoOptions& options) {
   GODWIT_TRY(request.intent, options.intent.value());
   GODWIT_TRY(request.link, options.link.value());
   GODWIT_TRY(request.observe, options.observe.value());
-  GODWIT_CHECK_OK(read_technique(options.technique, request));
+  GODWIT_CHECK_OK(terminal::read_technique(options.technique, request));
   request.store = options.store;
   request.keep = !options.store.empty();
   return request;
@@ -64,7 +64,8 @@ Result<engine::Request> request_of(const DemoOptions& options) {
 
 /// Builds two hosts and a busy guest, and opens what is to be migrated.
 Result<engine::OpenPair> set_the_stage(const DemoOptions& options, const engine::Request& request,
-                                       LabForNow& lab, engine::Engine& engine, Context& context) {
+                                       LabForNow& lab, engine::Engine& engine,
+                                       terminal::Context& context) {
   GODWIT_CHECK_OK(engine.check_places(request));
   lab::LabSpec spec;
   spec.name = options.lab;
@@ -87,11 +88,11 @@ Attempt not_begun(const Error& error) {
   return attempt;
 }
 
-Attempt play(const DemoOptions& options, Context& context) {
+Attempt play(const DemoOptions& options, terminal::Context& context) {
   LabForNow lab(options.lab);  // first, since an ordinary user's keeper is there already
   const auto request = request_of(options);
   if (!request) return not_begun(request.error());
-  engine::Engine engine = open_engine(context, options.lab);
+  engine::Engine engine = terminal::open_engine(context, options.lab);
   auto pair = set_the_stage(options, *request, lab, engine, context);
   if (!pair) return not_begun(pair.error());
   return run_request(engine, std::move(*pair), *request, context);
@@ -99,9 +100,9 @@ Attempt play(const DemoOptions& options, Context& context) {
 
 }  // namespace
 
-void add_demo(Command& app, Chosen& chosen) {
+void add_demo(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<DemoOptions>();
-  Command* command = app.add_subcommand(
+  terminal::Command* command = app.add_subcommand(
       "demo", "the main job on this machine: a busy guest is profiled, predicted, moved, checked");
   command->add_option("--technique", options->technique, "auto, or the one to run")
       ->type_name("NAME")
@@ -114,12 +115,13 @@ void add_demo(Command& app, Chosen& chosen) {
   options->intent.add_to(*command);
   command->add_option("--store", options->store, "keep the outcome in this file (default: nowhere)")
       ->type_name("FILE");
-  add_lab_name(*command, options->lab);
-  add_examples(*command, {"godwit demo", "godwit demo --technique postcopy",
+  terminal::add_lab_name(*command, options->lab);
+  terminal::add_examples(*command,
+                         {"godwit demo", "godwit demo --technique postcopy",
                           "godwit demo --load memory-write,set=64MiB,rate=60MB/s --json"});
   command->callback([&chosen, options] {
-    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
-    chosen.action = [options](Context& context) {
+    chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.action = [options](terminal::Context& context) {
       return print_attempt(play(*options, context), context);
     };
   });

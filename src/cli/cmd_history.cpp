@@ -4,20 +4,22 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "godwit/codec/codec.h"
 #include "godwit/engine/history.h"
 #include "godwit/learn/drift.h"
-#include "options.h"
-#include "render.h"
+#include "godwit/terminal/options.h"
+#include "godwit/terminal/render.h"
 
 namespace godwit::cli {
 namespace {
 
 struct HistoryOptions {
-  StoreOption store;
+  terminal::StoreOption store;
   std::int64_t limit = 20;
 };
 
-Result<std::vector<OutcomeRecord>> newest(const HistoryOptions& options, const Context& context) {
+Result<std::vector<OutcomeRecord>> newest(const HistoryOptions& options,
+                                          const terminal::Context& context) {
   if (options.limit < 1) {
     return fail(ErrorCode::kBadInput, "--limit is below one",
                 "ask for at least one, e.g. --limit 20");
@@ -43,24 +45,24 @@ Json drift_json(const std::optional<learn::Drift>& drift) {
 
 }  // namespace
 
-void add_history(Command& app, Chosen& chosen) {
+void add_history(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<HistoryOptions>();
-  Command* command =
+  terminal::Command* command =
       app.add_subcommand("history", "migrations kept, each with what had been predicted");
   options->store.add_to(*command);
   command->add_option("--limit", options->limit, "the newest so many")->capture_default_str();
-  add_examples(*command, {"godwit history", "godwit history --limit 5 --json"});
+  terminal::add_examples(*command, {"godwit history", "godwit history --limit 5 --json"});
   command->callback([&chosen, options] {
-    chosen.action = [options](Context& context) {
+    chosen.action = [options](terminal::Context& context) {
       const auto records = newest(*options, context);
       if (!records) return context.out.error(records.error());
-      context.out.say(history_text(*records));
+      context.out.say(terminal::history_text(*records));
       Json all = Json::array();
       for (const OutcomeRecord& record : *records) all.push_back(to_json(record));
       const auto drift = learn::drift_of(*records);
       if (drift) context.out.say(drift_text(*drift));
       context.out.result(Json{{"history", std::move(all)}, {"drift", drift_json(drift)}});
-      return kDone;
+      return terminal::kDone;
     };
   });
 }

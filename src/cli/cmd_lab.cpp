@@ -7,8 +7,8 @@
 #include "godwit/base/quantity.h"
 #include "godwit/lab/facts.h"
 #include "godwit/lab/lab.h"
-#include "options.h"
-#include "table.h"
+#include "godwit/terminal/options.h"
+#include "godwit/terminal/table.h"
 
 namespace godwit::cli {
 namespace {
@@ -69,7 +69,7 @@ std::string status_text(const lab::LabStatus& status) {
   std::string text = fmt::format("lab {}: migration network {}{}\n", status.spec.name,
                                  human(status.spec.migration_rate),
                                  status.complete ? "" : " (INCOMPLETE: run godwit lab down)");
-  Table hosts({"host", "migration address", "namespace"});
+  terminal::Table hosts({"host", "migration address", "namespace"});
   for (const auto& host : status.hosts) {
     hosts.add({host.name, host.migration_address, host.netns});
   }
@@ -92,7 +92,7 @@ std::string status_text(const lab::LabStatus& status) {
 }
 
 /// Builds hosts and, unless told otherwise, one guest; on failure nothing is left.
-Result<lab::LabStatus> bring_up(const UpOptions& options, Context& context) {
+Result<lab::LabStatus> bring_up(const UpOptions& options, terminal::Context& context) {
   lab::LabSpec spec;
   spec.name = options.lab;
   spec.hosts = options.hosts;
@@ -118,11 +118,11 @@ Result<lab::LabStatus> bring_up(const UpOptions& options, Context& context) {
   return lab::status(options.lab);
 }
 
-int print_status(const Result<lab::LabStatus>& status, Context& context) {
+int print_status(const Result<lab::LabStatus>& status, terminal::Context& context) {
   if (!status) return context.out.error(status.error());
   context.out.say(status_text(*status));
   context.out.result(Json{{"lab", to_json(*status)}});
-  return kDone;
+  return terminal::kDone;
 }
 
 /// One that cannot be removed keeps none of the others.
@@ -140,10 +140,11 @@ Result<std::vector<std::string>> take_down(const std::string& name, bool all) {
   return names;
 }
 
-void add_up(Command& lab_command, Chosen& chosen) {
+void add_up(terminal::Command& lab_command, terminal::Chosen& chosen) {
   auto options = std::make_shared<UpOptions>();
-  Command* up = lab_command.add_subcommand("up", "build hosts, networks and a guest with a load");
-  add_lab_name(*up, options->lab);
+  terminal::Command* up =
+      lab_command.add_subcommand("up", "build hosts, networks and a guest with a load");
+  terminal::add_lab_name(*up, options->lab);
   up->add_option("--rate", options->rate, "rate of the migration network")
       ->type_name("RATE")
       ->capture_default_str();
@@ -165,13 +166,14 @@ void add_up(Command& lab_command, Chosen& chosen) {
       ->type_name("LOAD")
       ->capture_default_str();
   up->add_flag("--no-guest", options->no_guest, "hosts and networks only");
-  add_examples(*up, {"godwit lab up --rate 50MB/s",
-                     "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s",
-                     "godwit lab up --disk 256MiB --load disk-write,set=64MiB,rate=5MB/s",
-                     "godwit lab up --ram 512MiB --load program,name=postgres"});
+  terminal::add_examples(*up,
+                         {"godwit lab up --rate 50MB/s",
+                          "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s",
+                          "godwit lab up --disk 256MiB --load disk-write,set=64MiB,rate=5MB/s",
+                          "godwit lab up --ram 512MiB --load program,name=postgres"});
   up->callback([&chosen, options] {
-    chosen.lab = LabEntry{options->lab, lab::EnterMode::kCreate};
-    chosen.action = [options](Context& context) {
+    chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.action = [options](terminal::Context& context) {
       const auto built = bring_up(*options, context);
       if (!built) (void)lab::end_user_lab();
       return print_status(built, context);
@@ -179,33 +181,35 @@ void add_up(Command& lab_command, Chosen& chosen) {
   });
 }
 
-void add_down(Command& lab_command, Chosen& chosen) {
+void add_down(terminal::Command& lab_command, terminal::Chosen& chosen) {
   auto name = std::make_shared<std::string>(lab::kDefaultLab);
   auto all = std::make_shared<bool>(false);
-  Command* down = lab_command.add_subcommand(
+  terminal::Command* down = lab_command.add_subcommand(
       "down", "remove a lab and whatever a crash left of it; right also when there is none");
-  add_lab_name(*down, *name);
+  terminal::add_lab_name(*down, *name);
   down->add_flag("--all", *all, "every lab of this user");
-  add_examples(*down, {"godwit lab down", "godwit lab down --all"});
+  terminal::add_examples(*down, {"godwit lab down", "godwit lab down --all"});
   down->callback([&chosen, name, all] {  // without chosen.lab: there may be none to enter
-    chosen.action = [name, all](Context& context) {
+    chosen.action = [name, all](terminal::Context& context) {
       const auto gone = take_down(*name, *all);
       if (!gone) return context.out.error(gone.error());
       for (const std::string& one : *gone) context.out.say("lab " + one + ": nothing is left");
       context.out.result(Json{{"down", *gone}});
-      return kDone;
+      return terminal::kDone;
     };
   });
 }
 
-void add_status(Command& lab_command, Chosen& chosen) {
+void add_status(terminal::Command& lab_command, terminal::Chosen& chosen) {
   auto name = std::make_shared<std::string>(lab::kDefaultLab);
-  Command* status = lab_command.add_subcommand("status", "what exists in a lab");
-  add_lab_name(*status, *name);
-  add_examples(*status, {"godwit lab status --json"});
+  terminal::Command* status = lab_command.add_subcommand("status", "what exists in a lab");
+  terminal::add_lab_name(*status, *name);
+  terminal::add_examples(*status, {"godwit lab status --json"});
   status->callback([&chosen, name] {
-    chosen.lab = LabEntry{*name, lab::EnterMode::kJoin};
-    chosen.action = [name](Context& context) { return print_status(lab::status(*name), context); };
+    chosen.lab = terminal::LabEntry{*name, lab::EnterMode::kJoin};
+    chosen.action = [name](terminal::Context& context) {
+      return print_status(lab::status(*name), context);
+    };
   });
 }
 
@@ -215,19 +219,20 @@ struct ShellOptions {
   std::vector<std::string> command;
 };
 
-void add_shell(Command& lab_command, Chosen& chosen) {
+void add_shell(terminal::Command& lab_command, terminal::Chosen& chosen) {
   auto options = std::make_shared<ShellOptions>();
-  Command* shell = lab_command.add_subcommand("shell", "run a program on a lab's host or client");
-  add_lab_name(*shell, options->lab);
+  terminal::Command* shell =
+      lab_command.add_subcommand("shell", "run a program on a lab's host or client");
+  terminal::add_lab_name(*shell, options->lab);
   shell->add_option("HOST", options->host, "a host's name, or client")->required();
   shell->add_option("COMMAND", options->command, "program and arguments (default: your shell)");
   shell->prefix_command();
-  add_examples(*shell,
-               {"godwit lab shell client ping -c 3 10.77.0.100", "godwit lab shell a tc -s qdisc"});
+  terminal::add_examples(
+      *shell, {"godwit lab shell client ping -c 3 10.77.0.100", "godwit lab shell a tc -s qdisc"});
   shell->callback([&chosen, options, shell] {
-    chosen.lab = LabEntry{options->lab, lab::EnterMode::kJoin};
+    chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kJoin};
     for (const std::string& word : shell->remaining()) options->command.push_back(word);
-    chosen.action = [options](Context& context) {
+    chosen.action = [options](terminal::Context& context) {
       const char* const usual = std::getenv("SHELL");
       if (options->command.empty()) options->command = {usual != nullptr ? usual : "/bin/sh"};
       const auto status = lab::shell(options->lab, options->host, options->command);
@@ -238,16 +243,16 @@ void add_shell(Command& lab_command, Chosen& chosen) {
 
 }  // namespace
 
-void add_lab(Command& app, Chosen& chosen) {
-  Command* lab_command =
+void add_lab(terminal::Command& app, terminal::Chosen& chosen) {
+  terminal::Command* lab_command =
       app.add_subcommand("lab", "hosts as network namespaces, guests in QEMU, on this machine");
   lab_command->require_subcommand();
   add_up(*lab_command, chosen);
   add_down(*lab_command, chosen);
   add_status(*lab_command, chosen);
   add_shell(*lab_command, chosen);
-  add_examples(*lab_command, {"godwit lab up --load memory-write,set=64MiB,rate=10MB/s",
-                              "godwit migrate lab:guest lab:b", "godwit lab down"});
+  terminal::add_examples(*lab_command, {"godwit lab up --load memory-write,set=64MiB,rate=10MB/s",
+                                        "godwit migrate lab:guest lab:b", "godwit lab down"});
 }
 
 }  // namespace godwit::cli

@@ -10,7 +10,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/rig/lab_pair.h"
 #include "godwit/steer/laws.h"
-#include "options.h"
+#include "godwit/terminal/options.h"
 #include "run_request.h"
 
 namespace godwit::cli {
@@ -25,10 +25,10 @@ struct MigrateOptions {
   std::string ping;
   std::string ping_netns;
   bool no_profile = false;
-  LinkOption link;
-  ObserveOption observe;
-  IntentOptions intent;
-  StoreOption store;
+  terminal::LinkOption link;
+  terminal::ObserveOption observe;
+  terminal::IntentOptions intent;
+  terminal::StoreOption store;
 };
 
 Result<engine::Request> request_of(const MigrateOptions& options) {
@@ -36,7 +36,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
   GODWIT_TRY(request.intent, options.intent.value());
   GODWIT_TRY(request.link, options.link.value());
   GODWIT_TRY(request.observe, options.observe.value());
-  GODWIT_CHECK_OK(read_technique(options.technique, request));
+  GODWIT_CHECK_OK(terminal::read_technique(options.technique, request));
   request.law = options.law;
   request.profile = !options.no_profile;
   request.store = options.store.path;
@@ -44,7 +44,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
 }
 
 int migrate_in_lab(const MigrateOptions& options, engine::Request request, const std::string& guest,
-                   const std::string& host, engine::Engine& engine, Context& context) {
+                   const std::string& host, engine::Engine& engine, terminal::Context& context) {
   const auto before = lab::find_guest(options.lab, guest);
   if (!before) return context.out.error(before.error());
   const auto whole = lab::status(options.lab);
@@ -63,14 +63,14 @@ int migrate_in_lab(const MigrateOptions& options, engine::Request request, const
   return status;
 }
 
-int migrate(const MigrateOptions& options, Context& context) {
+int migrate(const MigrateOptions& options, terminal::Context& context) {
   const auto vm = parse_vm(options.vm);
   if (!vm) return context.out.error(vm.error());
   const auto destination = parse_destination(options.destination);
   if (!destination) return context.out.error(destination.error());
   const auto request = request_of(options);
   if (!request) return context.out.error(request.error());
-  engine::Engine engine = open_engine(context, options.lab);
+  engine::Engine engine = terminal::open_engine(context, options.lab);
   if (const auto places = engine.check_places(*request); !places) {
     return context.out.error(places.error());
   }
@@ -102,9 +102,9 @@ std::string law_help() {
 
 }  // namespace
 
-void add_migrate(Command& app, Chosen& chosen) {
+void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<MigrateOptions>();
-  Command* command =
+  terminal::Command* command =
       app.add_subcommand("migrate", "predict a migration, run it, and check the guest afterwards");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
   command
@@ -121,14 +121,15 @@ void add_migrate(Command& app, Chosen& chosen) {
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--law", options->law, law_help())->type_name("NAME")->capture_default_str();
-  const Option* ping = command
-                           ->add_option("--ping", options->ping,
-                                        "the guest's address: measure the outage a client sees")
-                           ->type_name("ADDRESS");
+  const terminal::Option* ping =
+      command
+          ->add_option("--ping", options->ping,
+                       "the guest's address: measure the outage a client sees")
+          ->type_name("ADDRESS");
   command->add_option("--ping-netns", options->ping_netns, "ping from this network namespace")
       ->type_name("PATH")
       ->needs(ping);
-  const Option* observe = options->observe.add_to(*command);
+  const terminal::Option* observe = options->observe.add_to(*command);
   command
       ->add_flag("--no-profile", options->no_profile,
                  "neither observe the VM nor predict: for one whose memory can't be read here, as "
@@ -137,16 +138,17 @@ void add_migrate(Command& app, Chosen& chosen) {
   options->link.add_to(*command);
   options->intent.add_to(*command);
   options->store.add_to(*command);
-  add_lab_name(*command, options->lab);
-  add_examples(*command,
-               {"godwit migrate lab:guest lab:b --max-downtime 300ms",
-                "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
-                "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
-                "godwit migrate lab:guest lab:b --technique postcopy --json",
-                "godwit migrate lab:guest lab:b --technique precopy+storage"});
+  terminal::add_lab_name(*command, options->lab);
+  terminal::add_examples(
+      *command,
+      {"godwit migrate lab:guest lab:b --max-downtime 300ms",
+       "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
+       "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
+       "godwit migrate lab:guest lab:b --technique postcopy --json",
+       "godwit migrate lab:guest lab:b --technique precopy+storage"});
   command->callback([&chosen, options] {
-    chosen.lab = lab_entry_of(options->vm, options->lab);
-    chosen.action = [options](Context& context) { return migrate(*options, context); };
+    chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
+    chosen.action = [options](terminal::Context& context) { return migrate(*options, context); };
   });
 }
 

@@ -9,20 +9,21 @@
 #include "command.h"
 #include "console_observer.h"
 #include "godwit/advise/advise.h"
+#include "godwit/base/json.h"
 #include "godwit/base/quantity.h"
+#include "godwit/codec/codec.h"
 #include "godwit/control/rehearsal.h"
-#include "godwit/domain/json_text.h"
 #include "godwit/engine/engine.h"
 #include "godwit/engine/models.h"
 #include "godwit/lab/lab.h"
 #include "godwit/pair/sink_session.h"
 #include "godwit/profile/observe.h"
+#include "godwit/terminal/options.h"
+#include "godwit/terminal/render.h"
+#include "godwit/terminal/spelling.h"
+#include "godwit/terminal/write_file.h"
 #include "godwit/twin/predictor.h"
-#include "options.h"
-#include "render.h"
-#include "spelling.h"
 #include "watch_profile.h"
-#include "write_file.h"
 
 /// `profile` and `predict`: they look and change nothing, except with `--rehearse`.
 
@@ -34,7 +35,7 @@ struct ProfileOptions {
   std::string lab{lab::kDefaultLab};
   std::string file;
   bool rehearse = false;
-  ObserveOption observe;
+  terminal::ObserveOption observe;
   std::string cpu;
   std::string every;
   std::optional<int> times;
@@ -56,7 +57,7 @@ Result<GuestProfile> observe_address(engine::Engine& engine, const std::string& 
 /// `--cpu`: of one CPU.
 Result<Ratio> cpu_cap_of(const ProfileOptions& options) {
   if (options.cpu.empty()) return profile::ObserveOptions{}.cpu_cap;
-  auto share = parse_percent(options.cpu);
+  auto share = terminal::parse_percent(options.cpu);
   if (!share) return fail(share.error().while_doing("--cpu"));
   if (share->value() > 0 && share->value() <= 1) return *share;
   return fail(ErrorCode::kBadInput, fmt::format("--cpu: {} is out of range", options.cpu),
@@ -76,10 +77,10 @@ Result<Profiled> observe_and_rehearse(engine::Engine& engine, const std::string&
   return done;
 }
 
-Result<Profiled> run_profile(const ProfileOptions& options, Context& context) {
+Result<Profiled> run_profile(const ProfileOptions& options, terminal::Context& context) {
   GODWIT_TRY(const Seconds duration, options.observe.value());
   GODWIT_TRY(const Ratio cpu_cap, cpu_cap_of(options));
-  engine::Engine engine = open_engine(context, options.lab);
+  engine::Engine engine = terminal::open_engine(context, options.lab);
   ConsoleObserver observer(context);
   Profiled done;
   if (options.rehearse) {
@@ -88,7 +89,7 @@ Result<Profiled> run_profile(const ProfileOptions& options, Context& context) {
     GODWIT_TRY(done.profile, observe_address(engine, options.vm, duration, cpu_cap, observer));
   }
   if (!options.file.empty()) {
-    GODWIT_CHECK_OK(write_file(options.file, json_text(to_json(done.profile), 2) + "\n"));
+    GODWIT_CHECK_OK(terminal::write_file(options.file, json_text(to_json(done.profile), 2) + "\n"));
   }
   return done;
 }
@@ -101,16 +102,16 @@ Json json_of(const control::Rehearsal& rehearsal) {
       {"ended_early", rehearsal.ended_early ? Json(*rehearsal.ended_early) : Json(nullptr)}};
 }
 
-int print_profiled(const Result<Profiled>& done, Context& context) {
+int print_profiled(const Result<Profiled>& done, terminal::Context& context) {
   if (!done) return context.out.error(done.error());
-  context.out.say(profile_text(done->profile));
+  context.out.say(terminal::profile_text(done->profile));
   Json object{{"profile", to_json(done->profile)}};
   if (done->rehearsal) {
-    context.out.say(rehearsal_text(*done->rehearsal));
+    context.out.say(terminal::rehearsal_text(*done->rehearsal));
     object["rehearsal"] = json_of(*done->rehearsal);
   }
   context.out.result(object);
-  return kDone;
+  return terminal::kDone;
 }
 
 /// An observation takes an eighth longer than its longest window.
@@ -140,13 +141,13 @@ Result<WatchOptions> watch_options(const ProfileOptions& options) {
   return watch;
 }
 
-int watch(const ProfileOptions& options, Context& context) {
+int watch(const ProfileOptions& options, terminal::Context& context) {
   const auto how = watch_options(options);
   if (!how) return context.out.error(how.error());
   const auto cpu_cap = cpu_cap_of(options);
   if (!cpu_cap) return context.out.error(cpu_cap.error());
   const auto duration = options.observe.value();
-  engine::Engine engine = open_engine(context, options.lab);
+  engine::Engine engine = terminal::open_engine(context, options.lab);
   engine::Observer silent;
   return watch_profile(*how, context, [&] {
     return observe_address(engine, options.vm, *duration, *cpu_cap, silent);
@@ -179,9 +180,9 @@ struct PredictOptions {
   std::string lab{lab::kDefaultLab};
   std::string profile;
   std::vector<std::string> techniques;
-  LinkOption link;
-  ObserveOption observe;
-  IntentOptions intent;
+  terminal::LinkOption link;
+  terminal::ObserveOption observe;
+  terminal::IntentOptions intent;
 };
 
 Result<Link> link_of(const PredictOptions& options) {
@@ -195,9 +196,9 @@ Result<Link> link_of(const PredictOptions& options) {
   return Link{status.spec.migration_rate, {}};
 }
 
-Result<advise::Advised> run_predict(const PredictOptions& options, Context& context) {
+Result<advise::Advised> run_predict(const PredictOptions& options, terminal::Context& context) {
   advise::Question question;
-  GODWIT_TRY(question.techniques, parse_techniques(options.techniques));
+  GODWIT_TRY(question.techniques, terminal::parse_techniques(options.techniques));
   GODWIT_TRY(question.intent, options.intent.value());
   GODWIT_TRY(const Seconds duration, options.observe.value());
   if (options.vm.empty() == options.profile.empty()) {
@@ -206,7 +207,7 @@ Result<advise::Advised> run_predict(const PredictOptions& options, Context& cont
   }
   GODWIT_TRY(question.link, link_of(options));
   if (options.profile.empty()) {
-    engine::Engine engine = open_engine(context, options.lab);
+    engine::Engine engine = terminal::open_engine(context, options.lab);
     ConsoleObserver observer(context);
     GODWIT_TRY(question.profile, observe_address(engine, options.vm, duration,
                                                  profile::ObserveOptions{}.cpu_cap, observer));
@@ -217,30 +218,30 @@ Result<advise::Advised> run_predict(const PredictOptions& options, Context& cont
   question.learnt = learnt.get();
   question.pair = engine::usual_pair(question.learnt);
   question.draws = twin::kManyDraws;
-  context.out.say(profile_text(question.profile));
+  context.out.say(terminal::profile_text(question.profile));
   context.out.say(fmt::format("\npredicted over {}", human(question.link.rate)));
   return advise::predict_all(std::move(question));
 }
 
-int print_prediction(const Result<advise::Advised>& advised, Context& context) {
+int print_prediction(const Result<advise::Advised>& advised, terminal::Context& context) {
   if (!advised) return context.out.error(advised.error());
-  context.out.say(prediction_text(advised->prediction));
+  context.out.say(terminal::prediction_text(advised->prediction));
   Json object = to_json(advised->prediction);
   if (advised->refusal) {
     // It was asked what would be, and that is answered; only a migration can be refused.
-    const Error refusal = spelt(*advised->refusal);
+    const Error refusal = terminal::spelt(*advised->refusal);
     context.out.say(fmt::format("  no advice: {}; {}", refusal.message, refusal.what_to_do.text()));
     object["refusal"] = to_json(refusal).at("error");
   }
   context.out.result(object);
-  return kDone;
+  return terminal::kDone;
 }
 
 }  // namespace
 
-void add_profile(Command& app, Chosen& chosen) {
+void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<ProfileOptions>();
-  Command* command = app.add_subcommand(
+  terminal::Command* command = app.add_subcommand(
       "profile",
       "observe a running VM from outside: its memory's dirty curve, zero pages, vCPU use");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
@@ -251,7 +252,7 @@ void add_profile(Command& app, Chosen& chosen) {
                     "dirty bitmap sees what hashes miss, but the guest is slowed meanwhile");
   command->add_option("--cpu", options->cpu, "at most so much of one CPU (default 10%)")
       ->type_name("PERCENT");
-  Option* every = command->add_option(
+  terminal::Option* every = command->add_option(
       "--every", options->every,
       "observe again and again, so often; with -o each profile is a line of JSON");
   every->type_name("DURATION");
@@ -259,23 +260,23 @@ void add_profile(Command& app, Chosen& chosen) {
       ->needs(every)
       ->type_name("NUMBER");
   options->observe.add_to(*command);
-  add_lab_name(*command, options->lab);
-  add_examples(*command,
-               {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json",
-                "godwit profile qmp:/run/vm.qmp --rehearse",
-                "godwit profile qmp:/run/vm.qmp --every 30s --cpu 1% -o vm.jsonl"});
+  terminal::add_lab_name(*command, options->lab);
+  terminal::add_examples(
+      *command, {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json",
+                 "godwit profile qmp:/run/vm.qmp --rehearse",
+                 "godwit profile qmp:/run/vm.qmp --every 30s --cpu 1% -o vm.jsonl"});
   command->callback([&chosen, options] {
-    chosen.lab = lab_entry_of(options->vm, options->lab);
-    chosen.action = [options](Context& context) {
+    chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
+    chosen.action = [options](terminal::Context& context) {
       if (!options->every.empty()) return watch(*options, context);
       return print_profiled(run_profile(*options, context), context);
     };
   });
 }
 
-void add_predict(Command& app, Chosen& chosen) {
+void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<PredictOptions>();
-  Command* command = app.add_subcommand(
+  terminal::Command* command = app.add_subcommand(
       "predict", "say what migrating a VM would cost by each technique, and which one to take");
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH");
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")
@@ -285,12 +286,13 @@ void add_predict(Command& app, Chosen& chosen) {
   options->link.add_to(*command);
   options->observe.add_to(*command);
   options->intent.add_to(*command);
-  add_lab_name(*command, options->lab);
-  add_examples(*command, {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
+  terminal::add_lab_name(*command, options->lab);
+  terminal::add_examples(*command,
+                         {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
                           "godwit predict --profile vm.json --link 50MB/s --no-postcopy --json"});
   command->callback([&chosen, options] {
-    chosen.lab = lab_entry_of(options->vm, options->lab);
-    chosen.action = [options](Context& context) {
+    chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
+    chosen.action = [options](terminal::Context& context) {
       return print_prediction(run_predict(*options, context), context);
     };
   });

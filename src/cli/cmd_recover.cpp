@@ -8,8 +8,8 @@
 #include "command.h"
 #include "godwit/engine/engine.h"
 #include "godwit/lab/lab.h"
-#include "options.h"
-#include "output.h"
+#include "godwit/terminal/options.h"
+#include "godwit/terminal/output.h"
 
 namespace godwit::cli {
 namespace {
@@ -34,8 +34,8 @@ std::string text_of(const engine::RecoveredVm& one) {
   return text;
 }
 
-int recover(const std::string& lab, Context& context) {
-  const auto all = open_engine(context, lab).recover();
+int recover(const std::string& lab, terminal::Context& context) {
+  const auto all = terminal::open_engine(context, lab).recover();
   if (!all) return context.out.error(all.error());
   Json vms = Json::array();
   for (const engine::RecoveredVm& one : *all) {
@@ -46,20 +46,21 @@ int recover(const std::string& lab, Context& context) {
   context.out.result(Json{{"vms", std::move(vms)}});
   const bool done = std::all_of(all->begin(), all->end(),
                                 [](const engine::RecoveredVm& one) { return one.found.finished; });
-  return done ? kDone : kFailed;
+  return done ? terminal::kDone : terminal::kFailed;
 }
 
 }  // namespace
 
-void add_recover(Command& app, Chosen& chosen) {
+void add_recover(terminal::Command& app, terminal::Chosen& chosen) {
   auto lab = std::make_shared<std::string>(lab::kDefaultLab);
-  Command* command = app.add_subcommand("recover",
-                                        "after a crash: where each VM runs that a godwit was "
-                                        "moving; gives back what it had borrowed");
-  add_lab_name(*command, *lab);
-  add_examples(*command, {"godwit recover", "godwit recover --json"});
+  terminal::Command* command =
+      app.add_subcommand("recover",
+                         "after a crash: where each VM runs that a godwit was "
+                         "moving; gives back what it had borrowed");
+  terminal::add_lab_name(*command, *lab);
+  terminal::add_examples(*command, {"godwit recover", "godwit recover --json"});
   command->callback([&chosen, lab] {
-    chosen.action = [lab](Context& context) { return recover(*lab, context); };
+    chosen.action = [lab](terminal::Context& context) { return recover(*lab, context); };
   });
 }
 

@@ -4,7 +4,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
-#include "render.h"
+#include "godwit/terminal/render.h"
 
 namespace godwit::cli {
 namespace {
@@ -81,13 +81,13 @@ void ConsoleObserver::on_rehearsing(Ratio done) {
 }
 
 void ConsoleObserver::profiled(const GuestProfile& profile) {
-  say(profile_text(profile));
+  say(terminal::profile_text(profile));
 }
 
 void ConsoleObserver::predicted(const Prediction& prediction, const Link& link) {
   prediction_ = prediction;
   say(fmt::format("\npredicted over {}", human(link.rate)));
-  say(prediction_text(prediction));
+  say(terminal::prediction_text(prediction));
 }
 
 void ConsoleObserver::migrating(const MigrationPlan& plan, const std::string& destination) {
@@ -102,9 +102,9 @@ void ConsoleObserver::on_migrating(const control::Progress& progress) {
 }
 
 void ConsoleObserver::ended(const OutcomeRecord& record) {
-  say(outcome_text(record.outcome));
+  say(terminal::outcome_text(record.outcome));
   const std::string comparison =
-      record.predicted ? comparison_text(*record.predicted, record.outcome) : "";
+      record.predicted ? terminal::comparison_text(*record.predicted, record.outcome) : "";
   if (!comparison.empty() && record.outcome.status == OutcomeStatus::kCompleted) {
     say("\npredicted against actual\n" + comparison);
   }

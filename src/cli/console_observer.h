@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "context.h"
 #include "godwit/engine/observer.h"
-#include "progress_bar.h"
+#include "godwit/terminal/context.h"
+#include "godwit/terminal/progress_bar.h"
 
 namespace godwit::cli {
 
@@ -14,7 +14,7 @@ namespace godwit::cli {
 /// takes long.
 class ConsoleObserver final : public engine::Observer {
  public:
-  explicit ConsoleObserver(Context& context) : context_(context) {}
+  explicit ConsoleObserver(terminal::Context& context) : context_(context) {}
 
   void warning(const std::string& text) override;
   void on_comparing(Bytes done, Bytes total) override;
@@ -37,9 +37,9 @@ class ConsoleObserver final : public engine::Observer {
   void draw(double done, std::optional<Seconds> left, std::string_view label,
             std::string_view note = {});
 
-  Context& context_;
+  terminal::Context& context_;
   TimePoint comparing_since_{};
-  std::optional<ProgressBar> bar_;
+  std::optional<terminal::ProgressBar> bar_;
   std::optional<Prediction> prediction_;
 };
 

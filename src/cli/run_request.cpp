@@ -4,6 +4,8 @@
 
 #include "console_observer.h"
 
+#include "godwit/codec/codec.h"
+
 namespace godwit::cli {
 namespace {
 
@@ -19,7 +21,7 @@ Json json_of(const OutcomeRecord& record) {
 }  // namespace
 
 Attempt run_request(engine::Engine& engine, engine::OpenPair pair, const engine::Request& request,
-                    Context& context) {
+                    terminal::Context& context) {
   Attempt attempt;
   attempt.vm_was_open = true;
   ConsoleObserver observer(context);
@@ -30,10 +32,11 @@ Attempt run_request(engine::Engine& engine, engine::OpenPair pair, const engine:
   return attempt;
 }
 
-int print_attempt(const Attempt& attempt, Context& context) {
+int print_attempt(const Attempt& attempt, terminal::Context& context) {
   if (attempt.done) {
     context.out.result(json_of(*attempt.done));
-    return attempt.done->outcome.status == OutcomeStatus::kCompleted ? kDone : kFailed;
+    return attempt.done->outcome.status == OutcomeStatus::kCompleted ? terminal::kDone
+                                                                     : terminal::kFailed;
   }
   // An Error means that nothing was started: the VM is where it was, if there is one yet.
   Json partial = Json::object();

@@ -2,8 +2,8 @@
 
 #include <optional>
 
-#include "context.h"
 #include "godwit/engine/engine.h"
+#include "godwit/terminal/context.h"
 
 /// A request from its plan to what is printed of it: what `migrate` and `demo` share.
 
@@ -18,9 +18,9 @@ struct Attempt {
 
 /// Plans and runs it, and says to a person what happens on the way. The pair is closed at the end.
 [[nodiscard]] Attempt run_request(engine::Engine& engine, engine::OpenPair pair,
-                                  const engine::Request& request, Context& context);
+                                  const engine::Request& request, terminal::Context& context);
 
 /// Prints how it ended as the contract has it, and gives the exit status: 0 when it completed.
-int print_attempt(const Attempt& attempt, Context& context);
+int print_attempt(const Attempt& attempt, terminal::Context& context);
 
 }  // namespace godwit::cli

@@ -4,8 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "godwit/base/json.h"
 #include "godwit/base/quantity.h"
-#include "godwit/domain/json_text.h"
+#include "godwit/codec/codec.h"
 #include "godwit/store/line_log.h"
 
 namespace godwit::cli {
@@ -48,7 +49,7 @@ class Kept {
   Json profiles_ = Json::array();
 };
 
-Result<void> watch(const WatchOptions& options, Context& context,
+Result<void> watch(const WatchOptions& options, terminal::Context& context,
                    const std::function<Result<GuestProfile>()>& observe, Kept& kept) {
   GODWIT_CHECK_OK(kept.open(options.file));
   while (!options.times || kept.count() < *options.times) {
@@ -67,7 +68,7 @@ Result<void> watch(const WatchOptions& options, Context& context,
 
 }  // namespace
 
-int watch_profile(const WatchOptions& options, Context& context,
+int watch_profile(const WatchOptions& options, terminal::Context& context,
                   const std::function<Result<GuestProfile>()>& observe) {
   if (context.out.json() && !options.times && options.file.empty()) {
     return context.out.error({ErrorCode::kBadInput, "--json would keep every profile until the end",
@@ -77,7 +78,7 @@ int watch_profile(const WatchOptions& options, Context& context,
   const auto watched = watch(options, context, observe, kept);
   if (!watched) return context.out.error(watched.error(), kept.result());
   context.out.result(kept.result());
-  return kDone;
+  return terminal::kDone;
 }
 
 }  // namespace godwit::cli

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "context.h"
 #include "godwit/domain/guest_profile.h"
+#include "godwit/terminal/context.h"
 
 namespace godwit::cli {
 
@@ -18,7 +18,7 @@ struct WatchOptions {
 
 /// Observes with `observe` again and again and prints a line of each; ends as it should when
 /// stopped. The exit status.
-int watch_profile(const WatchOptions& options, Context& context,
+int watch_profile(const WatchOptions& options, terminal::Context& context,
                   const std::function<Result<GuestProfile>()>& observe);
 
 }  // namespace godwit::cli

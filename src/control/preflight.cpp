@@ -155,19 +155,32 @@ Result<void> check_tls(const PreflightFacts& facts) {
 }
 
 Result<void> check_disk_jobs(const PreflightFacts& facts) {
-  if (!facts.source_has.disk_jobs.empty()) {
-    const DiskJob& job = facts.source_has.disk_jobs.front();
-    return fail(ErrorCode::kBusy,
-                fmt::format("a block job works on the VM's disks: {} '{}'", job.type, job.id),
-                "wait for it to end, or cancel it with the tool that started it");
-  }
+  if (facts.source_has.disk_jobs.empty()) return {};
+  const DiskJob& job = facts.source_has.disk_jobs.front();
+  return fail(ErrorCode::kBusy,
+              fmt::format("a block job works on the VM's disks: {} '{}'", job.type, job.id),
+              "wait for it to end, or cancel it with the tool that started it");
+}
+
+/// A bitmap that is in no image ends with the source's process. One in an image stays with that
+/// image, which is left behind where its disk moves: a mirror copies what the guest sees.
+Result<void> check_bitmaps(const PreflightFacts& facts, const MigrationPlan& plan) {
   constexpr std::string_view kTakesThemAlong = "dirty-bitmaps";
-  const auto& bitmaps = facts.source_has.temporary_bitmaps;
-  const bool taken_along =
-      has_on(facts.source_has, kTakesThemAlong) && has_on(facts.destination_has, kTakesThemAlong);
-  if (bitmaps.empty() || taken_along) return {};
+  if (has_on(facts.source_has, kTakesThemAlong) && has_on(facts.destination_has, kTakesThemAlong)) {
+    return {};
+  }
+  std::set<std::string> moved;
+  if (plan.storage) {
+    for (const MovedDisk& disk : disks_to_move(facts)) moved.insert(disk.source);
+  }
+  std::vector<std::string> lost;
+  for (const DiskBitmap& bitmap : facts.source_has.disk_bitmaps) {
+    if (bitmap.in_image && !moved.contains(bitmap.disk)) continue;
+    lost.push_back(fmt::format("{}/{}", bitmap.disk, bitmap.name));
+  }
+  if (lost.empty()) return {};
   return fail(ErrorCode::kBadInput,
-              fmt::format("dirty bitmaps would be lost: {}", fmt::join(bitmaps, ", ")),
+              fmt::format("dirty bitmaps would be lost: {}", fmt::join(lost, ", ")),
               "switch the migration capability dirty-bitmaps on at both sides, or remove the "
               "bitmaps (QMP: block-dirty-bitmap-remove)");
 }
@@ -277,6 +290,7 @@ Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& pla
   GODWIT_TRY(Warnings warnings, check_same_machine(facts));
   GODWIT_CHECK_OK(check_blockers(facts));
   GODWIT_CHECK_OK(check_disk_jobs(facts));
+  GODWIT_CHECK_OK(check_bitmaps(facts, plan));
   GODWIT_CHECK_OK(check_disks(facts, plan));
   GODWIT_CHECK_OK(check_room_for_disks(facts, plan));
   GODWIT_CHECK_OK(check_tls(facts));

@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "godwit/base/json_reader.h"
+#include "godwit/codec/codec.h"
 #include "godwit/dataset/csv.h"
-#include "godwit/domain/codec.h"
-#include "godwit/domain/json_reader.h"
 
 namespace godwit::dataset {
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 #include "godwit/domain/ip_address.h"
 
 namespace godwit {

@@ -8,8 +8,8 @@
 #include "godwit/base/log.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/lab/lab.h"
-#include "godwit/qmp/qmp_hypervisor.h"
-#include "godwit/qmp/vm_lock.h"
+#include "godwit/qemu/qmp_hypervisor.h"
+#include "godwit/qemu/vm_lock.h"
 #include "vm_activity.h"
 
 namespace godwit::engine {
@@ -17,10 +17,10 @@ namespace {
 
 class QemuLock final : public DriverLock {
  public:
-  explicit QemuLock(qmp::VmLock lock) : lock_(std::move(lock)) {}
+  explicit QemuLock(qemu::VmLock lock) : lock_(std::move(lock)) {}
 
  private:
-  qmp::VmLock lock_;
+  qemu::VmLock lock_;
 };
 
 /// That of a lab's guest in this process.
@@ -62,12 +62,12 @@ std::optional<std::string> HostOpener::monitor_of(const JournalEntry& entry, Sid
 
 Result<std::shared_ptr<Hypervisor>> HostOpener::connect(const std::string& monitor) {
   log::debug("connecting to {}", monitor);
-  GODWIT_TRY(auto vm, qmp::QmpHypervisor::connect(monitor, clock_));
+  GODWIT_TRY(auto vm, qemu::QmpHypervisor::connect(monitor, clock_));
   return std::shared_ptr<Hypervisor>(std::move(vm));
 }
 
 Result<std::unique_ptr<DriverLock>> HostOpener::lock(std::int64_t pid) {
-  GODWIT_TRY(qmp::VmLock lock, qmp::VmLock::acquire(pid));
+  GODWIT_TRY(qemu::VmLock lock, qemu::VmLock::acquire(pid));
   return std::unique_ptr<DriverLock>(std::make_unique<QemuLock>(std::move(lock)));
 }
 

@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "godwit/base/json.h"
+#include "godwit/base/json_reader.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/codec.h"
-#include "godwit/domain/json_reader.h"
 
 namespace godwit::lab {
 namespace {

@@ -10,10 +10,9 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "godwit/base/json.h"
+#include "godwit/base/json_reader.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/codec.h"
-#include "godwit/domain/json_reader.h"
-#include "godwit/domain/json_text.h"
 #include "paths.h"
 
 namespace godwit::lab {

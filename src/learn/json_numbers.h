@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "godwit/base/error.h"
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 
 namespace godwit::learn {
 

@@ -1,10 +1,10 @@
-#include "message.h"
+#include "godwit/qmp/message.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "godwit/domain/json_reader.h"
+#include "godwit/base/json_reader.h"
 
 namespace godwit::qmp {
 namespace {
@@ -75,6 +75,12 @@ std::string excerpt(std::string_view bytes) {
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '.');
   return fmt::format("\"{}{}\"", shown, bytes.size() > kShown ? "…" : "");
+}
+
+Error unreadable(std::string_view question, std::string_view detail) {
+  return {ErrorCode::kProtocol,
+          fmt::format("cannot read QEMU's answer to {}: {}", question, excerpt(detail)),
+          "report this with the QEMU version"};
 }
 
 }  // namespace godwit::qmp

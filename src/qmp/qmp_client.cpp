@@ -12,7 +12,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "message.h"
+#include "godwit/qmp/message.h"
 
 namespace godwit::qmp {
 namespace {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "decode.h"
-#include "godwit/domain/json_reader.h"
+#include "godwit/base/json_reader.h"
+#include "godwit/qmp/message.h"
 
 namespace godwit::qmp {
 namespace {

@@ -8,9 +8,9 @@
 #include <sstream>
 #include <thread>
 
+#include "godwit/base/json.h"
 #include "godwit/base/log.h"
 #include "godwit/base/proc_file.h"
-#include "godwit/domain/json_text.h"
 
 namespace godwit::rig {
 namespace {

@@ -18,13 +18,13 @@
 
 #include "files.h"
 #include "godwit/base/clock.h"
+#include "godwit/base/json.h"
+#include "godwit/base/json_reader.h"
 #include "godwit/base/proc_file.h"
 #include "godwit/base/process.h"
 #include "godwit/base/quantity.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/codec.h"
-#include "godwit/domain/json_reader.h"
-#include "godwit/domain/json_text.h"
+#include "godwit/codec/codec.h"
 
 namespace godwit::store {
 namespace {

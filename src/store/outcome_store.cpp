@@ -12,10 +12,10 @@
 #include <system_error>
 
 #include "files.h"
+#include "godwit/base/json.h"
 #include "godwit/base/log.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/codec.h"
-#include "godwit/domain/json_text.h"
+#include "godwit/codec/codec.h"
 #include "schema.h"
 
 namespace godwit::store {

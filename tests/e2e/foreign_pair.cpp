@@ -94,14 +94,14 @@ void ForeignPair::await_ready() {
   }
 }
 
-std::unique_ptr<qmp::QmpHypervisor> ForeignPair::observe_source() {
-  auto connected = qmp::QmpHypervisor::connect(folder_.file("src.observer"), clock_);
+std::unique_ptr<qemu::QmpHypervisor> ForeignPair::observe_source() {
+  auto connected = qemu::QmpHypervisor::connect(folder_.file("src.observer"), clock_);
   if (!connected) throw std::runtime_error(connected.error().message);
   return std::move(*connected);
 }
 
-std::unique_ptr<qmp::QmpHypervisor> ForeignPair::observe_destination() {
-  auto connected = qmp::QmpHypervisor::connect(folder_.file("dst.observer"), clock_);
+std::unique_ptr<qemu::QmpHypervisor> ForeignPair::observe_destination() {
+  auto connected = qemu::QmpHypervisor::connect(folder_.file("dst.observer"), clock_);
   if (!connected) throw std::runtime_error(connected.error().message);
   return std::move(*connected);
 }

@@ -8,7 +8,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/lab/guest_report.h"
-#include "godwit/qmp/qmp_hypervisor.h"
+#include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit_program.h"
 
 namespace godwit::e2e {
@@ -33,8 +33,8 @@ class ForeignPair {
   [[nodiscard]] pid_t destination_pid() const { return destination_; }
 
   /// A second monitor of the source, for looking on while godwit holds the first.
-  [[nodiscard]] std::unique_ptr<qmp::QmpHypervisor> observe_source();
-  [[nodiscard]] std::unique_ptr<qmp::QmpHypervisor> observe_destination();
+  [[nodiscard]] std::unique_ptr<qemu::QmpHypervisor> observe_source();
+  [[nodiscard]] std::unique_ptr<qemu::QmpHypervisor> observe_destination();
   /// Returns once the source has sent at least `bytes` of a running migration.
   void await_sent(std::int64_t bytes);
   /// The guest's newest work counter on that side.

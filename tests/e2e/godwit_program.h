@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 
 namespace godwit::e2e {
 

@@ -10,7 +10,7 @@
 #include "godwit/base/clock.h"
 #include "godwit/lab/facts.h"
 #include "godwit/lab/lab.h"
-#include "godwit/qmp/qmp_hypervisor.h"
+#include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit_program.h"
 #include "message_receiver.h"
 
@@ -48,7 +48,7 @@ class Lab : public testing::Test {
   /// Returns once the guest's source has sent that much.
   void await_sent(std::int64_t bytes) {
     const std::string socket = status().at("guests").at(0).at("instances").at(0).at("observer_qmp");
-    auto source = qmp::QmpHypervisor::connect(socket, clock_);
+    auto source = qemu::QmpHypervisor::connect(socket, clock_);
     ASSERT_TRUE(source) << source.error().message;
     const TimePoint give_up = clock_.now() + Seconds(60);
     while (clock_.now() < give_up) {

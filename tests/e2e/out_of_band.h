@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "godwit/base/json.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/codec.h"
 
 namespace godwit::e2e {
 

@@ -17,8 +17,8 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/unique_fd.h"
+#include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qmp/qmp_client.h"
-#include "godwit/qmp/qmp_hypervisor.h"
 #include "godwit_program.h"
 #include "start_program.h"
 
@@ -116,10 +116,10 @@ class OwnFiles : public testing::Test {
   }
 
   /// The test's own monitor of a QEMU, once that is up.
-  std::unique_ptr<qmp::QmpHypervisor> look(const std::string& name) {
+  std::unique_ptr<qemu::QmpHypervisor> look(const std::string& name) {
     const TimePoint give_up = clock_.now() + Seconds(60);
     for (;;) {
-      auto seen = qmp::QmpHypervisor::connect(file(name + ".obs"), clock_);
+      auto seen = qemu::QmpHypervisor::connect(file(name + ".obs"), clock_);
       if (seen) return std::move(*seen);
       if (clock_.now() > give_up) throw std::runtime_error(read(file(name + ".log")));
       (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
@@ -133,7 +133,7 @@ class OwnFiles : public testing::Test {
     return *answer;
   }
 
-  MigrationStatus await_end(qmp::QmpHypervisor& vm) {
+  MigrationStatus await_end(qemu::QmpHypervisor& vm) {
     const TimePoint give_up = clock_.now() + Seconds(60);
     for (;;) {
       MigrationStatus status = vm.migration_status().value();

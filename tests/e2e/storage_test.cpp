@@ -9,7 +9,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/lab/lab.h"
-#include "godwit/qmp/qmp_hypervisor.h"
+#include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit_program.h"
 
 namespace godwit::e2e {
@@ -65,8 +65,8 @@ class Storage : public testing::Test {
     ASSERT_TRUE(changed) << changed.error().message;
   }
   /// Onlooker at the source.
-  [[nodiscard]] std::unique_ptr<qmp::QmpHypervisor> observe() {
-    auto seen = qmp::QmpHypervisor::connect(guest().instances.front().observer_qmp, clock_);
+  [[nodiscard]] std::unique_ptr<qemu::QmpHypervisor> observe() {
+    auto seen = qemu::QmpHypervisor::connect(guest().instances.front().observer_qmp, clock_);
     if (!seen) throw std::runtime_error(seen.error().message);
     return std::move(*seen);
   }

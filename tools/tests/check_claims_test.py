@@ -19,8 +19,11 @@ def run(row, files=None, safety=""):
         (root / "docs").mkdir()
         (root / "docs/claims.md").write_text(HEAD + row + "\n")
         (root / "docs/safety.md").write_text(safety)
-        (root / "CTestTestfile.cmake").write_text(CTEST)
-        done = subprocess.run([TOOL, folder, folder], capture_output=True, text=True)
+        for build, tests in (("build", CTEST.splitlines()[0]), ("build-asan", CTEST.splitlines()[1])):
+            (root / build).mkdir()
+            (root / build / "CTestTestfile.cmake").write_text(tests + "\n")
+        builds = [root / build for build in ("build", "build-asan", "none")]
+        done = subprocess.run([TOOL, *builds, "--root", root], capture_output=True, text=True)
         return done.returncode, done.stderr
 
 

@@ -8,9 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "manual.h"
-#include "options.h"
-#include "spelling.h"
+#include "godwit/research/commands.h"
+#include "godwit/terminal/manual.h"
+#include "godwit/terminal/options.h"
+#include "godwit/terminal/spelling.h"
 
 namespace godwit::cli {
 namespace {
@@ -26,10 +27,10 @@ class Commands : public testing::Test {
     add_profile(app_, chosen_);
     add_predict(app_, chosen_);
     add_migrate(app_, chosen_);
-    add_bench(app_, chosen_);
-    add_evaluate(app_, chosen_);
+    research::add_bench(app_, chosen_);
+    research::add_evaluate(app_, chosen_);
     add_history(app_, chosen_);
-    add_learn(app_, chosen_);
+    research::add_learn(app_, chosen_);
     add_manual(app_, chosen_);
   }
   [[nodiscard]] std::vector<const CLI::App*> commands() const {
@@ -43,8 +44,8 @@ class Commands : public testing::Test {
     return found;
   }
 
-  Command app_{"test", "godwit"};
-  Chosen chosen_;
+  terminal::Command app_{"test", "godwit"};
+  terminal::Chosen chosen_;
 };
 
 TEST_F(Commands, EachHelpPageEndsWithExamples) {
@@ -57,7 +58,7 @@ TEST_F(Commands, EachHelpPageEndsWithExamples) {
 
 TEST_F(Commands, WhateverAnErrorAsksToSetIsAnOption) {
   for (const Setting setting : kAllSettings) {
-    const std::string wanted = option(setting);
+    const std::string wanted = terminal::option(setting);
     const auto known = commands();
     EXPECT_TRUE(std::any_of(known.begin(), known.end(), [&](const CLI::App* command) {
       return command->get_option_no_throw(wanted) != nullptr;
@@ -66,22 +67,22 @@ TEST_F(Commands, WhateverAnErrorAsksToSetIsAnOption) {
 }
 
 TEST(Spelling, ARemedysSettingsAreWrittenAsOptions) {
-  const Error said = spelt({ErrorCode::kImpossible,
-                            "no",
-                            {"give ",
-                             {Setting::kMaxDowntime, "40ms"},
-                             ", or ",
-                             {Setting::kVariable, "a=b_c"},
-                             " without ",
-                             Setting::kNoPostcopy}});
+  const Error said = terminal::spelt({ErrorCode::kImpossible,
+                                      "no",
+                                      {"give ",
+                                       {Setting::kMaxDowntime, "40ms"},
+                                       ", or ",
+                                       {Setting::kVariable, "a=b_c"},
+                                       " without ",
+                                       Setting::kNoPostcopy}});
   EXPECT_EQ(said.code, ErrorCode::kImpossible);
   EXPECT_EQ(said.message, "no");
   EXPECT_EQ(said.what_to_do, "give --max-downtime 40ms, or --set a=b_c without --no-postcopy");
 }
 
 TEST_F(Commands, TheManPageAndTheCompletionKnowEveryCommand) {
-  const std::string man = man_page(app_.cli11());
-  const std::string completion = bash_completion(app_.cli11());
+  const std::string man = terminal::man_page(app_.cli11());
+  const std::string completion = terminal::bash_completion(app_.cli11());
   EXPECT_EQ(man.find(".TH GODWIT 1"), 0u);
   for (const CLI::App* command : commands()) {
     EXPECT_THAT(man, HasSubstr(command->get_name()));
@@ -105,7 +106,7 @@ TEST_F(Commands, AForeignVmNeedsNoNamespaces) {
 }
 
 TEST(Options, IntentIsReadWithUnits) {
-  IntentOptions options;
+  terminal::IntentOptions options;
   options.max_downtime = "300ms";
   options.max_slowdown = "10%";
   options.prefer = "time";
@@ -117,22 +118,22 @@ TEST(Options, IntentIsReadWithUnits) {
 }
 
 TEST(Options, WhatCannotBeMeantIsRefusedWithTheOptionsName) {
-  IntentOptions bare;
+  terminal::IntentOptions bare;
   bare.max_downtime = "300";
   EXPECT_THAT(bare.value().error().message, HasSubstr("--max-downtime"));
-  IntentOptions zero;
+  terminal::IntentOptions zero;
   zero.max_downtime = "0ms";
   EXPECT_FALSE(zero.value());
-  IntentOptions share;
+  terminal::IntentOptions share;
   share.max_slowdown = "0.1";
   EXPECT_FALSE(share.value());
-  IntentOptions preference;
+  terminal::IntentOptions preference;
   preference.prefer = "speed";
   EXPECT_FALSE(preference.value());
-  ObserveOption blink;
+  terminal::ObserveOption blink;
   blink.duration = "10ms";
   EXPECT_FALSE(blink.value());
-  EXPECT_THAT(parse_technique("teleport").error().what_to_do, HasSubstr("precopy"));
+  EXPECT_THAT(terminal::parse_technique("teleport").error().what_to_do, HasSubstr("precopy"));
 }
 
 }  // namespace

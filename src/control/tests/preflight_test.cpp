@@ -53,12 +53,16 @@ PreflightFacts good_facts() {
   return facts;
 }
 
-Error refused(const PreflightFacts& facts, Technique technique = Technique::kPrecopy) {
-  MigrationPlan plan;
-  plan.technique = technique;
+Error refused(const PreflightFacts& facts, const MigrationPlan& plan) {
   const auto result = preflight(facts, plan);
   EXPECT_FALSE(result);
   return result ? Error{} : result.error();
+}
+
+Error refused(const PreflightFacts& facts, Technique technique = Technique::kPrecopy) {
+  MigrationPlan plan;
+  plan.technique = technique;
+  return refused(facts, plan);
 }
 
 TEST(Preflight, ATrueTwinPasses) {
@@ -249,12 +253,32 @@ TEST(Preflight, BlockJobsAndLostBitmapsAreNamed) {
   EXPECT_EQ(refused(facts).code, ErrorCode::kBusy);
   EXPECT_THAT(refused(facts).message, HasSubstr("backup 'nightly'"));
   facts = good_facts();
-  facts.source_has.temporary_bitmaps = {"virtio0/b0"};
+  facts.source_has.disk_bitmaps = {{.disk = "virtio0", .name = "b0"}};
   EXPECT_THAT(refused(facts).message, HasSubstr("virtio0/b0"));
   facts.source_has.other_capabilities = {"dirty-bitmaps"};
   EXPECT_THAT(refused(facts).message, HasSubstr("virtio0/b0")) << "both must have it on";
   facts.destination_has.other_capabilities = {"dirty-bitmaps"};
   EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+}
+
+TEST(Preflight, ABitmapThatItsImageKeepsIsLostWhereTheDiskMoves) {
+  auto facts = good_facts();
+  ASSERT_FALSE(facts.source.disks.empty());
+  const std::string disk = facts.source.disks.front().device;
+  facts.source_has.disk_bitmaps = {{.disk = disk, .name = "daily", .in_image = true}};
+  facts.same_file[disk] = true;
+  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "the destination opens the same image";
+  facts.same_file[disk] = false;
+  MigrationPlan plan;
+  plan.storage = true;
+  for (auto* side : {&facts.source, &facts.destination}) {
+    for (const Capability needed : settings_for(plan).on) side->can.insert(needed);
+  }
+  EXPECT_THAT(refused(facts, plan).message, HasSubstr(disk + "/daily"));
+  for (auto* side : {&facts.source_has, &facts.destination_has}) {
+    side->other_capabilities = {"dirty-bitmaps"};
+  }
+  EXPECT_TRUE(preflight(facts, plan));
 }
 
 TEST(Preflight, CapabilitiesThatGodwitDoesNotKnowAreRefusedByName) {

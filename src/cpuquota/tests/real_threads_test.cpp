@@ -14,8 +14,8 @@
 #include "godwit/base/clock.h"
 #include "godwit/base/process.h"
 #include "godwit/base/unique_fd.h"
+#include "godwit/codec/codec.h"
 #include "godwit/cpuquota/vcpu_quota.h"
-#include "godwit/domain/codec.h"
 
 /// This machine's own kernel and threads that use all the CPU they get. Skipped where no group can
 /// be made.

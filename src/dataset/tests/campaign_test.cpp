@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "godwit/domain/codec.h"
+#include "godwit/codec/codec.h"
 
 namespace godwit::dataset {
 namespace {

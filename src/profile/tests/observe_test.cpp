@@ -10,7 +10,7 @@
 #include <stop_token>
 #include <vector>
 
-#include "godwit/domain/codec.h"
+#include "godwit/codec/codec.h"
 #include "synthetic_guest.h"
 
 namespace godwit::profile {

@@ -12,7 +12,7 @@
 #include <set>
 
 #include "godwit/base/log.h"
-#include "godwit/domain/codec.h"
+#include "godwit/codec/codec.h"
 #include "processes.h"
 #include "scratch.h"
 #include "testing/generators.h"

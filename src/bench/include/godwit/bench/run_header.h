@@ -4,8 +4,8 @@
 #include <string>
 
 #include "godwit/base/error.h"
+#include "godwit/base/json.h"
 #include "godwit/base/units.h"
-#include "godwit/domain/codec.h"
 
 namespace godwit::bench {
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "godwit/base/error.h"
+#include "godwit/base/json.h"
 #include "godwit/base/units.h"
 #include "godwit/bench/cell.h"
-#include "godwit/domain/codec.h"
 #include "godwit/domain/outcome.h"
 
 namespace godwit::bench {

@@ -159,6 +159,14 @@ struct DiskJob {
   friend bool operator==(const DiskJob&, const DiskJob&) = default;
 };
 
+/// A dirty bitmap that somebody keeps on a disk, as for incremental backups.
+struct DiskBitmap {
+  std::string disk;  ///< as Disk::device
+  std::string name;
+  bool in_image = false;  ///< kept by the disk's image (qcow2), wherever that is opened
+  friend bool operator==(const DiskBitmap&, const DiskBitmap&) = default;
+};
+
 /// What only a comparison of both sides needs: how the machine is built, and what somebody has set
 /// up on it that a migration would break, lose, or be broken by.
 struct Inspection {
@@ -172,8 +180,8 @@ struct Inspection {
   std::vector<std::string> other_capabilities;  ///< on, and none that Godwit knows
   CapabilitySet on;                             ///< on, of those that it knows
   std::vector<DiskJob> disk_jobs;               ///< Godwit's own left out
-  std::vector<std::string> temporary_bitmaps;   ///< dirty bitmaps that no image keeps: "disk0/b0"
-  std::string tls;                              ///< tls-creds of migrations; empty: not encrypted
+  std::vector<DiskBitmap> disk_bitmaps;
+  std::string tls;  ///< tls-creds of migrations; empty: not encrypted
   friend bool operator==(const Inspection&, const Inspection&) = default;
 };
 
@@ -300,7 +308,7 @@ struct VcpuLook {
   std::optional<int> privilege_level;  ///< 0: kernel, 3: a program
 };
 
-/// One VM on one hypervisor process: adapters (qmp) and the twin implement it. Calls block up to
+/// One VM on one hypervisor process: adapters (qemu) and the twin implement it. Calls block up to
 /// the adapter's command deadline. Errors: kTimeout, kPeerGone, kProtocol, kRefused, kUnsupported.
 /// kPeerGone means that the connection is lost, and nothing more: `known_ended()` tells whether the
 /// process is. Not thread-safe; one owner drives it.

@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 #include "godwit/learn/training_example.h"
 
 namespace godwit::learn {

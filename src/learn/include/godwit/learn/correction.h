@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 #include "godwit/domain/prediction.h"
 #include "godwit/domain/technique.h"
 #include "godwit/learn/estimator.h"

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "godwit/base/error.h"
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 
 namespace godwit::learn {
 

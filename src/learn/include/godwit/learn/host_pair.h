@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"

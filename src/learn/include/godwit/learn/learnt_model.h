@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "godwit/base/error.h"
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/prediction.h"

@@ -10,8 +10,8 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
+#include "godwit/base/json.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/codec.h"
 #include "godwit/qmp/framing.h"
 
 namespace godwit::qmp {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "godwit/base/error.h"
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 #include "godwit/domain/hypervisor.h"
 
 namespace godwit::qmp {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "godwit/base/error.h"
-#include "godwit/domain/codec.h"
+#include "godwit/base/json.h"
 
 /// A QEMU for tests of whatever talks QMP: plays a script on a unix socket, and checks every
 /// command it gets, names and types of arguments too, against the schema captured from a real QEMU.

@@ -1,0 +1,43 @@
+#include "suite_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace godwit::research {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+TEST(SuiteFile, EachThatComesWithGodwitCanBeMeant) {
+  int found = 0;
+  const fs::path suites = (fs::path(GODWIT_TEST_DATA) / "../../../../suites").lexically_normal();
+  for (const auto& file : fs::directory_iterator(suites)) {
+    if (file.path().extension() != ".toml") continue;
+    ++found;
+    const auto suite = read_suite(file.path().native());
+    ASSERT_TRUE(suite) << suite.error().message;
+    EXPECT_EQ(suite->name, file.path().stem());
+  }
+  EXPECT_GE(found, 7);
+}
+
+TEST(SuiteFile, ALoadThatNoGuestTakesIsNamed) {
+  std::string path = fs::temp_directory_path() / "godwit-suite-XXXXXX";
+  ASSERT_NE(::mkdtemp(path.data()), nullptr);
+  const std::string file = path + "/suite.toml";
+  std::ofstream(file) << "name = \"x\"\nabout = \"a\"\n[loads]\nfast = \"cpu,speed=9\"\n";
+  const auto suite = read_suite(file);
+  ASSERT_FALSE(suite);
+  EXPECT_EQ(suite.error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(suite.error().message, HasSubstr("load 'fast' (cpu,speed=9)"));
+  EXPECT_THAT(suite.error().what_to_do, HasSubstr("guest/README.md"));
+  fs::remove_all(path);
+}
+
+}  // namespace
+}  // namespace godwit::research

@@ -1,0 +1,19 @@
+#include "godwit/terminal/context.h"
+
+#include <memory>
+
+#include "godwit/engine/host_opener.h"
+
+namespace godwit::terminal {
+
+engine::Engine open_engine(Context& context, const std::string& lab) {
+  return engine::Engine(context.clock, std::make_unique<engine::HostOpener>(context.clock, lab),
+                        context.places, context.stop, context.leave);
+}
+
+std::optional<LabEntry> lab_entry_of(const std::string& vm, const std::string& lab) {
+  if (!vm.starts_with("lab:")) return std::nullopt;
+  return LabEntry{lab, lab::EnterMode::kJoin};
+}
+
+}  // namespace godwit::terminal

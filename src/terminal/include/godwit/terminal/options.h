@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/base/units.h"
+#include "godwit/domain/link.h"
+#include "godwit/domain/migration_plan.h"
+#include "godwit/engine/request.h"
+#include "godwit/terminal/command_line.h"
+
+/// Options that several commands share, as typed, and their meaning. Parsing into values happens
+/// after CLI11, so that every wrong value gets an Error that says what to do.
+
+namespace godwit::terminal {
+
+struct IntentOptions {
+  std::string max_downtime;
+  std::string max_time;
+  std::string max_slowdown;
+  std::string max_bytes;
+  std::string prefer = "downtime";
+  bool no_postcopy = false;
+
+  void add_to(Command& command);
+  [[nodiscard]] Result<Intent> value() const;
+};
+
+struct LinkOption {
+  std::string rate;
+
+  void add_to(Command& command);
+  /// Nothing when it was not given.
+  [[nodiscard]] Result<std::optional<Link>> value() const;
+};
+
+struct ObserveOption {
+  std::string duration = "8s";
+
+  Option* add_to(Command& command);
+  [[nodiscard]] Result<Seconds> value() const;
+};
+
+struct StoreOption {
+  std::string path;
+
+  void add_to(Command& command);
+};
+
+/// --lab NAME: which lab `lab:` addresses mean.
+void add_lab_name(Command& command, std::string& name);
+
+/// "10%" → 0.1.
+Result<Ratio> parse_percent(std::string_view text);
+Result<Technique> parse_technique(const std::string& name);
+Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names);
+/// "auto" or a technique's name, either with or without "+storage", into the request.
+Result<void> read_technique(const std::string& name, engine::Request& request);
+
+}  // namespace godwit::terminal

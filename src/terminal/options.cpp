@@ -1,0 +1,155 @@
+#include "godwit/terminal/options.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "godwit/base/quantity.h"
+
+namespace godwit::terminal {
+namespace {
+
+template <class T>
+Result<void> read(const std::string& text, std::string_view option,
+                  Result<T> (*parse)(std::string_view), std::optional<T>& into) {
+  if (text.empty()) return {};
+  auto value = parse(text);
+  if (!value) return fail(value.error().while_doing(option));
+  into = std::move(*value);
+  return {};
+}
+
+Result<void> positive(const std::optional<Seconds>& value, std::string_view option) {
+  if (!value || value->count() > 0) return {};
+  return fail(ErrorCode::kBadInput, fmt::format("{} is zero", option),
+              "give a duration above zero, for example 300ms");
+}
+
+}  // namespace
+
+Result<Ratio> parse_percent(std::string_view text) {
+  double percent = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, percent, std::chars_format::fixed);
+  if (error != std::errc() || std::string_view(rest, static_cast<std::size_t>(end - rest)) != "%" ||
+      !(percent >= 0 && percent <= 100)) {
+    return fail(ErrorCode::kBadInput, fmt::format("'{}' is no share", text),
+                "write it as a percentage from 0% to 100%, for example 10%");
+  }
+  return Ratio(percent / 100);
+}
+
+void IntentOptions::add_to(Command& command) {
+  const auto* const group = "What you want";
+  command.add_option("--max-downtime", max_downtime, "longest outage that a client may see")
+      ->type_name("DURATION")
+      ->group(group);
+  command.add_option("--max-time", max_time, "give up when it takes longer (default 120s)")
+      ->type_name("DURATION")
+      ->group(group);
+  command.add_option("--max-slowdown", max_slowdown, "work that the guest may lose meanwhile")
+      ->type_name("PERCENT")
+      ->group(group);
+  command.add_option("--max-bytes", max_bytes, "most that may be sent")
+      ->type_name("SIZE")
+      ->group(group);
+  command.add_flag("--no-postcopy", no_postcopy, "never split the guest over two hosts")
+      ->group(group);
+  command.add_option("--prefer", prefer, "downtime, time, bytes or guest, where several fit")
+      ->type_name("WHAT")
+      ->group(group)
+      ->capture_default_str();
+}
+
+Result<Intent> IntentOptions::value() const {
+  Intent intent;
+  GODWIT_CHECK_OK(read(max_downtime, "--max-downtime", parse_duration, intent.max_downtime));
+  GODWIT_CHECK_OK(positive(intent.max_downtime, "--max-downtime"));
+  GODWIT_CHECK_OK(read(max_time, "--max-time", parse_duration, intent.max_time));
+  GODWIT_CHECK_OK(positive(intent.max_time, "--max-time"));
+  GODWIT_CHECK_OK(read(max_slowdown, "--max-slowdown", parse_percent, intent.max_slowdown));
+  GODWIT_CHECK_OK(read(max_bytes, "--max-bytes", parse_bytes, intent.max_bytes));
+  const auto preference = prefer_from_string(prefer);
+  if (!preference) {
+    return fail(ErrorCode::kBadInput, fmt::format("--prefer: unknown value '{}'", prefer),
+                "choose downtime, time, bytes or guest");
+  }
+  intent.prefer = *preference;
+  intent.no_postcopy = no_postcopy;
+  return intent;
+}
+
+void LinkOption::add_to(Command& command) {
+  command
+      .add_option("--link", rate,
+                  "rate that the stream may use; where it may be left out: a lab's own, else what "
+                  "earlier migrations to that host reached, else the interface's")
+      ->type_name("RATE");
+}
+
+Result<std::optional<Link>> LinkOption::value() const {
+  std::optional<BytesPerSecond> parsed;
+  GODWIT_CHECK_OK(read(rate, "--link", parse_rate, parsed));
+  return parsed ? std::optional(Link{*parsed, {}}) : std::nullopt;
+}
+
+Option* ObserveOption::add_to(Command& command) {
+  return command.add_option("--for", duration, "how long to observe the guest, 1s to 10m")
+      ->type_name("DURATION")
+      ->capture_default_str();
+}
+
+Result<Seconds> ObserveOption::value() const {
+  auto parsed = parse_duration(duration);
+  if (!parsed) return fail(parsed.error().while_doing("--for"));
+  if (*parsed < Seconds(1) || *parsed > Seconds(600)) {
+    return fail(ErrorCode::kBadInput, fmt::format("--for: {} is out of range", duration),
+                "observe for 1s to 10m");
+  }
+  return parsed;
+}
+
+void StoreOption::add_to(Command& command) {
+  command
+      .add_option(
+          "--store", path,
+          "file of kept outcomes (default: in $XDG_DATA_HOME/godwit; root's in /var/lib/godwit)")
+      ->type_name("FILE");
+}
+
+void add_lab_name(Command& command, std::string& name) {
+  command.add_option("--lab", name, "which lab is meant by lab: addresses")
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
+Result<Technique> parse_technique(const std::string& name) {
+  const auto technique = technique_from_string(name);
+  if (technique && !is_cold(*technique)) return *technique;
+  std::string known;
+  for (const Technique one : kAllTechniques) {
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", to_string(one));
+  }
+  const char* what = technique ? "no technique for a running guest:" : "unknown technique";
+  return fail(ErrorCode::kBadInput, fmt::format("{} '{}'", what, name),
+              fmt::format("choose one of {}", known));
+}
+
+Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names) {
+  std::vector<Technique> techniques;
+  for (const std::string& name : names) {
+    GODWIT_TRY(const Technique technique, parse_technique(name));
+    techniques.push_back(technique);
+  }
+  return techniques;
+}
+
+Result<void> read_technique(const std::string& name, engine::Request& request) {
+  const TechniqueName parts = split_storage(name);
+  request.storage = parts.storage;
+  if (parts.memory == "auto") return {};
+  GODWIT_TRY(request.technique, parse_technique(std::string(parts.memory)));
+  return {};
+}
+
+}  // namespace godwit::terminal

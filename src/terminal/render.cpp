@@ -1,0 +1,224 @@
+#include "godwit/terminal/render.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "godwit/base/quantity.h"
+#include "godwit/codec/codec.h"
+#include "godwit/terminal/table.h"
+
+namespace godwit::terminal {
+namespace {
+
+constexpr std::string_view kNothing = "–";
+
+template <class T>
+std::string text(const std::optional<T>& value) {
+  return value ? human(*value) : std::string(kNothing);
+}
+
+template <class T>
+std::string text(const std::optional<Interval<T>>& value) {
+  return value ? human(value->p50) : std::string(kNothing);
+}
+
+template <class T>
+std::string range(const std::optional<Interval<T>>& value) {
+  return value ? fmt::format("{} … {}", human(value->p05), human(value->p95))
+               : std::string(kNothing);
+}
+
+double magnitude(Seconds value) {
+  return value.count();
+}
+double magnitude(Bytes value) {
+  return value.as_double();
+}
+
+/// "+3.1 %"
+std::string relative_error(double predicted, double actual) {
+  if (actual <= 0) return std::string(kNothing);
+  return fmt::format("{:+.1f} %", (predicted - actual) / actual * 100);
+}
+
+/// Downtimes are compared in ms: a relative error of a few milliseconds says nothing.
+std::string absolute_error(Seconds predicted, Seconds actual) {
+  return fmt::format("{:+.0f} ms", (predicted - actual).count() * 1e3);
+}
+
+template <class T>
+void add_comparison(Table& table, std::string_view what,
+                    const std::optional<Interval<T>>& predicted, const std::optional<T>& actual,
+                    bool in_ms) {
+  if (!actual && !predicted) return;
+  std::string error(kNothing);
+  if (predicted && actual) {
+    error = relative_error(magnitude(predicted->p50), magnitude(*actual));
+    if constexpr (std::is_same_v<T, Seconds>) {
+      if (in_ms) error = absolute_error(predicted->p50, *actual);
+    }
+  }
+  table.add({std::string(what), text(predicted), range(predicted), text(actual), error});
+}
+
+/// Lines of what is known; nothing where nothing is.
+std::string activity_text(const Activity& activity) {
+  std::string out;
+  const auto add = [&out](std::string_view what, const std::optional<BytesPerSecond>& first,
+                          std::string_view first_name, const std::optional<BytesPerSecond>& second,
+                          std::string_view second_name) {
+    if (!first || !second) return;
+    out += fmt::format("  {}: {} {}, {} {}\n", what, human(*first), first_name, human(*second),
+                       second_name);
+  };
+  add("disks", activity.disk_read, "read", activity.disk_written, "written");
+  add("network", activity.net_sent, "sent", activity.net_received, "received");
+  return out;
+}
+
+}  // namespace
+
+std::string profile_text(const GuestProfile& profile) {
+  std::string out = fmt::format(
+      "  memory {}, {:.0f} % of it zero pages; {} of {} pages looked at for {}\n",
+      human(profile.ram), profile.zero_share.value() * 100, profile.sampled_pages.count(),
+      profile.page_size.pages_for(profile.ram).count(), human(profile.observed));
+  if (profile.vcpu_use) {
+    out += fmt::format(
+        "  vCPU use {:.0f} % of {}\n", *profile.vcpu_use * 100,
+        profile.vcpus ? fmt::format("{} vCPU{}", *profile.vcpus, *profile.vcpus == 1 ? "" : "s")
+                      : "one CPU");
+  }
+  out += activity_text(profile.activity);
+  if (profile.contents) {
+    out +=
+        fmt::format("  a page shrinks to {:.0f} % by zlib, {:.0f} % by zstd; {:.1f} bits a byte\n",
+                    profile.contents->zlib.value() * 100, profile.contents->zstd.value() * 100,
+                    profile.contents->entropy_bits);
+  }
+  if (profile.change) {
+    out += fmt::format(
+        "  a change modifies {:.0f} % of a page; XBZRLE makes {:.0f} % of changes smaller, to {} "
+        "each\n",
+        profile.change->modified_words.value() * 100,
+        100 - profile.change->xbzrle_overflow.value() * 100, human(profile.change->xbzrle));
+  }
+  Table table({"written within", "unique pages", "90 % interval"});
+  for (const DirtyPoint& point : profile.dirty_curve) {
+    table.add({human(point.window), human(point.unique),
+               fmt::format("{} … {}", human(point.low), human(point.high))});
+  }
+  out += table.text();
+  if (!profile.blind_spot.empty()) {
+    out += fmt::format("\n  source: {}; {}", to_string(profile.source), profile.blind_spot);
+  }
+  for (const SourcedCurve& other : profile.other_curves) {
+    out += fmt::format("\n  by {} instead:", to_string(other.source));
+    for (const DirtyPoint& point : other.points) {
+      out += fmt::format(" {} in {};", human(point.unique), human(point.window));
+    }
+    out += " " + other.blind_spot;
+  }
+  return out;
+}
+
+std::string rehearsal_text(const control::Rehearsal& rehearsal) {
+  std::string out = fmt::format("  rehearsed for {}", human(rehearsal.took));
+  if (rehearsal.first_pass) {
+    out += fmt::format(", of it {} at full speed", human(*rehearsal.first_pass));
+  }
+  out += fmt::format("; the guest stood still for {} at most", human(rehearsal.longest_stop));
+  if (rehearsal.ended_early) out += fmt::format("\n  ended early: {}", *rehearsal.ended_early);
+  return out;
+}
+
+std::string prediction_text(const Prediction& prediction) {
+  Table table({"technique", "total time", "QEMU downtime", "client's outage", "work lost", "sent",
+               "converges"});
+  std::string reasons;
+  for (const TechniquePrediction& p : prediction.predictions) {
+    const std::string name = full_name(p.technique, p.storage);
+    table.add({name, text(p.total_time), text(p.downtime.qemu), text(p.downtime.probe),
+               p.slowdown ? fmt::format("{:.0f} %", p.slowdown->p50.value() * 100) : "–",
+               text(p.transferred), p.converges ? "yes" : "no"});
+    if (!p.converges) reasons += fmt::format("\n  {}: {}", name, p.why);
+  }
+  std::string out = table.text() + reasons;
+  if (prediction.advice) {
+    out += fmt::format("\n  advice: {} — {}",
+                       full_name(prediction.advice->technique, prediction.advice->storage),
+                       prediction.advice->why);
+  }
+  return out;
+}
+
+namespace {
+
+std::string storage_text(const StorageOutcome& storage) {
+  std::string out =
+      fmt::format("\n  disks: {}, {} mirrored", storage.disks, human(storage.mirrored));
+  if (storage.ready_after) out += fmt::format(", ready after {}", human(*storage.ready_after));
+  if (storage.finish) {
+    out += fmt::format(", whole {} after the guest's stop", human(*storage.finish));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string outcome_text(const MigrationOutcome& outcome) {
+  std::string out = fmt::format("  {}: {}; the VM runs on: {}",
+                                full_name(outcome.technique, outcome.storage.has_value()),
+                                to_string(outcome.status), to_string(outcome.vm_runs_on));
+  if (!outcome.reason.empty()) out += fmt::format("\n  reason: {}", outcome.reason);
+  for (const std::string& remark : outcome.remarks) out += "\n  note: " + remark;
+  if (outcome.storage) out += storage_text(*outcome.storage);
+  std::string_view verdict = "guest not examined";
+  if (outcome.guest.alive) {
+    const bool there = outcome.vm_runs_on == VmRunsOn::kDestination;
+    verdict = !*outcome.guest.alive ? "GUEST NOT WELL"
+              : there               ? "guest alive on the destination"
+                                    : "guest alive on the source";
+  }
+  out += fmt::format("\n  {}", verdict);
+  if (!outcome.guest.evidence.empty()) out += fmt::format(" ({})", outcome.guest.evidence);
+  return out;
+}
+
+std::string comparison_text(const Prediction& predicted, const MigrationOutcome& outcome) {
+  const TechniquePrediction* p = find(predicted, outcome.technique);
+  if (p == nullptr) return {};
+  Table table({"measure", "predicted", "90 % interval", "actual", "error"});
+  add_comparison(table, "total time", p->total_time, outcome.total_time, false);
+  add_comparison(table, "downtime, QEMU's", p->downtime.qemu, outcome.downtime.qemu, true);
+  add_comparison(table, "downtime, events", p->downtime.events, outcome.downtime.events, true);
+  add_comparison(table, "outage, a client's", p->downtime.probe, outcome.downtime.probe, true);
+  add_comparison(table, "sent", p->transferred, outcome.transferred.qemu, false);
+  return table.text();
+}
+
+std::string history_text(const std::vector<OutcomeRecord>& records) {
+  if (records.empty()) return "  no migrations kept yet";
+  Table table({"#", "started", "technique", "status", "VM on", "total", "predicted", "error",
+               "outage", "sent"});
+  for (const OutcomeRecord& record : records) {
+    const MigrationOutcome& o = record.outcome;
+    const TechniquePrediction* p =
+        record.predicted ? find(*record.predicted, o.technique) : nullptr;
+    std::string error(kNothing);
+    if (p != nullptr && p->total_time && o.total_time && o.status == OutcomeStatus::kCompleted) {
+      error = relative_error(p->total_time->p50.count(), o.total_time->count());
+    }
+    table.add({std::to_string(record.id), iso8601(o.started_wall_us).substr(0, 19),
+               full_name(o.technique, o.storage.has_value()), std::string(to_string(o.status)),
+               std::string(to_string(o.vm_runs_on)), text(o.total_time),
+               p != nullptr ? text(p->total_time) : std::string(kNothing), error,
+               text(o.downtime.probe), text(o.transferred.qemu)});
+  }
+  return table.text();
+}
+
+}  // namespace godwit::terminal

@@ -1,0 +1,100 @@
+// What people read: tables, the bar, values as text.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "godwit/terminal/progress_bar.h"
+#include "godwit/terminal/render.h"
+#include "godwit/terminal/table.h"
+
+namespace godwit::terminal {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Table, AlignsByCharactersNotBytes) {
+  Table table({"name", "value"});
+  table.add({"ä", "1 s"});
+  table.add({"long name", "–"});
+  EXPECT_EQ(table.text(),
+            "  name       value\n"
+            "  ─────────  ─────\n"
+            "  ä            1 s\n"
+            "  long name      –");
+}
+
+TEST(ProgressBar, ShowsShareTimeLeftAndNote) {
+  const std::string line = bar_line(0.5, Seconds(2.1), "round 2", "active");
+  EXPECT_THAT(line, HasSubstr(" 50 %"));
+  EXPECT_THAT(line, HasSubstr("2.10 s left"));
+  EXPECT_THAT(line, HasSubstr("active"));
+}
+
+RC_GTEST_PROP(ProgressBar, IsAsLongWhateverTheShare, (double share)) {
+  RC_ASSERT(width_of(bar_line(share, {}, "x", "")) == width_of(bar_line(0, {}, "x", "")));
+}
+
+TechniquePrediction converging() {
+  TechniquePrediction p;
+  p.technique = Technique::kPrecopy;
+  p.converges = true;
+  p.total_time = Interval<Seconds>{Seconds(4), Seconds(3.8), Seconds(4.4)};
+  p.transferred = Interval<Bytes>{100_MiB, 90_MiB, 110_MiB};
+  p.downtime.qemu = Interval<Seconds>{Seconds(0.1), Seconds(0.08), Seconds(0.2)};
+  return p;
+}
+
+TEST(Render, APredictionThatDoesNotConvergeSaysWhyInsteadOfNumbers) {
+  Prediction prediction;
+  prediction.predictions = {converging(), TechniquePrediction{}};
+  prediction.predictions[1].technique = Technique::kXbzrle;
+  prediction.predictions[1].why = "the guest dirties more than the link carries";
+  const std::string text = prediction_text(prediction);
+  EXPECT_THAT(text, HasSubstr("4.00 s"));
+  EXPECT_THAT(text, HasSubstr("xbzrle: the guest dirties more"));
+  EXPECT_THAT(text, Not(HasSubstr(" 0 ms")));
+}
+
+TEST(Render, ComparisonShowsErrorsAndKeepsAbsentMeasurementsAbsent) {
+  Prediction prediction;
+  prediction.predictions = {converging()};
+  MigrationOutcome outcome;
+  outcome.technique = Technique::kPrecopy;
+  outcome.total_time = Seconds(5);
+  outcome.downtime.qemu = Seconds(0.15);
+  const std::string text = comparison_text(prediction, outcome);
+  EXPECT_THAT(text, HasSubstr("-20.0 %"));
+  EXPECT_THAT(text, HasSubstr("-50 ms"));
+  EXPECT_THAT(text, Not(HasSubstr("outage"))) << "neither predicted nor measured";
+}
+
+TEST(Render, DisksThatMovedAreNamedWithWhatTheyTook) {
+  TechniquePrediction with_disks = converging();
+  with_disks.storage = true;
+  EXPECT_THAT(prediction_text({{with_disks}, {}}), HasSubstr("precopy+storage"));
+  MigrationOutcome outcome;
+  EXPECT_THAT(outcome_text(outcome), Not(HasSubstr("disks")));
+  outcome.storage = StorageOutcome{2, 256_MiB, Seconds(6.5), Seconds(0.02)};
+  const std::string text = outcome_text(outcome);
+  EXPECT_THAT(text, HasSubstr("precopy+storage: "));
+  EXPECT_THAT(text, HasSubstr("disks: 2, 256 MiB mirrored, ready after 6.50 s, whole 20 ms after"));
+  outcome.storage = StorageOutcome{1, 1_MiB, {}, {}};
+  EXPECT_THAT(outcome_text(outcome), Not(HasSubstr("ready")));
+}
+
+TEST(Render, AnOutcomeAlwaysSaysWhereTheVmRunsAndHowTheGuestIs) {
+  MigrationOutcome outcome;
+  outcome.status = OutcomeStatus::kCompleted;
+  outcome.vm_runs_on = VmRunsOn::kDestination;
+  EXPECT_THAT(outcome_text(outcome), HasSubstr("runs on: destination"));
+  EXPECT_THAT(outcome_text(outcome), HasSubstr("guest not examined"));
+  outcome.guest.alive = true;
+  EXPECT_THAT(outcome_text(outcome), HasSubstr("guest alive on the destination"));
+  outcome.guest.alive = false;
+  EXPECT_THAT(outcome_text(outcome), HasSubstr("GUEST NOT WELL"));
+}
+
+}  // namespace
+}  // namespace godwit::terminal
