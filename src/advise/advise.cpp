@@ -70,7 +70,7 @@ class Answers {
 
 struct Candidate {
   TechniquePrediction prediction;
-  bool sure = true;  ///< converges also if the guest writes as much as the interval's upper bound
+  bool sure = true;  ///< converges in time with the confidence that was asked for
 };
 
 Seconds outage(const TechniquePrediction& p) {
@@ -144,6 +144,11 @@ std::ptrdiff_t simplicity(Technique technique) {
          kSimplestFirst.begin();
 }
 
+/// How unlikely it is that it ends in time, in steps of 5 %.
+double doubt(const TechniquePrediction& p) {
+  return std::round(20 * (1 - p.converges_probability.value_or(Ratio(1)).value()));
+}
+
 /// Differences below this share are below what a prediction can tell apart.
 constexpr double kSame = 0.02;
 
@@ -153,7 +158,7 @@ bool better(const Candidate& a, const Candidate& b, Intent::Prefer prefer) {
   const double cb = cost(b.prediction, prefer);
   if (std::abs(ca - cb) > kSame * std::max(ca, cb)) return ca < cb;
   const auto rest = [](const TechniquePrediction& p) {
-    return std::tuple(simplicity(p.technique), p.downtime.probe->p50, p.total_time->p50);
+    return std::tuple(doubt(p), simplicity(p.technique), p.downtime.probe->p50, p.total_time->p50);
   };
   return rest(a.prediction) < rest(b.prediction);
 }
@@ -162,9 +167,10 @@ bool excluded(const TechniquePrediction& p, const Intent& intent) {
   return !p.converges || (intent.no_postcopy && uses_postcopy(p.technique));
 }
 
-/// A case that was cut at the time limit shows as an upper bound beyond it.
-bool is_sure(const TechniquePrediction& p, Seconds max_time) {
-  return p.total_time->p95 <= max_time;
+/// Without draws, a case that was cut at the time limit shows as an upper bound beyond it.
+bool is_sure(const TechniquePrediction& p, const Intent& intent) {
+  if (p.converges_probability) return *p.converges_probability >= intent.confidence;
+  return p.total_time->p95 <= time_limit(intent);
 }
 
 Result<void> check(const Question& question) {
@@ -226,11 +232,10 @@ std::vector<Technique> usual_techniques(const Question& question) {
 
 Result<std::vector<Candidate>> candidates_of(const Question& question, const Answers& answers,
                                              const std::vector<TechniquePrediction>& defaults) {
-  const Seconds max_time = time_limit(question.intent);
   std::vector<Candidate> all;
   all.reserve(defaults.size() + kDowntimeLimits.size());
   const auto add = [&](const TechniquePrediction& p) {
-    if (!excluded(p, question.intent)) all.push_back({p, is_sure(p, max_time)});
+    if (!excluded(p, question.intent)) all.push_back({p, is_sure(p, question.intent)});
   };
   for (const TechniquePrediction& p : defaults) {
     add(p);
@@ -284,6 +289,11 @@ Intent relaxed(const TechniquePrediction& p, Intent intent) {
     const Seconds enough = p.total_time->p95 < kPatience ? p.total_time->p95 : p.total_time->p50;
     intent.max_time = Seconds(round_up(std::max(enough, time_limit(intent)).count()));
   }
+  // of those that end, 95 % do within the upper bound
+  const double kept = p.converges_probability.value_or(Ratio(1)).value() * 0.95;
+  if (intent.max_time && kept < intent.confidence.value()) {
+    intent.confidence = Ratio(std::floor(kept * 20) / 20);
+  }
   if (intent.max_bytes && p.transferred->p50 > *intent.max_bytes) {
     intent.max_bytes = Bytes(std::llround(round_up(p.transferred->p50.as_double())));
   }
@@ -304,6 +314,9 @@ Remedy changes(const Intent& nearest, const Intent& wanted) {
   }
   if (nearest.max_time != wanted.max_time) {
     add(Setting::kMaxTime, fmt::format("{:.4g}s", nearest.max_time->count()));
+  }
+  if (nearest.confidence != wanted.confidence) {
+    add(Setting::kConfidence, fmt::format("{:.0f}%", nearest.confidence.value() * 100));
   }
   if (nearest.max_bytes != wanted.max_bytes) {
     add(Setting::kMaxBytes,
@@ -346,12 +359,17 @@ void refuse(const Question& question, const std::vector<Candidate>& patient, Adv
   out.nearest = relaxed(p, question.intent);
   Remedy nearest_possible("the nearest that is possible: ");
   nearest_possible += changes(*out.nearest, question.intent);
-  out.refusal =
-      Error{ErrorCode::kImpossible,
-            fmt::format("nothing meets the intent: even {}, which comes nearest, breaks the limit "
-                        "of {}",
-                        to_string(p.technique), broken_limits(p, question.intent)),
-            std::move(nearest_possible)};
+  const std::string broken = broken_limits(p, question.intent);
+  const std::string missed =
+      broken.empty()
+          ? fmt::format("ends within {} with less than the {:.0f} % of confidence wanted",
+                        human(time_limit(question.intent)),
+                        question.intent.confidence.value() * 100)
+          : fmt::format("breaks the limit of {}", broken);
+  out.refusal = Error{ErrorCode::kImpossible,
+                      fmt::format("nothing meets the intent: even {}, which comes nearest, {}",
+                                  to_string(p.technique), missed),
+                      std::move(nearest_possible)};
 }
 
 /// The best candidate that meets the intent, or null.
@@ -359,6 +377,7 @@ const Candidate* best_of(const std::vector<Candidate>& candidates, const Intent&
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
     if (excess(candidate.prediction, intent) > 0) continue;
+    if (intent.max_time && !candidate.sure) continue;  // a time that was asked for is a promise
     if (best == nullptr || better(candidate, *best, intent.prefer)) best = &candidate;
   }
   return best;

@@ -6,6 +6,8 @@ namespace godwit {
 
 std::string_view to_string(Setting setting) {
   switch (setting) {
+    case Setting::kConfidence:
+      return "confidence";
     case Setting::kLab:
       return "lab";
     case Setting::kLink:

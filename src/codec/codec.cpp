@@ -428,6 +428,7 @@ Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
   p.technique = read_technique(in, p.storage);
   p.parameters = read_member(in, "parameters", parameters_from_json);
   p.converges = in.boolean("converges");
+  p.converges_probability = in.maybe_ratio("converges_probability");
   p.why = in.maybe_text("why").value_or("");
   p.model = in.maybe_text("model").value_or("");
   p.total_time = read_interval<Seconds>(in, "total_time_s", seconds_value);
@@ -451,6 +452,7 @@ Json to_json(const TechniquePrediction& p) {
   return Json{{"technique", full_name(p.technique, p.storage)},
               {"parameters", to_json(p.parameters)},
               {"converges", p.converges},
+              {"converges_probability", maybe(p.converges_probability, in_ratio)},
               {"why", p.why},
               {"model", p.model},
               {"total_time_s", maybe_interval(p.total_time, in_seconds)},

@@ -49,8 +49,9 @@ class ModelOnRow {
   ModelOnRow(const CampaignRow& row, std::string model, Evaluation& evaluation)
       : row_(row), model_(std::move(model)), evaluation_(evaluation) {}
 
-  void verdict(bool converges) {
-    evaluation_.verdicts.push_back({model_, converges, row_.completed(), row_.run, row_.load});
+  void verdict(bool converges) { verdict(converges ? 1.0 : 0.0); }
+  void verdict(double probability) {
+    evaluation_.verdicts.push_back({model_, probability, row_.completed(), row_.run, row_.load});
   }
   void interval(Metric metric, const std::optional<Interval<Seconds>>& said) {
     const double unit = unit_of(metric);
@@ -96,7 +97,7 @@ void evaluate_twin(const CampaignRow& row, const std::string& name,
   const auto said = predictor->predict(row.technique, row.parameters);
   if (!said) return;
   ModelOnRow model(row, name, evaluation);
-  model.verdict(said->converges);
+  model.verdict(said->converges_probability.value_or(Ratio(said->converges ? 1 : 0)).value());
   if (!row.completed()) return;
   model.interval(Metric::kTotalTime, said->total_time);
   model.interval(Metric::kTransferred, said->transferred);

@@ -86,7 +86,8 @@ void evaluate(const Trace& trace, const std::vector<const Trace*>& peers, double
   const std::string at = trace.scenario.substr(0, trace.scenario.find('_'));
   const auto note = [&](const std::string& model, const std::optional<Expected>& predicted) {
     const bool ends = predicted && now->total.count() + predicted->value.p50 <= kInTime.count();
-    if (verdict) evaluation.verdicts.push_back({model, ends, trace.total_time <= kInTime});
+    if (verdict)
+      evaluation.verdicts.push_back({model, ends ? 1.0 : 0.0, trace.total_time <= kInTime});
     if (!predicted) return;
     evaluation.predictions.push_back(
         {model + " at " + std::to_string(std::lround(share * 100)) + " %", at,

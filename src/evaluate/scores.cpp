@@ -139,9 +139,17 @@ std::vector<VerdictScore> score(std::span<const EvaluatedVerdict> verdicts) {
   std::vector<VerdictScore> scores;
   for (const EvaluatedVerdict& one : verdicts) {
     const std::size_t rank = rank_of(models, one.model);
-    if (rank == scores.size()) scores.push_back({one.model, 0, 0});
-    ++scores[rank].n;
-    if (one.predicted != one.actual) ++scores[rank].wrong;
+    if (rank == scores.size()) scores.push_back({.model = one.model});
+    VerdictScore& score = scores[rank];
+    ++score.n;
+    if ((one.probability >= 0.5) != one.actual) ++score.wrong;
+    const double missed = one.actual ? 1 - one.probability : one.probability;
+    score.brier += missed * missed;
+    score.log_loss -= std::log(std::max(1 - missed, kLeastSaid));
+  }
+  for (VerdictScore& score : scores) {
+    score.brier /= static_cast<double>(score.n);
+    score.log_loss /= static_cast<double>(score.n);
   }
   return scores;
 }

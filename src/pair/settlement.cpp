@@ -21,9 +21,9 @@ std::string_view word(std::optional<RunState> state) {
   return state ? to_string(*state) : "unknown";
 }
 
-/// One question may be refused, or its answer lost; a monitor that is mute is not asked again.
+/// One question may be refused, or its answer lost. A monitor that is mute is asked once.
 std::optional<RunState> state_of(WatchedSide& side) {
-  constexpr int kTries = 3;
+  constexpr int kTries = 2;  // and once more, whether it is mute or not
   constexpr Seconds kMute{15};
   std::optional<RunState> state;
   for (int i = 0; i < kTries && !state && side.connected() && side.silent_for() < kMute; ++i) {
@@ -295,12 +295,16 @@ void Settlement::settle_aborted() {
 /// The guest is at the source. A destination that got all of it all the same must not run it.
 void Settlement::silence_the_copy(std::optional<RunState> there) {
   if (there == RunState::kRunning) {
-    (void)destination_.order(&Hypervisor::pause);
-    outcome_->reason += "; the destination had begun to run a copy and was paused: end it";
+    const bool paused = destination_.order(&Hypervisor::pause).has_value();
+    outcome_->reason += paused ? "; the destination had begun to run a copy and was paused: end it"
+                               : "; THE DESTINATION RUNS A COPY and does not stop: end it at once";
   } else if (holds_still(there)) {
-    (void)destination_.order(&Hypervisor::quit);
+    const bool ended = destination_.order(&Hypervisor::quit).has_value();
     outcome_->remarks.emplace_back(
-        "the destination had received all of the guest; it was ended, so that the copy can't run");
+        ended ? "the destination had received all of the guest; it was ended, so that the copy "
+                "can't run"
+              : "the destination has received all of the guest and does not end: end it, so that "
+                "the copy can't run");
   } else if (!there && !destination_.ended() && record_.seen.stop_us && !record_.destination_held) {
     outcome_->reason += fmt::format(
         "; all of it may have arrived, and the destination can't be asked: make sure that it has "

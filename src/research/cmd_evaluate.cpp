@@ -220,8 +220,8 @@ std::string text_of(const Summed& summed, bool by_load) {
         "\n{} more are not judged: their profiles do not say what lies at the end of RAM", others);
   }
   for (const evaluate::VerdictScore& verdict : summed.verdicts) {
-    text +=
-        fmt::format("\nverdict by {}: wrong in {} of {}", verdict.model, verdict.wrong, verdict.n);
+    text += fmt::format("\nverdict by {}: wrong in {} of {}; Brier score {:.3f}, log loss {:.3f}",
+                        verdict.model, verdict.wrong, verdict.n, verdict.brier, verdict.log_loss);
   }
   return text;
 }
@@ -259,7 +259,11 @@ Json json_of(const EvaluateOptions& options, const Summed& summed) {
   }
   Json verdicts = Json::array();
   for (const evaluate::VerdictScore& verdict : summed.verdicts) {
-    verdicts.push_back({{"model", verdict.model}, {"n", verdict.n}, {"wrong", verdict.wrong}});
+    verdicts.push_back({{"model", verdict.model},
+                        {"n", verdict.n},
+                        {"wrong", verdict.wrong},
+                        {"brier", verdict.brier},
+                        {"log_loss", verdict.log_loss}});
   }
   return Json{{"rows", std::move(rows)},
               {"loads", std::move(loads)},

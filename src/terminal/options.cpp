@@ -53,6 +53,10 @@ void IntentOptions::add_to(Command& command) {
   command.add_option("--max-bytes", max_bytes, "most that may be sent")
       ->type_name("SIZE")
       ->group(group);
+  command.add_option("--confidence", confidence, "how likely --max-time must be kept")
+      ->type_name("PERCENT")
+      ->group(group)
+      ->capture_default_str();
   command.add_flag("--no-postcopy", no_postcopy, "never split the guest over two hosts")
       ->group(group);
   command.add_option("--prefer", prefer, "downtime, time, bytes or guest, where several fit")
@@ -69,6 +73,9 @@ Result<Intent> IntentOptions::value() const {
   GODWIT_CHECK_OK(positive(intent.max_time, "--max-time"));
   GODWIT_CHECK_OK(read(max_slowdown, "--max-slowdown", parse_percent, intent.max_slowdown));
   GODWIT_CHECK_OK(read(max_bytes, "--max-bytes", parse_bytes, intent.max_bytes));
+  auto share = parse_percent(confidence);
+  if (!share) return fail(share.error().while_doing("--confidence"));
+  intent.confidence = *share;
   const auto preference = prefer_from_string(prefer);
   if (!preference) {
     return fail(ErrorCode::kBadInput, fmt::format("--prefer: unknown value '{}'", prefer),

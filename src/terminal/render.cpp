@@ -135,6 +135,15 @@ std::string rehearsal_text(const control::Rehearsal& rehearsal) {
   return out;
 }
 
+/// "yes", or how likely it is where that is not sure.
+std::string convergence(const TechniquePrediction& p) {
+  const std::string verdict = p.converges ? "yes" : "no";
+  if (!p.converges_probability) return verdict;
+  const double percent = std::round(p.converges_probability->value() * 100);
+  if (percent < 1 || percent > 99) return verdict;
+  return fmt::format("{}, {:.0f} % likely", verdict, percent);
+}
+
 std::string prediction_text(const Prediction& prediction) {
   Table table({"technique", "total time", "QEMU downtime", "client's outage", "work lost", "sent",
                "converges"});
@@ -143,7 +152,7 @@ std::string prediction_text(const Prediction& prediction) {
     const std::string name = full_name(p.technique, p.storage);
     table.add({name, text(p.total_time), text(p.downtime.qemu), text(p.downtime.probe),
                p.slowdown ? fmt::format("{:.0f} %", p.slowdown->p50.value() * 100) : "–",
-               text(p.transferred), p.converges ? "yes" : "no"});
+               text(p.transferred), convergence(p)});
     if (!p.converges) reasons += fmt::format("\n  {}: {}", name, p.why);
   }
   std::string out = table.text() + reasons;

@@ -267,8 +267,8 @@ class Technician {
 
 // --- from runs to a prediction ---
 
-/// The first sample is the likely one; the others give the interval: as the bounds of 90 % of them
-/// where they are draws, as their extremes where they are corners.
+/// The first sample is the typical one; the others give the interval: as the bounds of 90 % of them
+/// where they are draws (of which those count that end), as their extremes where they are corners.
 class Summary {
  public:
   Summary(std::vector<Sample> samples, bool drawn) : samples_(std::move(samples)), drawn_(drawn) {}
@@ -298,7 +298,6 @@ Interval<Bytes> bytes(const Interval<double>& i) {
 }
 
 void fill(const Summary& summary, TechniquePrediction& out) {
-  out.converges = true;
   out.total_time = seconds(summary.of(&Sample::total));
   out.transferred = bytes(summary.of(&Sample::stream));
   out.downtime.qemu = seconds(summary.of(&Sample::qemu));
@@ -355,28 +354,68 @@ std::string why(const Setup& x, Technique technique, const Run& run, bool unsure
 /// More than this share of runs without an end is worth a word.
 constexpr double kUnsure = 0.05;
 
+/// All courses of one migration that were tried.
+struct Courses {
+  std::vector<Run> runs;
+  std::size_t typical = 0;  ///< the one that stands for those that end
+  std::size_t endless = 0;  ///< how many of the others do not
+
+  [[nodiscard]] double share_without_end() const {
+    return runs.size() < 2 ? 0
+                           : static_cast<double>(endless) / static_cast<double>(runs.size() - 1);
+  }
+};
+
+/// The draw that ends in the middle of those that end; the likely course where that ends, too.
+std::size_t typical_of(const std::vector<Run>& runs) {
+  std::vector<std::size_t> ended;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (runs[i].converges) ended.push_back(i);
+  }
+  if (ended.empty() || ended.front() == 0) return 0;
+  const auto middle = ended.begin() + static_cast<std::ptrdiff_t>(ended.size() / 2);
+  std::nth_element(ended.begin(), middle, ended.end(), [&runs](std::size_t a, std::size_t b) {
+    return runs[a].seconds < runs[b].seconds;
+  });
+  return *middle;
+}
+
+/// How likely a migration ends of whose `draws` courses `endless` do not: never quite sure, as so
+/// few draws can't tell (Jeffreys' prior).
+Ratio probability_of_end(std::size_t draws, std::size_t endless) {
+  return Ratio((static_cast<double>(draws - endless) + 0.5) / (static_cast<double>(draws) + 1));
+}
+
 void predict(const Setup& x, Technique technique, const std::vector<Chance>& chances,
              const std::vector<Growth>& growths, TechniquePrediction& out) {
   const Technician technician(x, technique);
+  const bool drawn = x.options.draws > 0;
+  Courses courses;
+  courses.runs.reserve(chances.size());
+  courses.runs.push_back(technician.run(chances[0], growths[0]));
+  out.converges = courses.runs[0].converges;
+  for (std::size_t i = 1; i < chances.size() && (drawn || out.converges); ++i) {
+    courses.runs.push_back(technician.run(chances[i], growths[i]));
+    if (!courses.runs.back().converges) ++courses.endless;
+  }
+  if (drawn) {
+    out.converges_probability = probability_of_end(courses.runs.size() - 1, courses.endless);
+    out.converges = out.converges_probability->value() >= 0.5;
+    courses.typical = typical_of(courses.runs);
+  }
+  const Run& typical = courses.runs[courses.typical];
+  const bool unsure = courses.share_without_end() > kUnsure;
+  out.why = typical.converges ? why(x, technique, typical, unsure) : why_not(x, typical);
+  if (!out.converges) return;
+  std::vector<Sample> samples{technician.sample(typical, chances[courses.typical])};
+  for (std::size_t i = 1; i < courses.runs.size(); ++i) {
+    const bool counts = !drawn || courses.runs[i].converges;
+    if (counts) samples.push_back(technician.sample(courses.runs[i], chances[i]));
+  }
+  fill(Summary(std::move(samples), drawn), out);
   out.rounds.reserve(16);
-  const Run likely = technician.run(chances[0], growths[0], &out.rounds);
-  if (!likely.converges) {
-    out.why = why_not(x, likely);
-    out.rounds.clear();
-    return;
-  }
-  std::vector<Sample> samples{technician.sample(likely, chances[0])};
-  samples.reserve(chances.size());
-  std::size_t endless = 0;
-  for (std::size_t i = 1; i < chances.size(); ++i) {
-    const Run run = technician.run(chances[i], growths[i]);
-    if (!run.converges) ++endless;
-    samples.push_back(technician.sample(run, chances[i]));
-  }
-  const bool unsure =
-      static_cast<double>(endless) > kUnsure * static_cast<double>(chances.size() - 1);
-  out.why = why(x, technique, likely, unsure);
-  fill(Summary(std::move(samples), x.options.draws > 0), out);
+  static_cast<void>(
+      technician.run(chances[courses.typical], growths[courses.typical], &out.rounds));
 }
 
 // --- what was asked ---

@@ -385,9 +385,9 @@ OutcomeStatus Session::status_of_end() const {
   if (silent()) return OutcomeStatus::kFailed;
   if (phase_ == MigrationPhase::kCompleted) return OutcomeStatus::kCompleted;
   if (why_ == GiveUp::kDeadline) return OutcomeStatus::kDidNotConverge;
-  const bool wanted = why_ == GiveUp::kNone || why_ == GiveUp::kUser || why_ == GiveUp::kLaw;
-  return phase_ == MigrationPhase::kCancelled && wanted ? OutcomeStatus::kCancelled
-                                                        : OutcomeStatus::kFailed;
+  if (why_ == GiveUp::kUser || why_ == GiveUp::kLaw) return OutcomeStatus::kCancelled;
+  const bool cancelled_by_others = why_ == GiveUp::kNone && phase_ == MigrationPhase::kCancelled;
+  return cancelled_by_others ? OutcomeStatus::kCancelled : OutcomeStatus::kFailed;
 }
 
 std::string Session::reason_of_end() const {

@@ -152,6 +152,47 @@ TEST(Advise, ATimeThatIsTooShortIsAnsweredWithOneThatIsEnough) {
   EXPECT_TRUE(answer(question(kCalm, *advised.nearest)).prediction.advice);
 }
 
+/// A question whose one technique ends in time with a probability between 20 % and 80 %.
+Question doubtful() {
+  Intent intent;
+  intent.max_time = Seconds(30);
+  for (double rate = 5e6; rate < 60e6; rate *= 1.02) {
+    auto q = question(BytesPerSecond(rate), intent);
+    q.techniques = {Technique::kPrecopy};
+    q.parameters.downtime_limit = Seconds(0.3);
+    q.draws = 200;
+    for (auto& point : q.profile.dirty_curve) {  // measured to 15 %
+      point.low = point.unique * Ratio(0.85);
+      point.high = Bytes(std::llround(point.unique.as_double() * 1.15));
+    }
+    const double likely =
+        answer(q).prediction.predictions.front().converges_probability.value_or(Ratio(0)).value();
+    if (likely > 0.5 && likely < 0.8) return q;
+  }
+  ADD_FAILURE() << "no rate makes it doubtful";
+  return question(kCalm, intent);
+}
+
+TEST(Advise, ATimeThatIsAskedForIsKeptWithTheConfidenceThatIsAskedFor) {
+  auto q = doubtful();
+  const auto cautious = answer(q);
+  EXPECT_FALSE(cautious.prediction.advice) << "90 % are wanted";
+  ASSERT_TRUE(cautious.refusal);
+  EXPECT_THAT(cautious.refusal->message, HasSubstr("90 %"));
+  ASSERT_TRUE(cautious.nearest);
+  auto nearest = q;
+  nearest.intent = *cautious.nearest;
+  EXPECT_TRUE(answer(nearest).prediction.advice);
+  q.intent.confidence = Ratio(0.5);
+  EXPECT_TRUE(answer(q).prediction.advice);
+}
+
+TEST(Advise, WithoutATimeWhatIsDoubtfulIsStillTakenWhereNothingElseIs) {
+  auto q = doubtful();
+  q.intent.max_time.reset();
+  EXPECT_TRUE(answer(q).prediction.advice);
+}
+
 TEST(Advise, SaysWhenNoTechniqueThatWasAskedForEverEnds) {
   auto q = question(kBusy);
   q.techniques = {Technique::kPrecopy};

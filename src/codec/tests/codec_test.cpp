@@ -109,6 +109,7 @@ Prediction example_prediction() {
   runs.parameters.max_bandwidth = 50_MB_per_s;
   runs.parameters.downtime_limit = Seconds(0.3);
   runs.converges = true;
+  runs.converges_probability = Ratio(0.97);
   runs.why = "the guest writes slower than the link sends";
   runs.model = "twin";
   runs.total_time = Interval<Seconds>{Seconds(6.5), Seconds(6), Seconds(7)};

@@ -47,13 +47,24 @@ TEST(Scores, RelativeErrorsNeedActualValuesAboveZero) {
 }
 
 TEST(Scores, OfVerdictsCountTheWrongOnes) {
-  const std::vector<EvaluatedVerdict> all{
-      {"a", true, true}, {"b", true, false}, {"a", false, true}};
+  const std::vector<EvaluatedVerdict> all{{"a", 1, true}, {"b", 1, false}, {"a", 0, true}};
   const std::vector<VerdictScore> scores = score(all);
   ASSERT_EQ(scores.size(), 2u);
   EXPECT_EQ(scores[0].n, 2u);
   EXPECT_EQ(scores[0].wrong, 1u);
   EXPECT_EQ(scores[1].wrong, 1u);
+}
+
+// By hand: (0.2^2 + 0.4^2) / 2, and -(ln 0.8 + ln 0.6) / 2.
+TEST(Scores, OfVerdictsWeighHowSureTheyWere) {
+  const std::vector<EvaluatedVerdict> all{{"a", 0.8, true}, {"a", 0.4, false}};
+  const VerdictScore sure = score(all).front();
+  EXPECT_EQ(sure.wrong, 0u);
+  EXPECT_NEAR(sure.brier, 0.1, 1e-12);
+  EXPECT_NEAR(sure.log_loss, 0.36698, 1e-5);
+  const std::vector<EvaluatedVerdict> surely_wrong{{"a", 1, false}};
+  EXPECT_DOUBLE_EQ(score(surely_wrong).front().brier, 1);
+  EXPECT_DOUBLE_EQ(score(surely_wrong).front().log_loss, -std::log(kLeastSaid));
 }
 
 TEST(ExpectedNext, WithoutTwoValuesThereIsNoInterval) {

@@ -420,6 +420,35 @@ TEST(Twin, RefusesWhatItCannotPredict) {
   EXPECT_FALSE(Predictor::make(no_share, Link{42_MB_per_s, {}}).has_value());
 }
 
+// A uniform writer is swept from a rate that always ends to one that never does: in between lies a
+// band in which chance decides, and the verdict is what is likelier.
+TEST(Twin, WithDrawsItSaysHowLikelyItEnds) {
+  Options drawn;
+  drawn.draws = kManyDraws;
+  double before = 1;
+  int undecided = 0;
+  for (double rate = 5e6; rate < 60e6; rate *= 1.05) {
+    const auto writer = guest(512_MiB, 300_MB, uniform(128_MiB, BytesPerSecond(rate)), 0.15);
+    const auto p = predict(writer, 40_MB_per_s, Technique::kPrecopy, {}, drawn);
+    ASSERT_TRUE(p.converges_probability) << rate;
+    const double probability = p.converges_probability->value();
+    EXPECT_EQ(p.converges, probability >= 0.5) << rate;
+    EXPECT_LE(probability, before + 0.05) << "the faster it writes, the less likely: " << rate;
+    EXPECT_EQ(p.total_time.has_value(), p.converges);
+    if (p.total_time) {
+      EXPECT_LE(p.total_time->p95, drawn.max_time + Seconds(2)) << "of those that end";
+    }
+    undecided += probability > 0.05 && probability < 0.95;
+    before = probability;
+  }
+  EXPECT_LT(before, 0.05);
+  EXPECT_GT(undecided, 0) << "the sweep never met the band in which chance decides";
+}
+
+TEST(Twin, WithoutDrawsItDoesNotSayHowLikelyItEnds) {
+  EXPECT_FALSE(predict(guest(256_MiB, 100_MB, idle()), 40_MB_per_s).converges_probability);
+}
+
 TEST(Twin, TooLongForTheTimeLimitDoesNotConverge) {
   Options hurried;
   hurried.max_time = Seconds(2);

@@ -196,6 +196,7 @@ rc::Gen<TechniquePrediction> technique_prediction() {
     p.storage = *rc::gen::arbitrary<bool>();
     p.parameters = *parameters();
     p.converges = *rc::gen::arbitrary<bool>();
+    p.converges_probability = *maybe(ratio());
     p.why = *text();
     p.model = *text();
     p.total_time = *maybe_interval(seconds());

@@ -49,16 +49,17 @@ struct Question {
 ///
 /// A candidate meets the intent when it converges and
 /// - `max_downtime`: the outage that a client sees (kind `probe`) stays below it, by its p95;
+/// - `max_time`, where it is given: it converges in time with `confidence`;
 /// - `max_time` (by default 120 s), `max_bytes`, `max_slowdown`: by the p50;
 /// - `no_postcopy`: the guest is never split over two hosts.
 /// A technique that ends by pre-copy's switchover stands for one candidate per downtime limit of a
 /// small grid: QEMU spends the limit that it is given, so the smallest one that still converges
 /// costs nothing. Hybrid stands for one per share of memory that is sent first. Candidates that
-/// converge only if the guest writes no more than it did come after all others. Among the rest:
-/// `prefer`; where that tells none apart, the simpler technique; then outage, then time. For
-/// `prefer downtime`: the outage, or all the time that the guest loses where that is more, as it is
-/// when it is throttled. For `prefer guest`: also that in which it waits for pages (post-copy's
-/// remote phase).
+/// converge in time with less than `confidence` come after all others. Among the rest:
+/// `prefer`; where that tells none apart, the one that is likelier to end in time, the simpler
+/// technique; then outage, then time. For `prefer downtime`: the outage, or all the time that the
+/// guest loses where that is more, as it is when it is throttled. For `prefer guest`: also that in
+/// which it waits for pages (post-copy's remote phase).
 ///
 /// Errors: kUnsupported (a technique that cannot be predicted, naming those that can), kBadInput
 /// (profile, link, intent or parameters that cannot be meant). An intent that cannot be met is no

@@ -13,6 +13,7 @@ namespace godwit {
 /// What a person can set. How it is spelt depends on how Godwit is used: the command line makes an
 /// option of it, a server a member of a request.
 enum class Setting {
+  kConfidence,   ///< how likely a time that is asked for must be kept
   kLab,          ///< the lab that is meant
   kLink,         ///< the rate of the link
   kMaxBytes,     ///< the intent's limit of bytes
@@ -29,10 +30,10 @@ enum class Setting {
   kVariable,     ///< a variable of a hypervisor's command-line profile, as NAME=VALUE
 };
 inline constexpr std::array kAllSettings{
-    Setting::kLab,         Setting::kLink,    Setting::kMaxBytes,   Setting::kMaxDowntime,
-    Setting::kMaxSlowdown, Setting::kMaxTime, Setting::kNoPostcopy, Setting::kNoProfile,
-    Setting::kPrefer,      Setting::kQuick,   Setting::kRehearse,   Setting::kStore,
-    Setting::kTechnique,   Setting::kVariable};
+    Setting::kConfidence,  Setting::kLab,         Setting::kLink,    Setting::kMaxBytes,
+    Setting::kMaxDowntime, Setting::kMaxSlowdown, Setting::kMaxTime, Setting::kNoPostcopy,
+    Setting::kNoProfile,   Setting::kPrefer,      Setting::kQuick,   Setting::kRehearse,
+    Setting::kStore,       Setting::kTechnique,   Setting::kVariable};
 
 /// The setting's name, in words joined by '_': "max_downtime".
 [[nodiscard]] std::string_view to_string(Setting setting);

@@ -42,6 +42,7 @@ struct Intent {
   std::optional<Bytes> max_bytes;
   bool no_postcopy = false;
   Prefer prefer = Prefer::kDowntime;
+  Ratio confidence{0.9};  ///< how likely a time that was asked for must be kept
 
   friend bool operator==(const Intent&, const Intent&) = default;
 };

@@ -39,10 +39,13 @@ struct TechniquePrediction {
   Technique technique = Technique::kPrecopy;
   bool storage = false;  ///< the times include the disks'
   MigrationParameters parameters;
-  bool converges = false;  ///< switches over by itself within the time asked for
-  std::string why;         ///< one sentence; when it does not converge: because of what
-  std::string model;       ///< who says so: "twin", later "learnt"
-  std::optional<Interval<Seconds>> total_time;  ///< absent when it does not converge, as all below
+  bool converges = false;  ///< switches over by itself within the time asked for: likelier than not
+  /// How likely that is; absent where nobody drew courses to tell.
+  std::optional<Ratio> converges_probability;
+  std::string why;    ///< one sentence; when it does not converge: because of what
+  std::string model;  ///< who says so: "twin", later "learnt"
+  /// Given that it converges; absent where that is unlikely, as all below.
+  std::optional<Interval<Seconds>> total_time;
   DowntimePrediction downtime;
   std::optional<Interval<Bytes>> transferred;
   std::optional<Interval<Ratio>> slowdown;  ///< 0 = guest undisturbed, 1 = stands still throughout

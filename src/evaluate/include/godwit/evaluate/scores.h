@@ -44,10 +44,10 @@ struct EvaluatedPrediction {
   std::string run{};   ///< which run of measurements it was of, the same
 };
 
-/// A yes or no: does it end by itself in time?
+/// Does it end by itself in time?
 struct EvaluatedVerdict {
   std::string model;
-  bool predicted = false;
+  double probability = 0;  ///< that it does; of a model that says yes or no: 1 or 0
   bool actual = false;
   std::string run{};  ///< as of EvaluatedPrediction
   std::string load{};
@@ -71,8 +71,13 @@ struct Score {
 struct VerdictScore {
   std::string model;
   std::size_t n = 0;
-  std::size_t wrong = 0;
+  std::size_t wrong = 0;  ///< a yes (a probability of at least one half) that was none, or a no
+  double brier = 0;       ///< the mean square of probability - outcome (Brier 1950)
+  double log_loss = 0;    ///< the mean of -ln(what was said of what came), at most -ln kLeastSaid
 };
+/// What a model that says yes or no is taken to have said of the other: a wrong yes would else cost
+/// the logarithm of 0.
+inline constexpr double kLeastSaid = 0.001;
 
 /// One score per load instead of per technique; `technique` is the load's name then.
 [[nodiscard]] std::vector<Score> score_by_load(std::span<const EvaluatedPrediction> predictions);

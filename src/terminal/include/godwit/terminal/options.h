@@ -23,6 +23,7 @@ struct IntentOptions {
   std::string max_slowdown;
   std::string max_bytes;
   std::string prefer = "downtime";
+  std::string confidence = "90%";
   bool no_postcopy = false;
 
   void add_to(Command& command);
