@@ -11,8 +11,12 @@ constexpr Seconds kLookAgain{0.05};
 /// second.
 constexpr Seconds kShortest{1};
 constexpr Seconds kLifeIsRecent{0.5};
-/// No kernel keeps all of its vCPUs at one place with interrupts off for so long.
+/// No kernel keeps all of its vCPUs at one place with interrupts off for so long a time of theirs.
 constexpr Seconds kDeadFor{2};
+/// Where nobody can tell how much of that they had of a busy host.
+constexpr Seconds kDeadForUnseen{10};
+/// Then it is not known: a host may give them next to nothing.
+constexpr Seconds kAtMost{30};
 /// A loop of an exception's entry; code that works covers more.
 constexpr std::uint64_t kOnePlace = 256;
 
@@ -31,21 +35,39 @@ bool all_stuck(const std::vector<VcpuLook>& now, const std::vector<VcpuLook>& be
   return true;
 }
 
+/// What was seen when the guest last showed life.
+struct Life {
+  TimePoint at;
+  std::optional<Seconds> cpu_time;
+};
+
+/// All vCPUs have been stuck since. A halted one needs no time of the host's to be dead; one that
+/// executes is as good as not there while a busy host gives it none.
+bool is_dead(const Life& last, const std::vector<VcpuLook>& now, TimePoint at) {
+  const bool halted =
+      std::all_of(now.begin(), now.end(), [](const VcpuLook& vcpu) { return vcpu.halted; });
+  const Seconds since = at - last.at;
+  if (halted) return since >= kDeadFor;
+  if (!last.cpu_time || !now.front().cpu_time) return since >= kDeadForUnseen;
+  return since >= kDeadFor && *now.front().cpu_time - *last.cpu_time >= kDeadFor;
+}
+
 }  // namespace
 
 std::optional<std::string> why_dead(Clock& clock, Hypervisor& vm) {
   const TimePoint begin = clock.now();
-  TimePoint last_life = begin;
   auto before = vm.look_at_vcpus();
-  while (before) {
+  if (!before || before->empty()) return std::nullopt;
+  Life last{begin, before->front().cpu_time};
+  while (clock.now() - begin < kAtMost) {
     (void)clock.wait_until(clock.now() + kLookAgain, {});
     auto now = vm.look_at_vcpus();
-    if (!now) return std::nullopt;
-    if (!all_stuck(*now, *before)) last_life = clock.now();
-    if (clock.now() - last_life >= kDeadFor) {
+    if (!now || now->empty()) return std::nullopt;
+    if (!all_stuck(*now, *before)) last = {clock.now(), now->front().cpu_time};
+    if (is_dead(last, *now, clock.now())) {
       return "its vCPUs stand still in the kernel with interrupts off";
     }
-    if (clock.now() - begin >= kShortest && clock.now() - last_life < kLifeIsRecent) {
+    if (clock.now() - begin >= kShortest && clock.now() - last.at < kLifeIsRecent) {
       return std::nullopt;
     }
     before = std::move(now);

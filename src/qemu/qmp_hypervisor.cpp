@@ -8,6 +8,7 @@
 
 #include "decode.h"
 #include "godwit/base/json_reader.h"
+#include "godwit/base/vcpu_threads.h"
 #include "godwit/domain/address.h"
 #include "qemu_process.h"
 #include "stream_sink.h"
@@ -225,6 +226,8 @@ Result<std::vector<VcpuLook>> QmpHypervisor::look_at_vcpus() {
   if (vcpus.empty()) {
     return fail(ErrorCode::kUnsupported, "this QEMU's registers are not those of x86");
   }
+  const auto had = process_ != nullptr ? vcpu_time_of(process_->pid()) : std::nullopt;
+  for (VcpuLook& vcpu : vcpus) vcpu.cpu_time = had;
   return vcpus;
 }
 Result<void> QmpHypervisor::cancel() {

@@ -43,6 +43,36 @@ TEST(VcpuWatch, HaltedWithoutInterruptsIsDeath) {
   EXPECT_TRUE(why_dead(guest.clock, guest));
 }
 
+/// A guest that boots again runs with interrupts off at one place for a while. On a busy host that
+/// takes it long: what counts is the time that it had.
+TEST(VcpuWatch, AGuestThatABusyHostHoldsUpIsNotDead) {
+  Watched guest([](int i) {
+    VcpuLook look = in_kernel(i < 100 ? 0x1000 : 0x1000 * i, false);
+    look.cpu_time = Seconds(0.005 * i);  // a tenth of a processor, looked at each 50 ms
+    return std::vector{look};
+  });
+  EXPECT_FALSE(why_dead(guest.clock, guest));
+  EXPECT_GT((guest.clock.now() - TimePoint()).count(), 5) << "it was watched until it moved";
+}
+
+TEST(VcpuWatch, AnExceptionInALoopThatHadItsTimeIsDeath) {
+  Watched guest([](int i) {
+    VcpuLook look = in_kernel(0x1000, false);
+    look.cpu_time = Seconds(0.025 * i);  // half of a processor
+    return std::vector{look};
+  });
+  EXPECT_TRUE(why_dead(guest.clock, guest));
+}
+
+TEST(VcpuWatch, WhetherAGuestThatGetsNothingIsDeadIsNotKnown) {
+  Watched guest([](int) {
+    VcpuLook look = in_kernel(0x1000, false);
+    look.cpu_time = Seconds(0);
+    return std::vector{look};
+  });
+  EXPECT_FALSE(why_dead(guest.clock, guest));
+}
+
 TEST(VcpuWatch, WhatMayBeAliveIsNotCalledDead) {
   const std::vector<std::function<std::vector<VcpuLook>(int)>> living{
       [](int) { return std::vector{in_kernel(0x1000, true, true)}; },   // idle

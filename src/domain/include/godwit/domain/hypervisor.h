@@ -306,6 +306,8 @@ struct VcpuLook {
   bool halted = false;                 ///< it waits for an interrupt
   bool interrupts_enabled = true;      ///< halted without them it waits for ever
   std::optional<int> privilege_level;  ///< 0: kernel, 3: a program
+  /// What all vCPUs of the VM have had of the host's processors so far, where that can be seen.
+  std::optional<Seconds> cpu_time{};
 };
 
 /// One VM on one hypervisor process: adapters (qemu) and the twin implement it. Calls block up to
