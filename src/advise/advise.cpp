@@ -27,12 +27,6 @@ constexpr std::array kDowntimeLimits{Seconds(0.02), Seconds(0.05), Seconds(0.1),
 constexpr Seconds kPatience(3600);
 // Shares of memory that hybrid copy may send first: Zhang's M.
 constexpr std::array kPrecopyShares{Ratio(0.25), Ratio(0.5), Ratio(0.75)};
-// By what can go wrong: among equals the first is taken.
-constexpr std::array kSimplestFirst{Technique::kPrecopy,      Technique::kMultifd,
-                                    Technique::kMultifdZstd,  Technique::kMultifdZlib,
-                                    Technique::kXbzrle,       Technique::kCompress,
-                                    Technique::kHybrid,       Technique::kPostcopy,
-                                    Technique::kAutoConverge, Technique::kStopAndCopy};
 
 /// Who answers: the twin, and where outcomes taught better, what they taught.
 class Answers {
@@ -139,9 +133,20 @@ double cost(const TechniquePrediction& p, Intent::Prefer prefer) {
   return stopped_seconds(p);
 }
 
-std::ptrdiff_t simplicity(Technique technique) {
-  return std::find(kSimplestFirst.begin(), kSimplestFirst.end(), technique) -
-         kSimplestFirst.begin();
+/// By what can go wrong: how the guest is disturbed, then how its memory is sent. Among equals the
+/// lower is taken.
+std::pair<int, int> risk(Technique technique) {
+  constexpr std::array kEndings{Ending::kConverged, Ending::kPostcopyAfterShare,
+                                Ending::kPostcopyAtOnce, Ending::kFirstEstimate};
+  constexpr std::array kCodecs{Codec::kNone, Codec::kZstd, Codec::kZlib, Codec::kXbzrle,
+                               Codec::kCompress};
+  constexpr int kThrottled = 5;  // more than post-copy at once, less than a guest that stands still
+  const auto rank = [](const auto& order, auto value) {
+    return static_cast<int>(std::find(order.begin(), order.end(), value) - order.begin());
+  };
+  const bool throttled = technique.throttle != Throttle::kNone;
+  return {2 * rank(kEndings, technique.ending) + (throttled ? kThrottled : 0),
+          2 * rank(kCodecs, technique.codec) + (technique.streams == Streams::kMultifd ? 1 : 0)};
 }
 
 /// How unlikely it is that it ends in time, in steps of 5 %.
@@ -158,7 +163,7 @@ bool better(const Candidate& a, const Candidate& b, Intent::Prefer prefer) {
   const double cb = cost(b.prediction, prefer);
   if (std::abs(ca - cb) > kSame * std::max(ca, cb)) return ca < cb;
   const auto rest = [](const TechniquePrediction& p) {
-    return std::tuple(doubt(p), simplicity(p.technique), p.downtime.probe->p50, p.total_time->p50);
+    return std::tuple(doubt(p), risk(p.technique), p.downtime.probe->p50, p.total_time->p50);
   };
   return rest(a.prediction) < rest(b.prediction);
 }
@@ -194,10 +199,10 @@ Result<void> check(const Question& question) {
 std::vector<MigrationParameters> variants(const TechniquePrediction& usual,
                                           const MigrationParameters& fixed) {
   std::vector<MigrationParameters> all;
-  if (usual.technique == Technique::kStopAndCopy || usual.technique == Technique::kPostcopy) {
-    return all;
-  }
-  if (usual.technique == Technique::kHybrid) {
+  const Ending ending = usual.technique.ending;
+  if (!usual.grounded) return all;
+  if (ending == Ending::kFirstEstimate || ending == Ending::kPostcopyAtOnce) return all;
+  if (ending == Ending::kPostcopyAfterShare) {
     for (const Ratio share : kPrecopyShares) {
       if (fixed.precopy_share) break;
       all.push_back(fixed);
@@ -218,15 +223,20 @@ std::vector<Technique> usual_techniques(const Question& question) {
   const GuestProfile& profile = question.profile;
   const bool contents_known = profile.contents || profile.zero_share.value() >= 1;
   std::vector<Technique> all;
-  for (const Technique technique : kAllTechniques) {
+  const auto add = [&](Technique technique) {
+    if (contents_known || !twin::needs_contents(technique)) all.push_back(technique);
+  };
+  for (const Technique technique : kLivePresets) {
     const CapabilitySet needed = capabilities_needed(technique);
     const bool possible =
         question.possible
             ? std::includes(question.possible->begin(), question.possible->end(), needed.begin(),
                             needed.end())
-            : technique != Technique::kCompress;  // gone since QEMU 9.1
-    if (possible && (contents_known || !twin::needs_contents(technique))) all.push_back(technique);
+            : technique.codec != Codec::kCompress;  // gone since QEMU 9.1
+    if (possible) add(technique);
   }
+  const auto& besides = question.besides;
+  if (besides && std::find(all.begin(), all.end(), *besides) == all.end()) add(*besides);
   return all;
 }
 
@@ -253,7 +263,7 @@ std::string chosen_because(const TechniquePrediction& p, Intent::Prefer prefer) 
   };
   const std::string outage_text =
       fmt::format("a client is expected to miss it for {}", range(*p.downtime.probe));
-  const bool has_limit = !uses_postcopy(p.technique) && p.technique != Technique::kStopAndCopy;
+  const bool has_limit = p.technique.ending == Ending::kConverged;
   const std::string limit =
       has_limit ? fmt::format(" with a downtime limit of {}", human(*p.parameters.downtime_limit))
                 : std::string();
@@ -342,6 +352,14 @@ std::string broken_limits(const TechniquePrediction& p, const Intent& intent) {
 
 /// Nothing fits: says so, and what would. `patient` are candidates that may take an hour.
 void refuse(const Question& question, const std::vector<Candidate>& patient, Advised& out) {
+  const std::vector<TechniquePrediction>& all = out.prediction.predictions;
+  if (std::none_of(all.begin(), all.end(), [](const auto& one) { return one.grounded; })) {
+    out.refusal =
+        Error{ErrorCode::kUnsupported,
+              fmt::format("nobody can say yet what {} costs", to_string(all.front().technique)),
+              "ask for techniques that can be predicted, too"};
+    return;
+  }
   if (patient.empty()) {
     out.refusal = Error{
         ErrorCode::kImpossible, "the guest writes faster than pre-copy can send, however long",
@@ -407,7 +425,7 @@ Result<Advised> predict_all(Question question) {
   if (const Candidate* best = best_of(candidates, question.intent)) {
     const TechniquePrediction& p = best->prediction;
     out.prediction.advice =
-        Advice{p.technique, false, p.parameters, chosen_because(p, question.intent.prefer)};
+        Advice{p.technique, p.parameters, chosen_because(p, question.intent.prefer)};
     out.plan = p;
     return out;
   }

@@ -18,7 +18,8 @@ std::optional<Seconds> mirror_time(const std::vector<Disk>& disks, const Link& l
 }
 
 void add_storage(TechniquePrediction& prediction, std::optional<Seconds> mirror_time) {
-  prediction.storage = true;
+  prediction.technique.storage = true;
+  if (!prediction.grounded) return;
   if (!mirror_time) {
     prediction.total_time.reset();
     prediction.why += "; how long its disks take is not known";
@@ -35,7 +36,7 @@ void add_storage(TechniquePrediction& prediction, std::optional<Seconds> mirror_
 
 void add_storage(Advised& advised, std::optional<Seconds> mirror_time) {
   for (TechniquePrediction& one : advised.prediction.predictions) add_storage(one, mirror_time);
-  if (advised.prediction.advice) advised.prediction.advice->storage = true;
+  if (advised.prediction.advice) advised.prediction.advice->technique.storage = true;
   if (advised.plan) add_storage(*advised.plan, mirror_time);
 }
 

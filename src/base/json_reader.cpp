@@ -42,6 +42,11 @@ const Json* JsonReader::require(std::string_view key) {
   return member;
 }
 
+bool JsonReader::is_null(std::string_view key) const {
+  const auto member = json_.find(key);
+  return member != json_.end() && member->is_null();
+}
+
 const Json* JsonReader::array(std::string_view key) {
   const Json* member = require(key);
   if (member != nullptr && !member->is_array()) {

@@ -118,11 +118,11 @@ Cell campaign_cell(std::uint64_t seed, std::int64_t number) {
   cell.ram = guest.ram;
   std::tie(cell.load, cell.spec) = guest.programs ? program(rng) : load(rng, guest.ram);
   cell.technique = guest.own_disk ? one_of(rng, kDiskTechniques) : one_of(rng, kTechniques);
-  cell.storage = guest.own_disk && !is_cold(cell.technique);
+  cell.technique.storage = guest.own_disk && !is_cold(cell.technique);
   const double slowest = guest.programs ? 60e6 : 20e6;
   cell.link = BytesPerSecond(std::round(log_uniform(rng, slowest, 120e6) / 1e5) * 1e5);
   cell.parameters.downtime_limit = one_of(rng, kDowntimeLimits);
-  if (cell.technique == Technique::kHybrid) {
+  if (cell.technique.ending == Ending::kPostcopyAfterShare) {
     cell.parameters.precopy_share = Ratio(one_of(rng, std::array{0.25, 0.5, 0.75, 1.0}));
   }
   if (uses_postcopy(cell.technique)) cell.parameters.postcopy_preempt = rng.uniform() < 0.33;

@@ -31,13 +31,11 @@ std::map<std::string, std::string> read_sweep(JsonReader& in) {
   return sweep;
 }
 
-Technique read_technique(JsonReader& in, bool& storage) {
+Technique read_technique(JsonReader& in) {
   const std::string name = in.text("technique");
-  const TechniqueName parts = split_storage(name);
-  const auto technique = technique_from_string(parts.memory);
-  storage = parts.storage;
+  const auto technique = parse_technique(name);
   if (!technique && !in.error()) in.reject("technique", "is no technique: " + name);
-  return technique.value_or(Technique::kPrecopy);
+  return technique ? *technique : Technique();
 }
 
 }  // namespace
@@ -45,7 +43,7 @@ Technique read_technique(JsonReader& in, bool& storage) {
 Json to_json(const Cell& cell) {
   return Json{{"load", cell.load},
               {"spec", cell.spec},
-              {"technique", full_name(cell.technique, cell.storage)},
+              {"technique", to_string(cell.technique)},
               {"parameters", godwit::to_json(cell.parameters)},
               {"link_bytes_per_s", cell.link.value()},
               {"ram_bytes", cell.ram.count()},
@@ -62,7 +60,7 @@ Result<Cell> cell_from_json(const Json& json) {
   Cell cell;
   cell.load = in.text("load");
   cell.spec = in.text("spec");
-  cell.technique = read_technique(in, cell.storage);
+  cell.technique = read_technique(in);
   if (const Json* parameters = in.require("parameters")) {
     const auto read = parameters_from_json(*parameters);
     if (read) cell.parameters = *read;
@@ -83,9 +81,8 @@ Result<Cell> cell_from_json(const Json& json) {
 }
 
 std::string describe(const Cell& cell) {
-  std::string text =
-      fmt::format("{} by {} over {}, {}", cell.load, full_name(cell.technique, cell.storage),
-                  human(cell.link), human(cell.ram));
+  std::string text = fmt::format("{} by {} over {}, {}", cell.load, to_string(cell.technique),
+                                 human(cell.link), human(cell.ram));
   for (const auto& [key, value] : cell.sweep) text += fmt::format(", {}={}", key, value);
   return text + fmt::format(", repeat {}", cell.repeat);
 }

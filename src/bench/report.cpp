@@ -26,7 +26,7 @@ double milliseconds(Seconds time) {
 Json cell_json(const Cell& cell) {
   return Json{{"load", cell.spec},
               {"load_kind", cell.load},
-              {"technique", full_name(cell.technique, cell.storage)},
+              {"technique", to_string(cell.technique)},
               {"link_bytes_per_s", cell.link.value()},
               {"ram_bytes", cell.ram.count()},
               {"downtime_limit_ms", or_null(cell.parameters.downtime_limit, milliseconds)},
@@ -60,14 +60,6 @@ Json samples_json(const std::vector<Sample>& samples) {
               {"throttle_percent", std::move(throttle)}};
 }
 
-const TechniquePrediction* prediction_of(const OutcomeRecord& record, Technique technique) {
-  if (!record.predicted) return nullptr;
-  for (const TechniquePrediction& p : record.predicted->predictions) {
-    if (p.technique == technique) return &p;
-  }
-  return nullptr;
-}
-
 void add_record(const Trial& trial, Json& row) {
   const OutcomeRecord& record = *trial.record;
   const Json outcome = godwit::to_json(record.outcome);
@@ -76,7 +68,8 @@ void add_record(const Trial& trial, Json& row) {
                           "transferred_bytes", "guest", "rounds"}) {
     if (outcome.contains(key)) row[key] = outcome[key];
   }
-  const TechniquePrediction* predicted = prediction_of(record, trial.cell.technique);
+  const TechniquePrediction* predicted =
+      record.predicted ? find(*record.predicted, trial.cell.technique) : nullptr;
   if (predicted != nullptr && predicted->converges) row["predicted"] = godwit::to_json(*predicted);
 }
 

@@ -12,6 +12,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/base/rng.h"
 #include "godwit/config/toml.h"
+#include "godwit/domain/combination_rule.h"
 #include "godwit/domain/technique.h"
 
 namespace godwit::bench {
@@ -62,32 +63,19 @@ Result<Seconds> parse_observation(std::string_view text) {
               "give 1s to 10m");
 }
 
-struct NamedTechnique {
-  Technique technique = Technique::kPrecopy;
-  bool storage = false;
-};
-
-Result<NamedTechnique> parse_technique(std::string_view text) {
-  const TechniqueName parts = split_storage(text);
-  const auto known = technique_from_string(parts.memory);
-  if (known && !(parts.storage && is_cold(*known))) return NamedTechnique{*known, parts.storage};
-  std::string names;
-  for (const Technique technique : kAllTechniques)
-    names += fmt::format(" {}", to_string(technique));
-  names += fmt::format(", each maybe with {}; {} {}", kStorageSuffix, to_string(Technique::kCold),
-                       to_string(Technique::kColdZstd));
-  return fail(ErrorCode::kBadInput, fmt::format("unknown technique '{}'", text),
-              "choose one of:" + names);
+/// One that is possible with some QEMU.
+Result<Technique> parse_possible(std::string_view text) {
+  GODWIT_TRY(const Technique technique, parse_technique(text));
+  GODWIT_CHECK_OK(check_combination(technique));
+  return technique;
 }
 
 const std::array kCellKeys{
     CellKey{"technique",
             [](const toml::node& node) {
-              return quantity<NamedTechnique>(node, parse_technique,
-                                              [](Cell& cell, NamedTechnique named) {
-                                                cell.technique = named.technique;
-                                                cell.storage = named.storage;
-                                              });
+              return quantity<Technique>(node, parse_possible, [](Cell& cell, Technique technique) {
+                cell.technique = technique;
+              });
             }},
     CellKey{"link",
             [](const toml::node& node) {

@@ -109,7 +109,7 @@ const std::array kColumns{
     Column{"at", [](const Trial& t) { return iso8601(t.wall_us); }},
     Column{"status", [](const Trial& t) { return status_of(t); }},
     // chosen beforehand
-    Column{"technique", [](const Trial& t) { return full_name(t.cell.technique, t.cell.storage); }},
+    Column{"technique", [](const Trial& t) { return to_string(t.cell.technique); }},
     Column{"load", [](const Trial& t) { return csv_text(t.cell.load); }},
     Column{"spec", [](const Trial& t) { return csv_text(t.cell.spec); }},
     Column{"repeat", [](const Trial& t) { return std::to_string(t.cell.repeat); }},

@@ -115,9 +115,12 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
           "@tcp:LISTEN:PORT,connect=ADDRESS:PORT)")
       ->required();
   command
-      ->add_option("--technique", options->technique,
-                   "auto, or a technique that is run whatever the prediction; with +storage "
-                   "(precopy+storage) the disks move along")
+      ->add_option(
+          "--technique", options->technique,
+          "auto, or a technique that is run whatever the prediction: words joined by +, each "
+          "of which says something else (multifd-zstd+auto-converge); with +storage "
+          "(precopy+storage) the disks move along. Words: " +
+              technique_words())
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--law", options->law, law_help())->type_name("NAME")->capture_default_str();
@@ -145,6 +148,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
        "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
        "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
        "godwit migrate lab:guest lab:b --technique postcopy --json",
+       "godwit migrate lab:guest lab:b --technique multifd-zstd+auto-converge",
        "godwit migrate lab:guest lab:b --technique precopy+storage"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);

@@ -281,7 +281,11 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH");
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")
       ->type_name("FILE");
-  command->add_option("--technique", options->techniques, "only these (may be repeated)")
+  command
+      ->add_option("--technique", options->techniques,
+                   "only these (may be repeated): words joined by +, each of which says something "
+                   "else, such as multifd-zstd+auto-converge. Words: " +
+                       technique_words())
       ->type_name("NAME");
   options->link.add_to(*command);
   options->observe.add_to(*command);

@@ -92,7 +92,7 @@ void ConsoleObserver::predicted(const Prediction& prediction, const Link& link) 
 
 void ConsoleObserver::migrating(const MigrationPlan& plan, const std::string& destination) {
   say(fmt::format("\nmigrating by {} to {} (Ctrl-C cancels{}, the VM stays)",
-                  full_name(plan.technique, plan.storage), destination,
+                  to_string(plan.technique), destination,
                   uses_postcopy(plan.technique) ? " until post-copy begins" : ""));
 }
 

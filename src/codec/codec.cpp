@@ -85,14 +85,11 @@ auto read_name(JsonReader& in, std::string_view key, Lookup lookup) {
   return value.value_or(typename decltype(value)::value_type{});
 }
 
-/// "precopy", or "precopy+storage".
-Technique read_technique(JsonReader& in, bool& storage) {
+Technique read_technique(JsonReader& in) {
   const std::string name = in.text("technique");
-  const TechniqueName parts = split_storage(name);
-  const auto technique = technique_from_string(parts.memory);
+  const auto technique = parse_technique(name);
   if (!technique) in.reject("technique", fmt::format("has the unknown value '{}'", name));
-  storage = parts.storage;
-  return technique.value_or(Technique::kPrecopy);
+  return technique ? *technique : Technique();
 }
 
 /// Decodes a member with its own decoder.
@@ -425,9 +422,10 @@ PredictedRound read_predicted_round(JsonReader& in) {
 Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
   JsonReader in(json, "prediction");
   TechniquePrediction p;
-  p.technique = read_technique(in, p.storage);
+  p.technique = read_technique(in);
   p.parameters = read_member(in, "parameters", parameters_from_json);
-  p.converges = in.boolean("converges");
+  p.grounded = !in.is_null("converges");
+  if (p.grounded) p.converges = in.boolean("converges");
   p.converges_probability = in.maybe_ratio("converges_probability");
   p.why = in.maybe_text("why").value_or("");
   p.model = in.maybe_text("model").value_or("");
@@ -449,9 +447,9 @@ Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
 }  // namespace
 
 Json to_json(const TechniquePrediction& p) {
-  return Json{{"technique", full_name(p.technique, p.storage)},
+  return Json{{"technique", to_string(p.technique)},
               {"parameters", to_json(p.parameters)},
-              {"converges", p.converges},
+              {"converges", p.grounded ? Json(p.converges) : Json(nullptr)},
               {"converges_probability", maybe(p.converges_probability, in_ratio)},
               {"why", p.why},
               {"model", p.model},
@@ -469,10 +467,9 @@ Json to_json(const TechniquePrediction& p) {
 Json to_json(const Prediction& prediction) {
   Json advice = nullptr;
   if (prediction.advice) {
-    advice =
-        Json{{"technique", full_name(prediction.advice->technique, prediction.advice->storage)},
-             {"parameters", to_json(prediction.advice->parameters)},
-             {"why", prediction.advice->why}};
+    advice = Json{{"technique", to_string(prediction.advice->technique)},
+                  {"parameters", to_json(prediction.advice->parameters)},
+                  {"why", prediction.advice->why}};
   }
   return Json{{"predictions", array_of(prediction.predictions)}, {"advice", std::move(advice)}};
 }
@@ -493,7 +490,7 @@ Result<Prediction> prediction_from_json(const Json& json) {
   if (const Json* json_advice = in.find("advice")) {
     JsonReader advice(*json_advice, in.path_of("advice"));
     Advice value;
-    value.technique = read_technique(advice, value.storage);
+    value.technique = read_technique(advice);
     value.parameters = read_member(advice, "parameters", parameters_from_json);
     value.why = advice.maybe_text("why").value_or("");
     if (advice.error()) in.adopt(*advice.error());
@@ -642,7 +639,7 @@ Json to_json(const MigrationOutcome& o) {
               {"vm_runs_on", to_string(o.vm_runs_on)},
               {"reason", o.reason},
               {"remarks", o.remarks},
-              {"technique", full_name(o.technique, o.storage.has_value())},
+              {"technique", to_string(o.technique)},
               {"requested", {{"technique", o.requested.technique}, {"law", o.requested.law}}},
               {"parameters", to_json(o.parameters)},
               {"started_at", iso8601(o.started_wall_us)},
@@ -684,8 +681,7 @@ Result<MigrationOutcome> outcome_from_json(const Json& json) {
   o.status = read_name(in, "status", outcome_status_from_string);
   o.vm_runs_on = read_name(in, "vm_runs_on", vm_runs_on_from_string);
   o.reason = in.maybe_text("reason").value_or("");
-  bool storage = false;
-  o.technique = read_technique(in, storage);
+  o.technique = read_technique(in);
   read_requested(in, o.requested);
   o.parameters = read_member(in, "parameters", parameters_from_json);
   const auto started = parse_iso8601(in.text("started_at"));
@@ -705,7 +701,8 @@ Result<MigrationOutcome> outcome_from_json(const Json& json) {
   o.postcopy_standstill = in.maybe_seconds("postcopy_standstill_ms");
   o.given_back = in.maybe_boolean("given_back");
   o.destination_usable = in.maybe_boolean("destination_usable");
-  if (storage != o.storage.has_value()) in.reject("storage", "contradicts the technique");
+  if (o.technique.storage != o.storage.has_value())
+    in.reject("storage", "contradicts the technique");
   return finish(in, std::move(o));
 }
 

@@ -243,9 +243,9 @@ Result<void> Reader::read_technique() {
   const toml::node* node = file_.get("technique");
   if (node == nullptr) return {};
   GODWIT_TRY(const std::string name, config::toml_text(*node));
-  const auto technique = technique_from_string(name);
+  const auto technique = parse_technique(name);
   if (!technique) {
-    return fail(bad(*node, fmt::format("unknown technique '{}'", name),
+    return fail(bad(*node, technique.error().message,
                     "name what the hypervisor does: precopy, postcopy, stop-and-copy, ..."));
   }
   profile_.technique = *technique;

@@ -289,7 +289,7 @@ void MigrationRun::measure_times() {
     if (seen.gave_up_at) outcome_.total_time = *seen.gave_up_at - seen.started;
     return;
   }
-  const Seconds before = plan_.storage ? seen.launched_at - seen.started : Seconds(0);
+  const Seconds before = plan_.technique.storage ? seen.launched_at - seen.started : Seconds(0);
   monitor_.finish();
   outcome_.rounds = monitor_.rounds();
   for (RoundRecord& round : outcome_.rounds) round.started += before;

@@ -10,6 +10,7 @@
 #include "godwit/control/preflight_disks.h"
 #include "godwit/control/settings.h"
 #include "godwit/domain/address.h"
+#include "godwit/domain/combination_rule.h"
 #include "godwit/domain/tcg_rule.h"
 #include "preflight_machine.h"
 
@@ -126,7 +127,9 @@ Result<void> check_other_capabilities(const PreflightFacts& facts, const Migrati
   for (const auto* side : {&facts.source_has, &facts.destination_has}) {
     for (const std::string& name : side->other_capabilities) {
       const bool needs_multifd = name == "zero-copy-send";
-      if (is_harmless(name) || (needs_multifd && plan.technique == Technique::kMultifd)) continue;
+      const bool plain_multifd =
+          plan.technique.streams == Streams::kMultifd && plan.technique.codec == Codec::kNone;
+      if (is_harmless(name) || (needs_multifd && plain_multifd)) continue;
       return fail(ErrorCode::kBadInput,
                   fmt::format("the migration capability '{}' is on at the {}{}", name,
                               side == &facts.source_has ? "source" : "destination",
@@ -170,7 +173,7 @@ Result<void> check_bitmaps(const PreflightFacts& facts, const MigrationPlan& pla
     return {};
   }
   std::set<std::string> moved;
-  if (plan.storage) {
+  if (plan.technique.storage) {
     for (const MovedDisk& disk : disks_to_move(facts)) moved.insert(disk.source);
   }
   std::vector<std::string> lost;
@@ -192,7 +195,7 @@ Result<void> check_capabilities(const PreflightFacts& facts, const MigrationPlan
       return fail(ErrorCode::kUnsupported,
                   fmt::format("QEMU {} on the {} has no '{}', which {} needs", side->version,
                               side == &facts.source ? "source" : "destination", to_string(needed),
-                              full_name(plan.technique, plan.storage)),
+                              to_string(plan.technique)),
                   "choose another technique, or update that QEMU");
     }
   }
@@ -210,7 +213,7 @@ bool listens(const PreflightFacts& facts) {
 
 /// Disks need an address beside the stream's: at the destination, and as the source reaches it.
 Result<void> check_room_for_disks(const PreflightFacts& facts, const MigrationPlan& plan) {
-  if (!plan.storage) return {};
+  if (!plan.technique.storage) return {};
   for (const std::string* stream : {&facts.listen, &facts.stream}) {
     if (stream->empty() || disks_beside(*stream)) continue;
     return fail(ErrorCode::kBadInput,
@@ -295,6 +298,8 @@ Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& pla
   GODWIT_CHECK_OK(check_room_for_disks(facts, plan));
   GODWIT_CHECK_OK(check_tls(facts));
   GODWIT_CHECK_OK(check_other_capabilities(facts, plan));
+  GODWIT_CHECK_OK(check_combination(plan.technique, facts.source));
+  GODWIT_CHECK_OK(check_combination(plan.technique, facts.destination));
   GODWIT_CHECK_OK(check_capabilities(facts, plan));
   GODWIT_CHECK_OK(check_listening(facts, plan));
   GODWIT_CHECK_OK(check_postcopy(facts, plan));

@@ -164,7 +164,7 @@ Result<void> check_disk(const PreflightFacts& facts, const MigrationPlan& plan, 
   GODWIT_CHECK_OK(check_writable_there(disk));
   // QEMU mirrors between disks of one size only (measured on QEMU 10.0: "Source and target image
   // have different sizes", of a larger one too).
-  if (!plan.storage || !moves(facts, disk)) return {};
+  if (!plan.technique.storage || !moves(facts, disk)) return {};
   return sizes_differ(disk) ? refuse_size(disk) : check_no_descriptor(disk);
 }
 
@@ -237,7 +237,7 @@ std::string said_of(const Pair& disk, std::optional<bool> shared, bool storage) 
 Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan) {
   GODWIT_TRY(const std::vector<Pair> disks, pair_disks(facts));
   for (const Pair& disk : disks) GODWIT_CHECK_OK(check_disk(facts, plan, disk));
-  return plan.storage ? check_any_moves(facts, disks) : check_all_shared(facts, disks);
+  return plan.technique.storage ? check_any_moves(facts, disks) : check_all_shared(facts, disks);
 }
 
 std::vector<MovedDisk> disks_to_move(const PreflightFacts& facts) {
@@ -266,7 +266,7 @@ std::vector<std::string> taken_by_name(const PreflightFacts& facts, const Migrat
   std::vector<std::string> taken;
   for (const Pair& disk : pairs_of(facts)) {
     if (!may_move(*disk.here) || disk.here->file.empty()) continue;
-    std::string sentence = said_of(disk, is_shared(facts, disk), plan.storage);
+    std::string sentence = said_of(disk, is_shared(facts, disk), plan.technique.storage);
     if (!sentence.empty()) taken.push_back(std::move(sentence));
   }
   return taken;

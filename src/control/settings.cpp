@@ -3,6 +3,16 @@
 #include "godwit/domain/downtime_limit.h"
 
 namespace godwit::control {
+namespace {
+
+/// QEMU's word for it.
+std::string compression_in_channels(Codec codec) {
+  if (codec == Codec::kZlib) return "zlib";
+  return codec == Codec::kZstd ? "zstd" : "none";
+}
+
+}  // namespace
+
 Settings settings_for(const MigrationPlan& plan) {
   Settings settings;
   settings.on = capabilities_needed(plan.technique);
@@ -10,7 +20,7 @@ Settings settings_for(const MigrationPlan& plan) {
     settings.on.insert(Capability::kPostcopyPreempt);
   }
   if (plan.may_end_by_postcopy) settings.on.insert(Capability::kPostcopyRam);
-  if (plan.storage) settings.on.insert(Capability::kPauseBeforeSwitchover);
+  if (plan.technique.storage) settings.on.insert(Capability::kPauseBeforeSwitchover);
   for (const Capability other :
        {Capability::kAutoConverge, Capability::kXbzrle, Capability::kCompress, Capability::kMultifd,
         Capability::kPostcopyRam, Capability::kPostcopyPreempt, Capability::kPauseBeforeSwitchover,
@@ -22,12 +32,12 @@ Settings settings_for(const MigrationPlan& plan) {
   settings.on.insert(Capability::kReturnPath);
 
   settings.parameters = plan.parameters;
-  if (plan.technique == Technique::kMultifd) settings.parameters.multifd_compression = "none";
-  if (plan.technique == Technique::kMultifdZlib) settings.parameters.multifd_compression = "zlib";
-  if (plan.technique == Technique::kMultifdZstd) settings.parameters.multifd_compression = "zstd";
+  if (plan.technique.streams == Streams::kMultifd) {
+    settings.parameters.multifd_compression = compression_in_channels(plan.technique.codec);
+  }
   // Done this way, rather than by pausing first, QEMU itself lets the guest run on when something
   // breaks, even if Godwit is killed meanwhile.
-  if (plan.technique == Technique::kStopAndCopy) {
+  if (plan.technique.ending == Ending::kFirstEstimate) {
     settings.parameters.downtime_limit = kLongestDowntimeLimit;
   }
   if (uses_postcopy(plan.technique) && !settings.parameters.max_postcopy_bandwidth) {

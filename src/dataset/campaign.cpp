@@ -51,9 +51,7 @@ Result<CampaignRow> row_of(const CsvTable& table, std::size_t index) {
   out.run = row.text("run");
   out.number = row.count("number");
   out.status = row.text("status");
-  const TechniqueName name = split_storage(row.text("technique"));
-  const auto technique = technique_from_string(name.memory);
-  out.storage = name.storage;
+  const auto technique = parse_technique(row.text("technique"));
   out.parameters = parameters_of(row);
   if (const auto most = row.optional_number("max_time_s")) out.max_time = Seconds(*most);
   out.load = row.text("load");
@@ -102,7 +100,7 @@ std::string contradiction(const CampaignRow& row) {
   if (row.total_time && row.downtime.events && *row.downtime.events > *row.total_time) {
     return "the guest stood still for longer than the migration took";
   }
-  if (row.total_time && row.transferred && !row.storage &&
+  if (row.total_time && row.transferred && !row.technique.storage &&
       row.transferred->as_double() >
           kQueues + kMostOverRate * row.link.rate.value() * row.total_time->count()) {
     return "more bytes than the link carries in that time";

@@ -4,23 +4,9 @@
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/migration_plan.h"
 #include "godwit/domain/outcome.h"
-#include "godwit/domain/technique.h"
 
 namespace godwit {
 namespace {
-
-constexpr detail::Names<Technique, 12> kTechniques{{{Technique::kPrecopy, "precopy"},
-                                                    {Technique::kAutoConverge, "auto-converge"},
-                                                    {Technique::kXbzrle, "xbzrle"},
-                                                    {Technique::kCompress, "compress"},
-                                                    {Technique::kMultifd, "multifd"},
-                                                    {Technique::kMultifdZlib, "multifd-zlib"},
-                                                    {Technique::kMultifdZstd, "multifd-zstd"},
-                                                    {Technique::kPostcopy, "postcopy"},
-                                                    {Technique::kHybrid, "hybrid"},
-                                                    {Technique::kStopAndCopy, "stop-and-copy"},
-                                                    {Technique::kCold, "cold"},
-                                                    {Technique::kColdZstd, "cold-zstd"}}};
 
 constexpr detail::Names<DirtySource, 2> kSources{
     {{DirtySource::kContentHash, "content-hash"}, {DirtySource::kRehearsal, "rehearsal"}}};
@@ -80,33 +66,6 @@ constexpr detail::Names<Capability, 10> kCapabilities{
      {Capability::kSwitchoverAck, "switchover-ack"}}};
 
 }  // namespace
-
-std::string_view to_string(Technique technique) {
-  return detail::name_of(kTechniques, technique);
-}
-std::optional<Technique> technique_from_string(std::string_view name) {
-  return detail::value_of(kTechniques, name);
-}
-
-bool is_cold(Technique technique) {
-  return technique == Technique::kCold || technique == Technique::kColdZstd;
-}
-
-bool uses_postcopy(Technique technique) {
-  return technique == Technique::kPostcopy || technique == Technique::kHybrid;
-}
-
-TechniqueName split_storage(std::string_view name) {
-  const bool storage = name.ends_with(kStorageSuffix);
-  if (storage) name.remove_suffix(kStorageSuffix.size());
-  return {name, storage};
-}
-
-std::string full_name(Technique technique, bool storage) {
-  std::string name(to_string(technique));
-  if (storage) name += kStorageSuffix;
-  return name;
-}
 
 std::string_view to_string(DirtySource source) {
   return detail::name_of(kSources, source);

@@ -27,27 +27,13 @@ const TechniquePrediction* find(const Prediction& prediction, Technique techniqu
 }
 
 CapabilitySet capabilities_needed(Technique technique) {
-  switch (technique) {
-    case Technique::kAutoConverge:
-      return {Capability::kAutoConverge};
-    case Technique::kXbzrle:
-      return {Capability::kXbzrle};
-    case Technique::kCompress:
-      return {Capability::kCompress};
-    case Technique::kMultifd:
-    case Technique::kMultifdZlib:
-    case Technique::kMultifdZstd:
-      return {Capability::kMultifd};
-    case Technique::kPostcopy:
-    case Technique::kHybrid:
-      return {Capability::kPostcopyRam};
-    case Technique::kPrecopy:
-    case Technique::kStopAndCopy:
-    case Technique::kCold:
-    case Technique::kColdZstd:
-      return {};
-  }
-  return {};
+  CapabilitySet needed;
+  if (technique.streams == Streams::kMultifd) needed.insert(Capability::kMultifd);
+  if (technique.codec == Codec::kXbzrle) needed.insert(Capability::kXbzrle);
+  if (technique.codec == Codec::kCompress) needed.insert(Capability::kCompress);
+  if (technique.throttle == Throttle::kAutoConverge) needed.insert(Capability::kAutoConverge);
+  if (uses_postcopy(technique)) needed.insert(Capability::kPostcopyRam);
+  return needed;
 }
 
 Bytes total_size(const RamLayout& layout) {

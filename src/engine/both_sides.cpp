@@ -48,11 +48,13 @@ Result<BothSides> look_at_both(OpenPair& pair, const MigrationPlan& plan, const 
   GODWIT_TRY(sides.warnings, control::preflight(facts, plan));
   sides.no_postcopy = facts.no_postcopy;
   if (sides.no_postcopy) sides.warnings.push_back(without_postcopy(*sides.no_postcopy));
-  if (plan.storage) {
+  if (plan.technique.storage) {
     sides.moves = control::disks_to_move(facts);
     sides.moved_disks = disks_of(facts.source, sides.moves);
   }
   sides.abilities = control::common_abilities(facts);
+  sides.source = std::move(facts.source);
+  sides.destination = std::move(facts.destination);
   return sides;
 }
 

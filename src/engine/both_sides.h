@@ -15,6 +15,8 @@ namespace godwit::engine {
 
 /// Both sides of a migration, as of one look at them.
 struct BothSides {
+  VmDescription source;
+  VmDescription destination;
   CapabilitySet abilities;  ///< that they have in common
   std::optional<std::string>
       no_postcopy;                ///< why the destination may not do it, where it was asked

@@ -6,6 +6,7 @@
 #include "both_sides.h"
 #include "godwit/advise/advise.h"
 #include "godwit/advise/storage.h"
+#include "godwit/domain/combination_rule.h"
 #include "godwit/engine/engine.h"
 #include "godwit/engine/history.h"
 #include "godwit/engine/link_estimate.h"
@@ -32,6 +33,12 @@ struct KnownHosts {
   std::optional<Link> link;  ///< absent: nobody asks for it
 };
 
+/// What is predicted of it: the disks' part is added afterwards.
+Technique memory_of(Technique technique) {
+  technique.storage = false;
+  return technique;
+}
+
 /// The time that the disks need is not there for memory.
 Intent less_the_disks(Intent intent, std::optional<Seconds> mirror_time) {
   if (mirror_time && intent.max_time) {
@@ -50,6 +57,7 @@ class Engine::Planning {
   Result<PlannedMigration> run();
 
  private:
+  [[nodiscard]] Technique asked_technique() const;
   Result<BothSides> look();
   Result<KnownHosts> recall(OutcomeStore* store);
   Result<std::optional<Link>> link_by(const std::vector<OutcomeRecord>& history);
@@ -64,7 +72,7 @@ class Engine::Planning {
   [[nodiscard]] advise::Question question_for(const GuestProfile& profile, const BothSides& sides,
                                               const KnownHosts& known,
                                               std::optional<Seconds> mirror_time) const;
-  Result<void> prepare_for_law(PlannedMigration& planned) const;
+  Result<void> prepare_for_law(PlannedMigration& planned, const BothSides& sides) const;
   Result<void> choose_by_prediction(PlannedMigration& planned, const BothSides& sides,
                                     const KnownHosts& known, std::optional<Seconds> mirror_time);
   [[nodiscard]] Result<std::optional<TechniquePrediction>> expect(
@@ -79,14 +87,18 @@ class Engine::Planning {
 
 /// A law may switch to post-copy where both sides can, the intent allows it, and QEMU can combine
 /// it with the technique; it may also begin with limits of its own.
-Result<void> Engine::Planning::prepare_for_law(PlannedMigration& planned) const {
+Result<void> Engine::Planning::prepare_for_law(PlannedMigration& planned,
+                                               const BothSides& sides) const {
   MigrationPlan& plan = planned.plan;
   if (planned.requested.law == kNoLaw) return {};
   GODWIT_TRY(const auto law, law_for(planned));
   law->shape(plan);
-  const bool combines =
-      plan.technique == Technique::kPrecopy || plan.technique == Technique::kAutoConverge;
-  plan.may_end_by_postcopy = combines && !plan.intent.no_postcopy;
+  Technique switched = plan.technique;
+  switched.ending = Ending::kPostcopyAfterShare;
+  const bool combines = check_combination(switched, sides.source).has_value() &&
+                        check_combination(switched, sides.destination).has_value();
+  plan.may_end_by_postcopy =
+      plan.technique.ending == Ending::kConverged && combines && !plan.intent.no_postcopy;
   return {};
 }
 
@@ -105,7 +117,7 @@ Result<PlannedMigration> Engine::Planning::run() {
   if (request_.profile) GODWIT_CHECK_OK(engine_.memory_of(pair_.source));
   GODWIT_TRY(const BothSides sides, look());
   GODWIT_TRY(const KnownHosts known, recall(store.get()));
-  const auto mirror_time = request_.storage && known.link
+  const auto mirror_time = moves_disks(request_) && known.link
                                ? advise::mirror_time(sides.moved_disks, *known.link)
                                : std::nullopt;
   PlannedMigration planned = draft(sides, known, mirror_time);
@@ -117,15 +129,21 @@ Result<PlannedMigration> Engine::Planning::run() {
   }
   planned.plan.parameters.max_bandwidth.reset();  // an estimate is no order
   if (request_.link) planned.plan.parameters.max_bandwidth = request_.link->rate;
-  GODWIT_CHECK_OK(prepare_for_law(planned));
+  GODWIT_CHECK_OK(prepare_for_law(planned, sides));
   return planned;
+}
+
+/// Where nobody names one, plain pre-copy stands for it.
+Technique Engine::Planning::asked_technique() const {
+  Technique technique = request_.technique.value_or(Technique::kPrecopy);
+  technique.storage = moves_disks(request_);
+  return technique;
 }
 
 /// What can be refused before seconds are spent on observing.
 Result<BothSides> Engine::Planning::look() {
   MigrationPlan asked;
-  asked.storage = request_.storage;
-  if (request_.technique) asked.technique = *request_.technique;
+  asked.technique = asked_technique();
   const bool may_come_to_postcopy =
       !request_.technique || uses_postcopy(*request_.technique) || request_.law != kNoLaw;
   const bool postcopy = may_come_to_postcopy && !request_.intent.no_postcopy && pair_.can_postcopy;
@@ -187,7 +205,7 @@ Intent Engine::Planning::intent_for(const BothSides& sides) const {
 Result<advise::Advised> Engine::Planning::predict(advise::Question question,
                                                   std::optional<Seconds> mirror_time) const {
   GODWIT_TRY(advise::Advised advised, advise::predict_all(std::move(question)));
-  if (request_.storage) advise::add_storage(advised, mirror_time);
+  if (moves_disks(request_)) advise::add_storage(advised, mirror_time);
   return advised;
 }
 
@@ -195,10 +213,9 @@ Result<advise::Advised> Engine::Planning::predict(advise::Question question,
 MigrationPlan Engine::Planning::plan_of(const BothSides& sides,
                                         std::optional<Seconds> mirror_time) const {
   MigrationPlan plan;
-  if (request_.technique) plan.technique = *request_.technique;
+  plan.technique = asked_technique();
   plan.parameters = request_.parameters;
   plan.intent = intent_for(sides);
-  plan.storage = request_.storage;
   plan.moved_disks = sides.moves;
   plan.max_time = request_.intent.max_time.value_or(
       kDefaultMaxTime + mirror_time.value_or(Seconds(0)) * kPatienceForDisks);
@@ -213,6 +230,7 @@ advise::Question Engine::Planning::question_for(const GuestProfile& profile, con
   question.link = *known.link;
   question.intent = less_the_disks(intent_for(sides), mirror_time);
   question.possible = sides.abilities;
+  if (request_.technique) question.besides = memory_of(*request_.technique);
   question.parameters = request_.parameters;
   question.pair = known.constants;
   question.learnt = known.learnt.get();
@@ -273,7 +291,7 @@ Result<std::optional<TechniquePrediction>> Engine::Planning::expect(
   if (known == nullptr) return std::optional<TechniquePrediction>();
   if (!request_.intent.max_downtime) return std::optional(*known);
   advise::Question only = question;
-  only.techniques = {*request_.technique};
+  only.techniques = {memory_of(*request_.technique)};
   GODWIT_TRY(advise::Advised advised, predict(std::move(only), mirror_time));
   return advised.plan ? std::move(advised.plan) : std::optional(*known);
 }

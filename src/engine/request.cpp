@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "godwit/domain/combination_rule.h"
 #include "godwit/steer/laws.h"
 
 namespace godwit::engine {
@@ -24,13 +25,18 @@ Result<void> check_without_profile(const Request& request) {
 
 }  // namespace
 
+bool moves_disks(const Request& request) {
+  return request.technique ? request.technique->storage : request.storage;
+}
+
 std::string technique_name(const Request& request) {
-  if (request.technique) return full_name(*request.technique, request.storage);
+  if (request.technique) return to_string(*request.technique);
   return request.storage ? fmt::format("auto{}", kStorageSuffix) : "auto";
 }
 
 Result<void> check(const Request& request) {
   GODWIT_CHECK_OK(steer::law_by_name(request.law));
+  if (request.technique) GODWIT_CHECK_OK(check_combination(*request.technique));
   if (!request.profile) GODWIT_CHECK_OK(check_without_profile(request));
   const bool postcopy = request.technique && uses_postcopy(*request.technique);
   if (!postcopy || !request.intent.no_postcopy) return {};

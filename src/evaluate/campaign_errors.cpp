@@ -77,8 +77,8 @@ class ModelOnRow {
   void note(Metric metric, const Expected& said) {
     const auto actual = measured(row_, metric);
     if (!actual) return;
-    evaluation_.predictions.push_back({model_, std::string(to_string(row_.technique)), metric, said,
-                                       *actual, row_.load, row_.run});
+    evaluation_.predictions.push_back(
+        {model_, to_string(row_.technique), metric, said, *actual, row_.load, row_.run});
   }
 
   const CampaignRow& row_;
@@ -95,7 +95,7 @@ void evaluate_twin(const CampaignRow& row, const std::string& name,
   const auto predictor = twin::Predictor::make(*row.profile, row.link, options);
   if (!predictor) return;
   const auto said = predictor->predict(row.technique, row.parameters);
-  if (!said) return;
+  if (!said || !said->grounded) return;
   ModelOnRow model(row, name, evaluation);
   model.verdict(said->converges_probability.value_or(Ratio(said->converges ? 1 : 0)).value());
   if (!row.completed()) return;
@@ -172,7 +172,9 @@ void evaluate_curve_rounds(const CampaignRow& row, const model::DirtyCurve& curv
 void evaluate_baselines(const CampaignRow& row, Evaluation& evaluation) {
   evaluate_remaining(row, evaluation);
   const auto curve = model::DirtyCurve::from_profile(*row.profile);
-  const bool precopy = row.technique == Technique::kPrecopy || row.technique == Technique::kMultifd;
+  const bool precopy = row.technique.codec == Codec::kNone &&
+                       row.technique.throttle == Throttle::kNone &&
+                       row.technique.ending == Ending::kConverged;
   if (!precopy || !curve) return;
   Simple simple;
   simple.content = content_of(*row.profile);
@@ -187,7 +189,7 @@ void evaluate_baselines(const CampaignRow& row, Evaluation& evaluation) {
 /// Live migrations of memory that ended by themselves or at their time limit.
 bool is_live(const CampaignRow& row) {
   const bool ended = row.completed() || row.status == "did_not_converge";
-  return ended && !row.storage && !is_cold(row.technique) && row.profile;
+  return ended && !row.technique.storage && !is_cold(row.technique) && row.profile;
 }
 
 /// Of a profile that says as much as today's.

@@ -41,9 +41,8 @@ struct Work {
     const double unit = unit_of(metric);
     Expected scaled = said;
     scaled.value = {said.value.p50 * unit, said.value.p05 * unit, said.value.p95 * unit};
-    evaluation.predictions.push_back({model, std::string(to_string(one.predicted.technique)),
-                                      metric, scaled, *learn::actual_of(one, metric) * unit,
-                                      one.load, one.run});
+    evaluation.predictions.push_back({model, to_string(one.predicted.technique), metric, scaled,
+                                      *learn::actual_of(one, metric) * unit, one.load, one.run});
   }
 };
 
@@ -229,14 +228,15 @@ Result<Evaluation> evaluate_learnt(const Trainer& trainer,
                               "others"));
   Work work{trainer, examples, evaluation};
   const std::vector<Fold> folds = train::folds_of(loads_of(examples), kFolds);
-  const double steps = static_cast<double>(folds.size() * (kAllTechniques.size() + 1));
+  const std::vector<Technique> techniques = learn::techniques_of(examples);
+  const double steps = static_cast<double>(folds.size() * (techniques.size() + 1));
   double done = 0;
   const auto step = [&]() -> Result<void> {
     if (progress(++done / steps)) return {};
     return interrupted({"run it again, or ", Setting::kQuick});
   };
   for (const Fold& fold : folds) {
-    for (const Technique technique : kAllTechniques) {
+    for (const Technique technique : techniques) {
       for (const Metric metric : learn::learnt_metrics()) {
         GODWIT_CHECK_OK(evaluate_estimators(fold, technique, metric, work));
       }

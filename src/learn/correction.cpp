@@ -46,7 +46,7 @@ Json to_json(const Correction& correction) {
 }
 
 Result<Correction> correction_from_json(const Json& json) {
-  const auto technique = technique_from_string(json.at("technique").get<std::string>());
+  const auto technique = parse_technique(json.at("technique").get<std::string>());
   const auto metric = metric_from_string(json.at("metric").get<std::string>());
   if (!technique || !metric) return fail(ErrorCode::kCorrupt, "of an unknown technique or metric");
   Correction correction;

@@ -28,7 +28,8 @@ constexpr double kMostError = 0.3;
 
 /// Sent by QEMU at the rate that the link allows, the guest on one host at a time.
 bool plain(Technique technique) {
-  return technique == Technique::kPrecopy || technique == Technique::kMultifd;
+  return technique.codec == Codec::kNone && technique.throttle == Throttle::kNone &&
+         technique.ending == Ending::kConverged;
 }
 
 std::optional<Interval<double>> interval_of(const std::vector<double>& seen) {
@@ -101,7 +102,7 @@ void learn_stream(const std::vector<Compared>& compared, HostPairConstants& pair
 void learn_resume(const std::vector<Compared>& compared, HostPairConstants& pair) {
   const auto over = interval_of(each(compared, [](const Compared& c) -> std::optional<double> {
     const Technique technique = c.sample->technique;
-    const bool own = uses_postcopy(technique) || technique == Technique::kStopAndCopy;
+    const bool own = technique.ending != Ending::kConverged;
     if (own || !c.sample->downtime.events) return std::nullopt;
     return (*c.sample->downtime.events - c.said.downtime.events->p50).count();
   }));

@@ -1,5 +1,6 @@
 #include "godwit/learn/training_example.h"
 
+#include <set>
 #include <utility>
 
 #include "godwit/learn/reference_twin.h"
@@ -25,7 +26,7 @@ std::optional<TechniquePrediction> predicted(const GuestProfile& profile, const 
 std::vector<TrainingExample> training_examples_of(std::span<const dataset::CampaignRow> rows) {
   std::vector<TrainingExample> examples;
   for (const dataset::CampaignRow& row : rows) {
-    if (!row.completed() || row.storage || !row.profile) continue;
+    if (!row.completed() || row.technique.storage || !row.profile) continue;
     auto prediction = predicted(*row.profile, row.link, row.technique, row.parameters);
     if (!prediction) continue;
     examples.push_back({*row.profile, row.link, std::move(*prediction), row.load, row.total_time,
@@ -48,6 +49,17 @@ std::vector<TrainingExample> training_examples_of(std::span<const OutcomeRecord>
                         outcome.guest.slowdown, std::nullopt});
   }
   return examples;
+}
+
+std::vector<Technique> techniques_of(std::span<const TrainingExample> examples) {
+  std::set<Technique> occur;
+  for (const TrainingExample& one : examples) occur.insert(one.predicted.technique);
+  std::vector<Technique> all;
+  for (const Technique preset : kLivePresets) {
+    if (occur.erase(preset) > 0) all.push_back(preset);
+  }
+  all.insert(all.end(), occur.begin(), occur.end());
+  return all;
 }
 
 std::optional<double> actual_of(const TrainingExample& example, Metric metric) {

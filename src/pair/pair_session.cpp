@@ -85,6 +85,7 @@ class PairSession final : public MigrationSession {
  private:
   // --- the way there ---
   Result<void> borrow_settings();
+  void note_storage(MigrationOutcome& outcome);
   void start_clocks();
   Result<void> begin_storage();
   Result<void> launch();
@@ -144,7 +145,7 @@ class PairSession final : public MigrationSession {
 
 Result<void> PairSession::prepare(const MigrationPlan& plan) {
   plan_ = plan;
-  if (plan_.storage) storage_.emplace(clock_, ends_.source, ends_.destination);
+  if (plan_.technique.storage) storage_.emplace(clock_, ends_.source, ends_.destination);
   // A guest that stands still now will stand still at the destination.
   GODWIT_TRY(const RunState state, ends_.source.run_state());
   if (state != RunState::kRunning) record_.seen.paused_as = state;
@@ -510,13 +511,20 @@ void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [this] {
     take_events();
   }).settle(outcome);
-  if (storage_) outcome.storage = storage_->outcome(seen.stop_us);
-  if (storage_ && seen.launched) outcome.storage->ready_after = seen.launched_at - seen.started;
+  note_storage(outcome);
+}
+
+void PairSession::note_storage(MigrationOutcome& outcome) {
+  const SessionView& seen = record_.seen;
+  if (!storage_) return;
+  outcome.storage = storage_->outcome(seen.stop_us);
+  if (seen.launched) outcome.storage->ready_after = seen.launched_at - seen.started;
 }
 
 /// The migration is not over, and QEMU takes no settings: they stay in the journal.
 void PairSession::leave(MigrationOutcome& outcome) {
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [] {}).leave(outcome);
+  note_storage(outcome);
   source_settings_.leave();
   destination_settings_.leave();
   outcome.given_back = false;

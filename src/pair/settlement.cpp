@@ -121,8 +121,9 @@ void Settlement::let_run_at_destination(std::optional<RunState>& there) {
 }
 
 void Settlement::settle_completed() {
-  if (uses_postcopy(plan_.technique) && !postcopy()) outcome_->technique = Technique::kPrecopy;
-  if (!uses_postcopy(plan_.technique) && postcopy()) outcome_->technique = Technique::kHybrid;
+  if (uses_postcopy(plan_.technique) != postcopy()) {
+    outcome_->technique.ending = postcopy() ? Ending::kPostcopyAfterShare : Ending::kConverged;
+  }
   await_resume();
   auto there = state_of(destination_);
   let_run_at_destination(there);

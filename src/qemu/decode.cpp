@@ -245,7 +245,7 @@ Result<Version> decode_version(const Json& json) {
   GODWIT_CHECK_OK(checked(parts, "query-version"));
   if (!major || !minor || !micro)
     return fail(qmp::unreadable("query-version", "a part is missing"));
-  return Version{fmt::format("{}.{}.{}", *major, *minor, *micro), *major};
+  return Version{fmt::format("{}.{}.{}", *major, *minor, *micro), *major, *minor};
 }
 
 Result<NamedRunState> decode_run_state(const Json& json) {

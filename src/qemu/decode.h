@@ -22,6 +22,7 @@ inline constexpr std::string_view kMirrorJob = "godwit-mirror-";
 struct Version {
   std::string text;  ///< "10.0.2"
   int major = 0;
+  int minor = 0;
 };
 Result<Version> decode_version(const Json& json);
 struct NamedRunState {

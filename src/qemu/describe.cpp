@@ -51,6 +51,7 @@ Result<void> QmpHypervisor::describe_machine(VmDescription& vm) {
   GODWIT_TRY(const Version version, decode_version(about));
   vm.version = version.text;
   vm.version_major = version.major;
+  vm.version_minor = version.minor;
 
   GODWIT_TRY(const Json name, ask("query-name"));
   JsonReader names(name, "query-name");

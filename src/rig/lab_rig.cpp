@@ -36,7 +36,7 @@ lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
   guest.host = host;
   guest.ram = cell.ram;
   guest.programs = lab::runs_programs(cell.spec);
-  guest.own_disks = cell.storage || is_cold(cell.technique);
+  guest.own_disks = cell.technique.storage || is_cold(cell.technique);
   if (guest.own_disks || uses_disk(cell)) guest.disk = kDisk;
   return guest;
 }
@@ -166,7 +166,6 @@ Result<UniqueFd> take_turn() {
 engine::Request request_for(const bench::Cell& cell) {
   engine::Request request;
   request.technique = cell.technique;
-  request.storage = cell.storage;
   request.parameters = cell.parameters;
   request.intent.max_time = cell.max_time;
   request.link = Link{cell.link, {}};
@@ -313,7 +312,7 @@ Result<bench::Trial> LabRig::run_cold(const bench::Cell& cell, const std::string
   GODWIT_TRY(LabInstruments instruments, lab_instruments(kLab, guest_.name, here, there));
   std::optional<ProbeReport> pings;
   KeepingProbe probe(std::move(instruments.probe), pings);
-  LabMover mover(kLab, guest_.name, here, there, cell.technique == Technique::kColdZstd);
+  LabMover mover(kLab, guest_.name, here, there, cell.technique.codec == Codec::kZstd);
   control::ColdParties parties{mover};
   if (cell.pings) parties.probe = &probe;
   parties.check = instruments.check.get();

@@ -13,7 +13,7 @@ std::optional<double> dealt_with(const MigrationStatus& status) {
 
 bool postcopy_is_due(const RoundView& view) {
   if (!uses_postcopy(view.plan.technique)) return false;
-  const double share = view.plan.technique == Technique::kPostcopy
+  const double share = view.plan.technique.ending == Ending::kPostcopyAtOnce
                            ? 0
                            : view.plan.parameters.precopy_share.value_or(Ratio(1)).value();
   const bool first_pass_over = view.passes >= 2;

@@ -58,7 +58,7 @@ void GodwitLaw::learn(const RoundView& view) {
 }
 
 void GodwitLaw::shape(MigrationPlan& plan) const {
-  if (!is_cold(plan.technique) && plan.technique != Technique::kStopAndCopy) {
+  if (!is_cold(plan.technique) && plan.technique.ending != Ending::kFirstEstimate) {
     plan.parameters.downtime_limit = Seconds(kLimits.front());
   }
 }

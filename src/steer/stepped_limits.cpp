@@ -61,7 +61,9 @@ IterationSteps::Schedule ovirt_very_large() {
 
 void IterationSteps::shape(MigrationPlan& plan) const {
   begin_with(plan, schedule_.first);
-  if (plan.technique == Technique::kPrecopy) plan.technique = Technique::kAutoConverge;
+  if (plan.technique.ending == Ending::kConverged) {
+    plan.technique.throttle = Throttle::kAutoConverge;
+  }
 }
 
 Order IterationSteps::at_look(const RoundView& view) {

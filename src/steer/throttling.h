@@ -34,7 +34,9 @@ class AutoConverge final : public Law {
  public:
   [[nodiscard]] std::string_view name() const override { return "auto-converge"; }
   void shape(MigrationPlan& plan) const override {
-    if (plan.technique == Technique::kPrecopy) plan.technique = Technique::kAutoConverge;
+    if (plan.technique.ending == Ending::kConverged) {
+      plan.technique.throttle = Throttle::kAutoConverge;
+    }
   }
 };
 

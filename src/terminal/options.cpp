@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "godwit/base/quantity.h"
+#include "godwit/domain/combination_rule.h"
 
 namespace godwit::terminal {
 namespace {
@@ -23,6 +24,15 @@ Result<void> positive(const std::optional<Seconds>& value, std::string_view opti
   if (!value || value->count() > 0) return {};
   return fail(ErrorCode::kBadInput, fmt::format("{} is zero", option),
               "give a duration above zero, for example 300ms");
+}
+
+/// What moves a running guest, with some QEMU.
+Result<Technique> parse_live_technique(std::string_view name) {
+  GODWIT_TRY(const Technique technique, parse_technique(name));
+  GODWIT_CHECK_OK(check_combination(technique));
+  if (!is_cold(technique)) return technique;
+  return fail(ErrorCode::kBadInput, fmt::format("no technique for a running guest: '{}'", name),
+              fmt::format("choose one of {}", technique_words()));
 }
 
 }  // namespace
@@ -130,32 +140,28 @@ void add_lab_name(Command& command, std::string& name) {
       ->capture_default_str();
 }
 
-Result<Technique> parse_technique(const std::string& name) {
-  const auto technique = technique_from_string(name);
-  if (technique && !is_cold(*technique)) return *technique;
-  std::string known;
-  for (const Technique one : kAllTechniques) {
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", to_string(one));
-  }
-  const char* what = technique ? "no technique for a running guest:" : "unknown technique";
-  return fail(ErrorCode::kBadInput, fmt::format("{} '{}'", what, name),
-              fmt::format("choose one of {}", known));
-}
-
 Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names) {
   std::vector<Technique> techniques;
   for (const std::string& name : names) {
-    GODWIT_TRY(const Technique technique, parse_technique(name));
+    GODWIT_TRY(const Technique technique, parse_live_technique(name));
+    if (technique.storage) {
+      return fail(ErrorCode::kBadInput, fmt::format("nothing is known of the disks of '{}'", name),
+                  "predict it without +storage: what memory costs; migrate adds the disks' time");
+    }
     techniques.push_back(technique);
   }
   return techniques;
 }
 
 Result<void> read_technique(const std::string& name, engine::Request& request) {
-  const TechniqueName parts = split_storage(name);
-  request.storage = parts.storage;
-  if (parts.memory == "auto") return {};
-  GODWIT_TRY(request.technique, parse_technique(std::string(parts.memory)));
+  constexpr std::string_view kAuto = "auto";
+  request.storage = name == fmt::format("{}{}", kAuto, kStorageSuffix);
+  if (name == kAuto || request.storage) return {};
+  if (name.starts_with(fmt::format("{}+", kAuto))) {
+    return fail(ErrorCode::kBadInput, fmt::format("'{}' goes with storage only", kAuto),
+                "leave the technique to auto, or say all of it yourself");
+  }
+  GODWIT_TRY(request.technique, parse_live_technique(name));
   return {};
 }
 

@@ -137,6 +137,7 @@ std::string rehearsal_text(const control::Rehearsal& rehearsal) {
 
 /// "yes", or how likely it is where that is not sure.
 std::string convergence(const TechniquePrediction& p) {
+  if (!p.grounded) return std::string(kNothing);
   const std::string verdict = p.converges ? "yes" : "no";
   if (!p.converges_probability) return verdict;
   const double percent = std::round(p.converges_probability->value() * 100);
@@ -149,7 +150,7 @@ std::string prediction_text(const Prediction& prediction) {
                "converges"});
   std::string reasons;
   for (const TechniquePrediction& p : prediction.predictions) {
-    const std::string name = full_name(p.technique, p.storage);
+    const std::string name = to_string(p.technique);
     table.add({name, text(p.total_time), text(p.downtime.qemu), text(p.downtime.probe),
                p.slowdown ? fmt::format("{:.0f} %", p.slowdown->p50.value() * 100) : "–",
                text(p.transferred), convergence(p)});
@@ -157,8 +158,7 @@ std::string prediction_text(const Prediction& prediction) {
   }
   std::string out = table.text() + reasons;
   if (prediction.advice) {
-    out += fmt::format("\n  advice: {} — {}",
-                       full_name(prediction.advice->technique, prediction.advice->storage),
+    out += fmt::format("\n  advice: {} — {}", to_string(prediction.advice->technique),
                        prediction.advice->why);
   }
   return out;
@@ -179,8 +179,7 @@ std::string storage_text(const StorageOutcome& storage) {
 }  // namespace
 
 std::string outcome_text(const MigrationOutcome& outcome) {
-  std::string out = fmt::format("  {}: {}; the VM runs on: {}",
-                                full_name(outcome.technique, outcome.storage.has_value()),
+  std::string out = fmt::format("  {}: {}; the VM runs on: {}", to_string(outcome.technique),
                                 to_string(outcome.status), to_string(outcome.vm_runs_on));
   if (!outcome.reason.empty()) out += fmt::format("\n  reason: {}", outcome.reason);
   for (const std::string& remark : outcome.remarks) out += "\n  note: " + remark;
@@ -222,7 +221,7 @@ std::string history_text(const std::vector<OutcomeRecord>& records) {
       error = relative_error(p->total_time->p50.count(), o.total_time->count());
     }
     table.add({std::to_string(record.id), iso8601(o.started_wall_us).substr(0, 19),
-               full_name(o.technique, o.storage.has_value()), std::string(to_string(o.status)),
+               to_string(o.technique), std::string(to_string(o.status)),
                std::string(to_string(o.vm_runs_on)), text(o.total_time),
                p != nullptr ? text(p->total_time) : std::string(kNothing), error,
                text(o.downtime.probe), text(o.transferred.qemu)});

@@ -166,7 +166,7 @@ Result<learn::LearntModel> train_model(const Trainer& trainer,
   model.pair = pair_of(examples);
   const std::vector<TrainingExample> of_pair = predicted_again(examples, model.pair);
   model.examples = of_pair.size();
-  for (const Technique technique : kAllTechniques) {
+  for (const Technique technique : learn::techniques_of(of_pair)) {
     for (const Metric metric : learn::learnt_metrics()) {
       GODWIT_TRY(auto correction, train_correction(trainer, of_pair, technique, metric));
       if (correction) model.corrections.push_back(std::move(*correction));

@@ -92,27 +92,27 @@ Coding by_multifd(const Guest& guest, const MigrationParameters& parameters,
 
 }  // namespace
 
+/// Channels compress; one stream codes each page by itself.
 Coding coding_of(Technique technique, const Guest& guest, const MigrationParameters& parameters,
                  const HostPairConstants& pair) {
-  switch (technique) {
-    case Technique::kXbzrle:
+  switch (technique.codec) {
+    case Codec::kXbzrle:
       return by_xbzrle(guest, parameters);
-    case Technique::kCompress:
+    case Codec::kCompress:
       return by_compressing(guest, pair, kPages, kPageHeader + kCompressLength, kCompressThreads);
-    case Technique::kMultifd:
-      return by_multifd(guest);
-    case Technique::kMultifdZlib:
+    case Codec::kZlib:
       return by_multifd(guest, parameters, pair, kZlib);
-    case Technique::kMultifdZstd:
+    case Codec::kZstd:
       return by_multifd(guest, parameters, pair, kZstd);
-    default:
-      return plain(guest.page);
+    case Codec::kNone:
+      break;
   }
+  return technique.streams == Streams::kMultifd ? by_multifd(guest) : plain(guest.page);
 }
 
 Throttling throttling_of(Technique technique, const MigrationParameters& parameters) {
   Throttling t;
-  t.on = technique == Technique::kAutoConverge;
+  t.on = technique.throttle == Throttle::kAutoConverge;
   const auto share = [](std::optional<int> percent, double usual) {
     return percent ? *percent / 100.0 : usual;
   };

@@ -293,6 +293,7 @@ bool Migration::run(double seconds) {
 }
 
 void Migration::start_postcopy() {
+  sending_.coding.cache = 0;  // from here on QEMU sends pages whole (ram_save_page)
   double left = progress_.left;
   double stream = left * factor();
   if (begun_ && progress_.passes == 0) {

@@ -6,22 +6,15 @@
 #include "godwit/twin/qemu.h"
 
 namespace godwit::twin {
-namespace {
-
-bool uses_multifd(Technique technique) {
-  return technique == Technique::kMultifd || technique == Technique::kMultifdZlib ||
-         technique == Technique::kMultifdZstd;
-}
-
-}  // namespace
-
 MigrationParameters assumed(Technique technique, const MigrationParameters& given,
                             const Link& link) {
   MigrationParameters all = given;
   all.max_bandwidth = given.max_bandwidth.value_or(link.rate);
   all.downtime_limit = given.downtime_limit.value_or(kDefaultDowntimeLimit);
-  if (technique == Technique::kPostcopy) all.precopy_share = given.precopy_share.value_or(Ratio(0));
-  if (technique == Technique::kHybrid) all.precopy_share = given.precopy_share.value_or(Ratio(1));
+  if (uses_postcopy(technique)) {
+    const bool at_once = technique.ending == Ending::kPostcopyAtOnce;
+    all.precopy_share = given.precopy_share.value_or(Ratio(at_once ? 0 : 1));
+  }
   return all;
 }
 
@@ -32,7 +25,7 @@ Sending sending_of(Technique technique, const Guest& guest, const MigrationParam
   s.switch_rate = most;
   s.rate = std::min(parameters.max_bandwidth->value() * pair.rate.value(), most);
   // with the guest stopped QEMU keeps no limit
-  if (technique == Technique::kStopAndCopy) s.rate = most;
+  if (technique.ending == Ending::kFirstEstimate) s.rate = most;
   const BytesPerSecond postcopy = parameters.max_postcopy_bandwidth.value_or(BytesPerSecond(0));
   s.postcopy_rate = postcopy.value() > 0 ? std::min(postcopy.value(), most) : most;
   s.reckoned_rate = parameters.avail_switchover_bandwidth.value_or(BytesPerSecond(0)).value();
@@ -40,9 +33,9 @@ Sending sending_of(Technique technique, const Guest& guest, const MigrationParam
   s.window = pair.window.count();
   s.coding = coding_of(technique, guest, parameters, pair);
   const bool behind_link = s.coding.cpu_rate * s.coding.first >= s.rate;
-  if (uses_multifd(technique) && behind_link) {
+  if (technique.streams == Streams::kMultifd && behind_link) {
     const double share =
-        technique == Technique::kMultifdZlib ? pair.queued_by_zlib : pair.queued_by_multifd;
+        technique.codec == Codec::kZlib ? pair.queued_by_zlib : pair.queued_by_multifd;
     s.queued = share * pair.sender_queue.as_double() / most;
   }
   s.throttling = throttling_of(technique, parameters);

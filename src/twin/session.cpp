@@ -56,12 +56,14 @@ Session::~Session() = default;
 
 Result<void> Session::prepare(const MigrationPlan& plan) {
   plan_ = plan;
-  if (plan.storage) return fail(ErrorCode::kUnsupported, "the twin simulates no disks");
+  if (plan.technique.storage) {
+    return fail(ErrorCode::kUnsupported, "the twin simulates no disks");
+  }
   if (!predicts(plan.technique)) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("the twin does not simulate {}", to_string(plan.technique)));
   }
-  if (plan.technique == Technique::kStopAndCopy) {
+  if (plan.technique.ending == Ending::kFirstEstimate) {
     plan_.parameters.downtime_limit = kLongestDowntimeLimit;
   }
   plan_.parameters = assumed(plan_.technique, plan_.parameters, link_);

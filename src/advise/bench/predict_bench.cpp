@@ -40,7 +40,7 @@ void one_vm_all_techniques(benchmark::State& state) {
   const Link link{kLink.rate * Ratio(static_cast<double>(times)), {}};
   for (auto _ : state) {
     const auto predictor = twin::Predictor::make(guest, link);
-    for (const Technique technique : kAllTechniques) {
+    for (const Technique technique : kLivePresets) {
       if (twin::predicts(technique)) benchmark::DoNotOptimize(predictor->predict(technique));
     }
   }
@@ -54,7 +54,7 @@ void one_vm_all_techniques_drawn(benchmark::State& state) {
   options.draws = twin::kManyDraws;
   for (auto _ : state) {
     const auto predictor = twin::Predictor::make(guest, kLink, options);
-    for (const Technique technique : kAllTechniques) {
+    for (const Technique technique : kLivePresets) {
       benchmark::DoNotOptimize(predictor->predict(technique));
     }
   }
@@ -65,7 +65,7 @@ void a_fleet(benchmark::State& state) {
   for (auto _ : state) {
     for (int vm = 0; vm < state.range(0); ++vm) {
       const auto predictor = twin::Predictor::make(profile(vm), kLink);
-      for (const Technique technique : kAllTechniques) {
+      for (const Technique technique : kLivePresets) {
         if (twin::predicts(technique)) benchmark::DoNotOptimize(predictor->predict(technique));
       }
     }

@@ -213,6 +213,28 @@ TEST(Advise, RefusesTechniquesWithoutAModelByName) {
   EXPECT_THAT(advised.error().what_to_do, HasSubstr("another technique"));
 }
 
+TEST(Advise, ACombinationIsPredictedBesidesTheUsualOnes) {
+  auto q = question(kCalm);
+  q.besides = Technique{.codec = Codec::kXbzrle, .throttle = Throttle::kAutoConverge};
+  const auto advised = answer(q);
+  EXPECT_EQ(advised.prediction.predictions.size(), 8u);
+  EXPECT_NE(find(advised.prediction, *q.besides), nullptr);
+  q.besides = Technique::kPrecopy;
+  EXPECT_EQ(answer(q).prediction.predictions.size(), 7u) << "which is one of them";
+}
+
+TEST(Advise, WithoutGroundThereIsNoAdviceAndNoBlameOnTheGuest) {
+  auto q = question(kCalm);
+  q.techniques = {parse_technique("multifd+postcopy").value()};
+  const auto advised = answer(q);
+  EXPECT_FALSE(advised.prediction.advice);
+  ASSERT_TRUE(advised.refusal);
+  EXPECT_EQ(advised.refusal->code, ErrorCode::kUnsupported);
+  EXPECT_THAT(advised.refusal->message, HasSubstr("multifd+postcopy"));
+  q.techniques.push_back(Technique::kPrecopy);
+  EXPECT_EQ(answer(q).prediction.advice->technique, Technique::kPrecopy);
+}
+
 TEST(Advise, RefusesAnIntentOfNothing) {
   Intent nothing;
   nothing.max_time = Seconds(0);

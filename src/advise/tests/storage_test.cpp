@@ -35,12 +35,12 @@ TEST(StorageTime, ComesOnTopOfMemorysAndMovesNothingElse) {
   advised.plan = memory;
   add_storage(advised, Seconds(3));
   for (const TechniquePrediction& p : {advised.prediction.predictions.front(), *advised.plan}) {
-    EXPECT_TRUE(p.storage);
+    EXPECT_TRUE(p.technique.storage);
     EXPECT_EQ(p.total_time, (Interval<Seconds>{Seconds(9), Seconds(8), Seconds(11)}));
     EXPECT_EQ(p.transferred, memory.transferred);
     EXPECT_THAT(p.why, testing::HasSubstr("3.00 s"));
   }
-  EXPECT_TRUE(advised.prediction.advice->storage);
+  EXPECT_TRUE(advised.prediction.advice->technique.storage);
 }
 
 TEST(StorageTime, ThatIsNotKnownLeavesNoTotalRatherThanAWrongOne) {
@@ -48,7 +48,7 @@ TEST(StorageTime, ThatIsNotKnownLeavesNoTotalRatherThanAWrongOne) {
   p.converges = true;
   p.total_time = Interval<Seconds>{Seconds(6), Seconds(5), Seconds(8)};
   add_storage(p, std::nullopt);
-  EXPECT_TRUE(p.storage);
+  EXPECT_TRUE(p.technique.storage);
   EXPECT_FALSE(p.total_time);
   EXPECT_TRUE(p.converges);
 }

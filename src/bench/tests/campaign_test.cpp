@@ -31,15 +31,17 @@ TEST(Campaign, HasEveryTechniqueAndEveryLoad) {
   std::int64_t with_storage = 0;
   for (std::int64_t number = 0; number < 1000; ++number) {
     const Cell cell = campaign_cell(42, number);
-    techniques.insert(cell.technique);
-    with_storage += cell.storage ? 1 : 0;
-    EXPECT_FALSE(cell.storage && is_cold(cell.technique));
+    Technique memory = cell.technique;
+    memory.storage = false;
+    techniques.insert(memory);
+    with_storage += cell.technique.storage ? 1 : 0;
+    EXPECT_FALSE(cell.technique.storage && is_cold(cell.technique));
     loads.insert(cell.load);
     sizes.insert(cell.ram.count());
     EXPECT_GE(cell.link, BytesPerSecond(20e6));
     EXPECT_LE(cell.link, BytesPerSecond(120e6));
   }
-  std::set<Technique> all(kAllTechniques.begin(), kAllTechniques.end());
+  std::set<Technique> all(kLivePresets.begin(), kLivePresets.end());
   all.erase(Technique::kCompress);  // QEMU 10 has none
   all.insert({Technique::kCold, Technique::kColdZstd});
   EXPECT_EQ(techniques, all);

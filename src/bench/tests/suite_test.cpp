@@ -103,11 +103,11 @@ TEST(Suite, ATechniquesNameSaysWhetherTheDiskMoves) {
   const Suite read = suite(
       with("[cell]\ntechnique = [\"precopy\", \"postcopy+storage\"]\n[loads]\nidle = \"idle\"\n"));
   ASSERT_THAT(read.cells, SizeIs(2));
-  EXPECT_FALSE(read.cells.front().storage);
-  EXPECT_EQ(read.cells.back().technique, Technique::kPostcopy);
-  EXPECT_TRUE(read.cells.back().storage);
+  EXPECT_EQ(read.cells.front().technique, Technique::kPrecopy);
+  EXPECT_EQ(to_string(read.cells.back().technique), "postcopy+storage");
   EXPECT_THAT(describe(read.cells.back()), HasSubstr("by postcopy+storage"));
-  for (const char* name : {"cold+storage", "+storage", "precopy+storage+storage"}) {
+  for (const char* name :
+       {"cold+storage", "+storage", "precopy+storage+storage", "multifd+xbzrle"}) {
     EXPECT_THAT(
         refusal(with(std::string("[cell]\ntechnique = \"") + name + "\"\n[loads]\ni = \"idle\"\n")),
         HasSubstr(name));

@@ -61,7 +61,7 @@ TEST(TrialCsv, TheTechniqueSaysWhetherTheDiskMoved) {
   Trial trial;
   trial.cell.technique = Technique::kPostcopy;
   EXPECT_EQ(field(trial, "technique"), "postcopy");
-  trial.cell.storage = true;
+  trial.cell.technique.storage = true;
   EXPECT_EQ(field(trial, "technique"), "postcopy+storage");
 }
 

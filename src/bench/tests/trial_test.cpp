@@ -15,8 +15,8 @@ using testing::HasSubstr;
 
 rc::Gen<Cell> cells() {
   return rc::gen::map(
-      rc::gen::tuple(generate::text(), generate::text(), rc::gen::elementOf(kAllTechniques),
-                     generate::bytes(), rc::gen::arbitrary<bool>(), rc::gen::inRange(1, 1001)),
+      rc::gen::tuple(generate::text(), generate::text(), generate::technique(), generate::bytes(),
+                     rc::gen::arbitrary<bool>(), rc::gen::inRange(1, 1001)),
       [](const auto& parts) {
         Cell cell;
         cell.load = std::get<0>(parts);
@@ -26,7 +26,6 @@ rc::Gen<Cell> cells() {
         cell.pings = std::get<4>(parts);
         cell.repeat = std::get<5>(parts);
         cell.rehearse = !cell.pings;
-        cell.storage = cell.pings == (cell.repeat % 2 == 0);
         cell.parameters.downtime_limit = Seconds(0.25);
         cell.sweep = {{"set", "4MiB"}, {cell.load, cell.spec}};
         return cell;

@@ -152,6 +152,7 @@ MigrationOutcome example_outcome_with_storage() {
   MigrationOutcome o = example_outcome();
   o.requested.technique = "auto+storage";
   o.total_time = Seconds(13.125);
+  o.technique.storage = true;
   o.storage = StorageOutcome{1, 256_MiB, Seconds(6.5), Seconds(0.02)};
   return o;
 }
@@ -363,13 +364,19 @@ TEST(Codec, ReadsOutcomesFromBeforeDisksMoved) {
   EXPECT_EQ(outcome_from_json(json).value(), example_outcome());
 }
 
-RC_GTEST_PROP(TechniqueNames, TextAndValueAgree, ()) {
-  const Technique technique = *generate::technique();
-  const bool storage = *rc::gen::arbitrary<bool>();
-  const std::string name = full_name(technique, storage);
-  const TechniqueName parts = split_storage(name);
-  RC_ASSERT(parts.storage == storage);
-  RC_ASSERT(technique_from_string(parts.memory) == technique);
+/// A prediction without ground is no "does not converge".
+TEST(Codec, APredictionWithoutGroundConvergesNeitherWay) {
+  TechniquePrediction unknown;
+  unknown.technique = {.streams = Streams::kMultifd, .ending = Ending::kPostcopyAtOnce};
+  unknown.grounded = false;
+  unknown.why = "nobody measured it";
+  const Json json = to_json(Prediction{{unknown}, {}});
+  EXPECT_EQ(json["predictions"][0]["technique"], "multifd+postcopy");
+  EXPECT_TRUE(json["predictions"][0]["converges"].is_null());
+  EXPECT_EQ(prediction_from_json(json).value().predictions.front(), unknown);
+  Json without = json;
+  without["predictions"][0].erase("converges");
+  EXPECT_FALSE(prediction_from_json(without)) << "left out is not null";
 }
 
 TEST(Codec, IgnoresWhatItDoesNotKnow) {

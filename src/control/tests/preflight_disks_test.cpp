@@ -34,7 +34,7 @@ PreflightFacts facts_of(std::vector<Disk> here, std::vector<Disk> there) {
 
 MigrationPlan with_storage() {
   MigrationPlan plan;
-  plan.storage = true;
+  plan.technique.storage = true;
   return plan;
 }
 /// The source's names of what moves.

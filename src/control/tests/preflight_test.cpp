@@ -7,6 +7,7 @@
 #include <map>
 
 #include "godwit/control/settings.h"
+#include "godwit/domain/downtime_limit.h"
 
 namespace godwit::control {
 namespace {
@@ -270,7 +271,7 @@ TEST(Preflight, ABitmapThatItsImageKeepsIsLostWhereTheDiskMoves) {
   EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "the destination opens the same image";
   facts.same_file[disk] = false;
   MigrationPlan plan;
-  plan.storage = true;
+  plan.technique.storage = true;
   for (auto* side : {&facts.source, &facts.destination}) {
     for (const Capability needed : settings_for(plan).on) side->can.insert(needed);
   }
@@ -303,7 +304,13 @@ TEST(Preflight, ZeroCopyGoesWithMultifdAlone) {
   MigrationPlan plan;
   plan.technique = Technique::kMultifd;
   EXPECT_TRUE(preflight(facts, plan));
+  plan.technique.throttle = Throttle::kAutoConverge;
+  for (auto* side : {&facts.source, &facts.destination}) {
+    side->can.insert(Capability::kAutoConverge);
+  }
+  EXPECT_TRUE(preflight(facts, plan));
   EXPECT_THAT(refused(facts).message, HasSubstr("zero-copy-send"));
+  EXPECT_THAT(refused(facts, Technique::kMultifdZstd).message, HasSubstr("zero-copy-send"));
 }
 
 TEST(Preflight, AUuidMustAgreeOnlyWhereItIsValidated) {
@@ -415,7 +422,7 @@ PreflightFacts own_disks() {
 
 Result<Warnings> preflight_with_storage(const PreflightFacts& facts) {
   MigrationPlan plan;
-  plan.storage = true;
+  plan.technique.storage = true;
   return preflight(facts, plan);
 }
 
@@ -507,7 +514,7 @@ TEST(Preflight, MemoryAndAbilitiesAreChecked) {
 TEST(Preflight, OldEmulationIsRefusedWhateverTheTechnique) {
   auto facts = good_facts();
   facts.source.version_major = facts.destination.version_major = 7;
-  for (const Technique technique : kAllTechniques) {
+  for (const Technique technique : kLivePresets) {
     MigrationPlan plan;
     plan.technique = technique;
     const auto verdict = preflight(facts, plan);
@@ -532,6 +539,40 @@ TEST(Settings, AreExactlyTheTechnique) {
   plan.technique = Technique::kMultifdZstd;
   EXPECT_TRUE(settings_for(plan).off.contains(Capability::kPostcopyPreempt));
   EXPECT_EQ(settings_for(plan).parameters.multifd_compression, "zstd");
+}
+
+TEST(Settings, OfACombinationAreThoseOfItsParts) {
+  MigrationPlan plan;
+  plan.technique = parse_technique("multifd-zlib+auto-converge+hybrid+storage").value();
+  const Settings settings = settings_for(plan);
+  EXPECT_EQ(settings.on,
+            (CapabilitySet{Capability::kEvents, Capability::kReturnPath, Capability::kMultifd,
+                           Capability::kAutoConverge, Capability::kPostcopyRam,
+                           Capability::kPauseBeforeSwitchover}));
+  EXPECT_EQ(settings.parameters.multifd_compression, "zlib");
+  plan.technique = parse_technique("multifd+stop-and-copy").value();
+  EXPECT_EQ(settings_for(plan).parameters.multifd_compression, "none");
+  EXPECT_EQ(settings_for(plan).parameters.downtime_limit, kLongestDowntimeLimit);
+  plan.technique = Technique::kXbzrle;
+  EXPECT_FALSE(settings_for(plan).parameters.multifd_compression) << "left as it is";
+}
+
+TEST(Preflight, WhatQemuCannotCombineIsRefusedByName) {
+  auto facts = good_facts();
+  for (auto* side : {&facts.source, &facts.destination}) side->can.insert(Capability::kMultifd);
+  const Error never = refused(facts, parse_technique("multifd+xbzrle").value());
+  EXPECT_EQ(never.code, ErrorCode::kBadInput);
+  const Technique later = parse_technique("multifd+postcopy").value();
+  const Error error = refused(facts, later);
+  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("multifd+postcopy"));
+  EXPECT_THAT(error.what_to_do, HasSubstr("update QEMU"));
+  facts.source.version_minor = 1;
+  EXPECT_THAT(refused(facts, later).message, HasSubstr("10.1")) << "the destination's is older";
+  facts.destination.version_minor = 1;
+  MigrationPlan plan;
+  plan.technique = later;
+  EXPECT_TRUE(preflight(facts, plan));
 }
 
 }  // namespace

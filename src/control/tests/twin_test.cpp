@@ -44,8 +44,9 @@ struct Simulated {
 };
 
 TEST(OnTheTwin, AMigrationTakesWhatIsPredicted) {
+  const Technique both = parse_technique("xbzrle+auto-converge").value();
   for (const Technique technique : {Technique::kPrecopy, Technique::kMultifd, Technique::kXbzrle,
-                                    Technique::kPostcopy, Technique::kHybrid}) {
+                                    Technique::kPostcopy, Technique::kHybrid, both}) {
     Simulated run;
     run.plan.technique = technique;
     const auto outcome = run.go();
@@ -179,7 +180,8 @@ TEST(FaultSweepOnTheTwin, AMishapAtAnyTimeOfAnyTechnique) {
   int runs = 0;
   for (const Technique technique :
        {Technique::kPrecopy, Technique::kAutoConverge, Technique::kXbzrle, Technique::kMultifd,
-        Technique::kPostcopy, Technique::kHybrid, Technique::kStopAndCopy}) {
+        Technique::kPostcopy, Technique::kHybrid, Technique::kStopAndCopy,
+        parse_technique("multifd+auto-converge+hybrid").value()}) {
     for (const auto kind :
          {Mishap::Kind::kLinkCut, Mishap::Kind::kLinkDead, Mishap::Kind::kSourceDies,
           Mishap::Kind::kDestinationDies, Mishap::Kind::kSourceSilent, Mishap::Kind::kOrdersRefused,

@@ -43,9 +43,8 @@ TEST(Campaign, ARowHasWhatWasMeasuredAndItsProfile) {
   ASSERT_EQ(rows->size(), 1u);
   const CampaignRow& one = rows->front();
   EXPECT_TRUE(one.completed());
-  EXPECT_EQ(one.technique, Technique::kPrecopy);
+  EXPECT_EQ(to_string(one.technique), "precopy+storage");
   EXPECT_EQ(one.spec, "idle;fill=5MiB");
-  EXPECT_TRUE(one.storage);
   EXPECT_DOUBLE_EQ(one.parameters.downtime_limit->count(), 0.3);
   EXPECT_EQ(one.parameters.precopy_share, std::nullopt);
   EXPECT_EQ(one.parameters.postcopy_preempt, true);

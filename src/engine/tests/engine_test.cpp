@@ -184,6 +184,49 @@ TEST_F(EngineTest, WhatChangedSinceThePlanIsSeenBeforeAnythingIsStarted) {
   EXPECT_THAT(notes_.steps, IsEmpty());
 }
 
+TEST_F(EngineTest, ACombinationIsPredictedAndPlannedByItsParts) {
+  Request wanted = request();
+  wanted.technique = parse_technique("xbzrle+auto-converge").value();
+  const auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->plan.technique, *wanted.technique);
+  EXPECT_EQ(planned->requested.technique, "xbzrle+auto-converge");
+  ASSERT_TRUE(planned->expected);
+  EXPECT_EQ(planned->expected->technique, *wanted.technique);
+  EXPECT_NE(find(*planned->before.predicted, *wanted.technique), nullptr);
+}
+
+TEST_F(EngineTest, WhatHasNoGroundIsRunWithoutAPromise) {
+  for (auto* side : {&world_.pair.source, &world_.pair.destination}) side->version_minor = 1;
+  Request wanted = request();
+  wanted.technique = parse_technique("multifd+hybrid").value();
+  const auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->plan.technique, *wanted.technique);
+  ASSERT_TRUE(planned->expected);
+  EXPECT_FALSE(planned->expected->grounded);
+  EXPECT_EQ(planned->plan.parameters.precopy_share, Ratio(1));
+}
+
+TEST_F(EngineTest, ALawMayEndByPostcopyWhatBothSidesCombineWithIt) {
+  const auto may = [this](const char* technique) {
+    Request wanted = request_without_profile();
+    wanted.technique = parse_technique(technique).value();
+    wanted.law = "nova";
+    const auto planned = plan(wanted);
+    EXPECT_TRUE(planned) << planned.error().message;
+    return planned && planned->plan.may_end_by_postcopy;
+  };
+  EXPECT_TRUE(may("precopy"));
+  EXPECT_TRUE(may("xbzrle+auto-converge"));
+  EXPECT_FALSE(may("stop-and-copy"));
+  EXPECT_FALSE(may("multifd")) << "QEMU 10.0 can't";
+  world_.pair.source.version_minor = 1;
+  EXPECT_FALSE(may("multifd")) << "the destination can't";
+  world_.pair.destination.version_minor = 1;
+  EXPECT_TRUE(may("multifd"));
+}
+
 // --- refusals ---
 
 TEST_F(EngineTest, MemoryThatCannotBeReadIsSaidFirstWithAWayOut) {

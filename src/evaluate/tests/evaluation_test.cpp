@@ -185,7 +185,7 @@ TEST(EvaluateCampaign, ColdOnesDisksAndRowsWithoutAProfileAreLeftOut) {
   auto cold = idle_row();
   cold.technique = Technique::kCold;
   auto storage = idle_row();
-  storage.storage = true;
+  storage.technique.storage = true;
   auto blind = idle_row();
   blind.profile.reset();
   auto broken = idle_row();

@@ -409,6 +409,7 @@ Result<VmDescription> FakePair::Fake::describe() {
   vm.ram = Bytes(kRam);
   vm.version = "10.0.2";
   vm.version_major = 10;
+  vm.version_minor = version_minor;
   vm.accelerator = "kvm";
   vm.vcpus = 1;
   vm.state = state;

@@ -108,6 +108,7 @@ class FakePair {
     bool connected = true;
     std::optional<TimePoint> reachable_again;  ///< where the connection is lost for a while
     RunState state = RunState::kRunning;
+    int version_minor = 0;  ///< of QEMU 10
     MigrationStatus status;
     CapabilitySet on;
     MigrationParameters set;

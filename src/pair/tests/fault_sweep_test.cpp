@@ -44,7 +44,7 @@ class FaultyRun {
     pair.source.on = {Capability::kXbzrle};
     plan_.technique = one.technique;
     plan_.parameters.max_bandwidth = 40_MB_per_s;
-    plan_.storage = one.disks;
+    plan_.technique.storage = one.disks;
     plan_.moved_disks = {{"virtio0", "virtio0"}};
   }
 

@@ -16,7 +16,7 @@ struct Apart {
   Result<MigrationOutcome> go(const std::string& stream, bool storage) {
     pair.destination.state = RunState::kInmigrate;
     MigrationPlan plan;
-    plan.storage = storage;
+    plan.technique.storage = storage;
     Ends ends{pair.source, pair.destination, stream};
     ends.listen = "tcp:0.0.0.0:4444";
     return migrate(world.clock, ends, plan, {}, {});

@@ -19,10 +19,10 @@ using Victim = FakePair::Victim;
 struct Scenario {
   explicit Scenario(Technique technique = Technique::kPrecopy) {
     plan.technique = technique;
-    plan.storage = true;
+    plan.technique.storage = true;
     plan.parameters.max_bandwidth = 40_MB_per_s;
     pair.destination.state = RunState::kInmigrate;
-    options.requested.technique = full_name(technique, true);
+    options.requested.technique = to_string(plan.technique);
   }
   Result<MigrationOutcome> go() {
     Ends ends{pair.source, pair.destination, "tcp:10.0.0.2:4444"};
@@ -90,7 +90,7 @@ TEST_P(EveryTechnique, MirrorsFirstAndSwitchesOverOnlyToAWholeDisk) {
   ASSERT_TRUE(outcome) << outcome.error().message;
   EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
   EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);
-  EXPECT_EQ(outcome->technique, GetParam());
+  EXPECT_EQ(outcome->technique, run.plan.technique);
   EXPECT_FALSE(run.pair.ran_on_a_torn_disk());
   EXPECT_FALSE(run.pair.storage_left());
   EXPECT_EQ(run.pair.running_guests(), 1);

@@ -72,16 +72,27 @@ TEST(Render, ComparisonShowsErrorsAndKeepsAbsentMeasurementsAbsent) {
 
 TEST(Render, DisksThatMovedAreNamedWithWhatTheyTook) {
   TechniquePrediction with_disks = converging();
-  with_disks.storage = true;
+  with_disks.technique.storage = true;
   EXPECT_THAT(prediction_text({{with_disks}, {}}), HasSubstr("precopy+storage"));
   MigrationOutcome outcome;
   EXPECT_THAT(outcome_text(outcome), Not(HasSubstr("disks")));
+  outcome.technique.storage = true;
   outcome.storage = StorageOutcome{2, 256_MiB, Seconds(6.5), Seconds(0.02)};
   const std::string text = outcome_text(outcome);
   EXPECT_THAT(text, HasSubstr("precopy+storage: "));
   EXPECT_THAT(text, HasSubstr("disks: 2, 256 MiB mirrored, ready after 6.50 s, whole 20 ms after"));
   outcome.storage = StorageOutcome{1, 1_MiB, {}, {}};
   EXPECT_THAT(outcome_text(outcome), Not(HasSubstr("ready")));
+}
+
+TEST(Render, WhatHasNoGroundIsNoNo) {
+  TechniquePrediction unknown;
+  unknown.technique = {.streams = Streams::kMultifd, .ending = Ending::kPostcopyAtOnce};
+  unknown.grounded = false;
+  unknown.why = "nobody measured it";
+  const std::string text = prediction_text({{unknown}, {}});
+  EXPECT_THAT(text, HasSubstr("multifd+postcopy: nobody measured it"));
+  EXPECT_THAT(text, Not(HasSubstr(" no\n")));
 }
 
 TEST(Render, AnOutcomeAlwaysSaysWhereTheVmRunsAndHowTheGuestIs) {

@@ -242,5 +242,60 @@ RC_GTEST_PROP(TechniquesProperty, MoreBandwidthIsNeverSlower, ()) {
   RC_ASSERT(total(link * Ratio(1.5)) <= total(link) + 0.3);
 }
 
+// --- parts together ---
+
+Technique named(const char* name) {
+  return parse_technique(name).value();
+}
+
+TEST(Combinations, AThrottleWorksWhateverCodecSends) {
+  // 200 MB/s of incompressible writes: nothing but a throttle ends it
+  const auto profile =
+      shrinking(guest(512_MiB, 300_MB, uniform(64_MiB, 200_MB_per_s)), 0.5, Seconds(5e-6));
+  EXPECT_FALSE(predict(profile, 20_MB_per_s, Technique::kMultifdZstd, one_processor()).converges);
+  const auto throttled = predict(profile, 20_MB_per_s, Technique::kAutoConverge, one_processor());
+  const auto both =
+      predict(profile, 20_MB_per_s, named("multifd-zstd+auto-converge"), one_processor());
+  ASSERT_TRUE(throttled.converges && both.converges);
+  EXPECT_LT(both.transferred->p50, throttled.transferred->p50);
+  EXPECT_GT(both.slowdown->p50.value(), 0.1);
+  EXPECT_EQ(both.model, "twin");
+}
+
+TEST(Combinations, WhatIsCopiedPausedMayBeCompressed) {
+  const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(5e-6));
+  const auto plain = predict(profile, 20_MB_per_s, Technique::kStopAndCopy, one_processor());
+  const auto both =
+      predict(profile, 20_MB_per_s, named("multifd-zstd+stop-and-copy"), one_processor());
+  EXPECT_NEAR(both.downtime.events->p50 / plain.downtime.events->p50, 0.5, 0.02);
+}
+
+TEST(Combinations, PostcopyAsksForWholePages) {
+  const auto profile = changing_little(guest(512_MiB, 300_MB, uniform(64_MiB, 60_MB_per_s)));
+  const auto plain = predict(profile, 50_MB_per_s, Technique::kHybrid);
+  const auto deltas = predict(profile, 50_MB_per_s, named("xbzrle+hybrid"));
+  EXPECT_EQ(deltas.transferred, plain.transferred) << "no page was sent a second time before";
+}
+
+TEST(Combinations, WithoutGroundNothingIsSaidButThat) {
+  const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(5e-6));
+  for (const char* name : {"multifd+postcopy", "multifd-zstd+hybrid", "compress+postcopy"}) {
+    const auto p = predict(profile, 50_MB_per_s, named(name));
+    EXPECT_FALSE(p.grounded) << name;
+    EXPECT_FALSE(p.converges);
+    EXPECT_FALSE(p.total_time || p.transferred || p.slowdown || p.downtime.probe);
+    EXPECT_TRUE(p.model.empty());
+    EXPECT_THAT(p.why, HasSubstr("not predicted"));
+    EXPECT_TRUE(p.parameters.precopy_share) << "it can be run with these all the same";
+  }
+}
+
+TEST(Combinations, WhatNoQemuCanIsAnError) {
+  const auto predictor = Predictor::make(guest(512_MiB, 300_MB, idle()), Link{50_MB_per_s, {}});
+  const auto p = predictor->predict(named("multifd+xbzrle"));
+  ASSERT_FALSE(p);
+  EXPECT_EQ(p.error().code, ErrorCode::kBadInput);
+}
+
 }  // namespace
 }  // namespace godwit::twin

@@ -85,7 +85,18 @@ rc::Gen<std::int64_t> wall_us() {
 }
 
 rc::Gen<Technique> technique() {
-  return rc::gen::elementOf(std::vector<Technique>(kAllTechniques.begin(), kAllTechniques.end()));
+  return rc::gen::exec([] {
+    Technique t;
+    t.streams = *rc::gen::element(Streams::kOne, Streams::kMultifd);
+    t.codec = *rc::gen::element(Codec::kNone, Codec::kXbzrle, Codec::kCompress, Codec::kZlib,
+                                Codec::kZstd);
+    t.throttle = *rc::gen::element(Throttle::kNone, Throttle::kAutoConverge);
+    t.ending =
+        *rc::gen::element(Ending::kConverged, Ending::kPostcopyAtOnce, Ending::kPostcopyAfterShare,
+                          Ending::kFirstEstimate, Ending::kCold);
+    t.storage = *rc::gen::arbitrary<bool>();
+    return t;
+  });
 }
 
 rc::Gen<int> percent() {
@@ -193,9 +204,9 @@ rc::Gen<TechniquePrediction> technique_prediction() {
   return rc::gen::exec([] {
     TechniquePrediction p;
     p.technique = *technique();
-    p.storage = *rc::gen::arbitrary<bool>();
     p.parameters = *parameters();
-    p.converges = *rc::gen::arbitrary<bool>();
+    p.grounded = *rc::gen::arbitrary<bool>();
+    p.converges = p.grounded && *rc::gen::arbitrary<bool>();
     p.converges_probability = *maybe(ratio());
     p.why = *text();
     p.model = *text();
@@ -211,9 +222,7 @@ rc::Gen<TechniquePrediction> technique_prediction() {
 }
 
 rc::Gen<Advice> advice() {
-  return rc::gen::exec([] {
-    return Advice{*technique(), *rc::gen::arbitrary<bool>(), *parameters(), *text()};
-  });
+  return rc::gen::exec([] { return Advice{*technique(), *parameters(), *text()}; });
 }
 
 rc::Gen<Prediction> prediction() {
@@ -267,6 +276,7 @@ rc::Gen<MigrationOutcome> outcome() {
     o.guest = GuestOutcome{*maybe(ratio()), *maybe(seconds()), *maybe(rc::gen::arbitrary<bool>()),
                            *text()};
     o.storage = *maybe(storage_outcome());
+    o.technique.storage = o.storage.has_value();
     o.started_wall_us = *wall_us();
     o.remarks = *some(text());
     o.orders = *some(applied_order());

@@ -40,7 +40,7 @@ rc::Gen<std::optional<T>> maybe(const rc::Gen<T>& value) {
                         rc::gen::map(value, [](T v) { return std::optional<T>(std::move(v)); }));
 }
 
-rc::Gen<Technique> technique();
+rc::Gen<Technique> technique();  ///< any product of parts
 rc::Gen<int> percent();
 rc::Gen<MigrationParameters> parameters();
 rc::Gen<Link> link();

@@ -35,6 +35,7 @@ struct Question {
   Intent intent;
   /// Techniques to predict and to choose from; empty = all that can be predicted and done.
   std::vector<Technique> techniques;
+  std::optional<Technique> besides;  ///< predicted where `techniques` is empty, if it can be
   /// What both sides can do; absent where nobody asked them: then all that today's QEMU can.
   std::optional<CapabilitySet> possible;
   /// Fixed by the user; a downtime limit that is given is kept, not searched for.

@@ -47,6 +47,8 @@ class JsonReader {
   /// The member, or null where it is absent or JSON null.
   [[nodiscard]] const Json* find(std::string_view key);
   [[nodiscard]] const Json* require(std::string_view key);
+  /// Is the member there, as JSON null?
+  [[nodiscard]] bool is_null(std::string_view key) const;
   /// The elements of an array member; an absent one is an error.
   [[nodiscard]] const Json* array(std::string_view key);
   [[nodiscard]] std::string path_of(std::string_view key) const;

@@ -16,8 +16,7 @@ inline constexpr int kMaxRepeats = 1000;
 struct Cell {
   std::string load;  ///< the load's name in its suite, e.g. "memory-write"
   std::string spec;  ///< what the guest does, as guest-load takes it
-  Technique technique = Technique::kPrecopy;
-  bool storage = false;            ///< the disk moves, too: "precopy+storage"
+  Technique technique;
   MigrationParameters parameters;  ///< what is fixed beyond the technique, e.g. the downtime limit
   BytesPerSecond link{40e6};       ///< of the migration network; QEMU is held to it, too
   Bytes ram{256LL << 20};

@@ -24,7 +24,7 @@ struct CommandProfile {
   std::string name;
   std::string about;
   bool tested_for_real = false;  ///< else only against stand-in commands
-  Technique technique = Technique::kPrecopy;
+  Technique technique;
   bool waits = true;  ///< `migrate` ends when the migration has; else `status` is polled
   bool plain_values =
       false;             ///< a command hands its values to a shell: they must be harmless there

@@ -19,8 +19,7 @@ struct CampaignRow {
   std::string run;  ///< with `number`: its name for ever
   std::int64_t number = 0;
   std::string status;  ///< completed, did_not_converge, cancelled, failed, broken
-  Technique technique = Technique::kPrecopy;
-  bool storage = false;
+  Technique technique;
   MigrationParameters parameters;
   std::optional<Seconds> max_time;
   std::string load;  ///< its kind

@@ -18,7 +18,7 @@ struct MigrationParameters {
   std::optional<Seconds> downtime_limit;
   std::optional<Bytes> xbzrle_cache;
   std::optional<int> multifd_channels;
-  std::optional<std::string> multifd_compression;  ///< "none", "zlib", "zstd"
+  std::optional<std::string> multifd_compression;  ///< "none", "zlib", "zstd"; as the codec says
   std::optional<int> throttle_initial_percent;
   std::optional<int> throttle_increment_percent;
   std::optional<int> max_throttle_percent;
@@ -58,13 +58,12 @@ struct MovedDisk {
 
 /// All that control is told.
 struct MigrationPlan {
-  Technique technique = Technique::kPrecopy;
+  Technique technique;
   MigrationParameters parameters;
   std::optional<Seconds> max_time;       ///< cancel (did_not_converge) when it takes longer
   Intent intent{};                       ///< what a control law steers to
   bool may_end_by_postcopy = false;      ///< a law may switch to it, whatever the technique
-  bool storage = false;                  ///< disks move, too: the destination has its own
-  std::vector<MovedDisk> moved_disks{};  ///< which, where `storage` is set
+  std::vector<MovedDisk> moved_disks{};  ///< which disks move, where the technique takes them along
 
   friend bool operator==(const MigrationPlan&, const MigrationPlan&) = default;
 };

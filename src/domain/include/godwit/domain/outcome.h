@@ -73,7 +73,7 @@ struct StorageOutcome {
 };
 
 struct Requested {
-  std::string technique;  ///< as asked for: a technique's name, or "auto", maybe with "+storage"
+  std::string technique;  ///< as asked for: a technique's name, "auto" or "auto+storage"
   std::string law = "none";
   friend bool operator==(const Requested&, const Requested&) = default;
 };
@@ -82,9 +82,9 @@ struct Requested {
 struct MigrationOutcome {
   OutcomeStatus status = OutcomeStatus::kFailed;
   VmRunsOn vm_runs_on = VmRunsOn::kUnknown;
-  std::string reason;                         ///< why it ended as it did; empty when completed
-  std::vector<std::string> remarks;           ///< what else happened that a person should know
-  Technique technique = Technique::kPrecopy;  ///< the one that finished it
+  std::string reason;                ///< why it ended as it did; empty when completed
+  std::vector<std::string> remarks;  ///< what else happened that a person should know
+  Technique technique;               ///< the one that finished it
   Requested requested;
   MigrationParameters parameters;
   /// From `migrate` accepted, or from the mirrors' start, to the end on the source.

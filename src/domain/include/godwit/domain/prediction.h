@@ -36,14 +36,16 @@ struct PredictedRound {
 };
 
 struct TechniquePrediction {
-  Technique technique = Technique::kPrecopy;
-  bool storage = false;  ///< the times include the disks'
+  Technique technique;  ///< with storage the times include the disks'
   MigrationParameters parameters;
+  /// False: no model was ever held against such a migration, so none answers; `why` says what is
+  /// missing, and all else that follows is absent.
+  bool grounded = true;
   bool converges = false;  ///< switches over by itself within the time asked for: likelier than not
   /// How likely that is; absent where nobody drew courses to tell.
   std::optional<Ratio> converges_probability;
   std::string why;    ///< one sentence; when it does not converge: because of what
-  std::string model;  ///< who says so: "twin", later "learnt"
+  std::string model;  ///< who says so: "twin", "twin+residual"
   /// Given that it converges; absent where that is unlikely, as all below.
   std::optional<Interval<Seconds>> total_time;
   DowntimePrediction downtime;
@@ -57,8 +59,7 @@ struct TechniquePrediction {
 };
 
 struct Advice {
-  Technique technique = Technique::kPrecopy;
-  bool storage = false;
+  Technique technique;
   MigrationParameters parameters;
   std::string why;
   friend bool operator==(const Advice&, const Advice&) = default;

@@ -15,7 +15,7 @@ namespace godwit::engine {
 struct Request {
   Intent intent;
   std::optional<Technique> technique;  ///< absent: the one that serves the intent best ("auto")
-  bool storage = false;                ///< the disks move along
+  bool storage = false;                ///< with "auto": the disks move along
   std::string law = "none";
   std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
   bool profile = true;       ///< without one nothing is predicted, and "auto" is plain pre-copy
@@ -26,10 +26,14 @@ struct Request {
   std::string store;               ///< its file; empty: the usual one
 };
 
+/// Do the disks move along?
+[[nodiscard]] bool moves_disks(const Request& request);
+
 /// The technique as a name, for the outcome: "auto", "precopy+storage".
 [[nodiscard]] std::string technique_name(const Request& request);
 
-/// kBadInput: what can't be had together, or a control law that is not known. Pure.
+/// kBadInput: what can't be had together, parts of a technique too, or a control law that is not
+/// known. Pure.
 Result<void> check(const Request& request);
 
 }  // namespace godwit::engine

@@ -14,7 +14,7 @@ namespace godwit::learn {
 /// Learnt of one metric of one technique: a factor on what the twin predicts, as a logarithm, and
 /// how far that is off, in half widths of the twin's own interval. Immutable.
 struct Correction {
-  Technique technique = Technique::kPrecopy;
+  Technique technique;
   Metric metric = Metric::kTotalTime;
   std::shared_ptr<const Estimator> estimator;
   /// What 90 % of |logarithm of actual over predicted| over the twin's half width are to stay below

@@ -17,7 +17,7 @@ namespace godwit::learn {
 /// One completed migration of a guest's memory.
 struct PairSample {
   const GuestProfile* profile = nullptr;  ///< taken before it
-  Technique technique = Technique::kPrecopy;
+  Technique technique;
   MigrationParameters parameters;
   Link link;
   Seconds total{};

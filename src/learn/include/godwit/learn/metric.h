@@ -31,7 +31,7 @@ enum class Metric {
 
 /// What came of a migration, as far as somebody measured it.
 struct Measured {
-  Technique technique = Technique::kPrecopy;
+  Technique technique;
   std::optional<Seconds> total_time;
   std::optional<Bytes> transferred;
   Downtime downtime;

@@ -39,6 +39,9 @@ struct TrainingExample {
 [[nodiscard]] std::vector<TrainingExample> training_examples_of(
     std::span<const OutcomeRecord> records);
 
+/// Those that occur: presets in their order, then combinations.
+[[nodiscard]] std::vector<Technique> techniques_of(std::span<const TrainingExample> examples);
+
 /// The value as it came, in units of value_of.
 [[nodiscard]] std::optional<double> actual_of(const TrainingExample& example, Metric metric);
 

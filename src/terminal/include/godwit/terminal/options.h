@@ -56,9 +56,9 @@ void add_lab_name(Command& command, std::string& name);
 
 /// "10%" → 0.1.
 Result<Ratio> parse_percent(std::string_view text);
-Result<Technique> parse_technique(const std::string& name);
+/// Techniques by their words, of memory alone.
 Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names);
-/// "auto" or a technique's name, either with or without "+storage", into the request.
+/// "auto", "auto+storage" or a technique by its words, into the request.
 Result<void> read_technique(const std::string& name, engine::Request& request);
 
 }  // namespace godwit::terminal

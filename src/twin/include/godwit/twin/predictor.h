@@ -16,7 +16,8 @@
 #include "godwit/twin/migration.h"
 
 /// What a migration will cost: the twin is run, and the runs are summed up. Every technique that
-/// moves a running guest.
+/// moves a running guest, by its parts: streams and codec decide what pages become and how fast
+/// they are coded, the throttle and the ending how passes go on and end.
 
 namespace godwit::twin {
 
@@ -79,9 +80,10 @@ class Predictor {
   /// The prediction with these parameters; those absent are assumed and echoed in `.parameters`
   /// (max_bandwidth: the link's rate; downtime_limit: QEMU's 300 ms; precopy_share: 0 for
   /// post-copy, 1 for hybrid). `slowdown` is what the guest does less while it migrates: it stands
-  /// still, waits for its first pages, is throttled. kUnsupported: not one of the techniques above,
-  /// or one that compresses and nobody looked what pages hold; kBadInput: a parameter that cannot
-  /// be meant.
+  /// still, waits for its first pages, is throttled. A combination that was never
+  /// measured has no ground: `.grounded` is false then, and `.why` says what is missing.
+  /// kUnsupported: not one of the techniques above, or one that compresses and nobody looked what
+  /// pages hold; kBadInput: a parameter or a combination that cannot be meant.
   Result<TechniquePrediction> predict(Technique technique,
                                       const MigrationParameters& parameters = {}) const;
 
