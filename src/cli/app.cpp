@@ -85,6 +85,7 @@ int run(int argc, char** argv) {
   add_predict(program, chosen);
   add_migrate(program, chosen);
   add_recover(program, chosen);
+  add_schedule(program, chosen);
   research::add_bench(program, chosen);
   research::add_evaluate(program, chosen);
   add_history(program, chosen);

@@ -11,6 +11,7 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen);
 void add_predict(terminal::Command& app, terminal::Chosen& chosen);
 void add_migrate(terminal::Command& app, terminal::Chosen& chosen);
 void add_recover(terminal::Command& app, terminal::Chosen& chosen);
+void add_schedule(terminal::Command& app, terminal::Chosen& chosen);
 void add_history(terminal::Command& app, terminal::Chosen& chosen);
 void add_manual(terminal::Command& app, terminal::Chosen& chosen);
 

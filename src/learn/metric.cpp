@@ -18,6 +18,8 @@ constexpr std::array kNames{
     std::pair{Metric::kDowntimeProbe, "downtime_probe"},
     std::pair{Metric::kSlowdown, "slowdown"},
     std::pair{Metric::kHostCpu, "host_cpu"},
+    std::pair{Metric::kDuration, "duration"},
+    std::pair{Metric::kMakespan, "makespan"},
 };
 
 constexpr std::array kLearnt{Metric::kTotalTime,      Metric::kTransferred,   Metric::kDowntimeQemu,

@@ -9,6 +9,7 @@
 #include "data_set.h"
 #include "godwit/base/log.h"
 #include "godwit/dataset/dirty_rates.h"
+#include "godwit/dataset/mvm_executions.h"
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
@@ -33,6 +34,7 @@ using evaluate::Score;
 struct EvaluateOptions {
   std::string dataset = "campaign";
   std::string file;
+  std::string train;
   std::string plot;
   std::string run;
   bool by_load = false;
@@ -135,7 +137,24 @@ Result<Evaluation> evaluate_dirty_rates(const std::string& file) {
   return evaluate::evaluate_dirty_rates(rates, kHorizons);
 }
 
+Result<std::vector<dataset::MvmMove>> read_mvm(const std::string& file) {
+  GODWIT_TRY(const std::string text, store::read_gzip(file));
+  return dataset::read_mvm_executions(text);
+}
+
+/// Without a table to learn from, each instance is predicted from others of the same one.
+Result<Evaluation> evaluate_mvm(const EvaluateOptions& options) {
+  GODWIT_TRY(const auto judged, read_mvm(options.file));
+  if (options.train.empty()) return evaluate::evaluate_mvm(judged, {});
+  GODWIT_TRY(const auto past, read_mvm(options.train));
+  return evaluate::evaluate_mvm(judged, past);
+}
+
 Result<Evaluation> evaluate(const EvaluateOptions& options, terminal::Context& context) {
+  if (!options.train.empty() && options.dataset != "mvm") {
+    return fail(ErrorCode::kBadInput, fmt::format("--train is of mvm, not of {}", options.dataset),
+                "leave it out: the other sets are divided into parts that learn and are judged");
+  }
   if (options.dataset == "campaign") return evaluate_campaign(options, context);
   if (options.learning_curve || !options.run.empty()) {
     return fail(
@@ -147,6 +166,7 @@ Result<Evaluation> evaluate(const EvaluateOptions& options, terminal::Context& c
     return fail(ErrorCode::kBadInput, "no FILE is given", "name the table, gzipped CSV");
   }
   if (options.dataset == "dirty-rates") return evaluate_dirty_rates(options.file);
+  if (options.dataset == "mvm") return evaluate_mvm(options);
   GODWIT_TRY(const std::string text, store::read_gzip(options.file));
   if (options.dataset == "precopy-rounds") {
     GODWIT_TRY(const auto runs, dataset::read_precopy_rounds(text));
@@ -170,6 +190,8 @@ Result<Summed> sum_up(const EvaluateOptions& options, terminal::Context& context
   summed.techniques = evaluate::score(predictions);
   if (options.learning_curve) {  // its sizes are no parts of a whole
     std::erase_if(summed.techniques, [](const Score& score) { return score.technique == "all"; });
+  } else if (options.dataset == "mvm") {  // all are by one technique
+    std::erase_if(summed.techniques, [](const Score& score) { return score.technique != "all"; });
   } else {
     summed.loads = evaluate::score_by_load(predictions);
   }
@@ -283,10 +305,15 @@ void add_evaluate(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::Command* command =
       app.add_subcommand("evaluate", "errors of every model over migrations that were measured");
   command->add_option("--dataset", options->dataset, "which kind of table it is")
-      ->one_of({"campaign", "precopy-rounds", "qmp-traces", "openstack-profiles", "dirty-rates"})
+      ->one_of(
+          {"campaign", "precopy-rounds", "qmp-traces", "openstack-profiles", "dirty-rates", "mvm"})
       ->capture_default_str();
   command->add_option("FILE", options->file,
                       "the table, gzipped CSV; for campaign its folder (default: godwit's own)");
+  command
+      ->add_option("--train", options->train,
+                   "of mvm: another table to learn from (default: other instances of FILE)")
+      ->type_name("FILE");
   const auto plot =
       command->add_option("--plot", options->plot,
                           "also draw how large errors are, per technique and metric, into an SVG");
@@ -306,7 +333,8 @@ void add_evaluate(terminal::Command& app, terminal::Chosen& chosen) {
       *command, {"godwit evaluate --plot errors.svg", "godwit evaluate --quick --by-load",
                  "godwit evaluate --quick --run 338203322", "godwit evaluate --learning-curve",
                  "godwit evaluate --dataset precopy-rounds precopy_rounds.csv.gz",
-                 "godwit evaluate --dataset qmp-traces qmp_traces_200ms.csv.gz --json"});
+                 "godwit evaluate --dataset qmp-traces qmp_traces_200ms.csv.gz --json",
+                 "godwit evaluate --dataset mvm mvm_executions.csv.gz"});
   command->callback([&chosen, options] {
     chosen.action = [options](terminal::Context& context) {
       auto summed = sum_up(*options, context);

@@ -59,6 +59,14 @@ void Output::result(const Json& object) {
   write_line(stdout, json_text(object, 2));
 }
 
+bool Output::lines() const {
+  return json_ || ::isatty(::fileno(stdout)) != 1;
+}
+
+void Output::line(const Json& object) {
+  if (lines()) write_line(stdout, json_text(object, -1));
+}
+
 int Output::error(const Error& error, const Json& partial) {
   const Error said = spelt(error);
   if (json_) {

@@ -10,10 +10,12 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "godwit/dataset/mvm_executions.h"
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
 #include "godwit/evaluate/evaluation.h"
+#include "godwit/schedule/plan.h"
 #include "godwit/store/gzip.h"
 
 namespace godwit {
@@ -110,6 +112,45 @@ TEST_F(PublicData, SupportVectorsKnowAMonitoredGuestsMigrations) {
   // scikit-learn 1.2's SVR on the same rows: 16.2 %, 13.2 ms; its boosting: 46.8 %, 21.9 ms
   EXPECT_LE(time.mean_rel, 0.12);
   EXPECT_LE(outage.mean_abs, 12.5);
+}
+
+TEST_F(PublicData, DurationsOfPlannedMigrationsAreKnownFromThePlan) {
+  const char* name = "mvm_executions.csv.gz";
+  if (!there(name)) GTEST_SKIP() << kNotHere;
+  const auto moves = dataset::read_mvm_executions(text_of(name));
+  ASSERT_TRUE(moves) << moves.error().message;
+  const evaluate::Evaluation evaluation = evaluate::evaluate_mvm(*moves, {});
+  const auto duration = score_of(evaluation, "godwit", learn::Metric::kDuration);
+  const auto makespan = score_of(evaluation, "godwit", learn::Metric::kMakespan);
+  EXPECT_EQ(duration.n, 1000u);
+  EXPECT_EQ(makespan.n, 100u);
+  EXPECT_LE(duration.mean_rel, 0.03);
+  EXPECT_LE(makespan.mean_rel, 0.03);  // four runs of one plan are 1.9 % off their median
+  EXPECT_LE(makespan.median_rel, 0.02);
+  for (const char* other : {"mvm", "class-median"}) {
+    EXPECT_LT(duration.mean_rel, score_of(evaluation, other, learn::Metric::kDuration).mean_rel);
+    EXPECT_LT(makespan.mean_rel, score_of(evaluation, other, learn::Metric::kMakespan).mean_rel);
+  }
+}
+
+TEST_F(PublicData, PlansOfPublicInstancesAreNearTheirLowerBounds) {
+  const char* name = "mvm_instances.jsonl.gz";
+  if (!there(name)) GTEST_SKIP() << kNotHere;
+  const std::string text = text_of(name);
+  std::size_t plans = 0;
+  for (std::size_t begin = 0; begin < text.size(); ++plans) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const auto instance = schedule::read_instance(text.substr(begin, end - begin));
+    begin = end + 1;
+    ASSERT_TRUE(instance) << instance.error().message;
+    Rng rng(1);
+    const auto plan = schedule::make_plan(instance->problem, schedule::usual_transfer_model(), rng);
+    ASSERT_TRUE(plan) << plan.error().message;
+    EXPECT_TRUE(plan->blockers.empty());
+    EXPECT_LE(plan->makespan / plan->lower_bound, 1.05)
+        << instance->kind << " " << instance->scale << " " << instance->number;
+  }
+  EXPECT_EQ(plans, 90u);
 }
 
 }  // namespace

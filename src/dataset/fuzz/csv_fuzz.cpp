@@ -7,6 +7,7 @@
 
 #include "godwit/dataset/campaign.h"
 #include "godwit/dataset/dirty_rates.h"
+#include "godwit/dataset/mvm_executions.h"
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
@@ -18,6 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto monitored = godwit::dataset::read_openstack_profiles(text);
   const auto rates = godwit::dataset::read_dirty_rates(text);
   if (!rates && rates.error().message.empty()) std::abort();
+  const auto executions = godwit::dataset::read_mvm_executions(text);
+  if (!executions && executions.error().message.empty()) std::abort();
   const auto campaign = godwit::dataset::read_campaign(text, {});
   const auto profiles = godwit::dataset::read_campaign("run,number", text);
   if (!monitored && monitored.error().message.empty()) std::abort();

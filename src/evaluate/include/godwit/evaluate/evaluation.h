@@ -9,6 +9,7 @@
 #include "godwit/base/error.h"
 #include "godwit/dataset/campaign.h"
 #include "godwit/dataset/dirty_rates.h"
+#include "godwit/dataset/mvm_executions.h"
 #include "godwit/dataset/openstack_profiles.h"
 #include "godwit/dataset/precopy_rounds.h"
 #include "godwit/dataset/qmp_traces.h"
@@ -84,6 +85,13 @@ Result<Evaluation> evaluate_learnt(const train::Trainer& trainer,
 /// before: `median`, `svr`, `boost`.
 Result<Evaluation> evaluate_openstack(const train::Trainer& trainer,
                                       const dataset::MonitoredRuns& runs);
+
+/// Durations of migrations that were carried out by a plan, and of the whole plan (makespan), from
+/// the plan alone. `mvm`: as it was planned; `class-median`: of migrations of one size and rate;
+/// `godwit`: schedule::Replay. Learnt from `past`, or, where that is empty, from other instances of
+/// `judged`.
+[[nodiscard]] Evaluation evaluate_mvm(std::span<const dataset::MvmMove> judged,
+                                      std::span<const dataset::MvmMove> past);
 
 /// Errors of `twin+residual` by how many migrations it learnt from (none, 50, 100 and so on), on
 /// loads that it did not learn from; the technique of each is the number, or "all others". About a

@@ -21,6 +21,8 @@ enum class Metric {
   kDowntimeProbe,
   kSlowdown,  ///< share of the guest's work that it loses meanwhile
   kHostCpu,   ///< of both hypervisors, the guest's own included
+  kDuration,  ///< of one of several migrations that a plan orders
+  kMakespan,  ///< from the start of such a plan to its last end
 };
 [[nodiscard]] std::string_view to_string(Metric metric);
 [[nodiscard]] std::optional<Metric> metric_from_string(std::string_view name);

@@ -31,6 +31,11 @@ class Output {
   void say(std::string_view line);
   /// The one object of --json; without it nothing.
   void result(const Json& object);
+  /// For commands whose result is a stream, an object a line: with --json, and wherever stdout is
+  /// no terminal.
+  [[nodiscard]] bool lines() const;
+  /// One of them; nothing where lines() is false.
+  void line(const Json& object);
   /// Reports the error in the asked form and gives the exit status. `partial`: members that the
   /// object should carry beside `.error`, e.g. the prediction that shows why an intent is
   /// impossible.

@@ -1,0 +1,389 @@
+#include "godwit/schedule/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace godwit::schedule {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr BytesPerSecond kRate = 100_MB_per_s;
+
+TransferModel ideal() {
+  TransferModel model;
+  model.goodputs = {{kRate, 1.0}};
+  return model;
+}
+
+/// Hosts "h0", "h1", ... at one switch, each with room for so much memory and 100 processors.
+Problem hosts(const std::vector<std::int64_t>& memories) {
+  Problem problem;
+  for (const std::int64_t memory : memories) {
+    const std::string name = "h" + std::to_string(problem.hosts.size());
+    problem.network.hosts.push_back({name, "", kRate, kRate});
+    problem.hosts.push_back({name, {memory, 100}});
+  }
+  return problem;
+}
+
+/// A VM of so many units of memory, each of which takes a second at full rate.
+VmState& add_vm(Problem& problem, std::size_t on, std::optional<std::size_t> to,
+                std::int64_t memory = 1) {
+  VmState vm;
+  vm.name = "vm" + std::to_string(problem.vms.size());
+  vm.on = on;
+  vm.to = to;
+  vm.takes = {memory, 1};
+  vm.load.memory = Bytes(memory * 100'000'000);
+  problem.vms.push_back(vm);
+  return problem.vms.back();
+}
+
+Plan planned(const Problem& problem) {
+  Rng rng(1);
+  auto plan = make_plan(problem, ideal(), rng);
+  EXPECT_TRUE(plan) << (plan ? "" : plan.error().message);
+  return plan.value_or(Plan{});
+}
+
+const Move& move_of(const Plan& plan, std::size_t vm) {
+  const auto found = std::find_if(plan.moves.begin(), plan.moves.end(),
+                                  [vm](const Move& move) { return move.vm == vm; });
+  EXPECT_NE(found, plan.moves.end());
+  return *found;
+}
+
+/// What is wrong with a plan, by means of its own: replays all starts and ends in order of time.
+std::string wrong_with(const Problem& problem, const Plan& plan) {
+  const Paths paths = Paths::of(problem.network).value();
+  std::vector<std::tuple<double, int, std::size_t>> events;  // ends come first
+  for (std::size_t i = 0; i < plan.moves.size(); ++i) {
+    events.emplace_back(plan.moves[i].start.count(), 1, i);
+    events.emplace_back(plan.moves[i].end.count(), 0, i);
+  }
+  std::sort(events.begin(), events.end());
+  std::vector<double> left;
+  for (const SharedLink& link : paths.links()) left.push_back(link.capacity.value() * (1 + 1e-6));
+  std::vector<std::size_t> at;
+  std::vector<Capacity> room;
+  for (const HostState& host : problem.hosts) room.push_back(host.capacity);
+  const auto take = [&](std::size_t host, const VmState& vm, int sign) {
+    room[host].memory -= sign * vm.takes.memory;
+    room[host].cpus -= sign * vm.takes.cpus;
+    return room[host].memory >= 0 && room[host].cpus >= 0;
+  };
+  for (const VmState& vm : problem.vms) {
+    at.push_back(vm.on);
+    take(vm.on, vm, 1);
+  }
+  for (const auto& [when, start, index] : events) {
+    const Move& move = plan.moves[index];
+    const VmState& vm = problem.vms[move.vm];
+    for (const Paths::Link link : paths.between(move.from, move.to)) {
+      left[link] -= (start != 0 ? 1 : -1) * move.rate.value();
+      if (left[link] < 0) return paths.links()[link].name + " is given too much";
+    }
+    if (start == 0) {
+      take(move.from, vm, -1);
+      at[move.vm] = move.to;
+      continue;
+    }
+    if (at[move.vm] != move.from) return vm.name + " is elsewhere";
+    if (!take(move.to, vm, 1)) return problem.hosts[move.to].name + " has no room";
+    if (when < vm.not_before.count() || when < problem.hosts[move.to].usable_from.count()) {
+      return vm.name + " starts too early";
+    }
+  }
+  std::set<std::size_t> blocked;
+  for (const Blocker& blocker : plan.blockers) blocked.insert(blocker.vm);
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const VmState& vm = problem.vms[i];
+    if (!blocked.contains(i) && vm.to && at[i] != *vm.to) return vm.name + " does not arrive";
+    if (!blocked.contains(i) && problem.hosts[at[i]].must_be_empty) return vm.name + " stays";
+  }
+  if (plan.makespan < plan.lower_bound * (1 - 1e-9))
+    return "it ends at " + std::to_string(plan.makespan.count()) + ", before its lower bound " +
+           std::to_string(plan.lower_bound.count());
+  return "";
+}
+
+TEST(Plan, WhatSharesALinkGoesOneAfterTheOther) {
+  Problem problem = hosts({10, 10});
+  for (int i = 0; i < 3; ++i) add_vm(problem, 0, 1, 2).load.cold = 20_MB_per_s;
+  const Plan plan = planned(problem);
+  EXPECT_EQ(wrong_with(problem, plan), "");
+  for (const Move& move : plan.moves) EXPECT_EQ(move.rate, kRate);
+  EXPECT_NEAR(plan.makespan.count(), 3 * 200 / 80.0, 1e-6);
+  EXPECT_NEAR(plan.lower_bound.count(), plan.makespan.count(), 1e-6);
+}
+
+TEST(Plan, WhatCanNotFillALinkSharesIt) {
+  // Two sources of half the destination's rate: both at once, each at all that it has.
+  Problem problem = hosts({10, 10, 10});
+  for (const std::size_t host : {0u, 1u}) {
+    problem.network.hosts[host].egress = 50_MB_per_s;
+    add_vm(problem, host, 2, 2);
+  }
+  const Plan plan = planned(problem);
+  EXPECT_EQ(wrong_with(problem, plan), "");
+  EXPECT_EQ(plan.moves[0].start, plan.moves[1].start);
+  EXPECT_NEAR(plan.makespan.count(), 4, 1e-3);
+}
+
+TEST(Plan, WhatIsLeftOfALinkIsTakenOnlyWhereItEndsSooner) {
+  // 60 of 100 MB/s are taken for 10 s. 100 MB at 40 MB/s take 2.5 s and are taken at once.
+  Problem problem = hosts({100, 100, 100});
+  problem.network.hosts[0].egress = 60_MB_per_s;
+  add_vm(problem, 0, 2, 6);
+  add_vm(problem, 1, 2, 1);
+  EXPECT_NEAR(move_of(planned(problem), 1).end.count(), 2.5, 1e-3);
+  // With 35 MB/s dirtied they would take 20 s; after 10 s at full rate 1.5 s.
+  problem.vms[1].load.cold = 35_MB_per_s;
+  problem.vms[0].priority = 1;
+  const Plan plan = planned(problem);
+  EXPECT_NEAR(move_of(plan, 1).start.count(), 10, 1e-3);
+  EXPECT_EQ(move_of(plan, 1).rate, kRate);
+}
+
+TEST(Plan, AFullHostGivesBeforeItTakes) {
+  Problem problem = hosts({2, 2, 4});
+  add_vm(problem, 0, 1, 2);
+  add_vm(problem, 1, 2, 2);
+  const Plan plan = planned(problem);
+  EXPECT_EQ(wrong_with(problem, plan), "");
+  EXPECT_THAT(plan.blockers, IsEmpty());
+  EXPECT_GE(move_of(plan, 0).start, move_of(plan, 1).end);
+}
+
+TEST(Plan, ACycleIsBrokenByADetour) {
+  Problem problem = hosts({2, 2, 2});
+  add_vm(problem, 0, 1, 2);
+  add_vm(problem, 1, 0, 2);
+  const Plan plan = planned(problem);
+  EXPECT_EQ(wrong_with(problem, plan), "");
+  EXPECT_THAT(plan.blockers, IsEmpty());
+  EXPECT_THAT(plan.moves, SizeIs(3));
+}
+
+TEST(Plan, ACycleWithoutAThirdHostIsSaidWithWhatWouldHelp) {
+  Problem problem = hosts({2, 2});
+  add_vm(problem, 0, 1, 2);
+  add_vm(problem, 1, 0, 2);
+  const Plan plan = planned(problem);
+  ASSERT_THAT(plan.blockers, SizeIs(2));
+  EXPECT_THAT(plan.blockers[0].why, HasSubstr("h1 never has room"));
+  EXPECT_THAT(plan.blockers[0].what_to_do, HasSubstr("make room"));
+}
+
+TEST(Plan, TheOverheadIsHiddenBehindTheMoveBefore) {
+  Problem problem = hosts({10, 10});
+  problem.overhead = Seconds(3);
+  add_vm(problem, 0, 1, 2);
+  add_vm(problem, 0, 1, 2);
+  const Plan plan = planned(problem);
+  EXPECT_NEAR(plan.moves[0].start.count(), 3, 1e-9);
+  EXPECT_NEAR(plan.moves[1].start.count(), 5, 1e-9);
+}
+
+TEST(Plan, TheOverheadWaitsForRoom) {
+  Problem problem = hosts({2, 2, 4});
+  problem.overhead = Seconds(3);
+  add_vm(problem, 0, 1, 2);
+  add_vm(problem, 1, 2, 2);
+  const Plan plan = planned(problem);
+  EXPECT_NEAR((move_of(plan, 0).start - move_of(plan, 1).end).count(), 3, 1e-9);
+}
+
+TEST(Plan, AnEmptiedHostsVmsAreSpreadSoThatTheyArriveSoon) {
+  Problem problem = hosts({10, 10, 10});
+  problem.hosts[0].must_be_empty = true;
+  problem.network.hosts[0].egress = 200_MB_per_s;
+  for (int i = 0; i < 4; ++i) add_vm(problem, 0, {}, 2);
+  const Plan plan = planned(problem);
+  EXPECT_EQ(wrong_with(problem, plan), "");
+  EXPECT_NEAR(plan.makespan.count(), 4, 1e-6);
+}
+
+TEST(Plan, WhatFitsOnlyTightlyIsPlacedTightly) {
+  // By earliest arrival 2 and 1 would part, and 3 find no room.
+  Problem problem = hosts({10, 3, 4});
+  problem.hosts[0].must_be_empty = true;
+  for (const int memory : {3, 2, 2}) add_vm(problem, 0, {}, memory);
+  const Plan plan = planned(problem);
+  EXPECT_THAT(plan.blockers, IsEmpty());
+  EXPECT_EQ(wrong_with(problem, plan), "");
+}
+
+TEST(Plan, BlockersSayWhyAndWhatWouldHelp) {
+  Problem problem = hosts({20, 4});
+  problem.hosts[0].must_be_empty = true;
+  add_vm(problem, 0, {}, 1).fixed = true;
+  add_vm(problem, 0, {}, 5);
+  add_vm(problem, 0, {}, 1).load.cold = kRate;
+  const Plan plan = planned(problem);
+  ASSERT_THAT(plan.blockers, SizeIs(3));
+  std::map<std::size_t, Blocker> by_vm;
+  for (const Blocker& blocker : plan.blockers) by_vm[blocker.vm] = blocker;
+  EXPECT_THAT(by_vm[0].why, HasSubstr("fixed"));
+  EXPECT_THAT(by_vm[1].why, HasSubstr("takes 5 of memory"));
+  EXPECT_THAT(by_vm[2].why, HasSubstr("faster than any path"));
+  for (const auto& [vm, blocker] : by_vm) EXPECT_NE(blocker.what_to_do, "");
+}
+
+TEST(Plan, GroupsAreKeptApartOnTheWayToo) {
+  Problem problem = hosts({10, 10, 10});
+  add_vm(problem, 0, 1).apart = "web";
+  add_vm(problem, 1, 2).apart = "web";
+  const Plan plan = planned(problem);
+  EXPECT_GE(move_of(plan, 0).start, move_of(plan, 1).end);
+}
+
+TEST(Plan, GroupsEndTogetherAndApart) {
+  Problem problem = hosts({20, 10, 10});
+  problem.hosts[0].must_be_empty = true;
+  for (int i = 0; i < 2; ++i) add_vm(problem, 0, {}).together = "db";
+  for (int i = 0; i < 2; ++i) add_vm(problem, 0, {}).apart = "web";
+  const Plan plan = planned(problem);
+  EXPECT_THAT(plan.blockers, IsEmpty());
+  EXPECT_EQ(move_of(plan, 0).to, move_of(plan, 1).to);
+  EXPECT_NE(move_of(plan, 2).to, move_of(plan, 3).to);
+}
+
+TEST(Plan, PrioritiesGoFirstAndNothingStartsBeforeItsTime) {
+  Problem problem = hosts({10, 10});
+  add_vm(problem, 0, 1, 3);
+  add_vm(problem, 0, 1, 1).priority = 5;
+  add_vm(problem, 0, 1, 1).not_before = Seconds(20);
+  const Plan plan = planned(problem);
+  EXPECT_LT(move_of(plan, 1).start, move_of(plan, 0).start);
+  EXPECT_NEAR(move_of(plan, 2).start.count(), 20, 1e-9);
+}
+
+TEST(Plan, AHostThatIsOffBootsFirst) {
+  Problem problem = hosts({10, 10});
+  problem.hosts[1].usable_from = Seconds(120);
+  add_vm(problem, 0, 1, 2);
+  const Plan plan = planned(problem);
+  EXPECT_NEAR(plan.makespan.count(), 122, 1e-9);
+  EXPECT_NEAR(plan.lower_bound.count(), 122, 1e-9);
+}
+
+TEST(Plan, TheFinishsIntervalHoldsTheMakespan) {
+  Problem problem = hosts({100, 100});
+  for (int i = 0; i < 10; ++i) add_vm(problem, 0, 1, 2);
+  Rng rng(1);
+  TransferModel model = ideal();
+  model.error = 0.1;
+  const auto plan = make_plan(problem, model, rng);
+  ASSERT_TRUE(plan);
+  EXPECT_LT(plan->finish.p05, plan->makespan);
+  EXPECT_GT(plan->finish.p95, plan->makespan);
+  EXPECT_LT(plan->finish.p95, plan->makespan * 1.2);
+}
+
+TEST(Plan, BadProblemsAreRefusedByName) {
+  Rng rng(1);
+  Problem full = hosts({1, 10});
+  add_vm(full, 0, 1, 2);
+  ASSERT_FALSE(make_plan(full, ideal(), rng));
+  EXPECT_THAT(make_plan(full, ideal(), rng).error().message, HasSubstr("host h0 has 1 of memory"));
+  Problem contradiction = hosts({10, 10});
+  for (int i = 0; i < 2; ++i) {
+    VmState& vm = add_vm(contradiction, 0, {});
+    vm.apart = "a";
+    vm.together = "t";
+  }
+  ASSERT_FALSE(make_plan(contradiction, ideal(), rng));
+  EXPECT_THAT(make_plan(contradiction, ideal(), rng).error().message,
+              HasSubstr("both together with and apart from"));
+}
+
+/// Any problem: up to six hosts of tight memory in two racks, VMs that fit where they are and where
+/// they are wanted.
+Problem any_problem(bool tight) {
+  const auto count = *rc::gen::inRange<std::size_t>(2, 7);
+  Problem problem;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = "h" + std::to_string(i);
+    const BytesPerSecond rate(*rc::gen::element(50e6, 100e6));
+    problem.network.hosts.push_back({name, i % 2 == 0 ? "even" : "odd", rate, rate});
+    problem.hosts.push_back({name, {tight ? 4 : 8, 100}});
+  }
+  problem.network.uplinks = {{"even", "odd", 150_MB_per_s, 100_MB_per_s}};
+  if (!tight) problem.overhead = Seconds(*rc::gen::element(0, 3));
+  const auto vms = *rc::gen::inRange<int>(0, tight ? 7 : 15);
+  std::vector<std::int64_t> before(count), after(count);
+  for (int i = 0; i < vms; ++i) {
+    const auto on = *rc::gen::inRange<std::size_t>(0, count);
+    const auto to = *rc::gen::inRange<std::size_t>(0, count);
+    const auto memory = *rc::gen::inRange<std::int64_t>(1, 4);
+    const std::int64_t most = problem.hosts[0].capacity.memory;
+    if (before[on] + memory > most || after[to] + memory > most) continue;
+    before[on] += memory;
+    after[to] += memory;
+    VmState& vm = add_vm(problem, on, to, memory);
+    vm.load.cold = BytesPerSecond(*rc::gen::element(0.0, 10e6));
+  }
+  return problem;
+}
+
+RC_GTEST_PROP(AnyPlan, BreaksNoConstraintAndIsTheSameForASeed, ()) {
+  const Problem problem = any_problem(false);
+  const Plan plan = planned(problem);
+  RC_ASSERT(wrong_with(problem, plan) == "");
+  const Plan again = planned(problem);
+  RC_ASSERT(again.makespan == plan.makespan);
+  RC_ASSERT(again.moves.size() == plan.moves.size());
+}
+
+/// Is there any order of single moves in which each finds room? By trying all.
+bool some_order_fits(const Problem& problem, std::vector<std::size_t>& at,
+                     std::set<std::vector<std::size_t>>& seen) {
+  if (!seen.insert(at).second) return false;
+  std::vector<std::int64_t> taken(problem.hosts.size());
+  for (std::size_t i = 0; i < at.size(); ++i) taken[at[i]] += problem.vms[i].takes.memory;
+  bool all_there = true;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const VmState& vm = problem.vms[i];
+    if (at[i] == *vm.to) continue;
+    all_there = false;
+    if (taken[*vm.to] + vm.takes.memory > problem.hosts[*vm.to].capacity.memory) continue;
+    at[i] = *vm.to;
+    if (some_order_fits(problem, at, seen)) return true;
+    at[i] = vm.on;
+  }
+  return all_there;
+}
+
+RC_GTEST_PROP(AnyPlan, SucceedsWhereverAnyOrderDoes, ()) {
+  const Problem problem = any_problem(true);
+  std::vector<std::size_t> at;
+  for (const VmState& vm : problem.vms) at.push_back(vm.on);
+  std::set<std::vector<std::size_t>> seen;
+  const Plan plan = planned(problem);
+  RC_ASSERT(wrong_with(problem, plan) == "");
+  if (some_order_fits(problem, at, seen)) RC_ASSERT(plan.blockers.empty());
+}
+
+TEST(Plan, AnOrderIsFoundWhereTheFirstThatFitsEndsInACycle) {
+  // h1 has room for one. vm0 (0→1) fits at once; then vm1 (2→1) waits for room that vm2 (1→2) would
+  // give, which waits for vm1. No third host has room.
+  Problem problem = hosts({1, 3, 2});
+  add_vm(problem, 0, 1, 1);
+  add_vm(problem, 2, 1, 2);
+  add_vm(problem, 1, 2, 1).priority = -1;
+  const Plan plan = planned(problem);
+  EXPECT_EQ(wrong_with(problem, plan), "");
+  EXPECT_THAT(plan.blockers, IsEmpty());
+}
+
+}  // namespace
+}  // namespace godwit::schedule
