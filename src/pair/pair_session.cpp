@@ -10,6 +10,7 @@
 #include "godwit/control/journal_step.h"
 #include "godwit/control/settings.h"
 #include "godwit/steer/stage.h"
+#include "quota_lease.h"
 #include "run_record.h"
 #include "settings_lease.h"
 #include "settlement.h"
@@ -37,6 +38,10 @@ constexpr Seconds kHoldPatience{30};
 /// What a killed tunnel takes to come back: settings that only that side's monitor can give back.
 constexpr Seconds kGiveBackPatience{10};
 
+constexpr std::string_view kStillLimited =
+    "the VM's vCPUs are still limited on the source's host: godwit recover gives them their time "
+    "back";
+
 /// Has the migration begun its switchover, by its phase?
 bool switches(MigrationPhase phase) {
   using Phase = MigrationPhase;
@@ -59,7 +64,8 @@ class PairSession final : public MigrationSession {
         source_(clock, ends_.source),
         destination_(clock, ends_.destination),
         source_settings_(ends_.source),
-        destination_settings_(ends_.destination) {
+        destination_settings_(ends_.destination),
+        quota_(ends_.cpu_quota) {
     record_.seen.stream = ends_.stream;
   }
 
@@ -103,6 +109,10 @@ class PairSession final : public MigrationSession {
   void look_at_storage();
   void go_on_again();
 
+  Result<void> slow_down(Ratio share);
+  void mind_quota();
+  bool lift_quota();
+
   enum class Hold { kHeld, kNotYet, kTooLate, kCannotTell };
   [[nodiscard]] bool guest_is_kept_here();
   Hold hold_destination();
@@ -128,6 +138,8 @@ class PairSession final : public MigrationSession {
   WatchedSide destination_;
   SettingsLease source_settings_;
   SettingsLease destination_settings_;
+  QuotaLease quota_;
+  bool quota_wanted_ = false;  ///< by the newest order of one; refused, lifted: no more
   RunRecord record_;
   std::vector<std::string> remarks_;
   std::vector<PassSync> syncs_;
@@ -135,6 +147,7 @@ class PairSession final : public MigrationSession {
 
   TimePoint next_question_{};
   TimePoint next_order_{};
+  TimePoint next_lift_{};
   std::optional<TimePoint> holding_since_;
   std::optional<HypervisorEvent> stop_event_;  ///< STOP at the source, not yet known whose
   std::string step_;  ///< as the journal has it; empty while it has nothing
@@ -148,6 +161,7 @@ Result<void> PairSession::prepare(const MigrationPlan& plan) {
   // A guest that stands still now will stand still at the destination.
   GODWIT_TRY(const RunState state, ends_.source.run_state());
   if (state != RunState::kRunning) record_.seen.paused_as = state;
+  record_.seen.may_slow_down = quota_.check().has_value();
   return borrow_settings();
 }
 
@@ -218,9 +232,11 @@ void PairSession::launch_after_storage() {
 std::vector<PassSync> PairSession::watch(TimePoint deadline) {
   if (take_source_event(deadline)) next_question_ = clock_.now();
   take_stop();
+  mind_quota();
   drain_destination();
   poll();
   mind_storage();
+  mind_quota();
   return std::exchange(syncs_, {});
 }
 
@@ -246,7 +262,8 @@ bool PairSession::take_source_event(TimePoint deadline) {
     case Kind::kPass:
       next_question_ = clock_.now();
       poll();
-      syncs_.push_back({event->pass, event->wall_us, record_.seen.status});
+      syncs_.push_back(
+          {event->pass, event->wall_us, record_.seen.status, quota_.count(clock_.wall_us())});
       break;
     case Kind::kMigration:
       take_phase(event->phase);
@@ -397,14 +414,53 @@ void PairSession::look_at_storage() {
 
 /// What is changed for the first time is written down first, as everything that is borrowed.
 Result<void> PairSession::amend(const Order& order) {
-  if (order.cpu_quota) return fail(ErrorCode::kUnsupported, "vCPUs can't be slowed down here");
+  if (order.cpu_quota) GODWIT_CHECK_OK(slow_down(*order.cpu_quota));
+  if (!order.downtime_limit && !order.max_bandwidth) return {};
   const MigrationParameters parameters = parameters_of(order);
   GODWIT_TRY(const bool wider, source_settings_.widen(parameters));
   if (wider) GODWIT_CHECK_OK(note(step_));
   return source_settings_.change(parameters);
 }
 
+Result<void> PairSession::slow_down(Ratio share) {
+  if (share >= Ratio(1)) {
+    if (lift_quota()) return {};
+    return fail(ErrorCode::kBusy, "the vCPUs' quota can't be given back now");
+  }
+  GODWIT_TRY(const bool wider, quota_.plan());
+  auto limited = wider ? note(step_) : Result<void>();
+  if (limited) limited = quota_.limit(share);
+  quota_wanted_ = limited.has_value();
+  if (limited) {
+    record_.seen.cpu_quota = share;
+  } else {
+    (void)lift_quota();
+  }
+  return limited;
+}
+
+/// A quota is for a guest that dirties memory while it is sent: once the guest leaves or stays for
+/// good, it gets all of its time back. Where that fails it is tried again.
+void PairSession::mind_quota() {
+  const bool of_use = quota_wanted_ && rules_of(stage()).may_change_limits;
+  if (!quota_.lent() || of_use || clock_.now() < next_lift_) return;
+  next_lift_ = clock_.now() + kOrderAgain;
+  (void)lift_quota();
+}
+
+/// False when it could not be done.
+bool PairSession::lift_quota() {
+  quota_wanted_ = false;
+  if (!quota_.lent()) return true;
+  if (!quota_.lift()) return false;
+  record_.seen.cpu_quota = Ratio(1);
+  (void)note(step_);
+  return true;
+}
+
+/// The guest stops faster when no vCPU waits for its next period.
 Result<void> PairSession::switch_to_postcopy() {
+  (void)lift_quota();
   auto ordered = source_.order(&Hypervisor::start_postcopy);
   const bool refused = !ordered && (ordered.error().code == ErrorCode::kRefused ||
                                     ordered.error().code == ErrorCode::kUnsupported);
@@ -505,6 +561,7 @@ bool PairSession::still_runs_here() {
 
 void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave) {
   const SessionView& seen = record_.seen;
+  (void)lift_quota();
   if (seen.held_back) (void)storage_->give_back();
   record_.leave = leave;
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [this] {
@@ -517,6 +574,7 @@ void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave
 /// The migration is not over, and QEMU takes no settings: they stay in the journal.
 void PairSession::leave(MigrationOutcome& outcome) {
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [] {}).leave(outcome);
+  if (!lift_quota()) outcome.remarks.emplace_back(kStillLimited);
   source_settings_.leave();
   destination_settings_.leave();
   outcome.given_back = false;
@@ -583,13 +641,17 @@ void PairSession::release(MigrationOutcome& outcome) {
     all = (source_.ended() || source_.reach(kGiveBackPatience)) && storage_->give_back();
   }
   all = settings_given_back() && all;
-  outcome.given_back = all;
   tell_destinations_use(outcome);
   if (!all) {
     outcome.remarks.emplace_back(
         "settings are still changed on a side that could not be asked, or whose migration is not "
         "over: godwit recover gives them back");
   }
+  if (!lift_quota()) {
+    all = false;
+    outcome.remarks.emplace_back(kStillLimited);
+  }
+  outcome.given_back = all;
   const bool known_place =
       outcome.vm_runs_on == VmRunsOn::kSource || outcome.vm_runs_on == VmRunsOn::kDestination;
   // What is not done stays in the journal: somebody has to look at it.
@@ -620,6 +682,7 @@ Result<void> PairSession::note(std::string_view step) {
   entry.step = step;
   entry.source_lease = source_settings_.lease();
   entry.destination_lease = destination_settings_.lease();
+  entry.source_cpu = quota_.lent();
   return control::record_step(ends_.journal, clock_, std::move(entry));
 }
 
