@@ -178,7 +178,8 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   store::FileJournal journal(path);
   control::RunOptions options;
   options.requested = planned.requested;
-  options.leave = leave_;
+  // Who carries the stream can't leave: that would cut it, behind a guest that is on its way.
+  if (!planned.relay) options.leave = leave_;
   if (planned.expected && planned.expected->total_time) {
     options.predicted_total = planned.expected->total_time->p50;
   }
@@ -187,6 +188,11 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   OutcomeRecord record = planned.before;
   pair::Ends ends = ends_of(pair, journal);
   ends.cpu_quota = quota.get();
+  std::unique_ptr<StreamCarrier> carrier;
+  if (planned.relay) {
+    GODWIT_TRY(carrier, opener_->relay_to(pair.stream, pair.source.description));
+  }
+  ends.carrier = carrier.get();
   const auto session = pair::make_session(clock_, ends);
   GODWIT_TRY(const auto law, law_for(planned));
   const control::Onlookers onlookers{pair.probe.get(), pair.check.get(), pair.wire.get()};

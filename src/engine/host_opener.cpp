@@ -11,6 +11,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qemu/vm_lock.h"
+#include "relayed_stream.h"
 #include "vm_activity.h"
 
 namespace godwit::engine {
@@ -89,6 +90,11 @@ Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& 
               fmt::format("the VM's process can't be seen from here: {} answers on its monitor",
                           vm.answered_by.empty() ? "somebody else" : vm.answered_by),
               "run godwit on the VM's host");
+}
+
+Result<std::unique_ptr<StreamCarrier>> HostOpener::relay_to(const std::string& stream,
+                                                            const VmDescription& source) {
+  return relay_stream(clock_, source, stream);
 }
 
 Result<void> HostOpener::give_back_cpu(const LentCpu& lent) {

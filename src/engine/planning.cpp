@@ -107,6 +107,9 @@ Result<PlannedMigration> Engine::Planning::run() {
   if (request_.profile) GODWIT_CHECK_OK(engine_.memory_of(pair_.source));
   GODWIT_TRY(BothSides sides, look());
   GODWIT_CHECK_OK(look_at_quota(sides));
+  if (request_.relay) {
+    GODWIT_CHECK_OK(engine_.opener_->relay_to(pair_.stream, pair_.source.description));
+  }
   GODWIT_TRY(const KnownHosts known, recall(store.get()));
   const auto mirror_time = request_.storage && known.link
                                ? advise::mirror_time(sides.moved_disks, *known.link)
@@ -244,6 +247,7 @@ PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHost
   planned.before.link = known.link;
   planned.warnings = sides.warnings;
   planned.requested = {technique_name(request_), request_.law};
+  planned.relay = request_.relay;
   planned.keep = request_.keep;
   planned.store = request_.store;
   return planned;

@@ -38,6 +38,9 @@ constexpr Seconds kHoldPatience{30};
 /// What a killed tunnel takes to come back: settings that only that side's monitor can give back.
 constexpr Seconds kGiveBackPatience{10};
 
+/// More than the links carry that a relay paces.
+constexpr BytesPerSecond kUnpaced{10e9};
+
 constexpr std::string_view kStillLimited =
     "the VM's vCPUs are still limited on the source's host: godwit recover gives them their time "
     "back";
@@ -91,6 +94,7 @@ class PairSession final : public MigrationSession {
  private:
   // --- the way there ---
   Result<void> borrow_settings();
+  Result<void> leave_pace_to_carrier(MigrationParameters& parameters);
   void start_clocks();
   Result<void> begin_storage();
   Result<void> launch();
@@ -167,7 +171,8 @@ Result<void> PairSession::prepare(const MigrationPlan& plan) {
 
 /// What is borrowed is written down first: without that, nobody could give it back after a kill.
 Result<void> PairSession::borrow_settings() {
-  const control::Settings settings = control::settings_for(plan_);
+  control::Settings settings = control::settings_for(plan_);
+  if (ends_.carrier != nullptr) GODWIT_CHECK_OK(leave_pace_to_carrier(settings.parameters));
   GODWIT_CHECK_OK(source_settings_.plan(settings));
   GODWIT_CHECK_OK(destination_settings_.plan(settings));
   if (const auto written = note("preparing"); !written) {
@@ -176,6 +181,15 @@ Result<void> PairSession::borrow_settings() {
   }
   GODWIT_CHECK_OK(source_settings_.take());
   return destination_settings_.take();
+}
+
+/// QEMU's limit works in windows of 100 ms: a requested page would wait for the next one.
+Result<void> PairSession::leave_pace_to_carrier(MigrationParameters& parameters) {
+  const auto rate = std::exchange(parameters.max_bandwidth, std::nullopt);
+  if (!rate) return {};
+  parameters.max_bandwidth = kUnpaced;
+  if (parameters.max_postcopy_bandwidth) parameters.max_postcopy_bandwidth = kUnpaced;
+  return ends_.carrier->set_rate(rate);
 }
 
 Result<void> PairSession::start() {
@@ -206,7 +220,8 @@ Result<void> PairSession::launch() {
   record_.seen.launched_wall_us = clock_.wall_us();
   record_.seen.launched = true;
   (void)note("migrating");
-  const auto accepted = ends_.source.migrate(ends_.stream);
+  const auto accepted =
+      ends_.source.migrate(ends_.carrier == nullptr ? ends_.stream : ends_.carrier->uri());
   if (accepted) return {};
   const ErrorCode why = accepted.error().code;
   const bool certainly_not_started =
@@ -415,8 +430,11 @@ void PairSession::look_at_storage() {
 /// What is changed for the first time is written down first, as everything that is borrowed.
 Result<void> PairSession::amend(const Order& order) {
   if (order.cpu_quota) GODWIT_CHECK_OK(slow_down(*order.cpu_quota));
-  if (!order.downtime_limit && !order.max_bandwidth) return {};
-  const MigrationParameters parameters = parameters_of(order);
+  MigrationParameters parameters = parameters_of(order);
+  if (ends_.carrier != nullptr && order.max_bandwidth) {
+    GODWIT_CHECK_OK(ends_.carrier->set_rate(std::exchange(parameters.max_bandwidth, std::nullopt)));
+  }
+  if (!parameters.downtime_limit && !parameters.max_bandwidth) return {};
   GODWIT_TRY(const bool wider, source_settings_.widen(parameters));
   if (wider) GODWIT_CHECK_OK(note(step_));
   return source_settings_.change(parameters);
@@ -567,6 +585,10 @@ void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [this] {
     take_events();
   }).settle(outcome);
+  const auto broken = ends_.carrier == nullptr ? std::nullopt : ends_.carrier->failure();
+  if (broken && outcome.status != OutcomeStatus::kCompleted) {
+    outcome.remarks.push_back("on the way to the destination: " + broken->message);
+  }
   if (storage_) outcome.storage = storage_->outcome(seen.stop_us);
   if (storage_ && seen.launched) outcome.storage->ready_after = seen.launched_at - seen.started;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "fake_carrier.h"
 #include "fake_pair.h"
 #include "fake_quota.h"
 #include "godwit/engine/engine.h"
@@ -42,6 +43,8 @@ struct World {
   bool may_read_memory = true;
   std::optional<Error> no_quota;  ///< why vCPUs can't be slowed down
   pair::FakeQuota quota{hosts, pair};
+  std::optional<Error> no_relay;  ///< why the stream can't be relayed
+  pair::FakeCarrier::Rates rates;
 };
 
 /// The synthetic guest's memory, lent.
@@ -101,6 +104,11 @@ class TestOpener final : public Opener {
     return std::unique_ptr<CpuQuota>(std::make_unique<pair::LentQuota>(world_->quota));
   }
   Result<void> give_back_cpu(const LentCpu& lent) override { return world_->quota.give_back(lent); }
+  Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string&,
+                                                  const VmDescription&) override {
+    if (world_->no_relay) return fail(*world_->no_relay);
+    return std::unique_ptr<StreamCarrier>(std::make_unique<pair::FakeCarrier>(world_->rates));
+  }
 
  private:
   std::map<std::string, Hypervisor*> vms_;

@@ -9,6 +9,7 @@
 #include "godwit/domain/address.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::engine {
 
@@ -61,6 +62,11 @@ class Opener {
   virtual Result<std::unique_ptr<CpuQuota>> cpu_quota_of(const VmDescription& vm) = 0;
   /// Gives back what a Godwit that was killed had borrowed of this host.
   virtual Result<void> give_back_cpu(const LentCpu& lent) = 0;
+
+  /// A relay beside the VM that carries its migration to that stream. kUnsupported where the VM is
+  /// on another host, and for a stream that is no TCP.
+  virtual Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
+                                                          const VmDescription& source) = 0;
 };
 
 }  // namespace godwit::engine

@@ -7,6 +7,7 @@
 #include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::pair {
 
@@ -26,6 +27,8 @@ struct Ends {
   std::optional<std::string> listen{};  ///< where the destination listens, if not at `stream`
   Journal* journal = nullptr;           ///< null: nothing is written down
   CpuQuota* cpu_quota = nullptr;  ///< of the source; null: its vCPUs can't be slowed down from here
+  /// Null: the source connects to `stream` itself. Else this paces it, and QEMU does not.
+  StreamCarrier* carrier = nullptr;
   End source_end{};
   End destination_end{};
 };
