@@ -124,6 +124,10 @@ std::string process_world() {
   return boot + " " + std::string(space.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
 }
 
+bool same_boot(std::string_view world, std::string_view other) {
+  return world.substr(0, world.find(' ')) == other.substr(0, other.find(' '));
+}
+
 std::string last_line(std::string_view text) {
   const std::size_t end = text.find_last_not_of(" \r\n");
   if (end == std::string_view::npos) return {};

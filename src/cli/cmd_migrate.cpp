@@ -25,6 +25,7 @@ struct MigrateOptions {
   std::string ping;
   std::string ping_netns;
   bool no_profile = false;
+  bool relay = false;
   terminal::LinkOption link;
   terminal::ObserveOption observe;
   terminal::IntentOptions intent;
@@ -38,6 +39,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
   GODWIT_TRY(request.observe, options.observe.value());
   GODWIT_CHECK_OK(terminal::read_technique(options.technique, request));
   request.law = options.law;
+  request.relay = options.relay;
   request.profile = !options.no_profile;
   request.store = options.store.path;
   return request;
@@ -138,6 +140,11 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
                  "neither observe the VM nor predict: for one whose memory can't be read here, as "
                  "on another host; auto is then precopy, with --max-downtime as QEMU's limit")
       ->excludes({observe});
+  command->add_flag(
+      "--relay", options->relay,
+      "carry the stream through this process, which keeps to --link by the "
+      "millisecond and queues little: shorter outages in post-copy, and multifd keeps "
+      "its rate; on the VM's host, to a tcp: destination. The migration ends with this process");
   options->link.add_to(*command);
   options->intent.add_to(*command);
   options->store.add_to(*command);

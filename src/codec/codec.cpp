@@ -180,16 +180,16 @@ Json numbers_of(const std::vector<Ratio>& shares) {
   return array;
 }
 
-std::vector<Ratio> read_shares(const Json& json, JsonReader& in) {
-  constexpr std::size_t kMostParts = 4096;
+std::vector<Ratio> read_shares(const Json& json, std::string_view key, JsonReader& in) {
+  constexpr std::size_t kMostShares = 4096;
   std::vector<Ratio> shares;
-  if (!json.is_array() || json.size() > kMostParts) {
-    in.reject("data_by_part", "is no list of shares");
+  if (!json.is_array() || json.size() > kMostShares) {
+    in.reject(key, "is no list of shares");
     return shares;
   }
   for (const Json& one : json) {
     const double share = one.is_number() ? one.get<double>() : -1;
-    if (!(share >= 0 && share <= 1)) in.reject("data_by_part", "has a share that is none");
+    if (!(share >= 0 && share <= 1)) in.reject(key, "has a share that is none");
     shares.emplace_back(share);
   }
   return shares;
@@ -333,7 +333,9 @@ Result<GuestProfile> profile_from_json(const Json& json) {
     profile.page_size = PageSize(page);
   }
   profile.zero_share = in.ratio("zero_share");
-  if (const Json* parts = in.find("data_by_part")) profile.data_by_part = read_shares(*parts, in);
+  if (const Json* parts = in.find("data_by_part")) {
+    profile.data_by_part = read_shares(*parts, "data_by_part", in);
+  }
   profile.observed = in.seconds("observed_s");
   profile.sampled_pages = read_pages(in, "sampled_pages");
   profile.source = read_name(in, "source", dirty_source_from_string);
@@ -502,12 +504,14 @@ Result<Prediction> prediction_from_json(const Json& json) {
 namespace {
 
 Json to_json(const RoundRecord& round) {
-  return Json{{"number", round.number},
+  Json object{{"number", round.number},
               {"started_s", round.started.count()},
               {"duration_s", round.duration.count()},
               {"sent_bytes", round.sent.count()},
               {"left_bytes", maybe(round.left, in_bytes)},
               {"dirtied_bytes", maybe(round.dirtied, in_bytes)}};
+  if (!round.vcpu_used.empty()) object["vcpu_used"] = numbers_of(round.vcpu_used);
+  return object;
 }
 
 RoundRecord read_round(JsonReader& in) {
@@ -520,6 +524,8 @@ RoundRecord read_round(JsonReader& in) {
   round.sent = in.bytes("sent_bytes");
   round.left = in.maybe_bytes("left_bytes");
   round.dirtied = in.maybe_bytes("dirtied_bytes");
+  if (const Json* used = in.find("vcpu_used"))
+    round.vcpu_used = read_shares(*used, "vcpu_used", in);
   return round;
 }
 

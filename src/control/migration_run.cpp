@@ -166,7 +166,7 @@ void MigrationRun::steer(bool round_ended) {
                               orders_.limits(),
                               orders_.may_switch_to_postcopy(monitor_),
                               orders_.may_slow_down(),
-                              orders_.cpu_quota()};
+                              view().cpu_quota};
   Order order;
   if (round_ended) order = law_.after_round(seen);
   if (!order.wants_something()) order = law_.at_look(seen);

@@ -52,7 +52,6 @@ Result<void> Orders::change_limits(const Order& order, const Monitor& monitor) {
   }
   if (order.downtime_limit) limits_.downtime_limit = order.downtime_limit;
   if (order.max_bandwidth) limits_.max_bandwidth = order.max_bandwidth;
-  if (order.cpu_quota) cpu_quota_ = *order.cpu_quota;
   return {};
 }
 

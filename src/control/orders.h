@@ -20,8 +20,9 @@ class Orders {
   void carry_out(const Order& order, const Monitor& monitor);
 
   [[nodiscard]] const std::vector<AppliedOrder>& applied() const { return applied_; }
-  [[nodiscard]] bool may_slow_down() const { return !quota_refused_; }
-  [[nodiscard]] Ratio cpu_quota() const { return cpu_quota_; }
+  [[nodiscard]] bool may_slow_down() const {
+    return session_.view().may_slow_down && !quota_refused_;
+  }
   /// Limits as they are now.
   [[nodiscard]] const MigrationParameters& limits() const { return limits_; }
 
@@ -33,7 +34,6 @@ class Orders {
   MigrationSession& session_;
   const MigrationPlan& plan_;
   MigrationParameters limits_;
-  Ratio cpu_quota_{1};
   std::vector<AppliedOrder> applied_;
   bool quota_refused_ = false;
   bool postcopy_refused_ = false;  ///< by the hypervisor: pre-copy goes on

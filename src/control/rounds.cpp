@@ -9,6 +9,19 @@ Seconds between(std::int64_t from_us, std::int64_t to_us) {
   return Seconds(static_cast<double>(std::max<std::int64_t>(to_us - from_us, 0)) * 1e-6);
 }
 
+/// Of one CPU, by vCPU. Nothing where a vCPU came or went: its round was another one.
+std::vector<Ratio> used_between(const VcpuCount& from, const VcpuCount& to) {
+  const Seconds time = between(from.wall_us, to.wall_us);
+  if (time <= Seconds(0) || from.uses.size() != to.uses.size()) return {};
+  std::vector<Ratio> used;
+  for (std::size_t i = 0; i < to.uses.size(); ++i) {
+    if (from.uses[i].thread != to.uses[i].thread) return {};
+    const double share = (to.uses[i].on_cpu - from.uses[i].on_cpu) / time;
+    used.emplace_back(std::clamp(share, 0.0, 1.0));
+  }
+  return used;
+}
+
 }  // namespace
 
 void RoundTracker::begin(std::int64_t wall_us) {
@@ -36,7 +49,9 @@ void RoundTracker::on_pass(const PassSync& sync) {
       const Bytes dirtied = std::max(mark->ever_dirty - mark_->ever_dirty, Bytes());
       rounds_.back().dirtied = std::min(dirtied, sync.status.total.value_or(dirtied));
     }
+    if (vcpus_ && sync.vcpus) rounds_.back().vcpu_used = used_between(*vcpus_, *sync.vcpus);
   }
+  vcpus_ = sync.vcpus;
   mark_ = mark;
   last_pass_ = sync.pass;
   round_start_us_ = std::max(sync.wall_us, round_start_us_);

@@ -14,6 +14,7 @@
 #include "godwit/probe/ping_probe.h"
 #include "godwit/store/journal.h"
 #include "law_for.h"
+#include "law_quota.h"
 #include "same_files.h"
 
 namespace godwit::engine {
@@ -165,8 +166,10 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   const MigrationPlan& plan = planned.plan;
   const bool postcopy =
       pair.can_postcopy && (uses_postcopy(plan.technique) || plan.may_end_by_postcopy);
-  GODWIT_TRY(const BothSides sides,
+  GODWIT_TRY(BothSides sides,
              look_at_both(pair, plan, {postcopy, contents_.get(), stop_}, observer));
+  GODWIT_TRY(const auto quota, quota_for_law(planned.requested.law, *opener_,
+                                             pair.source.description, sides.warnings));
   const auto& known = planned.warnings;
   for (const std::string& one : sides.warnings) {
     if (std::find(known.begin(), known.end(), one) == known.end()) observer.warning(one);
@@ -175,14 +178,22 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   store::FileJournal journal(path);
   control::RunOptions options;
   options.requested = planned.requested;
-  options.leave = leave_;
+  // Who carries the stream can't leave: that would cut it, behind a guest that is on its way.
+  if (!planned.relay) options.leave = leave_;
   if (planned.expected && planned.expected->total_time) {
     options.predicted_total = planned.expected->total_time->p50;
   }
   options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
-  const auto session = pair::make_session(clock_, ends_of(pair, journal));
+  pair::Ends ends = ends_of(pair, journal);
+  ends.cpu_quota = quota.get();
+  std::unique_ptr<StreamCarrier> carrier;
+  if (planned.relay) {
+    GODWIT_TRY(carrier, opener_->relay_to(pair.stream, pair.source.description));
+  }
+  ends.carrier = carrier.get();
+  const auto session = pair::make_session(clock_, ends);
   GODWIT_TRY(const auto law, law_for(planned));
   const control::Onlookers onlookers{pair.probe.get(), pair.check.get(), pair.wire.get()};
   GODWIT_TRY(record.outcome,

@@ -6,10 +6,12 @@
 #include <variant>
 
 #include "godwit/base/log.h"
+#include "godwit/cpuquota/vcpu_quota.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/lab/lab.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qemu/vm_lock.h"
+#include "relayed_stream.h"
 #include "vm_activity.h"
 
 namespace godwit::engine {
@@ -80,6 +82,23 @@ Result<std::unique_ptr<GuestMemory>> HostOpener::memory_of(Hypervisor& vm) {
 
 std::unique_ptr<ActivityCounter> HostOpener::activity_of(Hypervisor& vm, std::int64_t pid) {
   return std::make_unique<VmActivity>(vm, pid);
+}
+
+Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& vm) {
+  if (vm.pid != 0) return cpuquota::make_vcpu_quota(vm.pid, vm.process_started, vm.vcpu_threads);
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("the VM's process can't be seen from here: {} answers on its monitor",
+                          vm.answered_by.empty() ? "somebody else" : vm.answered_by),
+              "run godwit on the VM's host");
+}
+
+Result<std::unique_ptr<StreamCarrier>> HostOpener::relay_to(const std::string& stream,
+                                                            const VmDescription& source) {
+  return relay_stream(clock_, source, stream);
+}
+
+Result<void> HostOpener::give_back_cpu(const LentCpu& lent) {
+  return cpuquota::give_back(lent);
 }
 
 }  // namespace godwit::engine

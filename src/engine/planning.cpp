@@ -13,6 +13,7 @@
 #include "godwit/engine/models.h"
 #include "godwit/twin/predictor.h"
 #include "law_for.h"
+#include "law_quota.h"
 
 /// How a request becomes a plan.
 
@@ -59,6 +60,7 @@ class Engine::Planning {
  private:
   [[nodiscard]] Technique asked_technique() const;
   Result<BothSides> look();
+  Result<void> look_at_quota(BothSides& sides);
   Result<KnownHosts> recall(OutcomeStore* store);
   Result<std::optional<Link>> link_by(const std::vector<OutcomeRecord>& history);
   Result<GuestProfile> profile();
@@ -115,7 +117,11 @@ Result<PlannedMigration> Engine::Planning::run() {
   }
   // Whether the VM's memory can be read at all is known before anything is asked of it.
   if (request_.profile) GODWIT_CHECK_OK(engine_.memory_of(pair_.source));
-  GODWIT_TRY(const BothSides sides, look());
+  GODWIT_TRY(BothSides sides, look());
+  GODWIT_CHECK_OK(look_at_quota(sides));
+  if (request_.relay) {
+    GODWIT_CHECK_OK(engine_.opener_->relay_to(pair_.stream, pair_.source.description));
+  }
   GODWIT_TRY(const KnownHosts known, recall(store.get()));
   const auto mirror_time = moves_disks(request_) && known.link
                                ? advise::mirror_time(sides.moved_disks, *known.link)
@@ -152,6 +158,17 @@ Result<BothSides> Engine::Planning::look() {
       look_at_both(pair_, asked, {postcopy, engine_.contents_.get(), engine_.stop_}, observer_));
   for (const std::string& one : sides.warnings) observer_.warning(one);
   return sides;
+}
+
+/// Can vCPUs be slowed down, where the law does so? Known before seconds are spent on observing.
+Result<void> Engine::Planning::look_at_quota(BothSides& sides) {
+  const std::size_t known = sides.warnings.size();
+  GODWIT_CHECK_OK(
+      quota_for_law(request_.law, *engine_.opener_, pair_.source.description, sides.warnings));
+  for (std::size_t i = known; i < sides.warnings.size(); ++i) {
+    observer_.warning(sides.warnings[i]);
+  }
+  return {};
 }
 
 Result<KnownHosts> Engine::Planning::recall(OutcomeStore* store) {
@@ -248,6 +265,7 @@ PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHost
   planned.before.link = known.link;
   planned.warnings = sides.warnings;
   planned.requested = {technique_name(request_), request_.law};
+  planned.relay = request_.relay;
   planned.keep = request_.keep;
   planned.store = request_.store;
   return planned;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -75,6 +76,14 @@ void write_down(const std::filesystem::path& path, const pair::Recovered& found,
   }
 }
 
+/// Who gives vCPUs their time back. Control groups end with their boot.
+std::function<Result<void>(const LentCpu&)> cpu_of(Opener& opener, const JournalEntry& entry) {
+  const bool still_there = same_boot(entry.writer_world, process_world());
+  return [&opener, still_there](const LentCpu& lent) {
+    return still_there ? opener.give_back_cpu(lent) : Result<void>();
+  };
+}
+
 // --- both sides ---
 
 /// One side, connected to; it is the process of the entry, as far as that is known.
@@ -82,6 +91,7 @@ class OpenSide {
  public:
   OpenSide(Opener& opener, const JournalEntry& entry, Side side) {
     const bool source = side == Side::kSource;
+    give_back_cpu_ = cpu_of(opener, entry);
     ended_ = has_ended(entry, source ? ProcessId{entry.source_pid, entry.source_started}
                                      : ProcessId{entry.destination_pid, entry.destination_started});
     const auto monitor = opener.monitor_of(entry, side);
@@ -91,7 +101,7 @@ class OpenSide {
     if (!opened) problem_ = opened.error().message;
   }
 
-  [[nodiscard]] pair::LeftSide side() const { return {vm_.get(), ended_}; }
+  [[nodiscard]] pair::LeftSide side() const { return {vm_.get(), ended_, give_back_cpu_}; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
@@ -111,6 +121,7 @@ class OpenSide {
   std::unique_ptr<DriverLock> lock_;
   std::shared_ptr<Hypervisor> vm_;
   bool ended_ = false;
+  std::function<Result<void>(const LentCpu&)> give_back_cpu_;
   std::string problem_;  ///< why it can't be asked
 };
 
@@ -142,10 +153,11 @@ Part part_of(const VmDescription& vm, const JournalEntry& entry) {
 
 /// kBusy where its settings are not given back.
 Result<void> recover_side(const std::filesystem::path& journal, const JournalEntry& entry,
-                          Hypervisor& vm, const Part& part, Clock& clock) {
+                          Hypervisor& vm, const Part& part, Opener& opener, Clock& clock) {
   const bool rehearsal = entry.destination == pair::kRehearsalName;
   const pair::LeftSide here{part.source ? &vm : nullptr,
-                            has_ended(entry, {entry.source_pid, entry.source_started})};
+                            has_ended(entry, {entry.source_pid, entry.source_started}),
+                            cpu_of(opener, entry)};
   const pair::LeftSide there{
       part.destination ? &vm : nullptr,
       rehearsal || has_ended(entry, {entry.destination_pid, entry.destination_started})};
@@ -157,8 +169,8 @@ Result<void> recover_side(const std::filesystem::path& journal, const JournalEnt
                found.given_back.empty()
                    ? ""
                    : fmt::format("; given back: {}", fmt::join(found.given_back, ", ")));
-  const bool kept =
-      part.source ? found.left.source_lease.has_value() : found.left.destination_lease.has_value();
+  const bool kept = part.source ? found.left.source_lease || found.left.source_cpu
+                                : found.left.destination_lease.has_value();
   if (!kept) return {};
   return fail(ErrorCode::kBusy, fmt::format("{}, and its settings are not given back", what),
               "run godwit recover, which says what it waits for");
@@ -196,7 +208,7 @@ Result<void> Engine::recover_before_driving(OpenVm& vm) {
     for (const JournalEntry& entry : left.value_or(std::vector<JournalEntry>())) {
       const Part part = part_of(vm.description, entry);
       if (!part.source && !part.destination) continue;
-      GODWIT_CHECK_OK(recover_side(path, entry, *vm.hypervisor, part, clock_));
+      GODWIT_CHECK_OK(recover_side(path, entry, *vm.hypervisor, part, *opener_, clock_));
     }
   }
   return {};

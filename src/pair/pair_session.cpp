@@ -10,6 +10,7 @@
 #include "godwit/control/journal_step.h"
 #include "godwit/control/settings.h"
 #include "godwit/steer/stage.h"
+#include "quota_lease.h"
 #include "run_record.h"
 #include "settings_lease.h"
 #include "settlement.h"
@@ -37,6 +38,13 @@ constexpr Seconds kHoldPatience{30};
 /// What a killed tunnel takes to come back: settings that only that side's monitor can give back.
 constexpr Seconds kGiveBackPatience{10};
 
+/// More than the links carry that a relay paces.
+constexpr BytesPerSecond kUnpaced{10e9};
+
+constexpr std::string_view kStillLimited =
+    "the VM's vCPUs are still limited on the source's host: godwit recover gives them their time "
+    "back";
+
 /// Has the migration begun its switchover, by its phase?
 bool switches(MigrationPhase phase) {
   using Phase = MigrationPhase;
@@ -59,7 +67,8 @@ class PairSession final : public MigrationSession {
         source_(clock, ends_.source),
         destination_(clock, ends_.destination),
         source_settings_(ends_.source),
-        destination_settings_(ends_.destination) {
+        destination_settings_(ends_.destination),
+        quota_(ends_.cpu_quota) {
     record_.seen.stream = ends_.stream;
   }
 
@@ -85,7 +94,7 @@ class PairSession final : public MigrationSession {
  private:
   // --- the way there ---
   Result<void> borrow_settings();
-  void note_storage(MigrationOutcome& outcome);
+  Result<void> leave_pace_to_carrier(MigrationParameters& parameters);
   void start_clocks();
   Result<void> begin_storage();
   Result<void> launch();
@@ -104,6 +113,10 @@ class PairSession final : public MigrationSession {
   void look_at_storage();
   void go_on_again();
 
+  Result<void> slow_down(Ratio share);
+  void mind_quota();
+  bool lift_quota();
+
   enum class Hold { kHeld, kNotYet, kTooLate, kCannotTell };
   [[nodiscard]] bool guest_is_kept_here();
   Hold hold_destination();
@@ -115,6 +128,7 @@ class PairSession final : public MigrationSession {
   }
 
   // --- the end ---
+  void note_storage(MigrationOutcome& outcome);
   bool settings_given_back();
   bool give_back(WatchedSide& side, SettingsLease& lease, bool may);
   void let_destination_start_again();
@@ -129,6 +143,8 @@ class PairSession final : public MigrationSession {
   WatchedSide destination_;
   SettingsLease source_settings_;
   SettingsLease destination_settings_;
+  QuotaLease quota_;
+  bool quota_wanted_ = false;  ///< by the newest order of one; refused, lifted: no more
   RunRecord record_;
   std::vector<std::string> remarks_;
   std::vector<PassSync> syncs_;
@@ -136,6 +152,7 @@ class PairSession final : public MigrationSession {
 
   TimePoint next_question_{};
   TimePoint next_order_{};
+  TimePoint next_lift_{};
   std::optional<TimePoint> holding_since_;
   std::optional<HypervisorEvent> stop_event_;  ///< STOP at the source, not yet known whose
   std::string step_;  ///< as the journal has it; empty while it has nothing
@@ -149,12 +166,14 @@ Result<void> PairSession::prepare(const MigrationPlan& plan) {
   // A guest that stands still now will stand still at the destination.
   GODWIT_TRY(const RunState state, ends_.source.run_state());
   if (state != RunState::kRunning) record_.seen.paused_as = state;
+  record_.seen.may_slow_down = quota_.check().has_value();
   return borrow_settings();
 }
 
 /// What is borrowed is written down first: without that, nobody could give it back after a kill.
 Result<void> PairSession::borrow_settings() {
-  const control::Settings settings = control::settings_for(plan_);
+  control::Settings settings = control::settings_for(plan_);
+  if (ends_.carrier != nullptr) GODWIT_CHECK_OK(leave_pace_to_carrier(settings.parameters));
   GODWIT_CHECK_OK(source_settings_.plan(settings));
   GODWIT_CHECK_OK(destination_settings_.plan(settings));
   if (const auto written = note("preparing"); !written) {
@@ -163,6 +182,15 @@ Result<void> PairSession::borrow_settings() {
   }
   GODWIT_CHECK_OK(source_settings_.take());
   return destination_settings_.take();
+}
+
+/// QEMU's limit works in windows of 100 ms: a requested page would wait for the next one.
+Result<void> PairSession::leave_pace_to_carrier(MigrationParameters& parameters) {
+  const auto rate = std::exchange(parameters.max_bandwidth, std::nullopt);
+  if (!rate) return {};
+  parameters.max_bandwidth = kUnpaced;
+  if (parameters.max_postcopy_bandwidth) parameters.max_postcopy_bandwidth = kUnpaced;
+  return ends_.carrier->set_rate(rate);
 }
 
 Result<void> PairSession::start() {
@@ -193,7 +221,8 @@ Result<void> PairSession::launch() {
   record_.seen.launched_wall_us = clock_.wall_us();
   record_.seen.launched = true;
   (void)note("migrating");
-  const auto accepted = ends_.source.migrate(ends_.stream);
+  const auto accepted =
+      ends_.source.migrate(ends_.carrier == nullptr ? ends_.stream : ends_.carrier->uri());
   if (accepted) return {};
   const ErrorCode why = accepted.error().code;
   const bool certainly_not_started =
@@ -219,9 +248,11 @@ void PairSession::launch_after_storage() {
 std::vector<PassSync> PairSession::watch(TimePoint deadline) {
   if (take_source_event(deadline)) next_question_ = clock_.now();
   take_stop();
+  mind_quota();
   drain_destination();
   poll();
   mind_storage();
+  mind_quota();
   return std::exchange(syncs_, {});
 }
 
@@ -247,7 +278,8 @@ bool PairSession::take_source_event(TimePoint deadline) {
     case Kind::kPass:
       next_question_ = clock_.now();
       poll();
-      syncs_.push_back({event->pass, event->wall_us, record_.seen.status});
+      syncs_.push_back(
+          {event->pass, event->wall_us, record_.seen.status, quota_.count(clock_.wall_us())});
       break;
     case Kind::kMigration:
       take_phase(event->phase);
@@ -398,14 +430,56 @@ void PairSession::look_at_storage() {
 
 /// What is changed for the first time is written down first, as everything that is borrowed.
 Result<void> PairSession::amend(const Order& order) {
-  if (order.cpu_quota) return fail(ErrorCode::kUnsupported, "vCPUs can't be slowed down here");
-  const MigrationParameters parameters = parameters_of(order);
+  if (order.cpu_quota) GODWIT_CHECK_OK(slow_down(*order.cpu_quota));
+  MigrationParameters parameters = parameters_of(order);
+  if (ends_.carrier != nullptr && order.max_bandwidth) {
+    GODWIT_CHECK_OK(ends_.carrier->set_rate(std::exchange(parameters.max_bandwidth, std::nullopt)));
+  }
+  if (!parameters.downtime_limit && !parameters.max_bandwidth) return {};
   GODWIT_TRY(const bool wider, source_settings_.widen(parameters));
   if (wider) GODWIT_CHECK_OK(note(step_));
   return source_settings_.change(parameters);
 }
 
+Result<void> PairSession::slow_down(Ratio share) {
+  if (share >= Ratio(1)) {
+    if (lift_quota()) return {};
+    return fail(ErrorCode::kBusy, "the vCPUs' quota can't be given back now");
+  }
+  GODWIT_TRY(const bool wider, quota_.plan());
+  auto limited = wider ? note(step_) : Result<void>();
+  if (limited) limited = quota_.limit(share);
+  quota_wanted_ = limited.has_value();
+  if (limited) {
+    record_.seen.cpu_quota = share;
+  } else {
+    (void)lift_quota();
+  }
+  return limited;
+}
+
+/// A quota is for a guest that dirties memory while it is sent: once the guest leaves or stays for
+/// good, it gets all of its time back. Where that fails it is tried again.
+void PairSession::mind_quota() {
+  const bool of_use = quota_wanted_ && rules_of(stage()).may_change_limits;
+  if (!quota_.lent() || of_use || clock_.now() < next_lift_) return;
+  next_lift_ = clock_.now() + kOrderAgain;
+  (void)lift_quota();
+}
+
+/// False when it could not be done.
+bool PairSession::lift_quota() {
+  quota_wanted_ = false;
+  if (!quota_.lent()) return true;
+  if (!quota_.lift()) return false;
+  record_.seen.cpu_quota = Ratio(1);
+  (void)note(step_);
+  return true;
+}
+
+/// The guest stops faster when no vCPU waits for its next period.
 Result<void> PairSession::switch_to_postcopy() {
+  (void)lift_quota();
   auto ordered = source_.order(&Hypervisor::start_postcopy);
   const bool refused = !ordered && (ordered.error().code == ErrorCode::kRefused ||
                                     ordered.error().code == ErrorCode::kUnsupported);
@@ -506,11 +580,16 @@ bool PairSession::still_runs_here() {
 
 void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave) {
   const SessionView& seen = record_.seen;
+  (void)lift_quota();
   if (seen.held_back) (void)storage_->give_back();
   record_.leave = leave;
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [this] {
     take_events();
   }).settle(outcome);
+  const auto broken = ends_.carrier == nullptr ? std::nullopt : ends_.carrier->failure();
+  if (broken && outcome.status != OutcomeStatus::kCompleted) {
+    outcome.remarks.push_back("on the way to the destination: " + broken->message);
+  }
   note_storage(outcome);
 }
 
@@ -525,6 +604,7 @@ void PairSession::note_storage(MigrationOutcome& outcome) {
 void PairSession::leave(MigrationOutcome& outcome) {
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [] {}).leave(outcome);
   note_storage(outcome);
+  if (!lift_quota()) outcome.remarks.emplace_back(kStillLimited);
   source_settings_.leave();
   destination_settings_.leave();
   outcome.given_back = false;
@@ -591,13 +671,17 @@ void PairSession::release(MigrationOutcome& outcome) {
     all = (source_.ended() || source_.reach(kGiveBackPatience)) && storage_->give_back();
   }
   all = settings_given_back() && all;
-  outcome.given_back = all;
   tell_destinations_use(outcome);
   if (!all) {
     outcome.remarks.emplace_back(
         "settings are still changed on a side that could not be asked, or whose migration is not "
         "over: godwit recover gives them back");
   }
+  if (!lift_quota()) {
+    all = false;
+    outcome.remarks.emplace_back(kStillLimited);
+  }
+  outcome.given_back = all;
   const bool known_place =
       outcome.vm_runs_on == VmRunsOn::kSource || outcome.vm_runs_on == VmRunsOn::kDestination;
   // What is not done stays in the journal: somebody has to look at it.
@@ -628,6 +712,7 @@ Result<void> PairSession::note(std::string_view step) {
   entry.step = step;
   entry.source_lease = source_settings_.lease();
   entry.destination_lease = destination_settings_.lease();
+  entry.source_cpu = quota_.lent();
   return control::record_step(ends_.journal, clock_, std::move(entry));
 }
 

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "godwit/pair/sink_session.h"
 #include "godwit/steer/stage.h"
@@ -20,7 +21,7 @@ constexpr Seconds kPatience{30};
 class Recovery {
  public:
   Recovery(Clock& clock, const JournalEntry& entry, LeftSide source, LeftSide destination)
-      : clock_(clock), source_(source), destination_(destination) {
+      : clock_(clock), source_(std::move(source)), destination_(std::move(destination)) {
     found_.left = entry;
   }
 
@@ -44,6 +45,7 @@ class Recovery {
   void tell_postcopy(MigrationPhase phase);
   void tell_no_place();
   void give_back();
+  void give_back_cpu();
   bool give_back(const LeftSide& side, std::optional<Lease>& lease, std::string_view name);
 
   Clock& clock_;
@@ -53,6 +55,7 @@ class Recovery {
   Look there_;
   Recovered found_;
   bool mirrors_left_ = false;
+  std::string cpu_left_;  ///< why the vCPUs are still limited; empty where they are not
 };
 
 bool is_over(MigrationPhase phase) {
@@ -60,6 +63,7 @@ bool is_over(MigrationPhase phase) {
 }
 
 Recovered Recovery::run() {
+  give_back_cpu();
   look_at_both();
   cancel_what_waits();
   take_back();
@@ -67,11 +71,15 @@ Recovered Recovery::run() {
   let_go_on();
   tell_place();
   give_back();
-  const bool leases_left = found_.left.source_lease || found_.left.destination_lease;
+  const bool leases_left =
+      found_.left.source_lease || found_.left.destination_lease || found_.left.source_cpu;
   found_.finished =
       !leases_left && !mirrors_left_ && !under_way() &&
       (found_.runs_on == VmRunsOn::kSource || found_.runs_on == VmRunsOn::kDestination ||
        (source_.ended && destination_.ended));
+  if (!cpu_left_.empty()) {
+    found_.what_to_do += (found_.what_to_do.empty() ? "" : "; ") + cpu_left_;
+  }
   if (!found_.finished && found_.what_to_do.empty()) {
     found_.what_to_do = "run godwit recover again once both monitors can be reached";
   }
@@ -271,6 +279,22 @@ void Recovery::give_back() {
   }
 }
 
+void Recovery::give_back_cpu() {
+  std::optional<LentCpu>& lent = found_.left.source_cpu;
+  if (!lent) return;
+  const auto given =
+      source_.give_back_cpu
+          ? source_.give_back_cpu(*lent)
+          : Result<void>(fail(ErrorCode::kUnsupported, "nobody here limits CPU time"));
+  if (given) {
+    lent.reset();
+    found_.given_back.emplace_back("source: CPU time of the vCPUs");
+    return;
+  }
+  cpu_left_ = fmt::format("the guest's vCPUs are still limited at the source: {}; {}",
+                          given.error().message, given.error().what_to_do.text());
+}
+
 bool Recovery::give_back(const LeftSide& side, std::optional<Lease>& lease, std::string_view name) {
   if (!lease) return true;
   const auto given = pair::give_back(*side.vm, *lease);
@@ -288,7 +312,7 @@ bool Recovery::give_back(const LeftSide& side, std::optional<Lease>& lease, std:
 }  // namespace
 
 Recovered recover(Clock& clock, const JournalEntry& entry, LeftSide source, LeftSide destination) {
-  return Recovery(clock, entry, source, destination).run();
+  return Recovery(clock, entry, std::move(source), std::move(destination)).run();
 }
 
 }  // namespace godwit::pair

@@ -225,6 +225,7 @@ void SinkSession::poll() {
 }
 
 Result<void> SinkSession::amend(const Order& order) {
+  if (order.cpu_quota) return fail(ErrorCode::kUnsupported, "a rehearsal slows no guest down");
   MigrationParameters parameters;
   parameters.max_bandwidth = order.max_bandwidth;
   return settings_.change(parameters);

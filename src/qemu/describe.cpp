@@ -75,6 +75,7 @@ Result<void> QmpHypervisor::describe_cpus(VmDescription& vm) {
   GODWIT_TRY(const Json cpus, ask("query-cpus-fast"));
   GODWIT_TRY(const Vcpus vcpus, decode_vcpus(cpus));
   vm.vcpus = static_cast<int>(vcpus.threads.size());
+  vm.vcpu_threads = vcpus.threads;
   if (vcpus.threads.empty()) return {};
   GODWIT_TRY(vm.cpu_model, qom_type(vcpus.first_path));
   return {};

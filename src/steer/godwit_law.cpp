@@ -28,6 +28,8 @@ constexpr std::size_t kMemory = 3;
 /// Shorter rounds say more of when QEMU was asked than of the guest.
 constexpr Seconds kShortestRound{0.05};
 constexpr int kHopelessRounds = 2;
+/// A guest that rests may write again.
+constexpr double kLeastActivity = 0.01;
 /// QEMU looks once per window, so that a pass takes no less: what the guest dirties meanwhile must
 /// fit the limit, however fast the rest was sent. (Measured: 30 MB/s dirtied, 40 sent, a limit of
 /// 10 ms: passes of 100 ms with 3 MB each, for ever.)
@@ -50,11 +52,39 @@ void GodwitLaw::learn(const RoundView& view) {
   now_.cpu_quota = view.cpu_quota.value();
   if (round.duration < kShortestRound) return;
   if (round.sent > Bytes()) now_.rate = round.sent / round.duration;
+  if (view.rounds.size() < 2 || !round.dirtied) return;
+  learn_elasticity(view);
   const Bytes expected = forecaster_.dirtied_within(round.duration, now_.cpu_quota);
-  if (view.rounds.size() < 2 || !round.dirtied || expected <= Bytes()) return;
+  if (expected <= Bytes()) return;
   activities_.push_back(*round.dirtied / expected);
   if (activities_.size() > kMemory) activities_.erase(activities_.begin());
-  now_.activity = std::max(median(activities_), 0.01);
+  now_.activity = std::max(median(activities_), kLeastActivity);
+}
+
+/// The quota that is in force was in force for all of the round: orders come between rounds.
+void GodwitLaw::learn_elasticity(const RoundView& view) {
+  const RoundRecord& round = view.rounds.back();
+  if (round.vcpu_used.empty()) return;
+  if (!elasticity_) elasticity_.emplace();
+  elasticity_->observe({view.cpu_quota, round.vcpu_used, *round.dirtied, round.duration});
+  const auto vcpus = static_cast<double>(round.vcpu_used.size());
+  forecaster_.see_cpu_use(elasticity_->cpus_used(Ratio(1)) / vcpus);
+}
+
+/// How many times as much as its profile says the guest would dirty. Until a quota was seen to hold
+/// it back, Jin's assumption stands in the forecast: in proportion to the CPU time that it uses.
+double GodwitLaw::activity_at(const RoundView& view, double quota) const {
+  if (!elasticity_ || !elasticity_->was_held_back()) return now_.activity;
+  const Seconds window = view.rounds.back().duration;
+  const auto rate = elasticity_->dirty_rate(Ratio(quota), window);
+  const Bytes expected = forecaster_.dirtied_within(window, quota);
+  if (!rate || expected <= Bytes()) return now_.activity;
+  return std::max(rate->p50 * window / expected, kLeastActivity);
+}
+
+/// Where nobody counts CPU time the guest is taken for busy.
+Ratio GodwitLaw::slowdown(double quota) const {
+  return elasticity_ ? elasticity_->slowdown(Ratio(quota)) : Ratio(1 - quota);
 }
 
 void GodwitLaw::shape(MigrationPlan& plan) const {
@@ -73,7 +103,8 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Se
   const Seconds cap = intent.max_downtime.value_or(kLongestLimit);
   twin::UnderWay now = now_;
   now.cpu_quota = quota;
-  const double least = forecaster_.dirtied_within(kWindow, quota).as_double() * now_.activity;
+  now.activity = activity_at(view, quota);
+  const double least = forecaster_.dirtied_within(kWindow, quota).as_double() * now.activity;
   std::optional<Choice> best;
   for (const double seconds : kLimits) {
     if (Seconds(seconds) > cap) break;
@@ -95,7 +126,7 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view,
   if (!view.may_slow_down) return std::nullopt;
   const std::optional<Ratio> most = view.plan.intent.max_slowdown;
   for (const double quota : kQuotas) {
-    if (most && quota < 1 - most->value()) break;
+    if (most && slowdown(quota) > *most) break;
     if (auto choice = best_limit(view, horizon, quota, false)) return choice;
   }
   return std::nullopt;
@@ -139,16 +170,23 @@ Order GodwitLaw::go_postcopy(const RoundView& view) const {
   return order;
 }
 
-/// Nothing that the intent allows ends it.
+/// Nothing that the intent allows ends it. A quota that does not help is no longer borne.
 Order GodwitLaw::despair(const RoundView& view, Seconds horizon) {
+  const RoundRecord& round = view.rounds.back();
+  const Bytes dirtied = round.dirtied.value_or(now_.left);
   Order order;
-  if (++hopeless_rounds_ < kHopelessRounds) return order;
+  if (++hopeless_rounds_ < kHopelessRounds) {
+    if (view.cpu_quota == Ratio(1)) return order;
+    order.cpu_quota = Ratio(1);
+    order.why = fmt::format("with {:.0f} % of its vCPUs' time the guest still dirties {} in {}",
+                            view.cpu_quota.value() * 100, human(dirtied), human(round.duration));
+    return order;
+  }
   order.give_up = true;
   order.why = fmt::format(
       "it will not end within {}: the guest dirties {} in the {} that a round takes, and "
       "post-copy is not allowed",
-      human(view.elapsed + horizon), human(view.rounds.back().dirtied.value_or(now_.left)),
-      human(view.rounds.back().duration));
+      human(view.elapsed + horizon), human(dirtied), human(round.duration));
   return order;
 }
 

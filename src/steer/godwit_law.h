@@ -4,13 +4,15 @@
 #include <string_view>
 #include <vector>
 
+#include "godwit/steer/elasticity.h"
 #include "godwit/steer/law.h"
 #include "godwit/twin/outlook.h"
 
 namespace godwit::steer {
 
 /// Godwit's own law: model-predictive. After each round it corrects what the profile says by what
-/// was seen (bytes sent, unique pages dirtied), runs the twin on from there for each order that it
+/// was seen (bytes sent, unique pages dirtied, CPU time used, and how dirtying answered to less of
+/// it), runs the twin on from there for each order that it
 /// could give, and gives the cheapest that keeps the intent: none, another downtime limit (down as
 /// well as up, as QEMU spends what it is given), post-copy, less time for the vCPUs, or the end,
 /// once two rounds in a row showed no way.
@@ -32,6 +34,9 @@ class GodwitLaw final : public Law {
     twin::Outlook outlook;
   };
   void learn(const RoundView& view);
+  void learn_elasticity(const RoundView& view);
+  [[nodiscard]] double activity_at(const RoundView& view, double quota) const;
+  [[nodiscard]] Ratio slowdown(double quota) const;
   [[nodiscard]] std::optional<Choice> best_limit(const RoundView& view, Seconds horizon,
                                                  double quota, bool surely) const;
   [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon) const;
@@ -41,7 +46,8 @@ class GodwitLaw final : public Law {
 
   twin::Forecaster forecaster_;
   twin::UnderWay now_;
-  std::vector<double> activities_;  ///< of the rounds up to now
+  std::vector<double> activities_;        ///< of the rounds up to now
+  std::optional<Elasticity> elasticity_;  ///< absent while nobody has counted CPU time
   int hopeless_rounds_ = 0;
 };
 

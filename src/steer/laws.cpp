@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "godwit_law.h"
 #include "kubevirt.h"
 #include "stepped_limits.h"
@@ -29,8 +31,8 @@ const std::vector<Entry>& entries() {
   static const std::vector<Entry> all{
       {{"none", "QEMU as it is"}, plain<AsPlanned>},
       {{"auto-converge", "QEMU's own throttle"}, plain<AutoConverge>},
-      {{"jin", "Jin's vCPU scheduling"}, plain<Jin>},
-      {{"sdps", "VMware's, by Ramanathan: slow until it converges"}, plain<Sdps>},
+      {{"jin", "Jin's vCPU scheduling", QuotaUse::kMust}, plain<Jin>},
+      {{"sdps", "VMware's, by Ramanathan: slow until it converges", QuotaUse::kMust}, plain<Sdps>},
       {{"nova", "OpenStack's downtime steps"}, plain<Nova>},
       {{"ovirt-minimal-downtime", "oVirt's schedule"}, ovirt<ovirt_minimal_downtime>},
       {{"ovirt-suspend", "oVirt's schedule"}, ovirt<ovirt_suspend>},
@@ -44,7 +46,8 @@ const std::vector<Entry>& entries() {
   return all;
 }
 
-constexpr LawName kOwn{"godwit", "predicts what each order would do, and gives the cheapest"};
+constexpr LawName kOwn{"godwit", "predicts what each order would do, and gives the cheapest",
+                       QuotaUse::kMay};
 
 Result<std::unique_ptr<Law>> own(const Known& known) {
   if (known.profile == nullptr) return std::make_unique<AsPlanned>();
@@ -59,6 +62,13 @@ std::vector<LawName> law_names() {
   std::vector<LawName> names{kOwn};
   for (const Entry& entry : entries()) names.push_back(entry.name);
   return names;
+}
+
+QuotaUse quota_use_of(std::string_view law) {
+  const std::vector<LawName> names = law_names();
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [law](const LawName& one) { return one.name == law; });
+  return found == names.end() ? QuotaUse::kNever : found->quota;
 }
 
 Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known) {

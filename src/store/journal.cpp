@@ -92,6 +92,7 @@ std::string to_line(const JournalEntry& entry) {
   json["writer_world"] = entry.writer_world;
   if (entry.source_lease) json["source_lease"] = to_json(*entry.source_lease);
   if (entry.destination_lease) json["destination_lease"] = to_json(*entry.destination_lease);
+  if (entry.source_cpu) json["source_cpu"] = godwit::to_json(*entry.source_cpu);
   return json_text(json) + "\n";
 }
 
@@ -118,6 +119,9 @@ Result<JournalEntry> from_line(std::string_view line) {
   GODWIT_TRY(entry.wall_us, parse_iso8601(at));
   GODWIT_TRY(entry.source_lease, lease_from(in, "source_lease"));
   GODWIT_TRY(entry.destination_lease, lease_from(in, "destination_lease"));
+  if (const Json* cpu = in.find("source_cpu")) {
+    GODWIT_TRY(entry.source_cpu, lent_cpu_from_json(*cpu));
+  }
   return entry;
 }
 

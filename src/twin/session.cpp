@@ -78,6 +78,7 @@ Result<void> Session::start() {
   seen_.started_wall_us = seen_.launched_wall_us = clock_.wall_us();
   seen_.stream = "the twin";
   seen_.launched = true;
+  seen_.may_slow_down = true;
   heard_ = clock_.now();
   ever_dirty_ = guest_.ram;
   now_ = Now::kSetup;
@@ -147,6 +148,7 @@ void Session::simulate(TimePoint deadline) {
   const double before = migration_->progress().seconds;
   const bool ended = migration_->run((deadline - clock_.now()).count());
   const Seconds took(migration_->progress().seconds - before);
+  vcpu_time_ += took * vcpu_use();
   (void)clock_.wait_until(ended ? std::min(deadline, clock_.now() + took) : deadline, {});
   if (ended) end_of_step();
 }
@@ -186,7 +188,14 @@ void Session::finish(MigrationPhase phase) {
 /// `pages` is what the sync counted; where QEMU is asked right after it, nothing was sent since.
 void Session::note_sync() {
   if (silent()) return;
-  syncs_.push_back({migration_->progress().passes + 1, clock_.wall_us(), status()});
+  VcpuCount count{clock_.wall_us(), {}};
+  for (int i = 0; i < guest_.vcpus; ++i) count.uses.push_back({i, i + 1, vcpu_time_, {}});
+  syncs_.push_back({migration_->progress().passes + 1, clock_.wall_us(), status(), count});
+}
+
+/// Of one CPU, by each vCPU now.
+double Session::vcpu_use() const {
+  return std::min({guest_.cpu_use, seen_.cpu_quota.value(), 1 - migration_->progress().throttle});
 }
 
 // --- what is said of it ---
@@ -312,7 +321,10 @@ Result<void> Session::amend(const Order& order) {
     return fail(ErrorCode::kRefused, "the simulated hypervisor refuses orders");
   }
   if (silent()) return fail(ErrorCode::kTimeout, "the simulated hypervisor does not answer");
-  if (order.cpu_quota) migration_->set_quota(order.cpu_quota->value());
+  if (order.cpu_quota) {
+    seen_.cpu_quota = *order.cpu_quota;
+    migration_->set_quota(order.cpu_quota->value());
+  }
   if (!order.max_bandwidth && !order.downtime_limit) return {};
   MigrationParameters& now = plan_.parameters;
   if (order.max_bandwidth) now.max_bandwidth = order.max_bandwidth;

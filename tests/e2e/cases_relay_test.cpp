@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <numeric>
 
 #include "cases.h"
@@ -142,6 +143,42 @@ TEST_F(Relayed, CutInPostcopyBothSidesPauseAndByAnotherPathItGoesOn) {
   (void)pair().ask(Side::kSource, "migrate", Json{{"uri", path_->uri()}, {"resume", true}});
   pair().await_migration(Side::kSource, "completed");
   expect_runs_only(Side::kDestination);
+}
+
+// --- the program's own ---
+
+class GodwitsRelay : public Cases {};
+
+TEST_F(GodwitsRelay, AHybridMigrationGoesThroughItAndEverythingIsGivenBack) {
+  start();
+  expect_completed(run_godwit(migrate({"--technique", "hybrid", "--relay", "--link", "20MB/s"})));
+}
+
+/// With 16 channels QEMU's own limit would not hold.
+TEST_F(GodwitsRelay, MultifdGoesThroughIt) {
+  start();
+  expect_completed(run_godwit(migrate({"--technique", "multifd", "--relay", "--link", "20MB/s"})));
+}
+
+/// The stream ends with it.
+TEST_F(GodwitsRelay, KilledInPrecopyTheGuestGoesOnAtTheSourceAndRecoverGivesBack) {
+  start();
+  GodwitProgram godwit(migrate({"--technique", "precopy", "--relay", "--link", "5MB/s"}));
+  pair().await_sent(3'000'000);
+  godwit.signal(SIGKILL);
+  (void)godwit.wait();
+  pair().await_migration(Side::kSource, "failed");
+  const Finished run = run_godwit({"recover", "--json"});
+  EXPECT_SAYS(run, "\"source\"");
+  expect_as_before(Side::kSource);
+  expect_runs_only(Side::kSource);
+}
+
+TEST_F(GodwitsRelay, WhereItCannotBeItIsRefusedBeforeAnythingIsTouched) {
+  start();
+  const std::string path = "unix:" + file("stream.sock");
+  expect_refused(run_godwit(migrate_to(path, {"--technique", "precopy", "--relay"})),
+                 "a relay carries TCP");
 }
 
 }  // namespace

@@ -95,6 +95,8 @@ class QemuPair {
   template <class Seen>
   void await(const std::string& what, Seen seen);
   [[nodiscard]] std::string log(Side side) const;
+  /// Of its QEMU; -1 once it was killed.
+  [[nodiscard]] pid_t pid(Side side) const { return pid_[index(side)]; }
 
  private:
   static std::size_t index(Side side) { return side == Side::kSource ? 0 : 1; }

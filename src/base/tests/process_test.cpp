@@ -95,5 +95,12 @@ TEST(LastLine, IsTheLastThatIsNotBlank) {
   EXPECT_EQ(last_line("\n \n"), "");
 }
 
+TEST(ProcessWorld, IsOfABootWhateverItsNamespace) {
+  EXPECT_TRUE(same_boot(process_world(), process_world()));
+  EXPECT_TRUE(same_boot("boot-a pid:[1]", "boot-a pid:[2]"));
+  EXPECT_FALSE(same_boot("boot-a pid:[1]", "boot-b pid:[1]"));
+  EXPECT_FALSE(same_boot("boot-a pid:[1]", ""));
+}
+
 }  // namespace
 }  // namespace godwit

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 
@@ -22,6 +23,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using Fault = pair::FakePair::Fault;
 
 const QmpVm kVm{World::kSource};
@@ -338,6 +340,49 @@ TEST_F(EngineTest, ARehearsalGivesItsSettingsAndItsJournalBack) {
   EXPECT_THAT(journal(), IsEmpty());
 }
 
+// --- less time for the vCPUs ---
+
+/// Which can't be done here.
+const Error kNotHere{ErrorCode::kPermission, "its control group belongs to root", "become root"};
+
+TEST_F(EngineTest, ALawThatSlowsVcpusIsRefusedWhereThatCannotBeDoneBeforeASecondIsSpent) {
+  world_.no_quota = kNotHere;
+  for (const char* law : {"jin", "sdps"}) {
+    Request wanted = request();
+    wanted.law = law;
+    expect_refused(wanted, ErrorCode::kPermission, "slows the VM's vCPUs down");
+    const auto refused = plan(wanted);
+    EXPECT_THAT(refused.error().message, HasSubstr("belongs to root"));
+    EXPECT_THAT(refused.error().what_to_do.text(), HasSubstr("become root; or choose another law"));
+  }
+  EXPECT_THAT(notes_.steps, IsEmpty());
+}
+
+TEST_F(EngineTest, ALawThatCanDoWithoutIsWarnedAndRuns) {
+  world_.no_quota = kNotHere;
+  Request wanted = request();
+  wanted.law = "godwit";
+  wanted.intent.max_downtime = Seconds(5);
+  const auto done = migrate(wanted);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->outcome.status, OutcomeStatus::kCompleted) << done->outcome.reason;
+  EXPECT_EQ(std::count_if(notes_.warnings.begin(), notes_.warnings.end(),
+                          [](const std::string& one) {
+                            return one.find("can't slow the VM's vCPUs down") != std::string::npos;
+                          }),
+            1)
+      << "once";
+}
+
+TEST_F(EngineTest, ALawThatSlowsNobodyDownAsksForNothing) {
+  world_.no_quota = kNotHere;
+  Request wanted = request();
+  wanted.law = "kubevirt-ramp";
+  wanted.intent.max_downtime = Seconds(5);
+  ASSERT_TRUE(migrate(wanted));
+  for (const std::string& one : notes_.warnings) EXPECT_THAT(one, Not(HasSubstr("vCPU")));
+}
+
 // --- killed ---
 
 class KilledTest : public EngineTest {
@@ -393,6 +438,51 @@ TEST_F(KilledTest, AtAnyCallItIsRecoveredWithOneGuestAndNothingBorrowed) {
     EXPECT_THAT(journal(), IsEmpty()) << "call " << call;
   }
   EXPECT_GT(killed_with_entries, 20);
+}
+
+/// Its QEMU may have ended meanwhile: the groups are there still.
+TEST_F(KilledTest, TheTimeOfTheVcpusIsGivenBackWhateverBecameOfTheVm) {
+  for (const bool source_lives : {true, false}) {
+    World world;
+    JournalEntry entry;
+    entry.source = to_string(VmAddress(kVm));
+    entry.destination = to_string(DestinationAddress(kThere));
+    entry.source_identity = world.pair.source.describe()->identity;
+    entry.destination_identity = world.pair.destination.describe()->identity;
+    entry.step = "migrating";
+    entry.source_cpu = world.quota.plan().value();
+    ASSERT_TRUE(world.quota.limit(Ratio(0.5)));
+    ASSERT_TRUE(store::FileJournal(places().journal().value()).record(entry));
+    leave_to_a_successor();
+    if (!source_lives) world.pair.kill(pair::FakePair::Victim::kSource);
+    const auto recovered = engine(world).recover();
+    ASSERT_TRUE(recovered) << recovered.error().message;
+    ASSERT_EQ(recovered->size(), 1U);
+    EXPECT_FALSE(world.quota.share);
+    EXPECT_THAT(recovered->front().found.given_back, Contains("source: CPU time of the vCPUs"));
+    EXPECT_FALSE(recovered->front().found.left.source_cpu);
+    std::filesystem::remove(places().journal().value());
+  }
+}
+
+TEST_F(KilledTest, NobodyDrivesAVmWhoseVcpusAreStillLimited) {
+  World world;
+  JournalEntry entry;
+  entry.source = to_string(VmAddress(kVm));
+  entry.destination = to_string(DestinationAddress(kThere));
+  entry.source_identity = world.pair.source.describe()->identity;
+  entry.step = "migrating";
+  entry.source_cpu = world.quota.plan().value();
+  ASSERT_TRUE(world.quota.limit(Ratio(0.5)));
+  ASSERT_TRUE(store::FileJournal(places().journal().value()).record(entry));
+  leave_to_a_successor();
+  world.quota.stuck = true;
+  const auto opened = engine(world).open(kVm, Access::kDrive);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kBusy);
+  world.quota.stuck = false;
+  EXPECT_TRUE(engine(world).open(kVm, Access::kDrive));
+  EXPECT_FALSE(world.quota.share);
 }
 
 TEST_F(KilledTest, WhoDrivesItNextGivesBackWhatWasBorrowed) {

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "fake_carrier.h"
 #include "fake_pair.h"
+#include "fake_quota.h"
 #include "godwit/engine/engine.h"
 #include "synthetic_guest.h"
 
@@ -39,6 +41,10 @@ struct World {
   pair::FakePair pair{hosts};
   profile::SyntheticGuest guest{hosts.clock, 16384};
   bool may_read_memory = true;
+  std::optional<Error> no_quota;  ///< why vCPUs can't be slowed down
+  pair::FakeQuota quota{hosts, pair};
+  std::optional<Error> no_relay;  ///< why the stream can't be relayed
+  pair::FakeCarrier::Rates rates;
 };
 
 /// The synthetic guest's memory, lent.
@@ -92,6 +98,16 @@ class TestOpener final : public Opener {
   }
   std::unique_ptr<ActivityCounter> activity_of(Hypervisor&, std::int64_t) override {
     return std::make_unique<NothingCounted>();
+  }
+  Result<std::unique_ptr<CpuQuota>> cpu_quota_of(const VmDescription&) override {
+    if (world_->no_quota) return fail(*world_->no_quota);
+    return std::unique_ptr<CpuQuota>(std::make_unique<pair::LentQuota>(world_->quota));
+  }
+  Result<void> give_back_cpu(const LentCpu& lent) override { return world_->quota.give_back(lent); }
+  Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string&,
+                                                  const VmDescription&) override {
+    if (world_->no_relay) return fail(*world_->no_relay);
+    return std::unique_ptr<StreamCarrier>(std::make_unique<pair::FakeCarrier>(world_->rates));
   }
 
  private:

@@ -159,6 +159,7 @@ class FakePair {
 
  private:
   friend class Fake;
+  friend class FakeQuota;
   enum class Mirror { kNone, kRunning, kFinishing, kEnded };
 
   void at(Fake& side, double seconds, HypervisorEvent event, std::function<void()> effect);

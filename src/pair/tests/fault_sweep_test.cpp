@@ -10,6 +10,7 @@
 
 #include "drive.h"
 #include "fake_pair.h"
+#include "fake_quota.h"
 #include "godwit/pair/recovery.h"
 #include "memory_journal.h"
 
@@ -29,6 +30,7 @@ struct Case {
   bool disks;
   Fault fault;
   Victim victim;
+  bool slowed = false;  ///< by a law that orders quotas
 };
 
 /// One run with one fault.
@@ -46,13 +48,20 @@ class FaultyRun {
     plan_.parameters.max_bandwidth = 40_MB_per_s;
     plan_.technique.storage = one.disks;
     plan_.moved_disks = {{"virtio0", "virtio0"}};
+    if (one.slowed) law_ = std::make_unique<Halving>();
+    quota.on_limit = [this] {
+      EXPECT_TRUE(journal.entries.back().source_cpu) << "it is written down before it is borrowed";
+    };
   }
 
   void go() {
+    LentQuota port(quota);
     Ends ends{pair.source, pair.destination, "tcp:10.0.0.2:4444"};
     ends.journal = &journal;
+    if (law_->name() == "halving") ends.cpu_quota = &port;
     try {
-      auto result = migrate(world.clock, ends, plan_, {}, stop_.get_token());
+      auto result = migrate(world.clock, ends, plan_, *law_, {}, stop_.get_token());
+      limited_at_end = quota.share.has_value();
       if (result) {
         outcome = std::move(*result);
       } else {
@@ -73,7 +82,8 @@ class FaultyRun {
       pair.go_on_alone(Seconds(1000));
       Recovered found =
           recover(world.clock, journal.entries.back(),
-                  {pair.source.alive ? &pair.source : nullptr, !pair.source.alive},
+                  {pair.source.alive ? &pair.source : nullptr, !pair.source.alive,
+                   [this](const LentCpu& lent) { return quota.give_back(lent); }},
                   {pair.destination.alive ? &pair.destination : nullptr, !pair.destination.alive});
       recovered = found;
       found.left.step = found.finished ? "done" : "left";
@@ -87,16 +97,26 @@ class FaultyRun {
                        fmt::join(pair.destination.log, " "), outcome ? outcome->reason : "");
   }
 
+  [[nodiscard]] bool says(const std::string& words) const {
+    return outcome && std::any_of(outcome->remarks.begin(), outcome->remarks.end(),
+                                  [&words](const std::string& one) {
+                                    return one.find(words) != std::string::npos;
+                                  });
+  }
+
   FakePair::World world;
   FakePair pair{world};
+  FakeQuota quota{world, pair};
   MemoryJournal journal;
   std::optional<MigrationOutcome> outcome;
   std::optional<Recovered> recovered;
   bool refused = false;
   bool killed = false;
+  bool limited_at_end = false;  ///< before the port was destroyed
 
  private:
   MigrationPlan plan_;
+  std::unique_ptr<steer::Law> law_ = std::make_unique<steer::AsPlanned>();
   std::stop_source stop_;
 };
 
@@ -160,6 +180,8 @@ TEST_P(FaultSweep, NeverTwoNeverLostAllGivenBack) {
   undisturbed.go();
   ASSERT_TRUE(undisturbed.outcome && undisturbed.outcome->status == OutcomeStatus::kCompleted)
       << (undisturbed.outcome ? undisturbed.outcome->reason : "refused");
+  ASSERT_EQ(undisturbed.quota.limits.empty(), !GetParam().slowed);
+  ASSERT_FALSE(undisturbed.limited_at_end);
   int runs = 0;
   for (int call = 0; call < undisturbed.world.calls; call += stride(GetParam()), ++runs) {
     SCOPED_TRACE(fmt::format("call {}", call));
@@ -174,7 +196,9 @@ TEST_P(FaultSweep, NeverTwoNeverLostAllGivenBack) {
       EXPECT_TRUE(is_as_before(run.pair.source, {Capability::kXbzrle})) << "given back, it says";
       EXPECT_TRUE(is_as_before(run.pair.destination, {})) << "given back, it says";
       EXPECT_FALSE(run.pair.storage_left());
+      EXPECT_FALSE(run.limited_at_end) << "given back, it says";
     }
+    EXPECT_TRUE(!run.limited_at_end || run.says("still limited")) << "its loss is said";
     run.recover_all();
     run.pair.go_on_alone(kLongAfter);
     ASSERT_LE(run.pair.most_running(), 1) << "long after, or by recovering";
@@ -187,6 +211,7 @@ TEST_P(FaultSweep, NeverTwoNeverLostAllGivenBack) {
       EXPECT_FALSE(run.recovered->what_to_do.empty());
     }
     EXPECT_FALSE(run.pair.storage_left());
+    EXPECT_FALSE(run.quota.share) << "recovered";
     const bool both_live = run.pair.source.alive && run.pair.destination.alive;
     const bool said = run.recovered && !run.recovered->what_to_do.empty();
     if (both_live && run.pair.running_guests() == 0) {
@@ -233,8 +258,20 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
   const std::string_view victim = info.param.victim == Victim::kSource        ? "Source"
                                   : info.param.victim == Victim::kDestination ? "Destination"
                                                                               : "";
-  return fmt::format("{}{}{}{}", technique, info.param.disks ? "Storage" : "", victim,
-                     name(info.param.fault));
+  return fmt::format("{}{}{}{}{}", technique, info.param.slowed ? "Slowed" : "",
+                     info.param.disks ? "Storage" : "", victim, name(info.param.fault));
+}
+
+void add_faults(std::vector<Case>& cases, Technique technique, bool disks, bool slowed) {
+  for (const Fault fault :
+       {Fault::kDies, Fault::kLosesConnection, Fault::kLosesConnectionAWhile, Fault::kMute}) {
+    cases.push_back({technique, disks, fault, Victim::kSource, slowed});
+    cases.push_back({technique, disks, fault, Victim::kDestination, slowed});
+  }
+  for (const Fault fault : {Fault::kLinkCut, Fault::kLinkDead, Fault::kRefuses, Fault::kTimesOut,
+                            Fault::kGodwitDies, Fault::kUserStops}) {
+    cases.push_back({technique, disks, fault, Victim::kNone, slowed});
+  }
 }
 
 std::vector<Case> all_cases() {
@@ -242,18 +279,10 @@ std::vector<Case> all_cases() {
   for (const Technique technique :
        {Technique::kPrecopy, Technique::kAutoConverge, Technique::kXbzrle, Technique::kMultifd,
         Technique::kPostcopy, Technique::kHybrid, Technique::kStopAndCopy}) {
-    for (const bool disks : {false, true}) {
-      for (const Fault fault :
-           {Fault::kDies, Fault::kLosesConnection, Fault::kLosesConnectionAWhile, Fault::kMute}) {
-        cases.push_back({technique, disks, fault, Victim::kSource});
-        cases.push_back({technique, disks, fault, Victim::kDestination});
-      }
-      for (const Fault fault : {Fault::kLinkCut, Fault::kLinkDead, Fault::kRefuses,
-                                Fault::kTimesOut, Fault::kGodwitDies, Fault::kUserStops}) {
-        cases.push_back({technique, disks, fault, Victim::kNone});
-      }
-    }
+    for (const bool disks : {false, true}) add_faults(cases, technique, disks, false);
   }
+  for (const bool disks : {false, true}) add_faults(cases, Technique::kPrecopy, disks, true);
+  add_faults(cases, Technique::kHybrid, false, true);
   return cases;
 }
 

@@ -109,6 +109,51 @@ TEST_F(Own, KeepsToTheSlowdownThatIsAllowedAndEndsWhatIsHopelessAfterTwoRounds) 
   EXPECT_THAT(order.why, HasSubstr("post-copy is not allowed"));
 }
 
+/// Which writes as fast with a hundredth of its vCPU as with all of it.
+TEST_F(Own, SeesWithinTwoRoundsThatAWriterNeedsNoCpuToSpeakOf) {
+  seen_.vcpu_wants = Ratio(0.02);
+  begin(400_MB_per_s);
+  seen_.plan.intent.max_downtime = Seconds(0.3);
+  EXPECT_FALSE(round(Seconds(5), 400_MB_per_s).wants_something()) << "no quota would bind";
+  EXPECT_TRUE(round(Seconds(5), 400_MB_per_s).give_up);
+}
+
+/// Slowed down to a third of what it used, it dirties as much as before.
+TEST_F(Own, SeesInOneThrottledRoundThatThrottlingDoesNotHelpAndGivesTheTimeBack) {
+  seen_.vcpu_wants = Ratio(0.3);
+  begin(400_MB_per_s);
+  seen_.plan.intent.max_downtime = Seconds(0.3);
+  const Order slower = round(Seconds(5), 400_MB_per_s);
+  ASSERT_TRUE(slower.cpu_quota) << slower.why;
+  ASSERT_LT(*slower.cpu_quota, Ratio(0.3)) << "another would not bind";
+  const Order vain = round(Seconds(5), 400_MB_per_s);
+  EXPECT_EQ(vain.cpu_quota, Ratio(1)) << vain.why;
+  EXPECT_THAT(vain.why, HasSubstr("still dirties"));
+  EXPECT_TRUE(round(Seconds(5), 400_MB_per_s).give_up);
+}
+
+TEST_F(Own, TakesPostcopyWhereThrottlingWasInVain) {
+  seen_.vcpu_wants = Ratio(0.3);
+  begin(400_MB_per_s);
+  seen_.plan.intent.max_downtime = Seconds(0.3);
+  ASSERT_TRUE(round(Seconds(5), 400_MB_per_s).cpu_quota);
+  seen_.may_postcopy = true;
+  EXPECT_TRUE(round(Seconds(5), 400_MB_per_s).switch_to_postcopy);
+}
+
+/// By what the guest uses, and not by what it is allotted (Jin's eqs 6 and 7).
+TEST_F(Own, HoldsTheSlowdownThatItForeseesToWhatIsAllowed) {
+  seen_.vcpu_wants = Ratio(0.3);
+  begin(400_MB_per_s);
+  seen_.plan.intent.max_downtime = Seconds(0.3);
+  seen_.plan.intent.max_slowdown = Ratio(0.1);
+  EXPECT_FALSE(round(Seconds(5), 400_MB_per_s).cpu_quota) << "what is allowed does nothing";
+  seen_.plan.intent.max_slowdown = Ratio(0.9);
+  const Order order = round(Seconds(5), 400_MB_per_s);
+  ASSERT_TRUE(order.cpu_quota) << order.why;
+  EXPECT_GE(order.cpu_quota->value() / 0.3, 0.1) << "a tenth of its work is left at least";
+}
+
 TEST_F(Own, BelievesWhatItSeesRatherThanTheProfile) {
   begin(2_MB_per_s);  // silent stores: the profile saw next to nothing
   seen_.plan.intent.max_downtime = Seconds(0.3);

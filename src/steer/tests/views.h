@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "godwit/steer/law.h"
@@ -29,6 +31,7 @@ struct Seen {
     one.sent = sent * length;
     one.dirtied = dirtied * length;
     one.left = one.dirtied;
+    if (vcpu_wants) one.vcpu_used = {std::min(*vcpu_wants, quota)};
     rounds.push_back(one);
     elapsed += length;
     ++passes;
@@ -49,6 +52,7 @@ struct Seen {
   MigrationParameters limits;
   bool may_postcopy = false;
   Ratio quota{1};
+  std::optional<Ratio> vcpu_wants;  ///< of one CPU, by the only vCPU; absent: nobody counts
 };
 
 }  // namespace godwit::steer

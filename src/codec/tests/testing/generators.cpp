@@ -238,7 +238,8 @@ rc::Gen<RoundRecord> round_record() {
                        *seconds(),
                        *bytes(),
                        *maybe(bytes()),
-                       *maybe(bytes())};
+                       *maybe(bytes()),
+                       *some(ratio())};
   });
 }
 
@@ -313,6 +314,18 @@ rc::Gen<Lease> lease() {
   return rc::gen::exec([] { return Lease{*migration_settings(), *migration_settings()}; });
 }
 
+rc::Gen<LentCpu> lent_cpu() {
+  return rc::gen::exec([] {
+    LentCpu lent{*rc::gen::nonZero<std::int64_t>(),
+                 *rc::gen::nonZero<std::int64_t>(),
+                 *rc::gen::element(CgroupVersion::kV1, CgroupVersion::kV2),
+                 *text(),
+                 {}};
+    if (*rc::gen::arbitrary<bool>()) lent.homes.push_back({*text(), *rc::gen::arbitrary<bool>()});
+    return lent;
+  });
+}
+
 rc::Gen<JournalEntry> journal_entry() {
   return rc::gen::exec([] {
     const auto number = rc::gen::nonZero<std::int64_t>();
@@ -333,6 +346,7 @@ rc::Gen<JournalEntry> journal_entry() {
     entry.wall_us = *wall_us();
     entry.source_lease = *maybe(lease());
     entry.destination_lease = *maybe(lease());
+    entry.source_cpu = *maybe(lent_cpu());
     return entry;
   });
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "godwit/base/clock.h"
@@ -25,6 +26,8 @@ std::int64_t process_start(std::int64_t pid);
 
 /// Names the boot and the process namespace in which numbers of processes mean something.
 std::string process_world();
+/// Whether two of these are of one boot of one host.
+bool same_boot(std::string_view world, std::string_view other);
 
 /// The last line that is not blank: where programs put what went wrong.
 std::string last_line(std::string_view text);

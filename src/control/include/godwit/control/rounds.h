@@ -41,6 +41,7 @@ class RoundTracker {
   std::int64_t last_pass_ = 0;
   Bytes sent_before_;
   std::optional<Mark> mark_;
+  std::optional<VcpuCount> vcpus_;  ///< at the newest sync
   std::vector<RoundRecord> rounds_;
 };
 

@@ -106,7 +106,8 @@ struct VmDescription {
   std::string machine;      ///< "pc-i440fx-10.0"
   std::string cpu_model;    ///< "qemu64-x86_64-cpu"
   int vcpus = 0;
-  Bytes ram;  ///< the guest's memory, plugged memory included
+  std::vector<std::int64_t> vcpu_threads{};  ///< by vCPU, as QEMU itself numbers its threads
+  Bytes ram;                                 ///< the guest's memory, plugged memory included
   std::vector<Disk> disks;
   CapabilitySet can;  ///< from the schema, never from the version
   RunState state = RunState::kOther;

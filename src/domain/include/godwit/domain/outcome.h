@@ -41,6 +41,8 @@ struct RoundRecord {
   std::optional<Bytes> left;  ///< still dirty when the round ended, after the sync
   /// In unique pages, by the guest, during the round; absent where its two syncs were not seen.
   std::optional<Bytes> dirtied{};
+  /// Of one CPU, by each of the source's vCPUs, during the round; empty where nobody counted it.
+  std::vector<Ratio> vcpu_used{};
   friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
 };
 

@@ -10,6 +10,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
+#include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/outcome.h"
 
@@ -184,6 +185,8 @@ struct JournalEntry {
   /// Absent: nothing was borrowed of that side, or it was given back.
   std::optional<Lease> source_lease{};
   std::optional<Lease> destination_lease{};
+  /// Borrowed of the source's host, to slow the VM's vCPUs down; absent as above.
+  std::optional<LentCpu> source_cpu{};
   /// Of the migration or rehearsal, the same in all its entries; filled in by the journal where it
   /// is empty. Empty in what older versions wrote.
   std::string id{};

@@ -8,6 +8,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
+#include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/migration_plan.h"
 #include "godwit/domain/order.h"
@@ -28,11 +29,19 @@ enum class GiveUp {
   kLaw,            ///< the control law sees no way to keep the intent
 };
 
+/// CPU time of a VM's vCPUs, as counted at a moment.
+struct VcpuCount {
+  std::int64_t wall_us = 0;
+  std::vector<VcpuUse> uses;
+};
+
 /// A sync of the dirty bitmap: the end of a pass over memory, and the start of the next one.
 struct PassSync {
   std::int64_t pass = 0;  ///< 1 opens the first pass
   std::int64_t wall_us = 0;
   MigrationStatus status;  ///< asked for just after it
+  /// Likewise, how the source's vCPUs have run so far; absent where nobody counts it.
+  std::optional<VcpuCount> vcpus{};
 };
 
 /// Disks that move along.
@@ -56,8 +65,10 @@ struct SessionView {
   bool shut_down = false;        ///< the guest shut itself down at the source
   bool shut_down_there = false;  ///< at the destination
   std::optional<StorageView> storage;
-  Bytes ram;             ///< known where disks come first
-  std::string stream{};  ///< where the source connects to
+  Bytes ram;                   ///< known where disks come first
+  std::string stream{};        ///< where the source connects to
+  bool may_slow_down = false;  ///< the source's vCPUs can be given less time, as far as is known
+  Ratio cpu_quota{1};          ///< share of its time that each of them keeps now
 
   TimePoint started{};  ///< of the mirrors, or of memory without any
   std::int64_t started_wall_us = 0;

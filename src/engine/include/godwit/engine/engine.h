@@ -40,7 +40,8 @@ struct PlannedMigration {
   std::vector<std::string> warnings;  ///< that were given to the observer
   twin::HostPairConstants hosts{};    ///< what is known of them, for a law that predicts
   Requested requested;
-  bool keep = true;  ///< as asked for, and the next
+  bool relay = false;  ///< as asked for, and the next two
+  bool keep = true;
   std::string store;
 };
 

@@ -19,6 +19,10 @@ class HostOpener final : public Opener {
   Result<std::unique_ptr<DriverLock>> lock(std::int64_t pid) override;
   Result<std::unique_ptr<GuestMemory>> memory_of(Hypervisor& vm) override;
   std::unique_ptr<ActivityCounter> activity_of(Hypervisor& vm, std::int64_t pid) override;
+  Result<std::unique_ptr<CpuQuota>> cpu_quota_of(const VmDescription& vm) override;
+  Result<void> give_back_cpu(const LentCpu& lent) override;
+  Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
+                                                  const VmDescription& source) override;
 
  private:
   Clock& clock_;

@@ -9,6 +9,7 @@
 #include "godwit/domain/address.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::engine {
 
@@ -56,6 +57,16 @@ class Opener {
   virtual Result<std::unique_ptr<GuestMemory>> memory_of(Hypervisor& vm) = 0;
   /// What counts its disks', network's and processor's work. `vm` outlives it.
   virtual std::unique_ptr<ActivityCounter> activity_of(Hypervisor& vm, std::int64_t pid) = 0;
+
+  /// What gives a VM's vCPUs less time. kUnsupported where its process can't be seen from here.
+  virtual Result<std::unique_ptr<CpuQuota>> cpu_quota_of(const VmDescription& vm) = 0;
+  /// Gives back what a Godwit that was killed had borrowed of this host.
+  virtual Result<void> give_back_cpu(const LentCpu& lent) = 0;
+
+  /// A relay beside the VM that carries its migration to that stream. kUnsupported where the VM is
+  /// on another host, and for a stream that is no TCP.
+  virtual Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
+                                                          const VmDescription& source) = 0;
 };
 
 }  // namespace godwit::engine

@@ -17,6 +17,7 @@ struct Request {
   std::optional<Technique> technique;  ///< absent: the one that serves the intent best ("auto")
   bool storage = false;                ///< with "auto": the disks move along
   std::string law = "none";
+  bool relay = false;        ///< the stream runs through this process (docs/relay.md)
   std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
   bool profile = true;       ///< without one nothing is predicted, and "auto" is plain pre-copy
   Seconds observe{8};

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 
+#include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::pair {
 
@@ -24,6 +26,9 @@ struct Ends {
   std::string stream{};                 ///< where the source connects to: "tcp:10.78.0.2:4444"
   std::optional<std::string> listen{};  ///< where the destination listens, if not at `stream`
   Journal* journal = nullptr;           ///< null: nothing is written down
+  CpuQuota* cpu_quota = nullptr;  ///< of the source; null: its vCPUs can't be slowed down from here
+  /// Null: the source connects to `stream` itself. Else this paces it, and QEMU does not.
+  StreamCarrier* carrier = nullptr;
   End source_end{};
   End destination_end{};
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace godwit::pair {
 struct LeftSide {
   Hypervisor* vm = nullptr;  ///< null where it can't be reached
   bool ended = false;        ///< its QEMU process is known to have ended
+  /// Gives the VM's vCPUs their time back, also when the process has ended; null where nobody can.
+  std::function<Result<void>(const LentCpu&)> give_back_cpu{};
 };
 
 struct Recovered {
@@ -29,8 +32,9 @@ struct Recovered {
 /// For who finds an unfinished migration or rehearsal in the journal and holds the locks of both
 /// sides: finds out where the VM runs, lets a guest that only waits for a word go on where that is
 /// safe (QEMU waits before a switchover; the destination was told to wait), ends mirrors of disks,
-/// and gives back what was borrowed, each side once its migration's state is final. What still runs
-/// is left alone. Never starts a guest while another copy could run.
+/// and gives back what was borrowed: the vCPUs' time at once, as nobody steers any more, and each
+/// side's settings once its migration's state is final. What still runs is left alone. Never starts
+/// a guest while another copy could run.
 Recovered recover(Clock& clock, const JournalEntry& entry, LeftSide source, LeftSide destination);
 
 }  // namespace godwit::pair

@@ -45,6 +45,8 @@ class Elasticity {
   /// A round of no length, or without a vCPU, is not one.
   void observe(const ThrottledRound& round);
 
+  /// A quota was seen to hold a vCPU back: from then on its answer is measured, not assumed.
+  [[nodiscard]] bool was_held_back() const { return bound_rounds_ > 0; }
   /// CPUs that the guest would use, all vCPUs together.
   [[nodiscard]] double cpus_used(Ratio quota) const;
   /// The dirty rate of a next round of that length; never less with more CPU (median). Absent

@@ -12,12 +12,22 @@
 
 namespace godwit::steer {
 
+/// Whether a law gives vCPUs less time.
+enum class QuotaUse {
+  kNever,
+  kMay,   ///< where there is no better way; it does without where that can't be done
+  kMust,  ///< all that it does
+};
+
 /// As a user may name it.
 struct LawName {
   std::string_view name;
   std::string_view what;  ///< in a few words
+  QuotaUse quota = QuotaUse::kNever;
 };
 [[nodiscard]] std::vector<LawName> law_names();
+/// kNever for a name that none has.
+[[nodiscard]] QuotaUse quota_use_of(std::string_view law);
 
 /// What is known before the start, for a law that predicts. Without a profile `godwit` is `none`.
 struct Known {

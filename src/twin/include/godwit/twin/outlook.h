@@ -29,7 +29,7 @@ struct Outlook {
 };
 
 /// Tells what becomes of a migration that is under way, by running the twin on from there. A call
-/// takes microseconds. Immutable.
+/// takes microseconds.
 class Forecaster {
  public:
   /// kBadInput: a broken profile.
@@ -44,6 +44,9 @@ class Forecaster {
                                  const UnderWay& now) const;
   /// What the guest dirties in a window, by its profile, with that share of its vCPUs' time.
   [[nodiscard]] Bytes dirtied_within(Seconds window, double cpu_quota) const;
+
+  /// Corrects the profile: the guest uses that share of its vCPUs' time where it is let.
+  void see_cpu_use(double share) { guest_.cpu_use = share; }
 
  private:
   Forecaster(Guest guest, const Link& link, const HostPairConstants& pair, model::Growth growth)

@@ -91,6 +91,7 @@ class Session final : public MigrationSession {
   void ask();
   [[nodiscard]] MigrationStatus status() const;
   void note_sync();
+  [[nodiscard]] double vcpu_use() const;
   [[nodiscard]] OutcomeStatus status_of_end() const;
   [[nodiscard]] std::string reason_of_end() const;
   [[nodiscard]] VmRunsOn place() const;
@@ -110,6 +111,7 @@ class Session final : public MigrationSession {
   Now now_ = Now::kIdle;
   MigrationPhase phase_ = MigrationPhase::kNone;
   Seconds waited_{};
+  Seconds vcpu_time_{};    ///< that each vCPU has used
   double ever_dirty_ = 0;  ///< memory that was ever to be sent
   GiveUp why_ = GiveUp::kNone;
   std::string reason_;

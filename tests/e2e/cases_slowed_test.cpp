@@ -1,0 +1,170 @@
+// A law that slows the guest's vCPUs down, on real control groups: the guest gets its quota while
+// its memory is sent, and all of its time back afterwards, also from a successor.
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "cases.h"
+#include "godwit/base/process.h"
+#include "godwit/base/vcpu_threads.h"
+#include "godwit/cpuquota/vcpu_quota.h"
+
+namespace godwit::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+class SlowedDown : public Cases {
+ protected:
+  /// A writer that outruns the link, and needs a whole vCPU for it.
+  void start_hard(PairSetup setup = {}) {
+    setup.load = "memory-write,set=48MiB,rate=full,fill=48MiB";
+    start(setup);
+    const pid_t pid = pair().pid(Side::kSource);
+    const auto planned = cpuquota::make_vcpu_quota(pid, process_start(pid), numbers())->plan();
+    if (!planned) GTEST_SKIP() << planned.error().message;
+    home_ = planned->homes.at(0).folder;
+    ours_ = planned->group;
+  }
+  /// As QEMU numbers them.
+  std::vector<std::int64_t> numbers() {
+    std::vector<std::int64_t> threads;
+    for (const Json& one : pair().ask(Side::kSource, "query-cpus-fast")) {
+      threads.push_back(one.at("thread-id"));
+    }
+    return threads;
+  }
+  /// The groups that Godwit made for the source's vCPUs.
+  [[nodiscard]] std::vector<std::filesystem::path> groups() const {
+    std::vector<std::filesystem::path> found;
+    for (const auto& one : std::filesystem::directory_iterator(home_)) {
+      if (one.path().filename().native().starts_with(ours_)) found.push_back(one.path());
+    }
+    return found;
+  }
+  /// Threads in the only group of ours.
+  [[nodiscard]] std::vector<std::int64_t> limited() const {
+    std::vector<std::int64_t> threads;
+    for (const auto& group : groups()) {
+      for (const char* name : {"tasks", "cgroup.threads"}) {
+        std::ifstream file(group / name);
+        for (std::int64_t one = 0; file >> one;) threads.push_back(one);
+      }
+    }
+    return threads;
+  }
+  /// Of one CPU; absent while the group has none.
+  [[nodiscard]] std::optional<double> quota() const {
+    for (const auto& group : groups()) {
+      double quota = -1;
+      double period = 0;
+      std::ifstream(group / "cpu.cfs_quota_us") >> quota;
+      std::ifstream(group / "cpu.cfs_period_us") >> period;
+      if (period <= 0) std::ifstream(group / "cpu.max") >> quota >> period;
+      if (quota > 0 && period > 0) return quota / period;
+    }
+    return std::nullopt;
+  }
+  void await_limited() {
+    pair().await("a vCPU that is limited", [&] { return !limited().empty(); });
+    EXPECT_EQ(limited(), numbers()) << "all vCPUs, and nothing else of QEMU";
+  }
+  [[nodiscard]] std::vector<std::string> slowly(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words{"--technique",   "precopy",        "--law",  "jin",
+                                   "--no-postcopy", "--link",         "20MB/s", "--max-time",
+                                   "100s",          "--max-downtime", "500ms"};
+    words.insert(words.end(), more.begin(), more.end());
+    return migrate(words);
+  }
+  void let_it_go() {
+    (void)pair().ask(Side::kSource, "migrate-set-parameters", Json{{"downtime-limit", 60'000}});
+  }
+
+  std::string home_;
+  std::string ours_;
+};
+
+TEST_F(SlowedDown, TheGuestGetsJinsQuotaAndAllOfItsTimeBackAtTheEnd) {
+  start_hard();
+  if (IsSkipped()) return;
+  GodwitProgram godwit(slowly());
+  await_limited();
+  const auto share = quota();
+  ASSERT_TRUE(share);
+  EXPECT_GE(*share, 0.19) << "Jin's floor";
+  EXPECT_LT(*share, 1);
+  let_it_go();
+  const Finished run = godwit.wait();
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json outcome = outcome_of(run);
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_EQ(outcome.at("given_back"), true);
+  ASSERT_FALSE(outcome.at("orders").empty());
+  const Json& first = outcome.at("orders").at(0);
+  EXPECT_TRUE(first.at("order").contains("cpu_quota")) << first.dump();
+  EXPECT_EQ(first.at("accepted"), true) << first.dump();
+  EXPECT_FALSE(outcome.at("rounds").at(0).at("vcpu_used").empty());
+  EXPECT_TRUE(groups().empty()) << "nothing of it is left";
+  expect_runs_only(Side::kDestination);
+}
+
+TEST_F(SlowedDown, ThreadsWithoutNamesAreKnownByQemusNumbers) {
+  PairSetup setup;
+  setup.both = {"-name", "guest=v,debug-threads=off"};
+  start_hard(setup);
+  if (IsSkipped()) return;
+  ASSERT_TRUE(vcpu_threads_of(pair().pid(Side::kSource)).empty()) << "they have names";
+  GodwitProgram godwit(slowly());
+  await_limited();
+  godwit.signal(SIGINT);
+  const Finished run = godwit.wait();
+  EXPECT_EQ(outcome_of(run).at("vm_runs_on"), "source");
+  EXPECT_TRUE(groups().empty()) << "given back when it is cancelled, too";
+  expect_runs_only(Side::kSource);
+}
+
+TEST_F(SlowedDown, OfAKilledGodwitRecoverGivesTheGuestItsTimeBackAtOnce) {
+  start_hard();
+  if (IsSkipped()) return;
+  GodwitProgram godwit(slowly());
+  await_limited();
+  godwit.signal(SIGKILL);
+  (void)godwit.wait();
+  EXPECT_FALSE(limited().empty()) << "nobody gave it back";
+  const Finished first = run_godwit({"recover", "--json"});
+  EXPECT_EQ(first.status, 1) << "the migration goes on by itself: " << first.out;
+  EXPECT_THAT(first.out, HasSubstr("CPU time of the vCPUs"));
+  EXPECT_TRUE(groups().empty()) << first.out;
+  (void)pair().ask(Side::kSource, "migrate_cancel");
+  pair().await_migration(Side::kSource, "cancelled");
+  EXPECT_EQ(run_godwit({"recover", "--json"}).status, 0);
+  expect_runs_only(Side::kSource);
+  expect_as_before(Side::kSource);
+}
+
+TEST_F(SlowedDown, TheSourceThatDiesLeavesNoGroups) {
+  start_hard();
+  if (IsSkipped()) return;
+  GodwitProgram godwit(slowly());
+  await_limited();
+  pair().kill(Side::kSource);
+  const Finished run = godwit.wait();
+  EXPECT_NE(run.status, 0);
+  EXPECT_TRUE(groups().empty()) << run.out;
+}
+
+/// On another host there are no control groups of it to be seen.
+TEST_F(SlowedDown, ASourceBehindAForwarderIsRefusedBeforeItIsTouched) {
+  start();
+  (void)pair().forward_monitor(Side::kSource);
+  const Finished run = run_godwit(slowly({"--no-profile"}));
+  expect_refused(run, "slows the VM's vCPUs down");
+  EXPECT_SAYS(run, "on the VM's host");
+}
+
+}  // namespace
+}  // namespace godwit::e2e
