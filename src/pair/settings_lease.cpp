@@ -47,9 +47,6 @@ double number(Seconds value) {
 double number(Bytes value) {
   return value.as_double();
 }
-double number(int value) {
-  return value;
-}
 
 /// QEMU rounds times, sizes and rates to whole numbers of its units.
 template <class T>
