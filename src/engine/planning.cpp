@@ -35,7 +35,7 @@ struct KnownHosts {
 };
 
 /// What is predicted of it: the disks' part is added afterwards.
-Technique memory_of(Technique technique) {
+Technique without_disks(Technique technique) {
   technique.storage = false;
   return technique;
 }
@@ -247,7 +247,7 @@ advise::Question Engine::Planning::question_for(const GuestProfile& profile, con
   question.link = *known.link;
   question.intent = less_the_disks(intent_for(sides), mirror_time);
   question.possible = sides.abilities;
-  if (request_.technique) question.besides = memory_of(*request_.technique);
+  if (request_.technique) question.besides = without_disks(*request_.technique);
   question.parameters = request_.parameters;
   question.pair = known.constants;
   question.learnt = known.learnt.get();
@@ -309,7 +309,7 @@ Result<std::optional<TechniquePrediction>> Engine::Planning::expect(
   if (known == nullptr) return std::optional<TechniquePrediction>();
   if (!request_.intent.max_downtime) return std::optional(*known);
   advise::Question only = question;
-  only.techniques = {memory_of(*request_.technique)};
+  only.techniques = {without_disks(*request_.technique)};
   GODWIT_TRY(advise::Advised advised, predict(std::move(only), mirror_time));
   return advised.plan ? std::move(advised.plan) : std::optional(*known);
 }

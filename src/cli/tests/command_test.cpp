@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "godwit/domain/technique.h"
 #include "godwit/research/commands.h"
 #include "godwit/terminal/manual.h"
 #include "godwit/terminal/options.h"
@@ -133,7 +134,7 @@ TEST(Options, WhatCannotBeMeantIsRefusedWithTheOptionsName) {
   terminal::ObserveOption blink;
   blink.duration = "10ms";
   EXPECT_FALSE(blink.value());
-  EXPECT_THAT(terminal::parse_technique("teleport").error().what_to_do, HasSubstr("precopy"));
+  EXPECT_THAT(parse_technique("teleport").error().what_to_do, HasSubstr("precopy"));
 }
 
 }  // namespace
