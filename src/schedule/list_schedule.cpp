@@ -42,6 +42,7 @@ class Pass {
         jobs_(jobs) {
     for (const SharedLink& link : paths.links()) left_.push_back(link.capacity.value());
     work_.resize(left_.size());
+    active_.resize(left_.size());
     waiting_for_.resize(left_.size());
     releases_.resize(problem.hosts.size());
     to_come_.resize(problem.hosts.size());
@@ -147,31 +148,21 @@ class Pass {
     if (left >= job.full.value() * (1 - kRounding)) return job.full;
     if (left <= job.full.value() * kRounding) return std::nullopt;
     const BytesPerSecond rate(left * (1 - kRounding));
-    const double end = now_ + duration(model_, problem_.vms[job.vm].load, rate).count();
-    return end < full_from(job) + job.shortest.count() ? std::optional(rate) : std::nullopt;
+    const Seconds takes = duration(model_, problem_.vms[job.vm].load, rate);
+    const bool waiting_ends_sooner = free_by(job, now_ + (takes - job.shortest).count());
+    return waiting_ends_sooner ? std::nullopt : std::optional(rate);
   }
 
-  /// When the whole path will be there, if nothing else starts before.
-  [[nodiscard]] double full_from(const Job& job) const {
-    double from = now_;
-    for (const Paths::Link link : job.path) {
+  /// Will the whole path be there by then, if nothing else starts before?
+  [[nodiscard]] bool free_by(const Job& job, double time) const {
+    return std::all_of(job.path.begin(), job.path.end(), [&](Paths::Link link) {
       double left = left_[link];
-      if (left >= job.full.value() * (1 - kRounding)) continue;
-      std::vector<std::pair<double, double>> ends;
-      for (const std::size_t entry : active_) {
-        const auto& path = this->job(job_of_entry_[entry]).path;
-        if (std::find(path.begin(), path.end(), link) == path.end()) continue;
+      for (const std::size_t entry : active_[link]) {
         const Move& move = listed_.entries[entry].move;
-        ends.emplace_back(move.end.count(), move.rate.value());
+        if (move.end.count() <= time) left += move.rate.value();
       }
-      std::sort(ends.begin(), ends.end());
-      for (const auto& [end, rate] : ends) {
-        left += rate;
-        from = std::max(from, end);
-        if (left >= job.full.value() * (1 - kRounding)) break;
-      }
-    }
-    return from;
+      return left >= job.full.value() * (1 - kRounding);
+    });
   }
 
   /// A waiting job as its links stand: the rate that is left on its path, and its urgency.
@@ -293,7 +284,7 @@ class Pass {
     moving_[one.vm] = true;
     started_[i] = true;
     running_.emplace(entry.move.end.count(), listed_.entries.size());
-    active_.push_back(listed_.entries.size());
+    for (const Paths::Link link : one.path) active_[link].push_back(listed_.entries.size());
     listed_.entries.push_back(std::move(entry));
     job_of_entry_.push_back(i);
   }
@@ -320,9 +311,10 @@ class Pass {
     while (!running_.empty() && running_.top().first <= now_) {
       const std::size_t index = running_.top().second;
       running_.pop();
-      more = end(job(job_of_entry_[index]), listed_.entries[index].move.rate) || more;
+      const Job& one = job(job_of_entry_[index]);
+      for (const Paths::Link link : one.path) std::erase(active_[link], index);
+      more = end(one, listed_.entries[index].move.rate) || more;
       just_ended_.push_back(index);
-      std::erase(active_, index);
     }
     std::sort(freed_.begin(), freed_.end());
     freed_.erase(std::unique(freed_.begin(), freed_.end()), freed_.end());
@@ -422,9 +414,9 @@ class Pass {
   std::priority_queue<std::pair<double, std::size_t>, std::vector<std::pair<double, std::size_t>>,
                       std::greater<>>
       running_;
-  std::vector<std::size_t> active_;        ///< entries that run
-  std::vector<std::size_t> just_ended_;    ///< entries
-  std::vector<std::size_t> job_of_entry_;  ///< as listed_.entries
+  std::vector<std::vector<std::size_t>> active_;  ///< entries that run, by link
+  std::vector<std::size_t> just_ended_;           ///< entries
+  std::vector<std::size_t> job_of_entry_;         ///< as listed_.entries
   Listed listed_;
 };
 
