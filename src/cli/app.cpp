@@ -95,6 +95,7 @@ int run(int argc, char** argv) {
   add_profile(program, chosen);
   add_predict(program, chosen);
   add_migrate(program, chosen);
+  add_watch(program, chosen);
   add_recover(program, chosen);
   add_bench(program, chosen);
   add_evaluate(program, chosen);

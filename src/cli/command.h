@@ -22,6 +22,7 @@ void add_lab(Command& app, Chosen& chosen);
 void add_profile(Command& app, Chosen& chosen);
 void add_predict(Command& app, Chosen& chosen);
 void add_migrate(Command& app, Chosen& chosen);
+void add_watch(Command& app, Chosen& chosen);
 void add_recover(Command& app, Chosen& chosen);
 void add_bench(Command& app, Chosen& chosen);
 void add_bench_data(Command& bench, Chosen& chosen);

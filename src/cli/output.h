@@ -29,6 +29,11 @@ class Output {
   [[nodiscard]] std::FILE* bar_stream() const;
   /// A line for people; with --json nothing.
   void say(std::string_view line);
+  /// From now on --json is an object a line: any number of `line`, and then the result.
+  void begin_lines() { lines_ = true; }
+  [[nodiscard]] bool lines() const { return json_ && lines_; }
+  /// An object before the result, where lines have begun; else nothing.
+  void line(const Json& object);
   /// The one object of --json; without it nothing.
   void result(const Json& object);
   /// Reports the error in the asked form and gives the exit status. `partial`: members that the
@@ -38,6 +43,7 @@ class Output {
 
  private:
   bool json_;
+  bool lines_ = false;
 };
 
 }  // namespace godwit::cli

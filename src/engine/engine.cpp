@@ -176,10 +176,11 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   control::RunOptions options;
   options.requested = planned.requested;
   options.leave = leave_;
-  if (planned.expected && planned.expected->total_time) {
-    options.predicted_total = planned.expected->total_time->p50;
-  }
+  options.known = known_of(planned);
+  options.mend_for = planned.mend_for;
+  options.observe_only = planned.requested.observe_only;
   options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
+  options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
   const auto session = pair::make_session(clock_, ends_of(pair, journal));

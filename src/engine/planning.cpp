@@ -81,9 +81,9 @@ class Engine::Planning {
 /// it with the technique; it may also begin with limits of its own.
 Result<void> Engine::Planning::prepare_for_law(PlannedMigration& planned) const {
   MigrationPlan& plan = planned.plan;
-  if (planned.requested.law == kNoLaw) return {};
   GODWIT_TRY(const auto law, law_for(planned));
-  law->shape(plan);
+  if (!law->engages(plan)) return {};
+  if (!request_.observe_only) law->shape(plan);
   const bool combines =
       plan.technique == Technique::kPrecopy || plan.technique == Technique::kAutoConverge;
   plan.may_end_by_postcopy = combines && !plan.intent.no_postcopy;
@@ -126,8 +126,10 @@ Result<BothSides> Engine::Planning::look() {
   MigrationPlan asked;
   asked.storage = request_.storage;
   if (request_.technique) asked.technique = *request_.technique;
+  asked.intent = request_.intent;
+  GODWIT_TRY(const bool steered, steer::may_order(request_.law, asked, request_.profile));
   const bool may_come_to_postcopy =
-      !request_.technique || uses_postcopy(*request_.technique) || request_.law != kNoLaw;
+      !request_.technique || uses_postcopy(*request_.technique) || steered;
   const bool postcopy = may_come_to_postcopy && !request_.intent.no_postcopy && pair_.can_postcopy;
   GODWIT_TRY(
       BothSides sides,
@@ -229,9 +231,11 @@ PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHost
   planned.before.destination = pair_.destination_name;
   planned.before.link = known.link;
   planned.warnings = sides.warnings;
-  planned.requested = {technique_name(request_), request_.law};
+  planned.requested = {technique_name(request_), request_.law, request_.intent,
+                       request_.observe_only};
   planned.keep = request_.keep;
   planned.store = request_.store;
+  planned.mend_for = request_.mend_for;
   return planned;
 }
 

@@ -8,6 +8,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/twin/qemu.h"
+#include "order_of.h"
 
 namespace godwit::steer {
 namespace {
@@ -23,75 +24,67 @@ constexpr std::array kQuotas{0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.07, 0.04, 0.02};
 constexpr Seconds kLongestLimit{10};
 /// A limit that differs by less is left alone.
 constexpr double kWorthAnOrder = 0.1;
-/// Rounds that count for what the guest does now; before, it may have done something else.
-constexpr std::size_t kMemory = 3;
-/// Shorter rounds say more of when QEMU was asked than of the guest.
-constexpr Seconds kShortestRound{0.05};
+/// What ends it sooner by less than this is not worth a longer stop.
+constexpr double kWorthWaiting = 1.5;
 constexpr int kHopelessRounds = 2;
 /// QEMU looks once per window, so that a pass takes no less: what the guest dirties meanwhile must
 /// fit the limit, however fast the rest was sent. (Measured: 30 MB/s dirtied, 40 sent, a limit of
 /// 10 ms: passes of 100 ms with 3 MB each, for ever.)
 constexpr Seconds kWindow{0.1};
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+bool wants_it_soon(const Intent& intent) {
+  return intent.prefer == Intent::Prefer::kTime || intent.prefer == Intent::Prefer::kBytes;
+}
+
+Seconds longest_limit(const Intent& intent) {
+  return intent.max_downtime.value_or(kLongestLimit);
 }
 
 }  // namespace
 
-/// The first round is none to compare with: what is written before a chunk of memory is sent for
-/// the first time is not counted.
-void GodwitLaw::learn(const RoundView& view) {
-  const RoundRecord& round = view.rounds.back();
-  now_.passes = static_cast<int>(view.rounds.size());
-  now_.left = round.left.value_or(Bytes());
-  now_.cpu_quota = view.cpu_quota.value();
-  if (round.duration < kShortestRound) return;
-  if (round.sent > Bytes()) now_.rate = round.sent / round.duration;
-  const Bytes expected = forecaster_.dirtied_within(round.duration, now_.cpu_quota);
-  if (view.rounds.size() < 2 || !round.dirtied || expected <= Bytes()) return;
-  activities_.push_back(*round.dirtied / expected);
-  if (activities_.size() > kMemory) activities_.erase(activities_.begin());
-  now_.activity = std::max(median(activities_), 0.01);
+bool GodwitLaw::may_steer(const MigrationPlan& plan) {
+  const bool passes = !is_cold(plan.technique) && plan.technique != Technique::kStopAndCopy &&
+                      !uses_postcopy(plan.technique);
+  return passes && has_goal(plan.intent);
 }
 
 void GodwitLaw::shape(MigrationPlan& plan) const {
-  if (!is_cold(plan.technique) && plan.technique != Technique::kStopAndCopy) {
-    plan.parameters.downtime_limit = Seconds(kLimits.front());
-  }
+  if (engages(plan)) plan.parameters.downtime_limit = Seconds(kLimits.front());
 }
 
-/// Where time or bytes are preferred, what ends first; else the smallest limit that ends in time.
+/// The smallest limit that ends it about as soon as any does; the soonest where that is preferred.
 /// `surely`: the downtime that was promised is kept in 95 %.
 std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Seconds horizon,
-                                                       double quota, bool surely) const {
+                                                       double quota, bool surely) {
   const Intent& intent = view.plan.intent;
-  const bool soonest =
-      intent.prefer == Intent::Prefer::kTime || intent.prefer == Intent::Prefer::kBytes;
-  const Seconds cap = intent.max_downtime.value_or(kLongestLimit);
-  twin::UnderWay now = now_;
+  twin::UnderWay now = correction_.now();
   now.cpu_quota = quota;
-  const double least = forecaster_.dirtied_within(kWindow, quota).as_double() * now_.activity;
-  std::optional<Choice> best;
+  const double least = forecaster_.dirtied_within(kWindow, quota).as_double() * now.activity;
+  std::vector<Choice> good;
+  std::optional<Seconds> soonest;
   for (const double seconds : kLimits) {
-    if (Seconds(seconds) > cap) break;
-    if (now_.rate.value() * seconds < least) continue;
+    if (Seconds(seconds) > longest_limit(intent)) break;
+    if (now.rate.value() * seconds < least) continue;
     MigrationParameters limits = view.limits;
     limits.downtime_limit = Seconds(seconds);
     const twin::Outlook outlook = forecaster_.passes(view.plan.technique, limits, now, horizon);
     const Seconds downtime = surely ? outlook.downtime_high : outlook.downtime;
-    if (!outlook.converges || (intent.max_downtime && downtime > *intent.max_downtime)) continue;
-    if (!best || outlook.time < best->outlook.time) best = Choice{Seconds(seconds), quota, outlook};
-    if (!soonest) break;
+    const bool keeps =
+        outlook.converges && (!intent.max_downtime || downtime <= *intent.max_downtime);
+    weighed_.push_back({Seconds(seconds), Ratio(quota), keeps, outlook.time, outlook.downtime});
+    if (!keeps) continue;
+    good.push_back({Seconds(seconds), quota, outlook});
+    soonest = std::min(soonest.value_or(outlook.time), outlook.time);
   }
-  return best;
+  const double patience = wants_it_soon(intent) ? 1 : kWorthWaiting;
+  for (const Choice& choice : good) {
+    if (choice.outlook.time <= *soonest * patience) return choice;
+  }
+  return std::nullopt;
 }
 
 /// The most time for the vCPUs with which it ends.
-std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view,
-                                                       Seconds horizon) const {
+std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view, Seconds horizon) {
   if (!view.may_slow_down) return std::nullopt;
   const std::optional<Ratio> most = view.plan.intent.max_slowdown;
   for (const double quota : kQuotas) {
@@ -102,10 +95,19 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view,
 }
 
 Order GodwitLaw::after_round(const RoundView& view) {
-  learn(view);
-  if (view.status().phase != MigrationPhase::kActive || now_.rate.value() <= 0) return {};
-  const Seconds horizon = view.plan.max_time.value_or(kDefaultMaxTime) - view.elapsed;
+  if (!engages(view.plan)) return {};
+  correction_.learn(view, forecaster_);
+  weighed_.clear();
+  const bool active = view.status().phase == MigrationPhase::kActive;
+  if (!active || correction_.now().rate.value() <= 0) return {};
+  const Seconds horizon = view.plan.max_time.value_or(kDefaultMaxTime) - end_of_last_round(view);
   if (horizon <= Seconds(0)) return {};
+  Order order = decide(view, horizon);
+  if (order.wants_something()) order.weighed = std::move(weighed_);
+  return order;
+}
+
+Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
   auto choice = best_limit(view, horizon, 1, true);
   if (!choice && view.may_postcopy) return go_postcopy(view);
   if (!choice) choice = best_limit(view, horizon, 1, false);
@@ -131,7 +133,7 @@ Order GodwitLaw::carry_out(const RoundView& view, const Choice& choice) {
 }
 
 Order GodwitLaw::go_postcopy(const RoundView& view) const {
-  const auto outlook = forecaster_.postcopy(view.plan.technique, view.limits, now_);
+  const auto outlook = forecaster_.postcopy(view.plan.technique, view.limits, correction_.now());
   Order order;
   order.switch_to_postcopy = true;
   order.why = fmt::format("no downtime limit surely keeps the intent; by post-copy it ends in {}",
@@ -139,17 +141,26 @@ Order GodwitLaw::go_postcopy(const RoundView& view) const {
   return order;
 }
 
-/// Nothing that the intent allows ends it.
+/// Nothing that the intent allows ends it. Where nobody limited the time it goes on: a guest may
+/// calm down, and then the longest stop that is allowed is its best chance.
 Order GodwitLaw::despair(const RoundView& view, Seconds horizon) {
-  Order order;
-  if (++hopeless_rounds_ < kHopelessRounds) return order;
-  order.give_up = true;
-  order.why = fmt::format(
+  const std::string why = fmt::format(
       "it will not end within {}: the guest dirties {} in the {} that a round takes, and "
       "post-copy is not allowed",
-      human(view.elapsed + horizon), human(view.rounds.back().dirtied.value_or(now_.left)),
+      human(end_of_last_round(view) + horizon),
+      human(view.rounds.back().dirtied.value_or(correction_.now().left)),
       human(view.rounds.back().duration));
-  return order;
+  if (!view.plan.intent.max_time) {
+    Choice longest;
+    longest.limit = std::max(longest_limit(view.plan.intent) - forecaster_.stop_besides_memory(),
+                             Seconds(kLimits[0]));
+    longest.quota = view.cpu_quota.value();
+    Order order = carry_out(view, longest);
+    order.why = why + "; the longest stop that is allowed is its best chance";
+    return order;
+  }
+  if (++hopeless_rounds_ < kHopelessRounds) return {};
+  return give_up(why);
 }
 
 }  // namespace godwit::steer

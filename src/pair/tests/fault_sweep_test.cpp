@@ -24,6 +24,9 @@ using Victim = FakePair::Victim;
 /// Longer than TCP, or anything here, takes to give up.
 constexpr Seconds kLongAfter{2000};
 
+/// Long enough for a link that is away for a while.
+constexpr Seconds kMendFor{60};
+
 struct Case {
   Technique technique;
   bool disks;
@@ -52,7 +55,9 @@ class FaultyRun {
     Ends ends{pair.source, pair.destination, "tcp:10.0.0.2:4444"};
     ends.journal = &journal;
     try {
-      auto result = migrate(world.clock, ends, plan_, {}, stop_.get_token());
+      control::RunOptions options;
+      options.mend_for = kMendFor;
+      auto result = migrate(world.clock, ends, plan_, options, stop_.get_token());
       if (result) {
         outcome = std::move(*result);
       } else {
@@ -167,6 +172,12 @@ TEST_P(FaultSweep, NeverTwoNeverLostAllGivenBack) {
     run.go();
     ASSERT_LE(run.pair.most_running(), 1) << run.story();
     if (run.outcome) expect_true_place(run);
+    const bool comes_back =
+        GetParam().fault == Fault::kLinkCutAWhile || GetParam().fault == Fault::kLinkDeadAWhile;
+    if (comes_back && run.outcome && run.pair.postcopy()) {
+      EXPECT_EQ(run.outcome->vm_runs_on, VmRunsOn::kDestination) << run.story();
+      EXPECT_EQ(run.outcome->status, OutcomeStatus::kCompleted) << run.story();
+    }
     if (run.refused && run.pair.source.alive) {
       EXPECT_EQ(run.pair.source.state, RunState::kRunning) << "an error says: nothing was started";
     }
@@ -213,6 +224,10 @@ std::string_view name(Fault fault) {
       return "LinkCut";
     case Fault::kLinkDead:
       return "LinkDead";
+    case Fault::kLinkCutAWhile:
+      return "LinkCutAWhile";
+    case Fault::kLinkDeadAWhile:
+      return "LinkDeadAWhile";
     case Fault::kMute:
       return "Mute";
     case Fault::kRefuses:
@@ -248,8 +263,9 @@ std::vector<Case> all_cases() {
         cases.push_back({technique, disks, fault, Victim::kSource});
         cases.push_back({technique, disks, fault, Victim::kDestination});
       }
-      for (const Fault fault : {Fault::kLinkCut, Fault::kLinkDead, Fault::kRefuses,
-                                Fault::kTimesOut, Fault::kGodwitDies, Fault::kUserStops}) {
+      for (const Fault fault :
+           {Fault::kLinkCut, Fault::kLinkDead, Fault::kLinkCutAWhile, Fault::kLinkDeadAWhile,
+            Fault::kRefuses, Fault::kTimesOut, Fault::kGodwitDies, Fault::kUserStops}) {
         cases.push_back({technique, disks, fault, Victim::kNone});
       }
     }

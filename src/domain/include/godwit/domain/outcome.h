@@ -41,6 +41,7 @@ struct RoundRecord {
   std::optional<Bytes> left;  ///< still dirty when the round ended, after the sync
   /// In unique pages, by the guest, during the round; absent where its two syncs were not seen.
   std::optional<Bytes> dirtied{};
+  EndForecast then{};  ///< of the rest, when it had ended and what it led to was ordered
   friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
 };
 
@@ -75,6 +76,8 @@ struct StorageOutcome {
 struct Requested {
   std::string technique;  ///< as asked for: a technique's name, or "auto", maybe with "+storage"
   std::string law = "none";
+  Intent intent{};            ///< what a law steered to
+  bool observe_only = false;  ///< the law decided, and nothing was ordered
   friend bool operator==(const Requested&, const Requested&) = default;
 };
 
@@ -108,6 +111,10 @@ struct MigrationOutcome {
 
   friend bool operator==(const MigrationOutcome&, const MigrationOutcome&) = default;
 };
+
+/// Did a law change its course, so that what was planned explains no more how it went? Post-copy
+/// after the first pass is what a plan of hybrid copy orders, too.
+[[nodiscard]] bool was_steered(const MigrationOutcome& outcome);
 
 /// An outcome with all that was known before it: one row of the store.
 struct OutcomeRecord {
