@@ -84,6 +84,7 @@ int run(int argc, char** argv) {
   add_profile(program, chosen);
   add_predict(program, chosen);
   add_migrate(program, chosen);
+  add_watch(program, chosen);
   add_recover(program, chosen);
   add_schedule(program, chosen);
   research::add_bench(program, chosen);

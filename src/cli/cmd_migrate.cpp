@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "godwit/base/log.h"
+#include "godwit/base/quantity.h"
 #include "godwit/lab/lab.h"
 #include "godwit/rig/lab_pair.h"
 #include "godwit/steer/laws.h"
@@ -21,7 +22,10 @@ struct MigrateOptions {
   std::string destination;
   std::string lab{lab::kDefaultLab};
   std::string technique = "auto";
-  std::string law = "none";
+  std::string law = engine::Request().law;
+  bool observe_only = false;
+  bool events = false;
+  std::string recover_for;
   std::string ping;
   std::string ping_netns;
   bool no_profile = false;
@@ -40,6 +44,12 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
   GODWIT_CHECK_OK(terminal::read_technique(options.technique, request));
   request.law = options.law;
   request.relay = options.relay;
+  request.observe_only = options.observe_only;
+  if (!options.recover_for.empty()) {
+    auto recover_for = parse_duration(options.recover_for);
+    if (!recover_for) return fail(recover_for.error().while_doing("--recover-for"));
+    request.mend_for = *recover_for;
+  }
   request.profile = !options.no_profile;
   request.store = options.store.path;
   return request;
@@ -66,6 +76,11 @@ int migrate_in_lab(const MigrateOptions& options, engine::Request request, const
 }
 
 int migrate(const MigrateOptions& options, terminal::Context& context) {
+  if (options.events && !context.out.json()) {
+    return context.out.error({ErrorCode::kBadInput, "--events are lines of JSON",
+                              "add --json, or leave --events out: rounds and orders are shown"});
+  }
+  if (options.events) context.out.begin_lines();
   const auto vm = parse_vm(options.vm);
   if (!vm) return context.out.error(vm.error());
   const auto destination = parse_destination(options.destination);
@@ -99,7 +114,7 @@ std::string law_help() {
   for (const steer::LawName& law : steer::law_names()) {
     all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", law.name, law.what);
   }
-  return "control law while it runs: " + all;
+  return "control law while it runs. " + all;
 }
 
 }  // namespace
@@ -126,6 +141,17 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--law", options->law, law_help())->type_name("NAME")->capture_default_str();
+  command->add_flag(
+      "--observe-only", options->observe_only,
+      "let the law decide and order nothing: what it would have ordered is shown, and "
+      "is in the outcome");
+  command->add_flag("--events", options->events,
+                    "with --json: before the outcome a line of JSON for each round and each order, "
+                    "with what is expected then");
+  command
+      ->add_option("--recover-for", options->recover_for,
+                   "where post-copy's link breaks: try for so long to go on over it (default 5m)")
+      ->type_name("DURATION");
   const terminal::Option* ping =
       command
           ->add_option("--ping", options->ping,
@@ -152,9 +178,11 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::add_examples(
       *command,
       {"godwit migrate lab:guest lab:b --max-downtime 300ms",
+       "godwit migrate lab:guest lab:b --max-downtime 300ms --observe-only",
        "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
        "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
        "godwit migrate lab:guest lab:b --technique postcopy --json",
+       "godwit migrate lab:guest lab:b --no-postcopy --json --events",
        "godwit migrate lab:guest lab:b --technique multifd-zstd+auto-converge",
        "godwit migrate lab:guest lab:b --technique precopy+storage"});
   command->callback([&chosen, options] {

@@ -95,6 +95,7 @@ std::string blockers_text(const Instance& instance, const Plan& plan) {
 /// Plans all lines; exit status 1 where a VM is blocked.
 Result<int> plan_all(const std::string& file, terminal::Context& context) {
   GODWIT_TRY(const std::string text, read_lines(file));
+  context.out.begin_stream();
   terminal::Table table({"instance", "VMs", "moves", "makespan", "90 % of runs end in",
                          "of lower bound", "planned in", "blocked"});
   std::string blocked;

@@ -10,6 +10,7 @@ void add_lab(terminal::Command& app, terminal::Chosen& chosen);
 void add_profile(terminal::Command& app, terminal::Chosen& chosen);
 void add_predict(terminal::Command& app, terminal::Chosen& chosen);
 void add_migrate(terminal::Command& app, terminal::Chosen& chosen);
+void add_watch(terminal::Command& app, terminal::Chosen& chosen);
 void add_recover(terminal::Command& app, terminal::Chosen& chosen);
 void add_schedule(terminal::Command& app, terminal::Chosen& chosen);
 void add_history(terminal::Command& app, terminal::Chosen& chosen);

@@ -5,30 +5,9 @@
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/terminal/render.h"
+#include "progress_lines.h"
 
 namespace godwit::cli {
-namespace {
-
-std::string progress_note(const control::Progress& p) {
-  const bool disks_first = p.phase == MigrationPhase::kNone && p.storage_left;
-  if (disks_first) return fmt::format("mirroring, {} of the disks left", human(*p.storage_left));
-  std::string note = fmt::format("{}, {} sent", to_string(p.phase), human(p.transferred));
-  if (p.rate) note += fmt::format(" at {}", human(*p.rate));
-  if (p.standstill) note += fmt::format(", NOTHING SENT for {}", human(*p.standstill));
-  if (p.silence) note += fmt::format(", its monitor is silent for {}", human(*p.silence));
-  if (p.point_of_no_return) note += ", past the point of no return";
-  return note;
-}
-
-/// Sent so far against what is expected in all; QEMU's own "remaining" falls and rises.
-double share_done(const control::Progress& p) {
-  if (p.eta && (p.elapsed + *p.eta).count() > 0) {
-    return p.elapsed.count() / (p.elapsed + *p.eta).count();
-  }
-  return 0;
-}
-
-}  // namespace
 
 void ConsoleObserver::say(std::string_view line) {
   bar_.reset();
@@ -97,8 +76,14 @@ void ConsoleObserver::migrating(const MigrationPlan& plan, const std::string& de
 }
 
 void ConsoleObserver::on_migrating(const control::Progress& progress) {
-  draw(share_done(progress), progress.eta, fmt::format("round {}", progress.round),
-       progress_note(progress));
+  const auto& eta = progress.forecast.eta;
+  draw(share_done(progress), eta ? std::optional(eta->p50) : std::nullopt,
+       fmt::format("round {}", progress.round), progress_note(progress));
+}
+
+void ConsoleObserver::on_event(const control::RunEvent& event) {
+  context_.out.line(line_of(event));
+  if (event.order != nullptr) say("  " + order_text(*event.order));
 }
 
 void ConsoleObserver::ended(const OutcomeRecord& record) {

@@ -27,6 +27,7 @@ class ConsoleObserver final : public engine::Observer {
   void predicted(const Prediction& prediction, const Link& link) override;
   void migrating(const MigrationPlan& plan, const std::string& destination) override;
   void on_migrating(const control::Progress& progress) override;
+  void on_event(const control::RunEvent& event) override;
   void ended(const OutcomeRecord& record) override;
 
   /// What was predicted; also where nothing was run then.

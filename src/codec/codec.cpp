@@ -163,8 +163,7 @@ DirtyPoint read_dirty_point(JsonReader& in) {
 }
 
 Json to_json(const PredictedRound& round);
-Json to_json(const RoundRecord& round);
-Json to_json(const AppliedOrder& applied);
+Json to_json(const Weighed& weighed);
 Json to_json(const SourcedCurve& curve);
 
 template <class T>
@@ -501,7 +500,10 @@ Result<Prediction> prediction_from_json(const Json& json) {
   return finish(in, std::move(prediction));
 }
 
-namespace {
+Json to_json(const EndForecast& forecast) {
+  return Json{{"eta_s", maybe_interval(forecast.eta, in_seconds)},
+              {"ends_probability", maybe(forecast.ends, in_ratio)}};
+}
 
 Json to_json(const RoundRecord& round) {
   Json object{{"number", round.number},
@@ -509,10 +511,14 @@ Json to_json(const RoundRecord& round) {
               {"duration_s", round.duration.count()},
               {"sent_bytes", round.sent.count()},
               {"left_bytes", maybe(round.left, in_bytes)},
-              {"dirtied_bytes", maybe(round.dirtied, in_bytes)}};
+              {"dirtied_bytes", maybe(round.dirtied, in_bytes)},
+              {"eta_s", maybe_interval(round.then.eta, in_seconds)},
+              {"ends_probability", maybe(round.then.ends, in_ratio)}};
   if (!round.vcpu_used.empty()) object["vcpu_used"] = numbers_of(round.vcpu_used);
   return object;
 }
+
+namespace {
 
 RoundRecord read_round(JsonReader& in) {
   RoundRecord round;
@@ -526,7 +532,17 @@ RoundRecord read_round(JsonReader& in) {
   round.dirtied = in.maybe_bytes("dirtied_bytes");
   if (const Json* used = in.find("vcpu_used"))
     round.vcpu_used = read_shares(*used, "vcpu_used", in);
+  round.then.eta = read_interval<Seconds>(in, "eta_s", seconds_value);
+  round.then.ends = in.maybe_ratio("ends_probability");
   return round;
+}
+
+Json to_json(const Weighed& weighed) {
+  return Json{{"downtime_limit_ms", in_ms(weighed.downtime_limit)},
+              {"cpu_quota", weighed.cpu_quota.value()},
+              {"ends", weighed.ends},
+              {"time_s", weighed.time.count()},
+              {"downtime_ms", in_ms(weighed.downtime)}};
 }
 
 /// Only what is ordered.
@@ -540,14 +556,19 @@ Json to_json(const Order& order) {
   return object;
 }
 
+}  // namespace
+
 Json to_json(const AppliedOrder& applied) {
   return Json{{"round", applied.round},
               {"at_s", applied.at.count()},
               {"order", to_json(applied.order)},
               {"why", applied.order.why},
+              {"weighed", array_of(applied.order.weighed)},
               {"accepted", applied.refused.empty()},
               {"refused", applied.refused}};
 }
+
+namespace {
 
 void read_what_was_ordered(JsonReader& parent, Order& order) {
   const Json* json = parent.require("order");
@@ -561,6 +582,16 @@ void read_what_was_ordered(JsonReader& parent, Order& order) {
   if (in.error()) parent.adopt(*in.error());
 }
 
+Weighed read_weighed(JsonReader& in) {
+  Weighed weighed;
+  weighed.downtime_limit = in.seconds("downtime_limit_ms");
+  weighed.cpu_quota = in.maybe_ratio("cpu_quota").value_or(Ratio(1));
+  weighed.ends = in.maybe_boolean("ends").value_or(false);
+  weighed.time = in.seconds("time_s");
+  weighed.downtime = in.seconds("downtime_ms");
+  return weighed;
+}
+
 AppliedOrder read_order(JsonReader& in) {
   AppliedOrder applied;
   if (in.require("round") != nullptr) {
@@ -569,6 +600,9 @@ AppliedOrder read_order(JsonReader& in) {
   applied.at = in.seconds("at_s");
   read_what_was_ordered(in, applied.order);
   applied.order.why = in.maybe_text("why").value_or("");
+  if (in.find("weighed") != nullptr) {
+    applied.order.weighed = read_array(in, "weighed", read_weighed);
+  }
   applied.refused = in.maybe_text("refused").value_or("");
   return applied;
 }
@@ -609,12 +643,44 @@ void read_guest(JsonReader& parent, GuestOutcome& guest) {
   if (in.error()) parent.adopt(*in.error());
 }
 
+Json to_json(const Intent& intent) {
+  return Json{{"max_downtime_ms", maybe(intent.max_downtime, in_ms)},
+              {"max_time_s", maybe(intent.max_time, in_seconds)},
+              {"max_slowdown", maybe(intent.max_slowdown, in_ratio)},
+              {"max_bytes", maybe(intent.max_bytes, in_bytes)},
+              {"no_postcopy", intent.no_postcopy},
+              {"prefer", to_string(intent.prefer)}};
+}
+
+/// Nothing is wanted in outcomes of older versions.
+void read_intent(JsonReader& parent, Intent& intent) {
+  const Json* json = parent.find("intent");
+  if (json == nullptr) return;
+  JsonReader in(*json, parent.path_of("intent"));
+  intent.max_downtime = in.maybe_milliseconds("max_downtime_ms");
+  intent.max_time = in.maybe_seconds("max_time_s");
+  intent.max_slowdown = in.maybe_ratio("max_slowdown");
+  intent.max_bytes = in.maybe_bytes("max_bytes");
+  intent.no_postcopy = in.maybe_boolean("no_postcopy").value_or(false);
+  intent.prefer = read_name(in, "prefer", prefer_from_string);
+  if (in.error()) parent.adopt(*in.error());
+}
+
+Json to_json(const Requested& requested) {
+  return Json{{"technique", requested.technique},
+              {"law", requested.law},
+              {"observe_only", requested.observe_only},
+              {"intent", to_json(requested.intent)}};
+}
+
 void read_requested(JsonReader& parent, Requested& requested) {
   const Json* json = parent.require("requested");
   if (json == nullptr) return;
   JsonReader in(*json, parent.path_of("requested"));
   requested.technique = in.text("technique");
   requested.law = in.maybe_text("law").value_or("none");
+  requested.observe_only = in.maybe_boolean("observe_only").value_or(false);
+  read_intent(in, requested.intent);
   if (in.error()) parent.adopt(*in.error());
 }
 
@@ -646,7 +712,7 @@ Json to_json(const MigrationOutcome& o) {
               {"reason", o.reason},
               {"remarks", o.remarks},
               {"technique", to_string(o.technique)},
-              {"requested", {{"technique", o.requested.technique}, {"law", o.requested.law}}},
+              {"requested", to_json(o.requested)},
               {"parameters", to_json(o.parameters)},
               {"started_at", iso8601(o.started_wall_us)},
               {"total_time_s", maybe(o.total_time, in_seconds)},

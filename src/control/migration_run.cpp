@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "foresight.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "guest_exam.h"
@@ -30,7 +31,9 @@ class MigrationRun {
         options_(options),
         stop_request_(std::move(stop)),
         monitor_(clock, session),
-        orders_(session, plan),
+        orders_(session, plan,
+                options.observe_only ? Obedience::kObserveOnly : Obedience::kCarryOut),
+        foresight_(options.known),
         outside_(onlookers.probe, onlookers.wire),
         exam_(clock, onlookers.check, onlookers.probe) {}
 
@@ -46,11 +49,16 @@ class MigrationRun {
   [[nodiscard]] bool over();
   [[nodiscard]] bool left();
   void steer(bool round_ended);
+  [[nodiscard]] steer::RoundView round_view() const;
   void mind_link();
+  void mend_link();
+  void note_mended();
+  [[nodiscard]] bool mends();
   void abort_when_due();
   void give_up(GiveUp why, const std::string& reason);
   [[nodiscard]] std::string dead_link_reason() const;
   void report();
+  void tell_events(const Progress& now, const std::vector<RoundRecord>& rounds);
 
   // --- the end ---
   void settle();
@@ -71,11 +79,15 @@ class MigrationRun {
   std::stop_token stop_request_;
   Monitor monitor_;
   Orders orders_;
+  Foresight foresight_;
   OutsideView outside_;
   GuestExam exam_;
   MigrationOutcome outcome_;
   bool given_up_ = false;
   bool standstill_said_ = false;
+  std::optional<TimePoint> broken_since_;  ///< of post-copy's link
+  std::size_t rounds_told_ = 0;
+  std::size_t orders_told_ = 0;
 };
 
 Result<MigrationOutcome> MigrationRun::run() {
@@ -112,7 +124,10 @@ Result<void> MigrationRun::begin() {
 
 /// Everything that can fail without touching the guest.
 Result<void> MigrationRun::prepare() {
-  GODWIT_CHECK_OK(session_.prepare(plan_));
+  MigrationPlan carried_out = plan_;
+  // A law that only observes shall find the hypervisor as it would be without it.
+  if (options_.observe_only) carried_out.may_end_by_postcopy = false;
+  GODWIT_CHECK_OK(session_.prepare(carried_out));
   if (!view().paused_as) {
     GODWIT_CHECK_OK(outside_.start_probe());
     exam_.before();
@@ -133,11 +148,13 @@ void MigrationRun::watch() {
     steer(round_ended);
     abort_when_due();
     mind_link();
+    mend_link();
     report();
   }
 }
 
 bool MigrationRun::over() {
+  if (mends()) return false;
   if (monitor_.over()) return true;
   return options_.longest_silence && session_.liveness().silent_for > *options_.longest_silence;
 }
@@ -145,6 +162,7 @@ bool MigrationRun::over() {
 /// Somebody waits no longer, and nothing can be cancelled. A cancel that is under way ends in a
 /// moment, unless the source has fallen silent.
 bool MigrationRun::left() {
+  if (session_.only_watches()) return stop_request_.stop_requested();
   const Stage now = monitor_.stage();
   if (!options_.leave.stop_requested() || monitor_.rules().may_cancel || now == Stage::kOver) {
     return false;
@@ -152,28 +170,36 @@ bool MigrationRun::left() {
   return now != Stage::kCancelling || session_.liveness().silent_for >= kSayStandstill;
 }
 
-/// Shows the law what there is, and carries out what it orders.
+steer::RoundView MigrationRun::round_view() const {
+  return {plan_,
+          view(),
+          monitor_.stage(),
+          monitor_.rounds(),
+          monitor_.passes(),
+          monitor_.elapsed(),
+          orders_.limits(),
+          orders_.may_switch_to_postcopy(monitor_),
+          orders_.may_slow_down(),
+          view().cpu_quota};
+}
+
+/// Shows the law what there is, and carries out what it orders; then what the plan itself wants.
 void MigrationRun::steer(bool round_ended) {
   const StageRules& rules = monitor_.rules();
   const bool may_order = rules.may_cancel || rules.may_change_limits || rules.may_start_postcopy;
   if (given_up_ || !view().launched || !may_order) return;
-  const steer::RoundView seen{plan_,
-                              view(),
-                              monitor_.stage(),
-                              monitor_.rounds(),
-                              monitor_.passes(),
-                              monitor_.elapsed(),
-                              orders_.limits(),
-                              orders_.may_switch_to_postcopy(monitor_),
-                              orders_.may_slow_down(),
-                              view().cpu_quota};
+  const steer::RoundView seen = round_view();
   Order order;
   if (round_ended) order = law_.after_round(seen);
   if (!order.wants_something()) order = law_.at_look(seen);
-  if (!order.wants_something()) order = planned_.at_look(seen);
-  if (!order.wants_something()) return;
-  if (order.give_up && monitor_.rules().may_cancel) give_up(GiveUp::kLaw, order.why);
-  orders_.carry_out(order, monitor_);
+  if (order.wants_something()) {
+    const bool ends = order.give_up && !options_.observe_only && monitor_.rules().may_cancel;
+    if (ends) give_up(GiveUp::kLaw, order.why);
+    orders_.carry_out(order, monitor_);
+    if (!options_.observe_only) return;
+  }
+  const Order planned = planned_.at_look(seen);
+  if (planned.wants_something()) orders_.carry_out_plan(planned, monitor_);
 }
 
 /// A link that is dead in post-copy keeps the guest waiting: that is said within seconds, and then
@@ -195,6 +221,47 @@ void MigrationRun::mind_link() {
   if (standstill > *monitor_.rules().longest_standstill) session_.give_link_up();
 }
 
+/// A broken post-copy is not given up yet.
+bool MigrationRun::mends() {
+  if (!monitor_.rules().may_mend || session_.only_watches()) return false;
+  const Liveness source = session_.liveness();
+  const bool heard = !source.ended && !source.out_of_reach &&
+                     source.silent_for <= monitor_.rules().longest_silence;
+  if (!heard || session_.exhausted() || stop_request_.stop_requested()) return false;
+  return clock_.now() - broken_since_.value_or(clock_.now()) < options_.mend_for;
+}
+
+void MigrationRun::mend_link() {
+  if (!monitor_.rules().may_mend) {
+    const bool goes_on = broken_since_ && monitor_.stage() != Stage::kCancelling;
+    if (goes_on) note_mended();
+    return;
+  }
+  if (!broken_since_) {
+    broken_since_ = clock_.now();
+    if (!mends()) return;
+    log::warning(
+        "post-copy's link broke, and either side has a part of the guest: going on over it is "
+        "tried for {} (Ctrl-C ends the trying)",
+        human(options_.mend_for));
+  }
+  if (mends()) session_.mend_link();
+}
+
+void MigrationRun::note_mended() {
+  const Seconds broken = clock_.now() - *std::exchange(broken_since_, std::nullopt);
+  // A link that was given up had carried nothing for a while before.
+  const Seconds stood =
+      standstill_said_ ? outcome_.postcopy_standstill.value_or(Seconds(0)) : Seconds(0);
+  standstill_said_ = false;
+  outcome_.postcopy_standstill =
+      std::max(stood + broken, outcome_.postcopy_standstill.value_or(Seconds(0)));
+  outcome_.remarks.push_back(
+      fmt::format("post-copy's link broke and was mended after {}; meanwhile the guest waited for "
+                  "what it needed of the source",
+                  human(broken)));
+}
+
 std::string MigrationRun::dead_link_reason() const {
   const Seconds patience = *monitor_.rules().longest_standstill;
   if (view().launched && view().status.transferred.value_or(Bytes()) == Bytes()) {
@@ -207,7 +274,7 @@ std::string MigrationRun::dead_link_reason() const {
 }
 
 void MigrationRun::abort_when_due() {
-  if (given_up_ || view().gave_up_at) return;
+  if (given_up_ || view().gave_up_at || session_.only_watches()) return;
   const StageRules& rules = monitor_.rules();
   if (rules.dead_link == StageRules::DeadLink::kCancel &&
       monitor_.standstill() > *rules.longest_standstill) {
@@ -229,15 +296,36 @@ void MigrationRun::give_up(GiveUp why, const std::string& reason) {
   given_up_ = session_.cancel(why, reason);
 }
 
+/// Says what is expected now, and what has happened since it was said before.
 void MigrationRun::report() {
-  if (!options_.on_progress) return;
-  options_.on_progress(progress_of(monitor_, session_.liveness(), options_.predicted_total));
+  foresight_.look(round_view(), orders_.carried_out());
+  const Progress now = progress_of(monitor_, session_.liveness(), foresight_.now());
+  if (options_.on_event) {
+    std::vector<RoundRecord> rounds = monitor_.rounds();
+    foresight_.put_into(rounds);
+    tell_events(now, rounds);
+  }
+  if (options_.on_progress) options_.on_progress(now);
+}
+
+void MigrationRun::tell_events(const Progress& now, const std::vector<RoundRecord>& rounds) {
+  for (; rounds_told_ < rounds.size(); ++rounds_told_) {
+    options_.on_event({now, &rounds[rounds_told_], nullptr});
+  }
+  for (; orders_told_ < orders_.applied().size(); ++orders_told_) {
+    options_.on_event({now, nullptr, &orders_.applied()[orders_told_]});
+  }
 }
 
 // --- the end ---
 
 void MigrationRun::settle() {
   take_remarks();
+  if (broken_since_) {
+    outcome_.remarks.push_back(
+        fmt::format("post-copy's link broke, and going on over it was tried for {}",
+                    human(clock_.now() - *broken_since_)));
+  }
   session_.settle(outcome_, options_.leave);
   take_remarks();
 }
@@ -292,6 +380,7 @@ void MigrationRun::measure_times() {
   const Seconds before = plan_.technique.storage ? seen.launched_at - seen.started : Seconds(0);
   monitor_.finish();
   outcome_.rounds = monitor_.rounds();
+  foresight_.put_into(outcome_.rounds);
   for (RoundRecord& round : outcome_.rounds) round.started += before;
   if (!seen.status.total_time || !is_final(seen.status.phase)) return;
   outcome_.total_time = before + *seen.status.total_time;
@@ -305,6 +394,10 @@ void MigrationRun::measure() {
   const SessionView& seen = view();
   measure_times();
   outcome_.orders = orders_.applied();
+  if (options_.on_event) {
+    foresight_.look(round_view(), orders_.carried_out());
+    tell_events(progress_of(monitor_, session_.liveness(), foresight_.now()), outcome_.rounds);
+  }
   if (!outcome_.transferred.qemu) outcome_.transferred.qemu = seen.status.transferred;
   if (outcome_.status == OutcomeStatus::kCompleted) {
     outcome_.downtime.qemu = seen.status.downtime;

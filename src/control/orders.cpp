@@ -2,15 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "godwit/base/log.h"
 
 namespace godwit::control {
 namespace {
 
-/// An order that is refused again and again, at every look, is one order.
+constexpr const char* kObservedOnly = "observed only: nothing was ordered";
+
+/// An order that is refused again and again, at every look, is one order, whatever reasons it has.
 bool repeats(const std::vector<AppliedOrder>& applied, const AppliedOrder& now) {
-  return !applied.empty() && !now.refused.empty() && applied.back().order == now.order &&
-         applied.back().refused == now.refused;
+  return !applied.empty() && !now.refused.empty() && applied.back().refused == now.refused &&
+         applied.back().order.wants_the_same_as(now.order);
 }
 
 bool allows_postcopy(const MigrationPlan& plan) {
@@ -28,12 +32,29 @@ bool Orders::may_switch_to_postcopy(const Monitor& monitor) const {
   return allows_postcopy(plan_) && monitor.rules().may_start_postcopy && !postcopy_refused_;
 }
 
+std::size_t Orders::carried_out() const {
+  return static_cast<std::size_t>(
+      std::count_if(applied_.begin(), applied_.end(),
+                    [](const AppliedOrder& one) { return one.refused.empty(); }));
+}
+
 void Orders::carry_out(const Order& order, const Monitor& monitor) {
+  if (obedience_ == Obedience::kObserveOnly) return remember(order, monitor, kObservedOnly);
+  carry_out_plan(order, monitor);
+}
+
+void Orders::carry_out_plan(const Order& order, const Monitor& monitor) {
   const auto done = apply(order, monitor);
-  AppliedOrder now{monitor.round(), monitor.elapsed(), order, done ? "" : done.error().message};
-  if (repeats(applied_, now)) return;
-  if (!done) log::warning("ordered in vain ({}): {}", order.why, done.error().message);
-  applied_.push_back(std::move(now));
+  const std::size_t before = applied_.size();
+  remember(order, monitor, done ? "" : done.error().message);
+  if (!done && applied_.size() > before) {
+    log::warning("ordered in vain ({}): {}", order.why, done.error().message);
+  }
+}
+
+void Orders::remember(const Order& order, const Monitor& monitor, const std::string& refused) {
+  AppliedOrder now{monitor.round(), monitor.elapsed(), order, refused};
+  if (!repeats(applied_, now)) applied_.push_back(std::move(now));
 }
 
 Result<void> Orders::apply(const Order& order, const Monitor& monitor) {

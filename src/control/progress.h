@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "godwit/control/migration_run.h"
 #include "monitor.h"
 
@@ -10,8 +8,8 @@ namespace godwit::control {
 /// A guest in post-copy feels it: said at once, long before anything is given up.
 inline constexpr Seconds kSayStandstill{3};
 
-/// What a person is shown. `predicted_total` is for the ETA.
+/// What a person is shown.
 [[nodiscard]] Progress progress_of(const Monitor& monitor, const Liveness& source,
-                                   std::optional<Seconds> predicted_total);
+                                   const EndForecast& forecast);
 
 }  // namespace godwit::control

@@ -7,8 +7,8 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/control/migration_run.h"
+#include "godwit/steer/passes.h"
 #include "godwit/steer/rehearsal_law.h"
-#include "passes.h"
 
 namespace godwit::control {
 namespace {
@@ -99,7 +99,7 @@ Result<Rehearsal> rehearse(Clock& clock, MigrationSession& sink, const Rehearsal
   std::vector<steer::Pass> passes = law.measured();
   if (passes.empty()) return fail(nothing_measured(outcome, early.value_or("")));
   Rehearsal rehearsal;
-  rehearsal.points = curve_of(std::move(passes));
+  rehearsal.points = steer::curve_of(std::move(passes));
   rehearsal.took = clock.now() - started;
   rehearsal.first_pass = law.first_pass();
   rehearsal.longest_stop = outcome.downtime.events.value_or(Seconds(0));

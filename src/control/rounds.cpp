@@ -40,8 +40,21 @@ std::optional<RoundTracker::Mark> RoundTracker::mark_of(const PassSync& sync) {
   return Mark{sync.pass, page.bytes_of(pages_sent(status) + page.pages_for(*status.remaining))};
 }
 
+/// In the first pass nothing was missed.
+void RoundTracker::join(const PassSync& seen) {
+  last_pass_ = seen.pass;
+  joined_in_ = static_cast<int>(seen.pass);
+  if (seen.pass == 1) {
+    mark_ = mark_of(seen);
+    return;
+  }
+  round_start_us_ = std::max(seen.wall_us, round_start_us_);
+  sent_before_ = seen.status.transferred.value_or(Bytes());
+}
+
 void RoundTracker::on_pass(const PassSync& sync) {
   if (sync.pass <= last_pass_) return;
+  if (sync.joined) return join(sync);
   const std::optional<Mark> mark = mark_of(sync);
   if (sync.pass > 1) {
     close(sync.wall_us, sync.status);

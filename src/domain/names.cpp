@@ -74,6 +74,10 @@ std::optional<DirtySource> dirty_source_from_string(std::string_view name) {
   return detail::value_of(kSources, name);
 }
 
+bool has_goal(const Intent& intent) {
+  return intent.max_downtime || intent.max_time || intent.max_slowdown || intent.max_bytes ||
+         intent.prefer != Intent::Prefer::kDowntime;
+}
 std::string_view to_string(Intent::Prefer prefer) {
   return detail::name_of(kPreferences, prefer);
 }

@@ -5,6 +5,7 @@
 
 #include "godwit/domain/address.h"
 #include "godwit/domain/hypervisor.h"
+#include "godwit/domain/outcome.h"
 #include "godwit/domain/prediction.h"
 #include "godwit/domain/session.h"
 
@@ -65,6 +66,14 @@ std::string_view advice_on(Receiving receiving) {
       return "this destination cannot be used again: end its QEMU and start it anew";
   }
   return {};
+}
+
+bool was_steered(const MigrationOutcome& outcome) {
+  constexpr int kAfterFirstPass = 2;
+  return std::any_of(outcome.orders.begin(), outcome.orders.end(), [](const AppliedOrder& one) {
+    const bool late = one.order.switch_to_postcopy && one.round > kAfterFirstPass;
+    return one.refused.empty() && (one.order.changes_limits() || late);
+  });
 }
 
 PageCount pages_sent(const MigrationStatus& status) {

@@ -180,10 +180,11 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   options.requested = planned.requested;
   // Who carries the stream can't leave: that would cut it, behind a guest that is on its way.
   if (!planned.relay) options.leave = leave_;
-  if (planned.expected && planned.expected->total_time) {
-    options.predicted_total = planned.expected->total_time->p50;
-  }
+  options.known = known_of(planned);
+  options.mend_for = planned.mend_for;
+  options.observe_only = planned.requested.observe_only;
   options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
+  options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
   pair::Ends ends = ends_of(pair, journal);

@@ -1,15 +1,15 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
 
 #include "godwit/engine/engine.h"
 #include "godwit/steer/law.h"
+#include "godwit/steer/laws.h"
 
 namespace godwit::engine {
 
-/// The law that leaves the hypervisor alone.
-inline constexpr std::string_view kNoLaw = "none";
+/// What is known for a law, and for a forecast of the end. `planned` outlives it.
+[[nodiscard]] steer::Known known_of(const PlannedMigration& planned);
 
 /// The law that was asked for. One that predicts knows of the guest and the hosts what the plan was
 /// made of.

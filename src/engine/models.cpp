@@ -66,7 +66,7 @@ twin::HostPairConstants learnt_pair(std::span<const OutcomeRecord> history,
     const MigrationOutcome& outcome = record.outcome;
     const bool usable = record.profile && record.link &&
                         outcome.status == OutcomeStatus::kCompleted && outcome.total_time &&
-                        outcome.transferred.qemu && !outcome.storage;
+                        outcome.transferred.qemu && !outcome.storage && !was_steered(outcome);
     if (!usable) continue;
     samples.push_back({&*record.profile, outcome.technique, outcome.parameters, *record.link,
                        *outcome.total_time, outcome.downtime, *outcome.transferred.qemu});

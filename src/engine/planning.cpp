@@ -92,9 +92,9 @@ class Engine::Planning {
 Result<void> Engine::Planning::prepare_for_law(PlannedMigration& planned,
                                                const BothSides& sides) const {
   MigrationPlan& plan = planned.plan;
-  if (planned.requested.law == kNoLaw) return {};
   GODWIT_TRY(const auto law, law_for(planned));
-  law->shape(plan);
+  if (!law->engages(plan)) return {};
+  if (!request_.observe_only) law->shape(plan);
   Technique switched = plan.technique;
   switched.ending = Ending::kPostcopyAfterShare;
   const bool combines = check_combination(switched, sides.source).has_value() &&
@@ -150,8 +150,10 @@ Technique Engine::Planning::asked_technique() const {
 Result<BothSides> Engine::Planning::look() {
   MigrationPlan asked;
   asked.technique = asked_technique();
+  asked.intent = request_.intent;
+  GODWIT_TRY(const bool steered, steer::may_order(request_.law, asked, request_.profile));
   const bool may_come_to_postcopy =
-      !request_.technique || uses_postcopy(*request_.technique) || request_.law != kNoLaw;
+      !request_.technique || uses_postcopy(*request_.technique) || steered;
   const bool postcopy = may_come_to_postcopy && !request_.intent.no_postcopy && pair_.can_postcopy;
   GODWIT_TRY(
       BothSides sides,
@@ -264,10 +266,12 @@ PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHost
   planned.before.destination = pair_.destination_name;
   planned.before.link = known.link;
   planned.warnings = sides.warnings;
-  planned.requested = {technique_name(request_), request_.law};
+  planned.requested = {technique_name(request_), request_.law, request_.intent,
+                       request_.observe_only};
   planned.relay = request_.relay;
   planned.keep = request_.keep;
   planned.store = request_.store;
+  planned.mend_for = request_.mend_for;
   return planned;
 }
 

@@ -34,6 +34,7 @@ std::optional<Drift> drift_of(std::span<const OutcomeRecord> newest_first) {
     if (outcome.status != OutcomeStatus::kCompleted || !record.predicted || !outcome.total_time) {
       continue;
     }
+    if (was_steered(outcome)) continue;
     const TechniquePrediction* const said = find(*record.predicted, outcome.technique);
     if (said == nullptr || !said->total_time) continue;
     const Interval<Seconds>& time = *said->total_time;

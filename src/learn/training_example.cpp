@@ -39,7 +39,8 @@ std::vector<TrainingExample> training_examples_of(std::span<const OutcomeRecord>
   std::vector<TrainingExample> examples;
   for (const OutcomeRecord& record : records) {
     const MigrationOutcome& outcome = record.outcome;
-    const bool completed = outcome.status == OutcomeStatus::kCompleted && !outcome.storage;
+    const bool completed =
+        outcome.status == OutcomeStatus::kCompleted && !outcome.storage && !was_steered(outcome);
     if (!completed || !record.profile || !record.link) continue;
     auto prediction =
         predicted(*record.profile, *record.link, outcome.technique, outcome.parameters);

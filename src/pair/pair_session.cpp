@@ -33,6 +33,8 @@ constexpr Seconds kCancelPatience{30};
 constexpr Seconds kAskSwitchoverEvery{30};
 constexpr Seconds kAskCancellingEvery{1};
 constexpr Seconds kOrderAgain{1};
+/// A connection over a link that is still broken is given up by QEMU, or by us, within so long.
+constexpr Seconds kMendAgain{5};
 /// A destination that does not answer may be taking the guest over: cancelling waits for it.
 constexpr Seconds kHoldPatience{30};
 /// What a killed tunnel takes to come back: settings that only that side's monitor can give back.
@@ -83,6 +85,7 @@ class PairSession final : public MigrationSession {
   Result<void> switch_to_postcopy() override;
   bool cancel(GiveUp why, const std::string& reason) override;
   void give_link_up() override;
+  void mend_link() override;
   void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
   void leave(MigrationOutcome& outcome) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override {
@@ -264,6 +267,8 @@ bool PairSession::exhausted() {
   if (!record_.seen.launched) return record_.abort != GiveUp::kNone;
   const bool gone_over = record_.seen.resume_us && !record_.seen.postcopy_ordered;
   if (gone_over && !source_.connected()) return true;
+  const bool torn = stage() == Stage::kPostcopyBroken && destination_.ended();
+  if (torn) return true;  // with the guest's newest memory
   const bool answers = source_.connected() && source_.silent_for() < kCancelPatience;
   return stage() == Stage::kCancelling && answers &&
          clock_.now() - *record_.seen.gave_up_at > kCancelPatience;
@@ -499,6 +504,24 @@ void PairSession::give_link_up() {
   const auto there = destination_.order(&Hypervisor::pause_postcopy);
   for (const auto* told : {&here, &there}) {
     if (!*told) log::warning("migrate-pause: {}", told->error().message);
+  }
+}
+
+/// The destination listens once more, and the source connects. What fails is tried again: a source
+/// that could not connect is paused as before, and a destination listens on until one does.
+void PairSession::mend_link() {
+  if (clock_.now() < next_order_) return;
+  next_order_ = clock_.now() + kMendAgain;
+  (void)note("postcopy, recovering");
+  const auto paused = destination_.migration_status();
+  const bool notices = paused && paused->phase != MigrationPhase::kPostcopyPaused;
+  if (notices) (void)destination_.order(&Hypervisor::pause_postcopy);
+  const std::string& listen = ends_.listen.value_or(ends_.stream);
+  if (const auto told = ends_.destination.recover_postcopy(listen); !told) {
+    log::debug("migrate-recover: {}", told.error().message);
+  }
+  if (const auto told = ends_.source.resume_postcopy(ends_.stream); !told) {
+    log::debug("migrate, to resume: {}", told.error().message);
   }
 }
 

@@ -220,6 +220,15 @@ Result<void> QmpHypervisor::pause_postcopy() {
                                               clock_.now() + patience_.command));
   return {};
 }
+/// Out of band, for the same reason.
+Result<void> QmpHypervisor::recover_postcopy(const std::string& uri) {
+  GODWIT_CHECK_OK(client_.execute_out_of_band("migrate-recover", Json{{"uri", uri}},
+                                              clock_.now() + patience_.command));
+  return {};
+}
+Result<void> QmpHypervisor::resume_postcopy(const std::string& uri) {
+  return order("migrate", Json{{"uri", uri}, {"resume", true}});
+}
 Result<std::vector<VcpuLook>> QmpHypervisor::look_at_vcpus() {
   GODWIT_TRY(const std::string text, ask_human("info registers -a"));
   std::vector<VcpuLook> vcpus = decode_registers(text);

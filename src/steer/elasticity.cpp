@@ -49,7 +49,8 @@ std::array<double, N> times(const std::array<std::array<double, N>, N>& matrix,
 }
 
 /// 95th percentile of Student's t: Abramowitz and Stegun, Handbook of Mathematical Functions,
-/// 26.7.5, to its second term. Within 0.8 % at 4 degrees of freedom, the fewest here, and less above.
+/// 26.7.5, to its second term. Within 0.8 % at 4 degrees of freedom, the fewest here, and less
+/// above.
 double student_95(double freedom) {
   const double z = kNormal95;
   const double first = (std::pow(z, 3) + z) / 4;

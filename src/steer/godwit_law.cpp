@@ -8,6 +8,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/twin/qemu.h"
+#include "order_of.h"
 
 namespace godwit::steer {
 namespace {
@@ -23,48 +24,29 @@ constexpr std::array kQuotas{0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.07, 0.04, 0.02};
 constexpr Seconds kLongestLimit{10};
 /// A limit that differs by less is left alone.
 constexpr double kWorthAnOrder = 0.1;
-/// Rounds that count for what the guest does now; before, it may have done something else.
-constexpr std::size_t kMemory = 3;
-/// Shorter rounds say more of when QEMU was asked than of the guest.
-constexpr Seconds kShortestRound{0.05};
+/// What ends it sooner by less than this is not worth a longer stop.
+constexpr double kWorthWaiting = 1.5;
 constexpr int kHopelessRounds = 2;
-/// A guest that rests may write again.
-constexpr double kLeastActivity = 0.01;
 /// QEMU looks once per window, so that a pass takes no less: what the guest dirties meanwhile must
 /// fit the limit, however fast the rest was sent. (Measured: 30 MB/s dirtied, 40 sent, a limit of
 /// 10 ms: passes of 100 ms with 3 MB each, for ever.)
 constexpr Seconds kWindow{0.1};
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+bool wants_it_soon(const Intent& intent) {
+  return intent.prefer == Intent::Prefer::kTime || intent.prefer == Intent::Prefer::kBytes;
+}
+
+Seconds longest_limit(const Intent& intent) {
+  return intent.max_downtime.value_or(kLongestLimit);
 }
 
 }  // namespace
 
-/// The first round is none to compare with: what is written before a chunk of memory is sent for
-/// the first time is not counted.
-void GodwitLaw::learn(const RoundView& view) {
-  const RoundRecord& round = view.rounds.back();
-  now_.passes = static_cast<int>(view.rounds.size());
-  now_.left = round.left.value_or(Bytes());
-  now_.cpu_quota = view.cpu_quota.value();
-  if (round.duration < kShortestRound) return;
-  if (round.sent > Bytes()) now_.rate = round.sent / round.duration;
-  if (view.rounds.size() < 2 || !round.dirtied) return;
-  learn_elasticity(view);
-  const Bytes expected = forecaster_.dirtied_within(round.duration, now_.cpu_quota);
-  if (expected <= Bytes()) return;
-  activities_.push_back(*round.dirtied / expected);
-  if (activities_.size() > kMemory) activities_.erase(activities_.begin());
-  now_.activity = std::max(median(activities_), kLeastActivity);
-}
-
 /// The quota that is in force was in force for all of the round: orders come between rounds.
 void GodwitLaw::learn_elasticity(const RoundView& view) {
   const RoundRecord& round = view.rounds.back();
-  if (round.vcpu_used.empty()) return;
+  const bool tells = view.rounds.size() > 1 && round.duration >= kShortestRound;
+  if (!tells || !round.dirtied || round.vcpu_used.empty()) return;
   if (!elasticity_) elasticity_.emplace();
   elasticity_->observe({view.cpu_quota, round.vcpu_used, *round.dirtied, round.duration});
   const auto vcpus = static_cast<double>(round.vcpu_used.size());
@@ -74,11 +56,11 @@ void GodwitLaw::learn_elasticity(const RoundView& view) {
 /// How many times as much as its profile says the guest would dirty. Until a quota was seen to hold
 /// it back, Jin's assumption stands in the forecast: in proportion to the CPU time that it uses.
 double GodwitLaw::activity_at(const RoundView& view, double quota) const {
-  if (!elasticity_ || !elasticity_->was_held_back()) return now_.activity;
+  if (!elasticity_ || !elasticity_->was_held_back()) return correction_.now().activity;
   const Seconds window = view.rounds.back().duration;
   const auto rate = elasticity_->dirty_rate(Ratio(quota), window);
   const Bytes expected = forecaster_.dirtied_within(window, quota);
-  if (!rate || expected <= Bytes()) return now_.activity;
+  if (!rate || expected <= Bytes()) return correction_.now().activity;
   return std::max(rate->p50 * window / expected, kLeastActivity);
 }
 
@@ -87,42 +69,48 @@ Ratio GodwitLaw::slowdown(double quota) const {
   return elasticity_ ? elasticity_->slowdown(Ratio(quota)) : Ratio(1 - quota);
 }
 
-void GodwitLaw::shape(MigrationPlan& plan) const {
-  if (!is_cold(plan.technique) && plan.technique.ending != Ending::kFirstEstimate) {
-    plan.parameters.downtime_limit = Seconds(kLimits.front());
-  }
+bool GodwitLaw::may_steer(const MigrationPlan& plan) {
+  return plan.technique.ending == Ending::kConverged && has_goal(plan.intent);
 }
 
-/// Where time or bytes are preferred, what ends first; else the smallest limit that ends in time.
+void GodwitLaw::shape(MigrationPlan& plan) const {
+  if (engages(plan)) plan.parameters.downtime_limit = Seconds(kLimits.front());
+}
+
+/// The smallest limit that ends it about as soon as any does; the soonest where that is preferred.
 /// `surely`: the downtime that was promised is kept in 95 %.
 std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Seconds horizon,
-                                                       double quota, bool surely) const {
+                                                       double quota, bool surely) {
   const Intent& intent = view.plan.intent;
-  const bool soonest =
-      intent.prefer == Intent::Prefer::kTime || intent.prefer == Intent::Prefer::kBytes;
-  const Seconds cap = intent.max_downtime.value_or(kLongestLimit);
-  twin::UnderWay now = now_;
+  twin::UnderWay now = correction_.now();
   now.cpu_quota = quota;
   now.activity = activity_at(view, quota);
   const double least = forecaster_.dirtied_within(kWindow, quota).as_double() * now.activity;
-  std::optional<Choice> best;
+  std::vector<Choice> good;
+  std::optional<Seconds> soonest;
   for (const double seconds : kLimits) {
-    if (Seconds(seconds) > cap) break;
-    if (now_.rate.value() * seconds < least) continue;
+    if (Seconds(seconds) > longest_limit(intent)) break;
+    if (now.rate.value() * seconds < least) continue;
     MigrationParameters limits = view.limits;
     limits.downtime_limit = Seconds(seconds);
     const twin::Outlook outlook = forecaster_.passes(view.plan.technique, limits, now, horizon);
     const Seconds downtime = surely ? outlook.downtime_high : outlook.downtime;
-    if (!outlook.converges || (intent.max_downtime && downtime > *intent.max_downtime)) continue;
-    if (!best || outlook.time < best->outlook.time) best = Choice{Seconds(seconds), quota, outlook};
-    if (!soonest) break;
+    const bool keeps =
+        outlook.converges && (!intent.max_downtime || downtime <= *intent.max_downtime);
+    weighed_.push_back({Seconds(seconds), Ratio(quota), keeps, outlook.time, outlook.downtime});
+    if (!keeps) continue;
+    good.push_back({Seconds(seconds), quota, outlook});
+    soonest = std::min(soonest.value_or(outlook.time), outlook.time);
   }
-  return best;
+  const double patience = wants_it_soon(intent) ? 1 : kWorthWaiting;
+  for (const Choice& choice : good) {
+    if (choice.outlook.time <= *soonest * patience) return choice;
+  }
+  return std::nullopt;
 }
 
 /// The most time for the vCPUs with which it ends.
-std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view,
-                                                       Seconds horizon) const {
+std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view, Seconds horizon) {
   if (!view.may_slow_down) return std::nullopt;
   const std::optional<Ratio> most = view.plan.intent.max_slowdown;
   for (const double quota : kQuotas) {
@@ -133,10 +121,20 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view,
 }
 
 Order GodwitLaw::after_round(const RoundView& view) {
-  learn(view);
-  if (view.status().phase != MigrationPhase::kActive || now_.rate.value() <= 0) return {};
-  const Seconds horizon = view.plan.max_time.value_or(kDefaultMaxTime) - view.elapsed;
+  if (!engages(view.plan)) return {};
+  learn_elasticity(view);
+  correction_.learn(view, forecaster_);
+  weighed_.clear();
+  const bool active = view.status().phase == MigrationPhase::kActive;
+  if (!active || correction_.now().rate.value() <= 0) return {};
+  const Seconds horizon = view.plan.max_time.value_or(kDefaultMaxTime) - end_of_last_round(view);
   if (horizon <= Seconds(0)) return {};
+  Order order = decide(view, horizon);
+  if (order.wants_something()) order.weighed = std::move(weighed_);
+  return order;
+}
+
+Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
   auto choice = best_limit(view, horizon, 1, true);
   if (!choice && view.may_postcopy) return go_postcopy(view);
   if (!choice) choice = best_limit(view, horizon, 1, false);
@@ -162,7 +160,7 @@ Order GodwitLaw::carry_out(const RoundView& view, const Choice& choice) {
 }
 
 Order GodwitLaw::go_postcopy(const RoundView& view) const {
-  const auto outlook = forecaster_.postcopy(view.plan.technique, view.limits, now_);
+  const auto outlook = forecaster_.postcopy(view.plan.technique, view.limits, correction_.now());
   Order order;
   order.switch_to_postcopy = true;
   order.why = fmt::format("no downtime limit surely keeps the intent; by post-copy it ends in {}",
@@ -170,24 +168,37 @@ Order GodwitLaw::go_postcopy(const RoundView& view) const {
   return order;
 }
 
-/// Nothing that the intent allows ends it. A quota that does not help is no longer borne.
-Order GodwitLaw::despair(const RoundView& view, Seconds horizon) {
-  const RoundRecord& round = view.rounds.back();
-  const Bytes dirtied = round.dirtied.value_or(now_.left);
+/// A quota that does not help is no longer borne.
+Order GodwitLaw::lift_quota(const RoundView& view) {
   Order order;
-  if (++hopeless_rounds_ < kHopelessRounds) {
-    if (view.cpu_quota == Ratio(1)) return order;
-    order.cpu_quota = Ratio(1);
-    order.why = fmt::format("with {:.0f} % of its vCPUs' time the guest still dirties {} in {}",
-                            view.cpu_quota.value() * 100, human(dirtied), human(round.duration));
-    return order;
-  }
-  order.give_up = true;
-  order.why = fmt::format(
+  if (view.cpu_quota == Ratio(1)) return order;
+  const RoundRecord& round = view.rounds.back();
+  order.cpu_quota = Ratio(1);
+  order.why = fmt::format("with {:.0f} % of its vCPUs' time the guest still dirties {} in {}",
+                          view.cpu_quota.value() * 100, human(round.dirtied.value_or(Bytes())),
+                          human(round.duration));
+  return order;
+}
+
+/// Nothing that the intent allows ends it. Where nobody limited the time it goes on: a guest may
+/// calm down, and then the longest stop that is allowed is its best chance.
+Order GodwitLaw::despair(const RoundView& view, Seconds horizon) {
+  const std::string why = fmt::format(
       "it will not end within {}: the guest dirties {} in the {} that a round takes, and "
       "post-copy is not allowed",
-      human(view.elapsed + horizon), human(dirtied), human(round.duration));
-  return order;
+      human(end_of_last_round(view) + horizon),
+      human(view.rounds.back().dirtied.value_or(correction_.now().left)),
+      human(view.rounds.back().duration));
+  if (!view.plan.intent.max_time) {
+    Choice longest;
+    longest.limit = std::max(longest_limit(view.plan.intent) - forecaster_.stop_besides_memory(),
+                             Seconds(kLimits[0]));
+    Order order = carry_out(view, longest);
+    order.why = why + "; the longest stop that is allowed is its best chance";
+    return order;
+  }
+  if (++hopeless_rounds_ < kHopelessRounds) return lift_quota(view);
+  return give_up(why);
 }
 
 }  // namespace godwit::steer

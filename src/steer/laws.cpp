@@ -71,6 +71,12 @@ QuotaUse quota_use_of(std::string_view law) {
   return found == names.end() ? QuotaUse::kNever : found->quota;
 }
 
+Result<bool> may_order(std::string_view name, const MigrationPlan& plan, bool profiled) {
+  if (name == kOwn.name) return profiled && GodwitLaw::may_steer(plan);
+  GODWIT_TRY(const auto law, law_by_name(name));
+  return law->engages(plan);
+}
+
 Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known) {
   if (name == kOwn.name) return own(known);
   std::vector<std::string_view> all{kOwn.name};

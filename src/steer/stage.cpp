@@ -64,7 +64,8 @@ constexpr std::array<StageRules, 10> kRules{{
     {.stage = Stage::kPostcopyBroken,
      .name = "post-copy, broken",
      .known_by = "`postcopy-paused`: both sides hold a part of the guest",
-     .longest_silence = kLongestSilence},
+     .longest_silence = kLongestSilence,
+     .may_mend = true},
     {.stage = Stage::kCancelling,
      .name = "cancelling",
      .known_by = "the destination was told not to start the guest, the source to cancel",
@@ -103,6 +104,7 @@ std::string orders(const StageRules& rules) {
   add(rules.may_cancel, "cancel");
   add(rules.may_change_limits, "limits");
   add(rules.may_start_postcopy, "post-copy");
+  add(rules.may_mend, "recovery");
   return all.empty() ? "nothing" : all;
 }
 

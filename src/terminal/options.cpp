@@ -96,6 +96,21 @@ Result<Intent> IntentOptions::value() const {
   return intent;
 }
 
+void VerdictOptions::add_to(Command& command) {
+  command
+      .add_option("--max-downtime", max_downtime, "judge it by the outage that a client may see")
+      ->type_name("DURATION");
+  command.add_option("--max-time", max_time, "judge it by the time that it may take")
+      ->type_name("DURATION");
+}
+
+Result<Intent> VerdictOptions::value() const {
+  IntentOptions intent;
+  intent.max_downtime = max_downtime;
+  intent.max_time = max_time;
+  return intent.value();
+}
+
 void LinkOption::add_to(Command& command) {
   command
       .add_option("--link", rate,

@@ -54,17 +54,17 @@ void Output::say(std::string_view line) {
   write_line(stdout, line);
 }
 
-void Output::result(const Json& object) {
-  if (!json_) return;
-  write_line(stdout, json_text(object, 2));
-}
-
-bool Output::lines() const {
-  return json_ || ::isatty(::fileno(stdout)) != 1;
+void Output::begin_stream() {
+  lines_ = json_ || ::isatty(::fileno(stdout)) != 1;
 }
 
 void Output::line(const Json& object) {
-  if (lines()) write_line(stdout, json_text(object, -1));
+  if (lines()) write_line(stdout, json_text(object));
+}
+
+void Output::result(const Json& object) {
+  if (!json_) return;
+  write_line(stdout, lines_ ? json_text(object) : json_text(object, 2));
 }
 
 int Output::error(const Error& error, const Json& partial) {

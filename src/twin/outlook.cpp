@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "godwit/twin/migration.h"
+#include "chance.h"
 #include "sending.h"
 
 namespace godwit::twin {
@@ -12,62 +12,118 @@ namespace {
 
 /// The rate is the one that was seen, whatever the link was said to carry.
 Sending sending_under_way(Technique technique, const Guest& guest,
-                          const MigrationParameters& limits, const Link& link,
+                          const MigrationParameters& limits, Link link,
                           const HostPairConstants& pair, const UnderWay& now) {
+  link.rate = std::max(link.rate, now.rate);
   MigrationParameters all = assumed(technique, limits, link);
   all.max_bandwidth = now.rate;
-  return sending_of(technique, guest, all, link, pair);
+  Sending sending = sending_of(technique, guest, all, link, pair);
+  sending.rate = now.rate.value();
+  return sending;
 }
 
 Bytes to_bytes(double bytes) {
   return Bytes(static_cast<std::int64_t>(std::llround(std::max(bytes, 0.0))));
 }
 
-/// `stopped`: seconds in which the guest stands still.
-Outlook summed_up(const Progress& at, bool converges, Seconds stopped) {
-  Outlook outlook;
-  outlook.converges = converges;
-  outlook.time = Seconds(at.seconds);
-  outlook.downtime = stopped;
-  return outlook;
-}
+/// Of the draws; an interval's bounds vary by a tenth of its width with another seed.
+constexpr int kWays = 40;
+constexpr std::uint64_t kSeed = 1;
+
+/// Does it go on like this for ever? Passes that leave hardly less than the one before show it,
+/// once the guest is not slowed down any more: the twin's guest does not change its habits.
+class Treadmill {
+ public:
+  explicit Treadmill(const Throttling& throttling) : throttling_(throttling) {}
+  [[nodiscard]] bool turns(const Progress& at) {
+    const bool may_slow = throttling_.on && at.throttle < throttling_.most;
+    turns_ = !may_slow && at.left > before_ * kHardlyLess ? turns_ + 1 : 0;
+    before_ = at.left;
+    return turns_ >= kTurns;
+  }
+
+ private:
+  static constexpr int kTurns = 3;
+  static constexpr double kHardlyLess = 0.999;
+  Throttling throttling_;
+  double before_ = 0;
+  int turns_ = 0;
+};
 
 }  // namespace
+
+Forecaster::Forecaster(Guest guest, const Link& link, const HostPairConstants& pair,
+                       const model::DirtyCurve& curve)
+    : guest_(std::move(guest)),
+      link_(link),
+      pair_(pair),
+      growth_(curve.likely()),
+      chances_(drawn_chances(pair, curve, kWays, kSeed).chances) {}
 
 Result<Forecaster> Forecaster::make(const GuestProfile& profile, const Link& link,
                                     const HostPairConstants& pair) {
   GODWIT_TRY(Guest guest, guest_of(profile));
   GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
-  return Forecaster(std::move(guest), link, pair, curve.likely());
+  return Forecaster(std::move(guest), link, pair, curve);
 }
 
 Bytes Forecaster::dirtied_within(Seconds window, double cpu_quota) const {
   return to_bytes(growth_.bytes_at(window.count() * speed_at(guest_, cpu_quota)));
 }
 
-Outlook Forecaster::passes(Technique technique, const MigrationParameters& limits,
-                           const UnderWay& now, Seconds horizon) const {
-  const model::Growth growth = growth_.higher(now.activity);
-  const Sending sending = sending_under_way(technique, guest_, limits, link_, pair_, now);
+Outlook Forecaster::run(const Sending& sending, const model::Growth& growth, const Chance& chance,
+                        const UnderWay& now, Seconds horizon) const {
   Course course;
   course.growth = &growth;
+  course.speed = chance.speed;
+  course.phase = chance.phase;
   Migration migration =
       Migration::under_way(guest_, sending, course, now.passes, now.left.as_double());
   migration.set_quota(now.cpu_quota);
   const Progress& at = migration.progress();
-  while (at.stage == Stage::kPasses && at.seconds < horizon.count()) migration.run();
-  if (at.stage == Stage::kPasses) {
-    Outlook endless = summed_up(at, false, Seconds(0));
-    endless.time = horizon;
-    return endless;
+  Treadmill treadmill(sending.throttling);
+  Outlook outlook;
+  outlook.time = horizon;
+  while (at.stage == Stage::kPasses && at.seconds < horizon.count()) {
+    migration.run();
+    if (at.stage == Stage::kPasses && treadmill.turns(at)) return outlook;
   }
+  if (at.stage == Stage::kPasses) return outlook;
   const double before = at.seconds;
   migration.run();
   const Seconds sent_still(sending.queued + at.seconds - before);
-  Outlook outlook = summed_up(at, at.seconds <= horizon.count(),
-                              sent_still + pair_.device_state.p50 + pair_.resume.p50);
+  outlook.converges = at.seconds <= horizon.count();
+  outlook.time = Seconds(at.seconds);
+  outlook.sent = to_bytes(at.stream);
+  const Seconds stopped = sent_still + Seconds(chance.device_state);
+  outlook.downtime = stopped + Seconds(chance.resume);
   outlook.downtime_high = sent_still + pair_.device_state.p95 + pair_.resume.p95;
+  outlook.outage = stopped + Seconds(chance.client);
   return outlook;
+}
+
+Outlook Forecaster::passes(Technique technique, const MigrationParameters& limits,
+                           const UnderWay& now, Seconds horizon) const {
+  const Sending sending = sending_under_way(technique, guest_, limits, link_, pair_, now);
+  return run(sending, growth_.higher(now.activity), chances_.front(), now, horizon);
+}
+
+/// The guest's activity is drawn by equal shares of its probability, in order: the chances' columns
+/// are in random order already.
+std::vector<Outlook> Forecaster::ways(Technique technique, const MigrationParameters& limits,
+                                      const UnderWay& now, Seconds horizon) const {
+  const Sending sending = sending_under_way(technique, guest_, limits, link_, pair_, now);
+  std::vector<Outlook> all;
+  all.reserve(kWays);
+  for (int i = 0; i < kWays; ++i) {
+    const double place = (i + 0.5) / kWays;
+    const double activity = now.activity * std::exp(now.activity_error * normal_quantile(place));
+    const Chance& chance = chances_[static_cast<std::size_t>(i) + 1];
+    Outlook outlook = run(sending, growth_.higher(activity), chance, now, horizon);
+    if (outlook.converges) outlook.time += Seconds(chance.device_state + chance.resume);
+    all.push_back(outlook);
+  }
+  return all;
 }
 
 Outlook Forecaster::postcopy(Technique technique, const MigrationParameters& limits,
@@ -79,8 +135,11 @@ Outlook Forecaster::postcopy(Technique technique, const MigrationParameters& lim
       Migration::under_way(guest_, sending, course, now.passes, now.left.as_double());
   migration.start_postcopy();
   migration.run();
-  Outlook outlook =
-      summed_up(migration.progress(), true, pair_.postcopy_stop.p50 + pair_.postcopy_resume.p50);
+  Outlook outlook;
+  outlook.converges = true;
+  outlook.time = Seconds(migration.progress().seconds);
+  outlook.sent = to_bytes(migration.progress().stream);
+  outlook.downtime = pair_.postcopy_stop.p50 + pair_.postcopy_resume.p50;
   outlook.downtime_high = pair_.postcopy_stop.p95 + pair_.postcopy_resume.p95;
   return outlook;
 }

@@ -205,7 +205,7 @@ bool Session::silent() const {
 }
 
 bool Session::link_works() const {
-  return !(befallen_ && options_.mishap.kind == Kind::kLinkDead);
+  return mended_ || !(befallen_ && options_.mishap.kind == Kind::kLinkDead);
 }
 
 MigrationStatus Session::status() const {
@@ -368,6 +368,21 @@ bool Session::cancel(GiveUp why, const std::string& reason) {
 void Session::give_link_up() {
   break_stream("the link carried nothing and was given up");
   ask();
+}
+
+/// Both sides hold what they had.
+void Session::mend_link() {
+  const Mishap& mishap = options_.mishap;
+  const bool carries =
+      mishap.mended_after && clock_.now() >= seen_.started + mishap.at + *mishap.mended_after;
+  if (phase_ != MigrationPhase::kPostcopyPaused || !carries || !destination_lives_) return;
+  mended_ = true;
+  error_.clear();
+  now_ = Now::kPostcopy;
+  phase_ = MigrationPhase::kPostcopyActive;
+  runs_there_ = !seen_.paused_as;
+  ask();
+  seen_.last_progress = seen_.last_answer;
 }
 
 // --- the end ---

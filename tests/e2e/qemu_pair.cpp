@@ -143,6 +143,10 @@ void QemuPair::pull_cable() {
   must_ip("-n " + netns_[1] + " link set wire down");
 }
 
+void QemuPair::plug_cable() {
+  must_ip("-n " + netns_[1] + " link set wire up");
+}
+
 std::vector<std::string> QemuPair::command_line(Side side, const PairSetup& setup) {
   const std::string own = name(side);
   std::string kernel = first_line(image("cmdline")) + " godwit.load=" + setup.load;

@@ -67,6 +67,7 @@ class QemuPair {
   /// The forwarder between the hosts: of the stream, and of what lies on the next ports.
   [[nodiscard]] Forwarder& wire() { return *wire_; }
   void pull_cable();
+  void plug_cable();
   void kill(Side side);
   /// Sends a line to the guest's load: "poweroff".
   void tell_guest(Side side, const std::string& line);

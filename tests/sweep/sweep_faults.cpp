@@ -184,8 +184,9 @@ class Trial {
   }
 
   [[nodiscard]] std::vector<std::string> words() const {
-    return {"migrate", pair_.source(), pair_.destination(), "--json", "--technique", run_.technique,
-            "--link",  kLink,          "--max-time",        "120s",   "--no-profile"};
+    return {"migrate",    pair_.source(), pair_.destination(), "--json", "--recover-for",
+            "30s",        "--technique",  run_.technique,      "--link", kLink,
+            "--max-time", "120s",         "--no-profile"};
   }
 
   void await_moment(const GodwitProgram& godwit) {

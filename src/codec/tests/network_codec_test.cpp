@@ -12,7 +12,8 @@ using testing::HasSubstr;
 
 TEST(NetworkCodec, HasOneJsonForm) {
   Network network;
-  network.hosts = {{"a", "r1", 1000_Mbit_per_s, 500_Mbit_per_s}, {"b", "r2", 500_Mbit_per_s, 500_Mbit_per_s}};
+  network.hosts = {{"a", "r1", 1000_Mbit_per_s, 500_Mbit_per_s},
+                   {"b", "r2", 500_Mbit_per_s, 500_Mbit_per_s}};
   network.uplinks = {{"core", "r1", 800_Mbit_per_s, 300_Mbit_per_s},
                      {"core", "r2", 700_Mbit_per_s, 600_Mbit_per_s}};
   network.switches = {{"core", 250_Mbit_per_s}};

@@ -7,9 +7,7 @@
 
 #include <cstdio>
 
-#include "godwit/control/migration_run.h"
-#include "godwit/twin/session.h"
-#include "guests.h"
+#include "simulated.h"
 
 namespace godwit::control {
 namespace {
@@ -18,30 +16,6 @@ using model::testing::guest;
 using model::testing::uniform;
 using testing::HasSubstr;
 using twin::Mishap;
-
-constexpr BytesPerSecond kLink = 40_MB_per_s;
-
-GuestProfile writer(BytesPerSecond rate) {
-  return guest(256_MiB, 192_MiB, uniform(64_MiB, rate));
-}
-
-struct Simulated {
-  Result<MigrationOutcome> go() {
-    auto made = twin::Session::make(clock, profile, Link{kLink, {}}, options);
-    if (!made) return fail(made.error());
-    session = std::move(*made);
-    return run_migration(clock, *session, plan, *law, {}, run, stop.get_token());
-  }
-
-  ManualClock clock;
-  GuestProfile profile = writer(10_MB_per_s);
-  twin::SessionOptions options;
-  MigrationPlan plan;
-  RunOptions run;
-  std::unique_ptr<steer::Law> law = std::make_unique<steer::AsPlanned>();
-  std::stop_source stop;
-  std::unique_ptr<twin::Session> session;
-};
 
 TEST(OnTheTwin, AMigrationTakesWhatIsPredicted) {
   const Technique both = parse_technique("xbzrle+auto-converge").value();

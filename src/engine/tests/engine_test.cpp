@@ -114,6 +114,48 @@ TEST_F(EngineTest, ARequestIsPlannedRunAndKept) {
   EXPECT_EQ(done->destination, "qmp:/run/dst.qmp@tcp:10.0.0.2:4444");
 }
 
+TEST_F(EngineTest, WithoutAGoalTheDefaultLawChangesNothingOfThePlan) {
+  Request wanted = request();
+  ASSERT_EQ(wanted.law, "godwit");
+  wanted.technique = Technique::kPrecopy;
+  const auto by_default = plan(wanted);
+  ASSERT_TRUE(by_default) << by_default.error().message;
+  World fresh;
+  wanted.law = "none";
+  Engine engine = this->engine(fresh);
+  auto pair = engine.open_pair(kVm, kThere, {});
+  ASSERT_TRUE(pair);
+  const auto left_alone = engine.plan(*pair, wanted, notes_);
+  ASSERT_TRUE(left_alone);
+  EXPECT_EQ(by_default->plan, left_alone->plan);
+  EXPECT_FALSE(by_default->plan.may_end_by_postcopy);
+  const auto done = migrate(wanted);
+  ASSERT_TRUE(done);
+  EXPECT_THAT(done->outcome.orders, IsEmpty());
+}
+
+TEST_F(EngineTest, AGoalSetsTheDefaultLawToWork) {
+  Request wanted = request();
+  wanted.technique = Technique::kPrecopy;
+  wanted.intent.max_downtime = Seconds(5);
+  const auto steered = plan(wanted);
+  ASSERT_TRUE(steered) << steered.error().message;
+  EXPECT_TRUE(steered->plan.may_end_by_postcopy);
+  EXPECT_EQ(steered->plan.parameters.downtime_limit, Seconds(0.01));
+
+  wanted.observe_only = true;
+  const auto shadowed = plan(wanted);
+  ASSERT_TRUE(shadowed);
+  EXPECT_NE(shadowed->plan.parameters.downtime_limit, Seconds(0.01)) << "nothing is changed";
+
+  wanted = request_without_profile();
+  wanted.intent.max_downtime = Seconds(5);
+  const auto unknown = plan(wanted);
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(unknown->plan.parameters.downtime_limit, Seconds(5)) << "as asked for";
+  EXPECT_FALSE(unknown->plan.may_end_by_postcopy);
+}
+
 TEST_F(EngineTest, APlanMeetsTheIntentAndIsWhatTheRecordPromises) {
   Request wanted = request();
   wanted.intent.max_downtime = Seconds(5);

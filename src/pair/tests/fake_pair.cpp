@@ -255,6 +255,11 @@ void FakePair::play_fault(Fake& called) {
       victim.connected = false;
       victim.inbox_.clear();
       break;
+    case Fault::kLinkCutAWhile:
+    case Fault::kLinkDeadAWhile:
+      link_back_at_ = world_.clock.now() + kAwhile;
+      world_.fault == Fault::kLinkCutAWhile ? cut_link() : let_link_die();
+      break;
     case Fault::kLinkCut:
       cut_link();
       break;
@@ -310,6 +315,24 @@ void FakePair::cut_link() {
     source.status.phase = Phase::kFailed;
     source.status.error = "Unable to write to socket: Broken pipe";
     if (source.state == RunState::kFinishMigrate) source.state = RunState::kRunning;
+  });
+}
+
+bool FakePair::link_carries() const {
+  return (!link_dead_ && !link_cut_) || (link_back_at_ && world_.clock.now() >= *link_back_at_);
+}
+
+/// Both sides hold what they had; a second later the rest is over, too.
+void FakePair::go_on_by_postcopy() {
+  if (source.status.phase != Phase::kPostcopyPaused || !awaits_recovery_) return;
+  if (!destination.alive || !link_carries()) return;
+  link_dead_ = link_cut_ = awaits_recovery_ = false;
+  source.agenda_.clear();
+  at(source, now() + 0.05, event(Kind::kMigration, "MIGRATION"),
+     [this] { source.status.phase = Phase::kPostcopyActive; });
+  at(source, now() + 1, event(Kind::kMigration, "MIGRATION"), [this] {
+    complete();
+    destination.status.phase = Phase::kCompleted;
   });
 }
 
@@ -509,6 +532,14 @@ Result<void> FakePair::Fake::pause_postcopy() {
     pair_.at(*this, pair_.now() + 0.01, pair_.event(Kind::kMigration, "MIGRATION"),
              [this] { status.phase = Phase::kPostcopyPaused; });
   });
+}
+
+Result<void> FakePair::Fake::recover_postcopy(const std::string& uri) {
+  return enter("migrate-recover " + uri, [this] { pair_.awaits_recovery_ = true; });
+}
+
+Result<void> FakePair::Fake::resume_postcopy(const std::string& uri) {
+  return enter("migrate-resume " + uri, [this] { pair_.go_on_by_postcopy(); });
 }
 
 Result<void> FakePair::Fake::cancel() {

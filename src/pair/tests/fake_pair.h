@@ -24,6 +24,8 @@ class FakePair {
     kLosesConnectionAWhile,
     kLinkCut,   ///< both ends notice at once
     kLinkDead,  ///< nobody notices
+    kLinkCutAWhile,
+    kLinkDeadAWhile,
     kMute,      ///< for a minute
     kRefuses,   ///< the call
     kTimesOut,  ///< the call is carried out, its answer is lost
@@ -90,6 +92,8 @@ class FakePair {
     Result<void> migrate(const std::string& uri) override;
     Result<void> start_postcopy() override;
     Result<void> pause_postcopy() override;
+    Result<void> recover_postcopy(const std::string& uri) override;
+    Result<void> resume_postcopy(const std::string& uri) override;
     Result<void> cancel() override;
     Result<void> pause() override;
     Result<void> resume() override;
@@ -178,6 +182,8 @@ class FakePair {
   void take_guest();
   void do_cancel();
   void let_link_die();
+  [[nodiscard]] bool link_carries() const;
+  void go_on_by_postcopy();
   void move_mirror();
   HypervisorEvent event(HypervisorEvent::Kind kind, std::string name);
 
@@ -186,6 +192,8 @@ class FakePair {
   bool postcopy_ = false;
   bool link_dead_ = false;
   bool link_cut_ = false;
+  std::optional<TimePoint> link_back_at_;
+  bool awaits_recovery_ = false;  ///< the destination listens once more
   bool stop_is_the_migrations_ = false;
   int most_running_ = 1;
   MigrationPhase after_switchover_ = MigrationPhase::kNone;

@@ -25,6 +25,9 @@ using Victim = FakePair::Victim;
 /// Longer than TCP, or anything here, takes to give up.
 constexpr Seconds kLongAfter{2000};
 
+/// Long enough for a link that is away for a while.
+constexpr Seconds kMendFor{60};
+
 struct Case {
   Technique technique;
   bool disks;
@@ -60,7 +63,9 @@ class FaultyRun {
     ends.journal = &journal;
     if (law_->name() == "halving") ends.cpu_quota = &port;
     try {
-      auto result = migrate(world.clock, ends, plan_, *law_, {}, stop_.get_token());
+      control::RunOptions options;
+      options.mend_for = kMendFor;
+      auto result = migrate(world.clock, ends, plan_, *law_, options, stop_.get_token());
       limited_at_end = quota.share.has_value();
       if (result) {
         outcome = std::move(*result);
@@ -189,6 +194,12 @@ TEST_P(FaultSweep, NeverTwoNeverLostAllGivenBack) {
     run.go();
     ASSERT_LE(run.pair.most_running(), 1) << run.story();
     if (run.outcome) expect_true_place(run);
+    const bool comes_back =
+        GetParam().fault == Fault::kLinkCutAWhile || GetParam().fault == Fault::kLinkDeadAWhile;
+    if (comes_back && run.outcome && run.pair.postcopy()) {
+      EXPECT_EQ(run.outcome->vm_runs_on, VmRunsOn::kDestination) << run.story();
+      EXPECT_EQ(run.outcome->status, OutcomeStatus::kCompleted) << run.story();
+    }
     if (run.refused && run.pair.source.alive) {
       EXPECT_EQ(run.pair.source.state, RunState::kRunning) << "an error says: nothing was started";
     }
@@ -238,6 +249,10 @@ std::string_view name(Fault fault) {
       return "LinkCut";
     case Fault::kLinkDead:
       return "LinkDead";
+    case Fault::kLinkCutAWhile:
+      return "LinkCutAWhile";
+    case Fault::kLinkDeadAWhile:
+      return "LinkDeadAWhile";
     case Fault::kMute:
       return "Mute";
     case Fault::kRefuses:
@@ -268,8 +283,9 @@ void add_faults(std::vector<Case>& cases, Technique technique, bool disks, bool 
     cases.push_back({technique, disks, fault, Victim::kSource, slowed});
     cases.push_back({technique, disks, fault, Victim::kDestination, slowed});
   }
-  for (const Fault fault : {Fault::kLinkCut, Fault::kLinkDead, Fault::kRefuses, Fault::kTimesOut,
-                            Fault::kGodwitDies, Fault::kUserStops}) {
+  for (const Fault fault :
+       {Fault::kLinkCut, Fault::kLinkDead, Fault::kLinkCutAWhile, Fault::kLinkDeadAWhile,
+        Fault::kRefuses, Fault::kTimesOut, Fault::kGodwitDies, Fault::kUserStops}) {
     cases.push_back({technique, disks, fault, Victim::kNone, slowed});
   }
 }

@@ -389,6 +389,49 @@ TEST(MigrationRun, APostcopyOverADeadLinkIsPausedAndCanBeRecovered) {
   EXPECT_EQ(outcome->given_back, false);
 }
 
+TEST(MigrationRun, APostcopyWhoseLinkComesBackGoesOn) {
+  for (const auto fault : {FakePair::Fault::kLinkCutAWhile, FakePair::Fault::kLinkDeadAWhile}) {
+    Scenario run(Technique::kPostcopy);
+    run.once([](const control::Progress& p) { return p.phase == MigrationPhase::kPostcopyActive; },
+             [&] {
+               run.world.fault = fault;
+               run.world.fault_at_call = run.world.calls;
+             });
+    const auto outcome = run.go();
+    ASSERT_TRUE(outcome && run.happened);
+    EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
+    EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);
+    EXPECT_THAT(outcome->remarks, testing::Contains(HasSubstr("was mended after")));
+    EXPECT_GT(*outcome->postcopy_standstill,
+              Seconds(fault == FakePair::Fault::kLinkCutAWhile ? 15 : 19))
+        << "the guest may have waited so long";
+    EXPECT_EQ(outcome->given_back, true);
+    EXPECT_TRUE(std::any_of(
+        run.journal.entries.begin(), run.journal.entries.end(),
+        [](const JournalEntry& entry) { return entry.step == "postcopy, recovering"; }));
+    EXPECT_LE(run.pair.most_running(), 1);
+  }
+}
+
+/// Who asks for it ends the trying: the guest can still be recovered by hand.
+TEST(MigrationRun, AStopRequestEndsTheTrying) {
+  Scenario run(Technique::kPostcopy);
+  int broken = 0;
+  run.options.on_progress = [&](const control::Progress& p) {
+    if (p.phase == MigrationPhase::kPostcopyActive) {
+      run.world.fault = FakePair::Fault::kLinkCut;
+      run.world.fault_at_call = run.world.calls;
+    }
+    if (p.phase == MigrationPhase::kPostcopyPaused && ++broken > 100) run.stop.request_stop();
+  };
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kBothPaused);
+  EXPECT_THAT(outcome->reason, HasSubstr("migrate-recover"));
+  EXPECT_THAT(outcome->remarks, testing::Contains(HasSubstr("was tried for")));
+  EXPECT_LT(run.world.clock.now() - TimePoint{}, Seconds(100));
+}
+
 // --- what the guest, or somebody else, does meanwhile ---
 
 TEST(MigrationRun, AGuestThatSomebodyPausesStaysPausedAndLimitsGoOnWorking) {

@@ -133,7 +133,8 @@ TEST(StorageMigration, TheTimeLeftCountsDisksAndMemory) {
   Scenario run;
   std::vector<double> left;
   run.options.on_progress = [&](const control::Progress& p) {
-    if (mirroring(p) && p.eta) left.push_back(p.eta->count() + p.elapsed.count());
+    if (mirroring(p) && p.forecast.eta)
+      left.push_back(p.forecast.eta->p50.count() + p.elapsed.count());
   };
   ASSERT_TRUE(run.go());
   ASSERT_FALSE(left.empty());

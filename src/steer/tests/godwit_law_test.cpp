@@ -34,6 +34,7 @@ class Own : public testing::Test {
     auto made = law_by_name("godwit", {&profile_, {100_MB_per_s, {}}, {}});
     ASSERT_TRUE(made);
     law_ = std::move(*made);
+    seen_.plan.intent.max_time = Seconds(300);
     law_->shape(seen_.plan);
     seen_.limits.downtime_limit = seen_.plan.parameters.downtime_limit;
     seen_.plan.max_time = Seconds(300);

@@ -11,6 +11,7 @@
 #include "godwit/domain/ports.h"
 #include "godwit/domain/session.h"
 #include "godwit/steer/law.h"
+#include "godwit/steer/laws.h"
 
 namespace godwit::control {
 
@@ -34,19 +35,34 @@ struct Progress {
   std::optional<BytesPerSecond> rate;
   std::optional<BytesPerSecond> dirty_rate;  ///< as QEMU saw it at its last sync
   std::optional<int> throttle_percent;       ///< of the guest's vCPUs, by auto-converge
-  std::optional<Seconds> eta;
+  EndForecast forecast;
   bool point_of_no_return = false;    ///< nothing can be cancelled safely any more
   std::optional<Seconds> standstill;  ///< nothing was sent for so long that it is worth saying
   std::optional<Seconds> silence;     ///< likewise, the source's monitor said nothing
 };
 
+/// A round has ended, or a law has ordered something.
+struct RunEvent {
+  const Progress& now;
+  const RoundRecord* round = nullptr;   ///< null: it is about an order
+  const AppliedOrder* order = nullptr;  ///< with what came of it; null: it is about a round
+};
+
 struct RunOptions {
   Requested requested;
-  std::optional<Seconds> predicted_total;  ///< for the ETA
+  /// What is known of guest, hosts and plan, for the forecast of the end; may be empty.
+  steer::Known known{};
   std::function<void(const Progress&)> on_progress;
+  std::function<void(const RunEvent&)> on_event{};  ///< one for each round and each order
+  /// The law decides, and nothing is ordered: what it would have ordered is in the outcome as
+  /// refused. What the plan itself asks for is done all the same.
+  bool observe_only = false;
   /// Give up, when the source's monitor is silent for longer than that; absent: as the stage has it
   /// (steer/stage.h).
   std::optional<Seconds> longest_silence{};
+  /// So long after a post-copy's link broke it is tried to go on over it. A switch that starts
+  /// anew, or another path that is found, takes a minute or two.
+  Seconds mend_for{300};
   /// Somebody waits no longer: where nothing can be cancelled any more, the watching ends. The
   /// outcome is then `unknown` and says what to ask; QEMU goes on by itself, and what was borrowed
   /// stays in the journal.

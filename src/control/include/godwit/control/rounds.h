@@ -15,13 +15,14 @@ class RoundTracker {
  public:
   /// Memory's turn came at `wall_us`. Only the first call counts.
   void begin(std::int64_t wall_us);
-  /// The first sync opens round 1, each later one closes a round.
+  /// The first sync opens round 1, each later one closes a round. A migration that is joined in a
+  /// later pass is told of from there on; what was dirtied in that pass is not known.
   void on_pass(const PassSync& sync);
   /// The migration ended: closes the last round (switchover, or post-copy's rest).
   void finish(std::int64_t wall_us, const MigrationStatus& last);
 
   [[nodiscard]] const std::vector<RoundRecord>& rounds() const { return rounds_; }
-  [[nodiscard]] int current() const { return static_cast<int>(rounds_.size()) + 1; }
+  [[nodiscard]] int current() const { return joined_in_ + static_cast<int>(rounds_.size()); }
   /// Number of the newest sync.
   [[nodiscard]] std::int64_t passes() const { return last_pass_; }
 
@@ -34,11 +35,13 @@ class RoundTracker {
     Bytes ever_dirty;
   };
   static std::optional<Mark> mark_of(const PassSync& sync);
+  void join(const PassSync& seen);
   void close(std::int64_t wall_us, const MigrationStatus& status);
 
   std::optional<std::int64_t> begin_us_;
   std::int64_t round_start_us_ = 0;
   std::int64_t last_pass_ = 0;
+  int joined_in_ = 1;  ///< number of the first round that is told of
   Bytes sent_before_;
   std::optional<Mark> mark_;
   std::optional<VcpuCount> vcpus_;  ///< at the newest sync

@@ -405,6 +405,18 @@ class Hypervisor {
   virtual Result<void> pause_postcopy() {
     return fail(ErrorCode::kUnsupported, "this hypervisor cannot give up a post-copy's link");
   }
+  /// Destination of a post-copy whose link broke: listens at `uri` once more (`migrate-recover`),
+  /// for a source that resumes. kUnsupported before QEMU 3.0, as is the next.
+  virtual Result<void> recover_postcopy(const std::string& uri) {
+    (void)uri;
+    return fail(ErrorCode::kUnsupported, "this hypervisor cannot recover a post-copy");
+  }
+  /// Source of such a one: connects to `uri` and goes on (`migrate` with `resume`). Success means
+  /// that it tries to.
+  virtual Result<void> resume_postcopy(const std::string& uri) {
+    (void)uri;
+    return fail(ErrorCode::kUnsupported, "this hypervisor cannot recover a post-copy");
+  }
   /// Each vCPU at this instant; kUnsupported where they can't be looked at.
   virtual Result<std::vector<VcpuLook>> look_at_vcpus() {
     return fail(ErrorCode::kUnsupported, "this hypervisor does not show its vCPUs");

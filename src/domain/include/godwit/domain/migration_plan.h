@@ -46,6 +46,8 @@ struct Intent {
 
   friend bool operator==(const Intent&, const Intent&) = default;
 };
+/// Is anything wanted that a control law could strive for? That post-copy is excluded is none.
+[[nodiscard]] bool has_goal(const Intent& intent);
 [[nodiscard]] std::string_view to_string(Intent::Prefer prefer);
 [[nodiscard]] std::optional<Intent::Prefer> prefer_from_string(std::string_view name);
 

@@ -43,6 +43,7 @@ struct RoundRecord {
   std::optional<Bytes> dirtied{};
   /// Of one CPU, by each of the source's vCPUs, during the round; empty where nobody counted it.
   std::vector<Ratio> vcpu_used{};
+  EndForecast then{};  ///< of the rest, when it had ended and what it led to was ordered
   friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
 };
 
@@ -77,6 +78,8 @@ struct StorageOutcome {
 struct Requested {
   std::string technique;  ///< as asked for: a technique's name, "auto" or "auto+storage"
   std::string law = "none";
+  Intent intent{};            ///< what a law steered to
+  bool observe_only = false;  ///< the law decided, and nothing was ordered
   friend bool operator==(const Requested&, const Requested&) = default;
 };
 
@@ -110,6 +113,10 @@ struct MigrationOutcome {
 
   friend bool operator==(const MigrationOutcome&, const MigrationOutcome&) = default;
 };
+
+/// Did a law change its course, so that what was planned explains no more how it went? Post-copy
+/// after the first pass is what a plan of hybrid copy orders, too.
+[[nodiscard]] bool was_steered(const MigrationOutcome& outcome);
 
 /// An outcome with all that was known before it: one row of the store.
 struct OutcomeRecord {

@@ -27,6 +27,14 @@ struct DowntimePrediction {
   friend bool operator==(const DowntimePrediction&, const DowntimePrediction&) = default;
 };
 
+/// What is expected of the rest of a migration that is under way.
+struct EndForecast {
+  std::optional<Interval<Seconds>> eta{};  ///< until it is over; absent: not within its time
+  /// Probability that it ends, and keeps the intent. Absent: nobody can tell yet.
+  std::optional<Ratio> ends{};
+  friend bool operator==(const EndForecast&, const EndForecast&) = default;
+};
+
 /// What one pre-copy round is expected to do.
 struct PredictedRound {
   Seconds duration{};

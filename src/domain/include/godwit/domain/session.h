@@ -42,6 +42,8 @@ struct PassSync {
   MigrationStatus status;  ///< asked for just after it
   /// Likewise, how the source's vCPUs have run so far; absent where nobody counts it.
   std::optional<VcpuCount> vcpus{};
+  /// No sync: this is how the pass stood when somebody began to watch.
+  bool joined = false;
 };
 
 /// Disks that move along.
@@ -111,6 +113,8 @@ class MigrationSession {
   [[nodiscard]] virtual Liveness liveness() = 0;
   /// Nothing more is to be learnt by watching, for a reason that only this session knows.
   [[nodiscard]] virtual bool exhausted() { return false; }
+  /// Somebody else drives it: nothing can be ordered, and whoever watches may go at any time.
+  [[nodiscard]] virtual bool only_watches() const { return false; }
   /// What else happened that a person should know; each is given once.
   virtual std::vector<std::string> take_remarks() { return {}; }
 
@@ -124,6 +128,10 @@ class MigrationSession {
   virtual bool cancel(GiveUp why, const std::string& reason) = 0;
   /// In post-copy over a dead link: gives the link up, so that the guest can be recovered.
   virtual void give_link_up() {}
+
+  /// In post-copy whose link broke: tries to go on over the same link. To be called again and
+  /// again; the view shows when it goes on.
+  virtual void mend_link() {}
 
   /// Finds out where the guest runs, and lets it run on where it stands still. Fills in status,
   /// place, reason, and what it measured itself. Waits no longer once `leave` is requested.

@@ -40,9 +40,10 @@ struct PlannedMigration {
   std::vector<std::string> warnings;  ///< that were given to the observer
   twin::HostPairConstants hosts{};    ///< what is known of them, for a law that predicts
   Requested requested;
-  bool relay = false;  ///< as asked for, and the next two
+  bool relay = false;  ///< as asked for, and the next three
   bool keep = true;
   std::string store;
+  Seconds mend_for{};
 };
 
 /// The main job without a user interface. It opens VMs, looks, predicts, chooses, migrates, keeps
@@ -91,6 +92,16 @@ class Engine {
   /// that can't be kept is warned of.
   Result<OutcomeRecord> execute(OpenPair& pair, const PlannedMigration& planned,
                                 Observer& observer);
+
+  // --- a migration that somebody else drives ---
+
+  /// Returns true once a migration of that VM is under way: at once, or, with `wait`, when somebody
+  /// starts one. False where none is and nobody waits. kBadInput for a VM that receives one;
+  /// kInterrupted.
+  Result<bool> await_migration(OpenVm& vm, bool wait);
+  /// Follows it to its end and changes nothing. The outcome says what the source shows of it; one
+  /// that was left on a stop request says so. kNotFound: none is under way (any more).
+  Result<MigrationOutcome> watch(OpenVm& vm, const Intent& intent, Observer& observer);
 
   // --- after a kill ---
 

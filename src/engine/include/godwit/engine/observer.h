@@ -39,6 +39,7 @@ class Observer {
     (void)destination;
   }
   virtual void on_migrating(const control::Progress&) {}  ///< a few times a second
+  virtual void on_event(const control::RunEvent&) {}      ///< for each round and each order
   /// However it ended; the record has no id yet.
   virtual void ended(const OutcomeRecord&) {}
 };

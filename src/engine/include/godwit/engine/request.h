@@ -5,6 +5,7 @@
 
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
+#include "godwit/control/migration_run.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"
 #include "godwit/domain/technique.h"
@@ -16,15 +17,18 @@ struct Request {
   Intent intent;
   std::optional<Technique> technique;  ///< absent: the one that serves the intent best ("auto")
   bool storage = false;                ///< with "auto": the disks move along
-  std::string law = "none";
-  bool relay = false;        ///< the stream runs through this process (docs/relay.md)
-  std::optional<Link> link;  ///< absent: estimated, and QEMU is not held to it
-  bool profile = true;       ///< without one nothing is predicted, and "auto" is plain pre-copy
+  /// Orders nothing without a profile, or where the intent has no goal.
+  std::string law = "godwit";
+  bool observe_only = false;  ///< the law decides, and nothing is ordered
+  bool relay = false;         ///< the stream runs through this process (docs/relay.md)
+  std::optional<Link> link;   ///< absent: estimated, and QEMU is not held to it
+  bool profile = true;        ///< without one nothing is predicted, and "auto" is plain pre-copy
   Seconds observe{8};
-  bool rehearse = false;           ///< besides; where it fails the profile does without
-  MigrationParameters parameters;  ///< fixed, whatever would be advised
-  bool keep = true;                ///< in the store of outcomes
-  std::string store;               ///< its file; empty: the usual one
+  bool rehearse = false;  ///< besides; where it fails the profile does without
+  Seconds mend_for = control::RunOptions().mend_for;  ///< a post-copy whose link broke
+  MigrationParameters parameters;                     ///< fixed, whatever would be advised
+  bool keep = true;                                   ///< in the store of outcomes
+  std::string store;                                  ///< its file; empty: the usual one
 };
 
 /// Do the disks move along?

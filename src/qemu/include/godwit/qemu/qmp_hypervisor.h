@@ -81,6 +81,8 @@ class QmpHypervisor final : public Hypervisor {
   Result<void> continue_switchover() override;
   Result<void> start_postcopy() override;
   Result<void> pause_postcopy() override;
+  Result<void> recover_postcopy(const std::string& uri) override;
+  Result<void> resume_postcopy(const std::string& uri) override;
   /// By the monitor's `info registers`, on x86.
   Result<std::vector<VcpuLook>> look_at_vcpus() override;
   Result<void> cancel() override;

@@ -42,6 +42,11 @@ class Law {
   virtual ~Law() = default;
 
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// May it order anything of such a migration?
+  [[nodiscard]] virtual bool engages(const MigrationPlan& plan) const {
+    (void)plan;
+    return true;
+  }
   /// What the law wants of the plan before it begins.
   virtual void shape(MigrationPlan& plan) const { (void)plan; }
   /// Asked when a round has ended: right after a sync of the dirty bitmap.
@@ -63,6 +68,7 @@ class Law {
 class AsPlanned final : public Law {
  public:
   [[nodiscard]] std::string_view name() const override { return "none"; }
+  [[nodiscard]] bool engages(const MigrationPlan&) const override { return false; }
   Order at_look(const RoundView& view) override;
 };
 

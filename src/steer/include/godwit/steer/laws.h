@@ -29,14 +29,20 @@ struct LawName {
 /// kNever for a name that none has.
 [[nodiscard]] QuotaUse quota_use_of(std::string_view law);
 
-/// What is known before the start, for a law that predicts. Without a profile `godwit` is `none`.
+/// What is known before the start. Where it points to outlives whoever is told of it.
 struct Known {
   const GuestProfile* profile = nullptr;
-  Link link{};
+  Link link{};  ///< no rate: not known
   twin::HostPairConstants pair{};
+  const TechniquePrediction* expected = nullptr;  ///< of the plan
 };
 
-/// A fresh law; kBadInput for a name that none has, or a broken profile.
+/// May the law of that name order anything of such a migration? `profiled`: there will be a profile
+/// of the guest. kBadInput for a name that none has.
+Result<bool> may_order(std::string_view name, const MigrationPlan& plan, bool profiled);
+
+/// A fresh law; kBadInput for a name that none has, or a broken profile. Without a profile `godwit`
+/// is `none`.
 Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known = {});
 
 }  // namespace godwit::steer

@@ -40,6 +40,7 @@ struct StageRules {
   DeadLink dead_link = DeadLink::kIsNone;
   bool may_cancel = false;
   bool may_start_postcopy = false;
+  bool may_mend = false;           ///< the link broke, and the guest can be put together over it
   bool may_change_limits = false;  ///< downtime limit and bandwidth act on what is still to come
 };
 

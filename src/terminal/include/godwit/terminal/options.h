@@ -30,6 +30,15 @@ struct IntentOptions {
   [[nodiscard]] Result<Intent> value() const;
 };
 
+/// What a migration that somebody else drives is judged by.
+struct VerdictOptions {
+  std::string max_downtime;
+  std::string max_time;
+
+  void add_to(Command& command);
+  [[nodiscard]] Result<Intent> value() const;
+};
+
 struct LinkOption {
   std::string rate;
 

@@ -29,13 +29,16 @@ class Output {
   [[nodiscard]] std::FILE* bar_stream() const;
   /// A line for people; with --json nothing.
   void say(std::string_view line);
+  /// From now on --json is an object a line: any number of `line`, and then the result.
+  void begin_lines() { lines_ = json_; }
+  /// The same also without --json, where stdout is no terminal: for commands whose result is a
+  /// stream.
+  void begin_stream();
+  [[nodiscard]] bool lines() const { return lines_; }
+  /// An object before the result, where lines have begun; else nothing.
+  void line(const Json& object);
   /// The one object of --json; without it nothing.
   void result(const Json& object);
-  /// For commands whose result is a stream, an object a line: with --json, and wherever stdout is
-  /// no terminal.
-  [[nodiscard]] bool lines() const;
-  /// One of them; nothing where lines() is false.
-  void line(const Json& object);
   /// Reports the error in the asked form and gives the exit status. `partial`: members that the
   /// object should carry beside `.error`, e.g. the prediction that shows why an intent is
   /// impossible.
@@ -43,6 +46,7 @@ class Output {
 
  private:
   bool json_;
+  bool lines_ = false;
 };
 
 }  // namespace godwit::terminal

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "godwit/base/error.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
@@ -8,15 +10,19 @@
 #include "godwit/model/dirty_curve.h"
 #include "godwit/twin/guest.h"
 #include "godwit/twin/host_pair.h"
+#include "godwit/twin/migration.h"
+#include "godwit/twin/predictor.h"
 
 namespace godwit::twin {
 
 /// A migration that is under way, right after a round.
 struct UnderWay {
-  int passes = 1;        ///< that have ended
-  Bytes left;            ///< dirty then
-  BytesPerSecond rate;   ///< at which it sends
-  double activity = 1;   ///< how many times as much the guest dirties as its profile says
+  int passes = 1;       ///< that have ended
+  Bytes left;           ///< dirty then
+  BytesPerSecond rate;  ///< at which it sends
+  double activity = 1;  ///< how many times as much the guest dirties as its profile says
+  /// How far that is known: the standard deviation of its logarithm.
+  double activity_error = 0;
   double cpu_quota = 1;  ///< share of its time that each vCPU keeps
 };
 
@@ -26,6 +32,8 @@ struct Outlook {
   Seconds time{};           ///< until it is over; the horizon where it does not converge
   Seconds downtime{};       ///< as the hypervisor's events show it
   Seconds downtime_high{};  ///< not exceeded in 95 %, as far as hosts and device state decide it
+  Seconds outage{};         ///< as a client sees it; of passes only
+  Bytes sent;               ///< until it is over
 };
 
 /// Tells what becomes of a migration that is under way, by running the twin on from there. A call
@@ -39,9 +47,17 @@ class Forecaster {
   /// It goes on by passes, with these limits.
   [[nodiscard]] Outlook passes(Technique technique, const MigrationParameters& limits,
                                const UnderWay& now, Seconds horizon) const;
+  /// Equally likely ways on by passes: with other hosts' and links' moods, and with the guest as
+  /// active as is likely. The same question gets the same ways.
+  [[nodiscard]] std::vector<Outlook> ways(Technique technique, const MigrationParameters& limits,
+                                          const UnderWay& now, Seconds horizon) const;
   /// It switches to post-copy now.
   [[nodiscard]] Outlook postcopy(Technique technique, const MigrationParameters& limits,
                                  const UnderWay& now) const;
+  /// Of a downtime, what is not spent on sending memory.
+  [[nodiscard]] Seconds stop_besides_memory() const {
+    return pair_.device_state.p50 + pair_.resume.p50;
+  }
   /// What the guest dirties in a window, by its profile, with that share of its vCPUs' time.
   [[nodiscard]] Bytes dirtied_within(Seconds window, double cpu_quota) const;
 
@@ -49,13 +65,16 @@ class Forecaster {
   void see_cpu_use(double share) { guest_.cpu_use = share; }
 
  private:
-  Forecaster(Guest guest, const Link& link, const HostPairConstants& pair, model::Growth growth)
-      : guest_(std::move(guest)), link_(link), pair_(pair), growth_(std::move(growth)) {}
+  Forecaster(Guest guest, const Link& link, const HostPairConstants& pair,
+             const model::DirtyCurve& curve);
+  [[nodiscard]] Outlook run(const Sending& sending, const model::Growth& growth,
+                            const Chance& chance, const UnderWay& now, Seconds horizon) const;
 
   Guest guest_;
   Link link_;
   HostPairConstants pair_;
   model::Growth growth_;
+  std::vector<Chance> chances_;  ///< the likely one first
 };
 
 }  // namespace godwit::twin

@@ -30,6 +30,8 @@ struct Mishap {
   };
   Kind kind = Kind::kNone;
   Seconds at{};  ///< since the start
+  /// A link that was cut or dead carries again so long after that; absent: never.
+  std::optional<Seconds> mended_after{};
 };
 
 struct SessionOptions {
@@ -56,11 +58,15 @@ class Session final : public MigrationSession {
   std::vector<PassSync> watch(TimePoint deadline) override;
   [[nodiscard]] const SessionView& view() const override { return seen_; }
   [[nodiscard]] Liveness liveness() override;
+  [[nodiscard]] bool exhausted() override {
+    return phase_ == MigrationPhase::kPostcopyPaused && !destination_lives_;
+  }
   std::vector<std::string> take_remarks() override;
   Result<void> amend(const Order& order) override;
   Result<void> switch_to_postcopy() override;
   bool cancel(GiveUp why, const std::string& reason) override;
   void give_link_up() override;
+  void mend_link() override;
   void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override;
   void release(MigrationOutcome& outcome) override;
@@ -117,6 +123,7 @@ class Session final : public MigrationSession {
   std::string reason_;
   std::string error_;  ///< of the stream
   bool befallen_ = false;
+  bool mended_ = false;
   bool source_lives_ = true;
   bool destination_lives_ = true;
   bool runs_here_ = true;

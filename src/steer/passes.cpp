@@ -1,12 +1,10 @@
-#include "passes.h"
+#include "godwit/steer/passes.h"
 
 #include <algorithm>
 #include <cstdint>
 
-namespace godwit::control {
+namespace godwit::steer {
 namespace {
-
-using steer::Pass;
 
 /// QEMU's slices of 100 ms spread passes that were to be equal by more than this; a curve needs no
 /// finer windows.
@@ -72,4 +70,4 @@ std::vector<DirtyPoint> curve_of(std::vector<Pass> passes) {
   return points;
 }
 
-}  // namespace godwit::control
+}  // namespace godwit::steer

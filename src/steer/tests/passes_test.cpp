@@ -1,8 +1,8 @@
-#include "passes.h"
+#include "godwit/steer/passes.h"
 
 #include <gtest/gtest.h>
 
-namespace godwit::control {
+namespace godwit::steer {
 namespace {
 
 TEST(Passes, OfNearlyOneLengthAreOnePointWithTheirSpread) {
@@ -24,4 +24,4 @@ TEST(Passes, ACurveNeverFallsWhereTheGuestCalmedDown) {
 }
 
 }  // namespace
-}  // namespace godwit::control
+}  // namespace godwit::steer

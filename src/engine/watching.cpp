@@ -1,0 +1,63 @@
+#include <utility>
+
+#include "godwit/control/migration_run.h"
+#include "godwit/engine/engine.h"
+#include "godwit/pair/watch_session.h"
+#include "godwit/steer/law.h"
+
+/// How a migration that somebody else drives is followed.
+
+namespace godwit::engine {
+namespace {
+
+/// Somebody who starts one does not notice.
+constexpr Seconds kLookEvery{0.1};
+
+/// What its settings say. One that ends by post-copy is known by its phase, when it does.
+Technique technique_of(const CapabilitySet& on, const MigrationParameters& parameters) {
+  const auto is_on = [&on](Capability one) { return on.contains(one); };
+  if (is_on(Capability::kMultifd)) {
+    if (parameters.multifd_compression == "zlib") return Technique::kMultifdZlib;
+    if (parameters.multifd_compression == "zstd") return Technique::kMultifdZstd;
+    return Technique::kMultifd;
+  }
+  if (is_on(Capability::kAutoConverge)) return Technique::kAutoConverge;
+  if (is_on(Capability::kXbzrle)) return Technique::kXbzrle;
+  if (is_on(Capability::kCompress)) return Technique::kCompress;
+  return Technique::kPrecopy;
+}
+
+}  // namespace
+
+Result<bool> Engine::await_migration(OpenVm& vm, bool wait) {
+  while (true) {
+    GODWIT_TRY(const RunState state, vm.hypervisor->run_state());
+    if (state == RunState::kInmigrate) {
+      return fail(ErrorCode::kBadInput, "this VM receives a migration",
+                  "watch the VM that it comes from");
+    }
+    GODWIT_TRY(const MigrationStatus status, vm.hypervisor->migration_status());
+    if (pair::is_under_way(status)) return true;
+    if (!wait) return false;
+    if (!clock_.wait_until(clock_.now() + kLookEvery, stop_)) {
+      return fail(ErrorCode::kInterrupted, "interrupted while waiting for a migration to begin");
+    }
+  }
+}
+
+Result<MigrationOutcome> Engine::watch(OpenVm& vm, const Intent& intent, Observer& observer) {
+  MigrationPlan plan;
+  GODWIT_TRY(const CapabilitySet on, vm.hypervisor->capabilities());
+  GODWIT_TRY(plan.parameters, vm.hypervisor->parameters());
+  plan.technique = technique_of(on, plan.parameters);
+  plan.intent = intent;
+  control::RunOptions options;
+  options.requested = {to_string(plan.technique), "none", intent};
+  options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
+  options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
+  const auto session = pair::make_watch_session(clock_, *vm.hypervisor);
+  steer::AsPlanned nothing;
+  return control::run_migration(clock_, *session, plan, nothing, {}, options, stop_);
+}
+
+}  // namespace godwit::engine
