@@ -648,6 +648,7 @@ Json to_json(const Intent& intent) {
               {"max_time_s", maybe(intent.max_time, in_seconds)},
               {"max_slowdown", maybe(intent.max_slowdown, in_ratio)},
               {"max_bytes", maybe(intent.max_bytes, in_bytes)},
+              {"confidence", in_ratio(intent.confidence)},
               {"no_postcopy", intent.no_postcopy},
               {"prefer", to_string(intent.prefer)}};
 }
@@ -661,6 +662,7 @@ void read_intent(JsonReader& parent, Intent& intent) {
   intent.max_time = in.maybe_seconds("max_time_s");
   intent.max_slowdown = in.maybe_ratio("max_slowdown");
   intent.max_bytes = in.maybe_bytes("max_bytes");
+  intent.confidence = in.maybe_ratio("confidence").value_or(intent.confidence);
   intent.no_postcopy = in.maybe_boolean("no_postcopy").value_or(false);
   intent.prefer = read_name(in, "prefer", prefer_from_string);
   if (in.error()) parent.adopt(*in.error());

@@ -147,8 +147,8 @@ void MigrationRun::watch() {
     const bool round_ended = monitor_.look(clock_.now() + law_.look_every());
     steer(round_ended);
     abort_when_due();
+    mend_link();  // first: what a link has just been mended after counts as it stood
     mind_link();
-    mend_link();
     report();
   }
 }
