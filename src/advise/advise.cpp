@@ -25,6 +25,8 @@ constexpr std::array kDowntimeLimits{Seconds(0.02), Seconds(0.05), Seconds(0.1),
                                      Seconds(0.3),  Seconds(0.5),  Seconds(1.0), Seconds(2.0)};
 // How long a migration may take to be named as the nearest possible one.
 constexpr Seconds kPatience(3600);
+// A bound that comes from so few draws as an interval does is itself not known better.
+constexpr double kMargin = 1.05;
 // Shares of memory that hybrid copy may send first: Zhang's M.
 constexpr std::array kPrecopyShares{Ratio(0.25), Ratio(0.5), Ratio(0.75)};
 
@@ -296,7 +298,8 @@ Intent relaxed(const TechniquePrediction& p, Intent intent) {
     intent.max_downtime = Seconds(round_up(outage(p).count()));
   }
   if (p.total_time->p95 > time_limit(intent)) {  // room for the upper bound, where it has an end
-    const Seconds enough = p.total_time->p95 < kPatience ? p.total_time->p95 : p.total_time->p50;
+    const Seconds enough =
+        p.total_time->p95 < kPatience ? p.total_time->p95 * kMargin : p.total_time->p50;
     intent.max_time = Seconds(round_up(std::max(enough, time_limit(intent)).count()));
   }
   // of those that end, 95 % do within the upper bound
@@ -395,7 +398,9 @@ const Candidate* best_of(const std::vector<Candidate>& candidates, const Intent&
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
     if (excess(candidate.prediction, intent) > 0) continue;
-    if (intent.max_time && !candidate.sure) continue;  // a time that was asked for is a promise
+    // a time that was asked for is a promise, where it is known how likely it is kept
+    const bool weighed = candidate.prediction.converges_probability.has_value();
+    if (intent.max_time && weighed && !candidate.sure) continue;
     if (best == nullptr || better(candidate, *best, intent.prefer)) best = &candidate;
   }
   return best;

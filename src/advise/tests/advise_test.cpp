@@ -274,6 +274,7 @@ RC_GTEST_PROP(AdviseProperty, AdviceMeetsTheIntentOrThereIsARefusal, ()) {
 
 RC_GTEST_PROP(AdviseProperty, TheNearestIntentCanBeMet, ()) {
   auto q = question(BytesPerSecond(*rc::gen::inRange(0, 150) * 1e6), random_intent());
+  q.draws = *rc::gen::element(0, 40);
   const auto advised = answer(q);
   RC_PRE(advised.nearest.has_value());
   q.intent = *advised.nearest;
