@@ -120,12 +120,23 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Se
   return best;
 }
 
-/// The most time for the vCPUs with which it ends.
+/// With as much time for the vCPUs as they have. More is not given before the end: what a guest
+/// would dirty with it is only known from rounds that are long over, and a quota that goes up and
+/// down ends nothing (seen in the twin).
+std::optional<GodwitLaw::Choice> GodwitLaw::go_on(const RoundView& view, Seconds horizon) const {
+  const double quota = view.cpu_quota.value();
+  auto choice = best_limit(view, horizon, quota, true);
+  if (!choice && !view.may_postcopy) choice = best_limit(view, horizon, quota, false);
+  return choice;
+}
+
+/// The most time for the vCPUs, less than they have, with which it ends.
 std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view,
                                                        Seconds horizon) const {
-  if (!view.may_slow_down) return std::nullopt;
+  if (!view.may_slow_down || throttling_was_vain_) return std::nullopt;
   const std::optional<Ratio> most = view.plan.intent.max_slowdown;
   for (const double quota : kQuotas) {
+    if (quota >= view.cpu_quota.value()) continue;
     if (most && slowdown(quota) > *most) break;
     if (auto choice = best_limit(view, horizon, quota, false)) return choice;
   }
@@ -137,9 +148,8 @@ Order GodwitLaw::after_round(const RoundView& view) {
   if (view.status().phase != MigrationPhase::kActive || now_.rate.value() <= 0) return {};
   const Seconds horizon = view.plan.max_time.value_or(kDefaultMaxTime) - view.elapsed;
   if (horizon <= Seconds(0)) return {};
-  auto choice = best_limit(view, horizon, 1, true);
+  auto choice = go_on(view, horizon);
   if (!choice && view.may_postcopy) return go_postcopy(view);
-  if (!choice) choice = best_limit(view, horizon, 1, false);
   if (!choice) choice = best_quota(view, horizon);
   if (!choice) return despair(view, horizon);
   hopeless_rounds_ = 0;
@@ -175,8 +185,10 @@ Order GodwitLaw::despair(const RoundView& view, Seconds horizon) {
   const RoundRecord& round = view.rounds.back();
   const Bytes dirtied = round.dirtied.value_or(now_.left);
   Order order;
+  const bool slowed = view.cpu_quota < Ratio(1);
+  throttling_was_vain_ = throttling_was_vain_ || slowed;
   if (++hopeless_rounds_ < kHopelessRounds) {
-    if (view.cpu_quota == Ratio(1)) return order;
+    if (!slowed) return order;
     order.cpu_quota = Ratio(1);
     order.why = fmt::format("with {:.0f} % of its vCPUs' time the guest still dirties {} in {}",
                             view.cpu_quota.value() * 100, human(dirtied), human(round.duration));

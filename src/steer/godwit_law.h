@@ -40,6 +40,7 @@ class GodwitLaw final : public Law {
   [[nodiscard]] std::optional<Choice> best_limit(const RoundView& view, Seconds horizon,
                                                  double quota, bool surely) const;
   [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon) const;
+  [[nodiscard]] std::optional<Choice> go_on(const RoundView& view, Seconds horizon) const;
   [[nodiscard]] static Order carry_out(const RoundView& view, const Choice& choice);
   [[nodiscard]] Order go_postcopy(const RoundView& view) const;
   Order despair(const RoundView& view, Seconds horizon);
@@ -49,6 +50,7 @@ class GodwitLaw final : public Law {
   std::vector<double> activities_;        ///< of the rounds up to now
   std::optional<Elasticity> elasticity_;  ///< absent while nobody has counted CPU time
   int hopeless_rounds_ = 0;
+  bool throttling_was_vain_ = false;
 };
 
 }  // namespace godwit::steer
