@@ -109,11 +109,22 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Se
   return std::nullopt;
 }
 
-/// The most time for the vCPUs with which it ends.
+/// With as much time for the vCPUs as they have. More is not given before the end: what a guest
+/// would dirty with it is only known from rounds that are long over, and a quota that goes up and
+/// down ends nothing (seen in the twin).
+std::optional<GodwitLaw::Choice> GodwitLaw::go_on(const RoundView& view, Seconds horizon) {
+  const double quota = view.cpu_quota.value();
+  auto choice = best_limit(view, horizon, quota, true);
+  if (!choice && !view.may_postcopy) choice = best_limit(view, horizon, quota, false);
+  return choice;
+}
+
+/// The most time for the vCPUs, less than they have, with which it ends.
 std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view, Seconds horizon) {
-  if (!view.may_slow_down) return std::nullopt;
+  if (!view.may_slow_down || throttling_was_vain_) return std::nullopt;
   const std::optional<Ratio> most = view.plan.intent.max_slowdown;
   for (const double quota : kQuotas) {
+    if (quota >= view.cpu_quota.value()) continue;
     if (most && slowdown(quota) > *most) break;
     if (auto choice = best_limit(view, horizon, quota, false)) return choice;
   }
@@ -135,9 +146,8 @@ Order GodwitLaw::after_round(const RoundView& view) {
 }
 
 Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
-  auto choice = best_limit(view, horizon, 1, true);
+  auto choice = go_on(view, horizon);
   if (!choice && view.may_postcopy) return go_postcopy(view);
-  if (!choice) choice = best_limit(view, horizon, 1, false);
   if (!choice) choice = best_quota(view, horizon);
   if (!choice) return despair(view, horizon);
   hopeless_rounds_ = 0;
@@ -183,6 +193,7 @@ Order GodwitLaw::lift_quota(const RoundView& view) {
 /// Nothing that the intent allows ends it. Where nobody limited the time it goes on: a guest may
 /// calm down, and then the longest stop that is allowed is its best chance.
 Order GodwitLaw::despair(const RoundView& view, Seconds horizon) {
+  throttling_was_vain_ = throttling_was_vain_ || view.cpu_quota < Ratio(1);
   const std::string why = fmt::format(
       "it will not end within {}: the guest dirties {} in the {} that a round takes, and "
       "post-copy is not allowed",

@@ -44,6 +44,7 @@ class GodwitLaw final : public Law {
   [[nodiscard]] std::optional<Choice> best_limit(const RoundView& view, Seconds horizon,
                                                  double quota, bool surely);
   [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon);
+  [[nodiscard]] std::optional<Choice> go_on(const RoundView& view, Seconds horizon);
   [[nodiscard]] Order decide(const RoundView& view, Seconds horizon);
   [[nodiscard]] static Order carry_out(const RoundView& view, const Choice& choice);
   [[nodiscard]] Order go_postcopy(const RoundView& view) const;
@@ -55,6 +56,7 @@ class GodwitLaw final : public Law {
   std::optional<Elasticity> elasticity_;  ///< absent while nobody has counted CPU time
   std::vector<Weighed> weighed_;          ///< after the newest round
   int hopeless_rounds_ = 0;
+  bool throttling_was_vain_ = false;
 };
 
 }  // namespace godwit::steer

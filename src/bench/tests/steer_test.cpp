@@ -38,6 +38,7 @@ std::vector<LawSummary> Steered::laws_;
 TEST_F(Steered, GodwitKeepsWhatAnyLawKeeps) {
   const LawSummary& own = of(laws_, "godwit");
   EXPECT_GE(own.kept, 0.95 * own.could);
+  EXPECT_EQ(own.endless, 0) << "it ends, or says that it will not";
   std::map<std::string, bool> kept;
   for (const SteeredRun& run : runs_) {
     if (run.law == "godwit" || !run.kept) continue;

@@ -133,6 +133,29 @@ TEST_F(Own, SeesInOneThrottledRoundThatThrottlingDoesNotHelpAndGivesTheTimeBack)
   EXPECT_TRUE(round(Seconds(5), 400_MB_per_s).give_up);
 }
 
+/// One that goes up and down ends nothing.
+TEST_F(Own, RaisesNoQuotaBeforeTheEndAndTriesNoneAfterOneThatWasInVain) {
+  seen_.vcpu_wants = Ratio(1);
+  begin(400_MB_per_s);
+  seen_.plan.intent.max_downtime = Seconds(0.3);
+  const Order slower = round(Seconds(5), 400_MB_per_s);
+  ASSERT_TRUE(slower.cpu_quota) << slower.why;
+  for (const double length : {3.0, 1.5, 0.8}) {  // it helps: rounds get shorter
+    const Order order = round(Seconds(length), 60_MB_per_s);
+    EXPECT_FALSE(order.cpu_quota) << order.why;
+    EXPECT_FALSE(order.give_up) << order.why;
+  }
+  std::optional<Ratio> least;
+  for (int i = 0; i < 20 && seen_.quota < Ratio(1); ++i) {  // and does not any more
+    const Order order = round(Seconds(5), 2000_MB_per_s);
+    EXPECT_TRUE(!order.cpu_quota || order.cpu_quota == Ratio(1) || !least ||
+                *order.cpu_quota < *least);
+    if (order.cpu_quota) least = order.cpu_quota;
+  }
+  ASSERT_EQ(seen_.quota, Ratio(1)) << "it was in vain";
+  EXPECT_FALSE(round(Seconds(1), 400_MB_per_s).cpu_quota);
+}
+
 TEST_F(Own, TakesPostcopyWhereThrottlingWasInVain) {
   seen_.vcpu_wants = Ratio(0.3);
   begin(400_MB_per_s);
