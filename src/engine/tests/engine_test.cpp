@@ -114,9 +114,9 @@ TEST_F(EngineTest, ARequestIsPlannedRunAndKept) {
   EXPECT_EQ(done->destination, "qmp:/run/dst.qmp@tcp:10.0.0.2:4444");
 }
 
-TEST_F(EngineTest, WithoutAGoalTheDefaultLawChangesNothingOfThePlan) {
+TEST_F(EngineTest, WithoutAGoalGodwitsLawChangesNothingOfThePlan) {
   Request wanted = request();
-  ASSERT_EQ(wanted.law, "godwit");
+  wanted.law = "godwit";
   wanted.technique = Technique::kPrecopy;
   const auto by_default = plan(wanted);
   ASSERT_TRUE(by_default) << by_default.error().message;
@@ -134,8 +134,9 @@ TEST_F(EngineTest, WithoutAGoalTheDefaultLawChangesNothingOfThePlan) {
   EXPECT_THAT(done->outcome.orders, IsEmpty());
 }
 
-TEST_F(EngineTest, AGoalSetsTheDefaultLawToWork) {
+TEST_F(EngineTest, AGoalSetsGodwitsLawToWork) {
   Request wanted = request();
+  wanted.law = "godwit";
   wanted.technique = Technique::kPrecopy;
   wanted.intent.max_downtime = Seconds(5);
   const auto steered = plan(wanted);
@@ -149,6 +150,7 @@ TEST_F(EngineTest, AGoalSetsTheDefaultLawToWork) {
   EXPECT_NE(shadowed->plan.parameters.downtime_limit, Seconds(0.01)) << "nothing is changed";
 
   wanted = request_without_profile();
+  wanted.law = "godwit";
   wanted.intent.max_downtime = Seconds(5);
   const auto unknown = plan(wanted);
   ASSERT_TRUE(unknown);

@@ -17,12 +17,11 @@ struct Request {
   Intent intent;
   std::optional<Technique> technique;  ///< absent: the one that serves the intent best ("auto")
   bool storage = false;                ///< with "auto": the disks move along
-  /// Orders nothing without a profile, or where the intent has no goal.
-  std::string law = "godwit";
-  bool observe_only = false;  ///< the law decides, and nothing is ordered
-  bool relay = false;         ///< the stream runs through this process (docs/relay.md)
-  std::optional<Link> link;   ///< absent: estimated, and QEMU is not held to it
-  bool profile = true;        ///< without one nothing is predicted, and "auto" is plain pre-copy
+  std::string law = "none";            ///< by the names of steer/laws.h
+  bool observe_only = false;           ///< the law decides, and nothing is ordered
+  bool relay = false;                  ///< the stream runs through this process (docs/relay.md)
+  std::optional<Link> link;            ///< absent: estimated, and QEMU is not held to it
+  bool profile = true;  ///< without one nothing is predicted, and "auto" is plain pre-copy
   Seconds observe{8};
   bool rehearse = false;  ///< besides; where it fails the profile does without
   Seconds mend_for = control::RunOptions().mend_for;  ///< a post-copy whose link broke
