@@ -109,7 +109,7 @@ TEST_F(Watching, WhereThereIsNothingToWatchItIsSaid) {
   ASSERT_TRUE(other);
   const Finished busy = run_godwit({"watch", pair().source()});
   EXPECT_EQ(busy.status, 2) << busy.out << busy.err;
-  EXPECT_SAYS(busy, "busy");
+  EXPECT_SAYS(busy, "another client holds");
   expect_as_before(Side::kSource);
   expect_destination_untouched();
 }

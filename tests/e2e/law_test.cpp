@@ -11,7 +11,7 @@
 namespace godwit::e2e {
 namespace {
 
-constexpr const char* kLab = "e2e-law";
+constexpr const char* kLab = "e2elaw";
 constexpr const char* kLoad =
     "memory-write,set=16MiB,rate=100MB/s,pattern=uniform,content=random,fill=24MiB";
 
