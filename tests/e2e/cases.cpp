@@ -86,8 +86,8 @@ void Cases::expect_destination_untouched() {
   expect_as_before(Side::kDestination);
 }
 
-void Cases::expect_refused(const Finished& run, const std::string& word) {
-  EXPECT_EQ(run.status, 2) << run.out << run.err;
+void Cases::expect_refused(const Finished& run, const std::string& word, int status) {
+  EXPECT_EQ(run.status, status) << run.out << run.err;
   const Json json = run.json();
   const std::string error =
       json.is_object() && json.contains("error") ? json.at("error").dump() : "";

@@ -32,7 +32,8 @@ class Cases : public testing::Test {
   /// The settings of that side, its block nodes, jobs and exports are as they were.
   void expect_as_before(Side side) { EXPECT_EQ(pair().possessions(side), pair().possessed(side)); }
   /// An error before anything was done: the destination waits as it did, the guest runs.
-  void expect_refused(const Finished& run, const std::string& word);
+  /// `status`: 2, bad input; 3, what can't be done here.
+  void expect_refused(const Finished& run, const std::string& word, int status = 2);
   void expect_completed(const Finished& run);
   /// Nothing moved, and the destination still waits for a first migration.
   void expect_destination_untouched();

@@ -162,7 +162,7 @@ TEST_F(SlowedDown, ASourceBehindAForwarderIsRefusedBeforeItIsTouched) {
   start();
   (void)pair().forward_monitor(Side::kSource);
   const Finished run = run_godwit(slowly({"--no-profile"}));
-  expect_refused(run, "slows the VM's vCPUs down");
+  expect_refused(run, "slows the VM's vCPUs down", 3);
   EXPECT_SAYS(run, "on the VM's host");
 }
 
