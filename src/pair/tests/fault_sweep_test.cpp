@@ -13,6 +13,7 @@
 #include "fake_quota.h"
 #include "godwit/pair/recovery.h"
 #include "memory_journal.h"
+#include "sanitized.h"
 
 namespace godwit::pair {
 namespace {
@@ -159,17 +160,9 @@ void expect_true_place(const FaultyRun& run) {
 /// To the fake, techniques like pre-copy differ from it in their settings alone; and a last part
 /// that is stuck for a quarter of an hour is the same one wherever it begins.
 int stride(const Case& one) {
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  constexpr bool kSanitized = true;  // ten times slower
-#else
-  constexpr bool kSanitized = false;
-#endif
-#else
-  constexpr bool kSanitized = false;
-#endif
   if (kSanitized) return 61;
-  if (one.technique == Technique::kStopAndCopy && one.fault == Fault::kLinkDead) return 41;
+  const bool stuck = one.fault == Fault::kLinkDead || one.fault == Fault::kLinkDeadAWhile;
+  if (one.technique == Technique::kStopAndCopy && stuck) return 41;
   const bool whole = one.technique == Technique::kPrecopy ||
                      one.technique == Technique::kPostcopy ||
                      one.technique == Technique::kStopAndCopy;
