@@ -1,8 +1,9 @@
 #include "godwit/base/proc_stat.h"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
+
+#include "godwit/base/proc_file.h"
 
 namespace godwit {
 namespace {
@@ -19,13 +20,6 @@ std::vector<std::string_view> fields(std::string_view text) {
   }
 }
 
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
 /// A field of stat by its number in proc(5), from the third on. The second one, the name in
 /// brackets, may itself hold blanks and brackets: the last bracket ends it.
 std::optional<std::int64_t> number_in_stat(std::string_view text, std::size_t field) {
@@ -33,7 +27,7 @@ std::optional<std::int64_t> number_in_stat(std::string_view text, std::size_t fi
   if (bracket == std::string_view::npos) return std::nullopt;
   const auto columns = fields(text.substr(bracket + 1));
   if (columns.size() <= field - 3) return std::nullopt;
-  return number(columns[field - 3]);
+  return natural_number(columns[field - 3]);
 }
 
 }  // namespace
@@ -41,7 +35,7 @@ std::optional<std::int64_t> number_in_stat(std::string_view text, std::size_t fi
 std::optional<Seconds> time_in_schedstat(std::string_view text) {
   const auto columns = fields(text);
   if (columns.size() != 3) return std::nullopt;
-  const auto on_cpu = number(columns[0]);
+  const auto on_cpu = natural_number(columns[0]);
   if (!on_cpu || *on_cpu == 0) return std::nullopt;
   return Seconds(Nanoseconds(*on_cpu));
 }

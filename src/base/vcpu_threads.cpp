@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "godwit/base/proc_file.h"
 #include "godwit/base/proc_stat.h"
 
 namespace godwit {
@@ -18,13 +18,6 @@ namespace {
 std::string contents(const std::filesystem::path& file) {
   std::ifstream in(file);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
 }
 
 std::optional<Seconds> time_of_thread(const std::filesystem::path& task) {
@@ -40,7 +33,7 @@ std::optional<std::int64_t> vcpu_of_name(std::string_view comm) {
   if (!comm.starts_with(kPrefix)) return std::nullopt;
   const std::size_t slash = comm.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  return number(comm.substr(kPrefix.size(), slash - kPrefix.size()));
+  return natural_number(comm.substr(kPrefix.size(), slash - kPrefix.size()));
 }
 
 std::vector<std::int64_t> vcpu_threads_of(std::int64_t pid) {
@@ -50,7 +43,7 @@ std::vector<std::int64_t> vcpu_threads_of(std::int64_t pid) {
   for (; !error && tasks != std::filesystem::directory_iterator{}; tasks.increment(error)) {
     std::string name = contents(tasks->path() / "comm");
     if (!name.empty() && name.back() == '\n') name.pop_back();
-    const auto thread = number(tasks->path().filename().native());
+    const auto thread = natural_number(tasks->path().filename().native());
     if (thread && vcpu_of_name(name)) threads.push_back(*thread);
   }
   return threads;

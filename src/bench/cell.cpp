@@ -38,7 +38,25 @@ Technique read_technique(JsonReader& in) {
   return technique ? *technique : Technique();
 }
 
+Json seconds_or_null(const std::optional<Seconds>& time) {
+  return time ? Json(time->count()) : Json();
+}
+
 }  // namespace
+
+Intent intent_of(const Cell& cell) {
+  Intent intent;
+  intent.max_downtime = cell.max_downtime;
+  intent.max_time = cell.max_time;
+  intent.no_postcopy = cell.no_postcopy;
+  return intent;
+}
+
+std::string intent_in_words(const Cell& cell) {
+  std::string text = cell.max_downtime ? human(*cell.max_downtime) : std::string();
+  if (cell.no_postcopy) text += text.empty() ? "no post-copy" : ", no post-copy";
+  return text;
+}
 
 Json to_json(const Cell& cell) {
   return Json{{"load", cell.load},
@@ -51,6 +69,10 @@ Json to_json(const Cell& cell) {
               {"observe_s", cell.observe.count()},
               {"rehearse", cell.rehearse},
               {"pings", cell.pings},
+              {"law", cell.law},
+              {"max_downtime_s", seconds_or_null(cell.max_downtime)},
+              {"no_postcopy", cell.no_postcopy},
+              {"relay", cell.relay},
               {"sweep", cell.sweep},
               {"repeat", cell.repeat}};
 }
@@ -72,6 +94,10 @@ Result<Cell> cell_from_json(const Json& json) {
   cell.observe = in.seconds("observe_s");
   cell.rehearse = in.boolean("rehearse");
   cell.pings = in.boolean("pings");
+  cell.law = in.maybe_text("law").value_or(cell.law);
+  cell.max_downtime = in.maybe_seconds("max_downtime_s");
+  cell.no_postcopy = in.maybe_boolean("no_postcopy").value_or(false);
+  cell.relay = in.maybe_boolean("relay").value_or(false);
   cell.sweep = read_sweep(in);
   const std::int64_t repeat = in.integer("repeat");
   if (repeat < 1 || repeat > kMaxRepeats) in.reject("repeat", "is not 1 to 1000");
@@ -84,6 +110,9 @@ std::string describe(const Cell& cell) {
   std::string text = fmt::format("{} by {} over {}, {}", cell.load, to_string(cell.technique),
                                  human(cell.link), human(cell.ram));
   for (const auto& [key, value] : cell.sweep) text += fmt::format(", {}={}", key, value);
+  if (cell.law != "none") text += fmt::format(", law {}", cell.law);
+  if (const std::string wanted = intent_in_words(cell); !wanted.empty()) text += ", " + wanted;
+  if (cell.relay) text += ", relayed";
   return text + fmt::format(", repeat {}", cell.repeat);
 }
 

@@ -32,7 +32,10 @@ Json cell_json(const Cell& cell) {
               {"downtime_limit_ms", or_null(cell.parameters.downtime_limit, milliseconds)},
               {"sweep", cell.sweep},
               {"repeat", cell.repeat},
-              {"pings", cell.pings}};
+              {"pings", cell.pings},
+              {"law", cell.law},
+              {"intent", intent_in_words(cell)},
+              {"relay", cell.relay}};
 }
 
 /// What was sent and dirtied between two samples.

@@ -1,11 +1,6 @@
 #include "godwit/bench/steer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
-#include <map>
-#include <tuple>
 
 #include "godwit/base/clock.h"
 #include "godwit/base/rng.h"
@@ -62,53 +57,43 @@ twin::SessionOptions chances(Rng& rng) {
   options.chance.resume = within(pair.resume);
   options.chance.postcopy_stop = within(pair.postcopy_stop);
   options.chance.postcopy_resume = within(pair.postcopy_resume);
+  options.chance.client =
+      options.chance.resume + rng.uniform() * (pair.client.p50 - pair.resume.p50).count() * 2;
+  options.chance.faults_at_once =
+      pair.faults_at_once.p05 + rng.uniform() * (pair.faults_at_once.p95 - pair.faults_at_once.p05);
+  options.chance.faults_after_pass =
+      pair.faults_after_pass.p05 +
+      rng.uniform() * (pair.faults_after_pass.p95 - pair.faults_after_pass.p05);
   options.curve = 2 * rng.uniform() - 1;
   return options;
 }
 
-bool keeps(const MigrationOutcome& outcome, const Intent& intent) {
-  if (outcome.status != OutcomeStatus::kCompleted) return false;
-  const auto within = [](const auto& value, const auto& most) {
-    return !most || !value || *value <= *most;
-  };
-  return within(outcome.downtime.events, intent.max_downtime) &&
-         within(outcome.total_time, intent.max_time);
-}
-
-/// One cell: every law on the same guest, link, intent and chances.
-class Cell {
- public:
-  Cell(const SteeredGuest& guest, const Link& link, const SteeredIntent& intent, int repeat)
-      : guest_(guest), link_(link), intent_(intent), repeat_(repeat) {}
-
-  Result<SteeredRun> run(const std::string& law_name, const twin::SessionOptions& chances) const {
-    ManualClock clock;
-    GODWIT_TRY(const auto session, twin::Session::make(clock, guest_.profile, link_, chances));
-    GODWIT_TRY(const auto law, steer::law_by_name(law_name, {&guest_.profile, link_, {}}));
-    MigrationPlan plan;
-    plan.intent = intent_.intent;
-    plan.max_time = std::min(intent_.intent.max_time.value_or(kPatience), kPatience);
-    plan.may_end_by_postcopy = !intent_.intent.no_postcopy;
-    plan.parameters.max_bandwidth = link_.rate;
-    law->shape(plan);
-    control::RunOptions options;
-    options.requested = {"precopy", law_name};
-    SteeredRun run{law_name, guest_.name, link_.rate.value(), intent_.name, repeat_, {}, false};
-    GODWIT_TRY(run.outcome, control::run_migration(clock, *session, plan, *law, {}, options, {}));
-    run.kept = keeps(run.outcome, intent_.intent);
-    return run;
-  }
-
- private:
-  const SteeredGuest& guest_;
-  const Link& link_;
-  const SteeredIntent& intent_;
-  int repeat_;
+/// What a law is to move: the same guest, link, intent and chances for every one.
+struct Task {
+  const GuestProfile& profile;
+  Link link;
+  Intent intent;
+  Technique technique{};
+  MigrationParameters parameters{};
 };
 
-using CellKey = std::tuple<std::string, double, std::string, int>;
-CellKey key_of(const SteeredRun& run) {
-  return {run.guest, run.link_bytes_per_s, run.intent, run.repeat};
+Result<MigrationOutcome> move(const Task& task, const std::string& law_name,
+                              const twin::SessionOptions& chances) {
+  ManualClock clock;
+  GODWIT_TRY(const auto session, twin::Session::make(clock, task.profile, task.link, chances));
+  GODWIT_TRY(const auto law, steer::law_by_name(law_name, {&task.profile, task.link, {}}));
+  MigrationPlan plan{task.technique, task.parameters,
+                     std::min(task.intent.max_time.value_or(kPatience), kPatience)};
+  plan.intent = task.intent;
+  plan.may_end_by_postcopy = !task.intent.no_postcopy;
+  plan.parameters.max_bandwidth = task.link.rate;
+  law->shape(plan);
+  control::RunOptions options;
+  options.requested = {to_string(task.technique), law_name};
+  GODWIT_TRY(MigrationOutcome outcome,
+             control::run_migration(clock, *session, plan, *law, {}, options, {}));
+  outcome.downtime.probe = session->client_outage();
+  return outcome;
 }
 
 Intent intent(Seconds downtime, Seconds time, bool no_postcopy) {
@@ -162,10 +147,12 @@ Result<std::vector<SteeredRun>> run_steer_suite(const SteerSuite& suite,
       for (const SteeredIntent& intent : suite.intents) {
         for (int repeat = 0; repeat < suite.repeats; ++repeat) {
           const twin::SessionOptions options = chances(rng);
-          const Cell cell(guest, link, intent, repeat);
+          const Task task{guest.profile, link, intent.intent};
           for (const std::string& law : suite.laws) {
-            GODWIT_TRY(SteeredRun run, cell.run(law, options));
-            runs.push_back(std::move(run));
+            GODWIT_TRY(MigrationOutcome outcome, move(task, law, options));
+            const bool kept = keeps(outcome, intent.intent);
+            runs.push_back({law, guest.name, link.rate.value(), intent.name, repeat,
+                            std::move(outcome), kept});
           }
           if (on_done) on_done(static_cast<double>(runs.size()) / static_cast<double>(all));
         }
@@ -175,50 +162,20 @@ Result<std::vector<SteeredRun>> run_steer_suite(const SteerSuite& suite,
   return runs;
 }
 
-std::vector<LawSummary> summed_up(const std::vector<SteeredRun>& runs) {
-  std::map<CellKey, bool> possible;
-  std::map<CellKey, double> auto_converge;
-  for (const SteeredRun& run : runs) {
-    possible[key_of(run)] = possible[key_of(run)] || run.kept;
-    const bool completed = run.outcome.status == OutcomeStatus::kCompleted;
-    if (run.law == "auto-converge" && completed) {
-      auto_converge[key_of(run)] = run.outcome.total_time->count();
-    }
+Result<std::vector<SteeredRun>> in_the_twin(std::span<const Trial> trials) {
+  std::vector<SteeredRun> runs;
+  for (const Trial& trial : trials) {
+    if (!trial.record || !trial.record->profile) continue;
+    const Cell& cell = trial.cell;
+    Rng rng(static_cast<std::uint64_t>(cell.repeat));
+    const Task task{*trial.record->profile, Link{cell.link, {}}, intent_of(cell), cell.technique,
+                    cell.parameters};
+    SteeredRun run = steered_run(trial);
+    GODWIT_TRY(run.outcome, move(task, cell.law, chances(rng)));
+    run.kept = keeps(run.outcome, task.intent);
+    runs.push_back(std::move(run));
   }
-  std::vector<LawSummary> laws;
-  std::map<std::string, std::vector<double>> ratios;
-  std::map<std::string, int> completed;
-  for (const SteeredRun& run : runs) {
-    auto known = std::find_if(laws.begin(), laws.end(),
-                              [&](const LawSummary& one) { return one.law == run.law; });
-    if (known == laws.end()) known = laws.insert(laws.end(), LawSummary{run.law});
-    LawSummary& law = *known;
-    ++law.runs;
-    law.kept += run.kept ? 1 : 0;
-    law.could += possible[key_of(run)] ? 1 : 0;
-    law.endless += run.outcome.status == OutcomeStatus::kDidNotConverge ? 1 : 0;
-    if (run.outcome.status != OutcomeStatus::kCompleted) continue;
-    ++completed[run.law];
-    const double total = run.outcome.total_time->count();
-    law.total_s += total;
-    law.downtime_ms += run.outcome.downtime.events.value_or(Seconds(0)).count() * 1e3;
-    law.bytes += run.outcome.transferred.qemu.value_or(Bytes()).as_double();
-    const auto other = auto_converge.find(key_of(run));
-    if (other != auto_converge.end()) ratios[run.law].push_back(std::log(total / other->second));
-  }
-  for (LawSummary& law : laws) {
-    const double n = std::max(completed[law.law], 1);
-    law.total_s /= n;
-    law.downtime_ms /= n;
-    law.bytes /= n;
-    const std::vector<double>& logs = ratios[law.law];
-    double sum = 0;
-    for (const double one : logs) sum += one;
-    if (!logs.empty()) {
-      law.against_auto_converge = std::exp(sum / static_cast<double>(logs.size()));
-    }
-  }
-  return laws;
+  return runs;
 }
 
 }  // namespace godwit::bench

@@ -14,6 +14,7 @@
 #include "godwit/config/toml.h"
 #include "godwit/domain/combination_rule.h"
 #include "godwit/domain/technique.h"
+#include "godwit/steer/laws.h"
 
 namespace godwit::bench {
 namespace {
@@ -70,6 +71,11 @@ Result<Technique> parse_possible(std::string_view text) {
   return technique;
 }
 
+Result<Choice> yes_or_no(const toml::node& node, void (*set)(Cell&, bool)) {
+  GODWIT_TRY(const bool value, toml_boolean(node));
+  return Choice([set, value](Cell& cell) { set(cell, value); });
+}
+
 const std::array kCellKeys{
     CellKey{"technique",
             [](const toml::node& node) {
@@ -109,18 +115,36 @@ const std::array kCellKeys{
               return Choice([share](Cell& cell) { cell.parameters.precopy_share = Ratio(share); });
             }},
     CellKey{"postcopy_preempt",
-            [](const toml::node& node) -> Result<Choice> {
-              GODWIT_TRY(const bool preempt, toml_boolean(node));
-              return Choice([preempt](Cell& cell) { cell.parameters.postcopy_preempt = preempt; });
+            [](const toml::node& node) {
+              return yes_or_no(
+                  node, [](Cell& cell, bool yes) { cell.parameters.postcopy_preempt = yes; });
             }},
     CellKey{"rehearse",
-            [](const toml::node& node) -> Result<Choice> {
-              GODWIT_TRY(const bool rehearse, toml_boolean(node));
-              return Choice([rehearse](Cell& cell) { cell.rehearse = rehearse; });
+            [](const toml::node& node) {
+              return yes_or_no(node, [](Cell& cell, bool yes) { cell.rehearse = yes; });
             }},
-    CellKey{"pings", [](const toml::node& node) -> Result<Choice> {
-              GODWIT_TRY(const bool pings, toml_boolean(node));
-              return Choice([pings](Cell& cell) { cell.pings = pings; });
+    CellKey{"pings",
+            [](const toml::node& node) {
+              return yes_or_no(node, [](Cell& cell, bool yes) { cell.pings = yes; });
+            }},
+    CellKey{"law",
+            [](const toml::node& node) -> Result<Choice> {
+              GODWIT_TRY(const std::string law, toml_text(node));
+              const auto known = steer::law_by_name(law);
+              if (!known) return fail(at_line(node, known.error()));
+              return Choice([law](Cell& cell) { cell.law = law; });
+            }},
+    CellKey{"max_downtime",
+            [](const toml::node& node) {
+              return quantity<Seconds>(node, parse_limit,
+                                       [](Cell& cell, Seconds most) { cell.max_downtime = most; });
+            }},
+    CellKey{"no_postcopy",
+            [](const toml::node& node) {
+              return yes_or_no(node, [](Cell& cell, bool yes) { cell.no_postcopy = yes; });
+            }},
+    CellKey{"relay", [](const toml::node& node) {
+              return yes_or_no(node, [](Cell& cell, bool yes) { cell.relay = yes; });
             }}};
 
 /// Each element of a list, or the one value itself; a list must not be empty.

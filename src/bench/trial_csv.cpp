@@ -118,6 +118,11 @@ const std::array kColumns{
     Column{"downtime_limit_ms",
            [](const Trial& t) { return milliseconds(t.cell.parameters.downtime_limit); }},
     Column{"precopy_share", [](const Trial& t) { return ratio(t.cell.parameters.precopy_share); }},
+    Column{"law", [](const Trial& t) { return t.cell.law; }},
+    Column{"max_downtime_ms", [](const Trial& t) { return milliseconds(t.cell.max_downtime); }},
+    Column{"no_postcopy",
+           [](const Trial& t) { return std::string(t.cell.no_postcopy ? "1" : "0"); }},
+    Column{"relay", [](const Trial& t) { return std::string(t.cell.relay ? "1" : "0"); }},
     Column{"postcopy_preempt",
            [](const Trial& t) {
              const auto preempt = t.cell.parameters.postcopy_preempt;

@@ -13,7 +13,7 @@
 namespace godwit::cli {
 namespace {
 
-constexpr Seconds kReadyPatience{120};
+constexpr Seconds kBootPatience{120};
 
 struct UpOptions {
   std::string lab{lab::kDefaultLab};
@@ -109,7 +109,7 @@ Result<lab::LabStatus> bring_up(const UpOptions& options, terminal::Context& con
   if (options.no_guest) return lab::status(options.lab);
   const auto start = [&]() -> Result<void> {
     GODWIT_CHECK_OK(lab::start_guest(options.lab, guest));
-    return lab::wait_ready(options.lab, guest.name, kReadyPatience, context.stop);
+    return lab::wait_ready(options.lab, guest.name, kBootPatience, context.stop);
   };
   if (auto started = start(); !started) {
     (void)lab::down(options.lab);

@@ -17,7 +17,7 @@
 namespace godwit::cli {
 namespace {
 
-struct WatchOptions {
+struct FollowOptions {
   std::string vm;
   std::string lab{lab::kDefaultLab};
   bool wait = false;
@@ -53,7 +53,7 @@ int nothing_to_watch(const std::string& vm, terminal::Context& context) {
 }
 
 /// The VM is let go of before the end is printed: its monitor serves one client.
-Result<std::optional<MigrationOutcome>> follow(const WatchOptions& options, const VmAddress& vm,
+Result<std::optional<MigrationOutcome>> follow(const FollowOptions& options, const VmAddress& vm,
                                                const Intent& intent, terminal::Context& context) {
   engine::Engine engine = terminal::open_engine(context, options.lab);
   GODWIT_TRY(engine::OpenVm opened, engine.open(vm, engine::Access::kObserve));
@@ -65,7 +65,7 @@ Result<std::optional<MigrationOutcome>> follow(const WatchOptions& options, cons
   return std::optional(std::move(outcome));
 }
 
-int watch(const WatchOptions& options, terminal::Context& context) {
+int watch_migration(const FollowOptions& options, terminal::Context& context) {
   context.out.begin_lines();
   const auto vm = parse_vm(options.vm);
   if (!vm) return context.out.error(vm.error());
@@ -83,7 +83,7 @@ int watch(const WatchOptions& options, terminal::Context& context) {
 }  // namespace
 
 void add_watch(terminal::Command& app, terminal::Chosen& chosen) {
-  auto options = std::make_shared<WatchOptions>();
+  auto options = std::make_shared<FollowOptions>();
   terminal::Command* command = app.add_subcommand(
       "watch",
       "follow a migration that somebody else started: when it ends, and whether as it should. "
@@ -102,7 +102,9 @@ void add_watch(terminal::Command& app, terminal::Chosen& chosen) {
                  "godwit watch lab:guest --max-downtime 300ms --max-time 60s"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
-    chosen.action = [options](terminal::Context& context) { return watch(*options, context); };
+    chosen.action = [options](terminal::Context& context) {
+      return watch_migration(*options, context);
+    };
   });
 }
 

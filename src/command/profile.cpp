@@ -19,7 +19,7 @@ constexpr const char* kManual = "docs/command-driver.md describes what a profile
 constexpr std::size_t kMostArguments = 100;
 constexpr std::size_t kLongestArgument = 2000;
 constexpr Seconds kShortest{0.01};
-constexpr Seconds kLongest{3600};
+constexpr Seconds kLongestObservation{3600};
 
 struct CommandKey {
   std::string_view name;
@@ -222,7 +222,7 @@ Result<void> Reader::read_duration(std::string_view key, Seconds& into) {
   GODWIT_TRY(const std::string text, config::toml_text(*node));
   const auto value = parse_duration(text);
   if (!value) return fail(config::at_line(*node, value.error()));
-  if (*value < kShortest || *value > kLongest) {
+  if (*value < kShortest || *value > kLongestObservation) {
     return fail(bad(*node, fmt::format("{} is out of range", text), "give 10ms to 1h"));
   }
   into = *value;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "godwit/domain/ip_address.h"
+#include "godwit/base/ip_address.h"
 
 namespace godwit {
 namespace {

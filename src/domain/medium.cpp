@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "godwit/base/ip_address.h"
 #include "godwit/base/json.h"
-#include "godwit/domain/ip_address.h"
 
 namespace godwit {
 namespace {

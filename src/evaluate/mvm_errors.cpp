@@ -17,7 +17,7 @@ using schedule::ExecutedPlan;
 using schedule::TimeSpan;
 
 /// Parts into which instances are dealt where none are given to learn from.
-constexpr std::size_t kFolds = 5;
+constexpr std::size_t kInstanceFolds = 5;
 /// Planned times are whole seconds.
 constexpr Seconds kSameTime{0.5};
 
@@ -228,16 +228,16 @@ Evaluation evaluate_mvm(std::span<const MvmMove> judged, std::span<const MvmMove
                                    constants_text(model));
   } else {
     schedule::TransferModel model;
-    for (std::size_t fold = 0; fold < std::min(kFolds, all.size()); ++fold) {
+    for (std::size_t fold = 0; fold < std::min(kInstanceFolds, all.size()); ++fold) {
       std::vector<const Instance*> inside, outside;
       for (std::size_t i = 0; i < all.size(); ++i) {
-        (i % kFolds == fold ? inside : outside).push_back(all[i]);
+        (i % kInstanceFolds == fold ? inside : outside).push_back(all[i]);
       }
       model = judge_all(inside, outside, capacity, evaluation);
     }
     evaluation.split =
-        fmt::format("each instance predicted from those of other {} parts; lastly: {}", kFolds - 1,
-                    constants_text(model));
+        fmt::format("each instance predicted from those of other {} parts; lastly: {}",
+                    kInstanceFolds - 1, constants_text(model));
   }
   evaluation.migrations = judged.size();
   evaluation.loads = to_judge.size();

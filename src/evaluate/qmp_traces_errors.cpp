@@ -13,7 +13,7 @@ namespace {
 using dataset::Trace;
 using dataset::TraceSample;
 
-constexpr double kPage = 4096;
+constexpr double kPageBytes = 4096;
 constexpr Seconds kInTime{60};
 constexpr double kVerdictAt = 0.25;
 
@@ -35,7 +35,7 @@ std::optional<double> by_rate(const TraceSample& now) {
 
 std::optional<double> by_ramanathan(const TraceSample& now) {
   if (!now.throughput) return std::nullopt;
-  const double rate = now.throughput->value() - now.dirty_pages_per_s.value_or(0) * kPage;
+  const double rate = now.throughput->value() - now.dirty_pages_per_s.value_or(0) * kPageBytes;
   if (rate <= 0) return std::nullopt;
   return now.remaining.as_double() / rate;
 }

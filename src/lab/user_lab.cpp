@@ -170,7 +170,7 @@ Result<void> hear(const UniqueFd& report) {
   _exit(1);
 }
 
-void await(pid_t child) {
+void await_end(pid_t child) {
   while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -188,7 +188,7 @@ Result<void> start_keeper(const std::string& lab) {
     _exit(0);
   }
   write_end.reset();
-  await(middle);
+  await_end(middle);
   return hear(read_end);
 }
 
@@ -304,7 +304,7 @@ Result<void> down_user_lab(const std::string& lab) {
   }
   write_end.reset();
   auto told = hear(read_end);
-  await(child);
+  await_end(child);
   return told;
 }
 

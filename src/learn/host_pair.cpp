@@ -20,7 +20,7 @@ namespace {
 using twin::HostPairConstants;
 
 /// Fewer say too little about the bounds of an interval.
-constexpr std::size_t kFewest = 8;
+constexpr std::size_t kFewestMigrations = 8;
 /// What QEMU sometimes reports as the downtime of a post-copy is about its whole time.
 constexpr double kNoDowntime = 0.5;
 /// Hosts that differ by more from one time to the next have no rate of their own.
@@ -33,7 +33,7 @@ bool plain(Technique technique) {
 }
 
 std::optional<Interval<double>> interval_of(const std::vector<double>& seen) {
-  if (seen.size() < kFewest) return std::nullopt;
+  if (seen.size() < kFewestMigrations) return std::nullopt;
   return Interval<double>{quantile(seen, 0.5), quantile(seen, 0.05), quantile(seen, 0.95)};
 }
 
@@ -93,7 +93,7 @@ void learn_stream(const std::vector<Compared>& compared, HostPairConstants& pair
     if (!plain(c.sample->technique)) return std::nullopt;
     return std::abs(c.sample->transferred.as_double() / c.said.transferred->p50.as_double() - 1);
   });
-  if (off.size() < kFewest) return;
+  if (off.size() < kFewestMigrations) return;
   pair.stream_error = Ratio(std::min(kMostError, quantile(off, 0.9)));
 }
 
@@ -234,7 +234,7 @@ double best_speed(const std::vector<Compressed>& all) {
 void learn_compressing(const std::vector<Compared>& compared, HostPairConstants& pair) {
   constexpr double kClearlyBetter = 0.9;  // of the error before
   const std::vector<Compressed> all = compressed(compared, pair);
-  if (all.size() < kFewest) return;
+  if (all.size() < kFewestMigrations) return;
   const double speed = best_speed(all);
   if (error_at(all, speed) >= kClearlyBetter * error_at(all, 1)) return;
   std::vector<double> off;

@@ -8,7 +8,7 @@
 namespace godwit::learn {
 namespace {
 
-constexpr std::array kNames{
+constexpr std::array kMetricNames{
     std::pair{Metric::kTotalTime, "total_time"},
     std::pair{Metric::kRemainingTime, "remaining_time"},
     std::pair{Metric::kTransferred, "transferred"},
@@ -38,15 +38,15 @@ std::optional<Interval<double>> number(const std::optional<Interval<Seconds>>& t
 }  // namespace
 
 std::string_view to_string(Metric metric) {
-  const auto found = std::find_if(kNames.begin(), kNames.end(),
+  const auto found = std::find_if(kMetricNames.begin(), kMetricNames.end(),
                                   [metric](const auto& name) { return name.first == metric; });
-  return found != kNames.end() ? found->second : "";
+  return found != kMetricNames.end() ? found->second : "";
 }
 
 std::optional<Metric> metric_from_string(std::string_view name) {
-  const auto found = std::find_if(kNames.begin(), kNames.end(),
+  const auto found = std::find_if(kMetricNames.begin(), kMetricNames.end(),
                                   [name](const auto& one) { return one.second == name; });
-  return found != kNames.end() ? std::optional(found->first) : std::nullopt;
+  return found != kMetricNames.end() ? std::optional(found->first) : std::nullopt;
 }
 
 bool is_downtime(Metric metric) {

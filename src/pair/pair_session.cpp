@@ -9,13 +9,14 @@
 #include "godwit/base/log.h"
 #include "godwit/control/journal_step.h"
 #include "godwit/control/settings.h"
+#include "godwit/control/vcpu_watch.h"
 #include "godwit/steer/stage.h"
+#include "patience.h"
 #include "quota_lease.h"
 #include "run_record.h"
 #include "settings_lease.h"
 #include "settlement.h"
 #include "storage_mirror.h"
-#include "vcpu_watch.h"
 #include "watched_side.h"
 
 namespace godwit::pair {
@@ -26,9 +27,6 @@ using steer::Stage;
 using steer::stage_of;
 
 constexpr std::string_view kAtSource = "source";
-constexpr Seconds kTick{0.05};
-/// QEMU aborts a stream by closing its socket; what takes longer than this is stuck in the kernel.
-constexpr Seconds kCancelPatience{30};
 /// In a switchover QEMU is mute, and each question in vain holds everything up: events tell.
 constexpr Seconds kAskSwitchoverEvery{30};
 constexpr Seconds kAskCancellingEvery{1};
@@ -37,8 +35,6 @@ constexpr Seconds kOrderAgain{1};
 constexpr Seconds kMendAgain{5};
 /// A destination that does not answer may be taking the guest over: cancelling waits for it.
 constexpr Seconds kHoldPatience{30};
-/// What a killed tunnel takes to come back: settings that only that side's monitor can give back.
-constexpr Seconds kGiveBackPatience{10};
 
 /// More than the links carry that a relay paces.
 constexpr BytesPerSecond kUnpaced{10e9};
@@ -641,7 +637,8 @@ void PairSession::leave(MigrationOutcome& outcome) {
 /// plainly is, and never to call it well.
 std::optional<std::string> PairSession::why_dead(Side side) {
   const std::size_t known = remarks_.size();
-  auto dead = pair::why_dead(clock_, side == Side::kSource ? ends_.source : ends_.destination);
+  Hypervisor& vm = side == Side::kSource ? ends_.source : ends_.destination;
+  auto dead = control::why_dead(clock_, [&vm] { return vm.look_at_vcpus(); });
   take_events();
   if (!dead && remarks_.size() > known) dead = remarks_.back();
   return dead;

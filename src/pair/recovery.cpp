@@ -8,13 +8,13 @@
 
 #include "godwit/pair/sink_session.h"
 #include "godwit/steer/stage.h"
+#include "patience.h"
 #include "run_record.h"
 #include "settings_lease.h"
 
 namespace godwit::pair {
 namespace {
 
-constexpr Seconds kTick{0.05};
 /// What a cancelled migration, or a mirror that is given up, may take to end.
 constexpr Seconds kPatience{30};
 

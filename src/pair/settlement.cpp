@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "godwit/steer/stage.h"
+#include "patience.h"
 
 namespace godwit::pair {
 namespace {
 
-constexpr Seconds kTick{0.05};
 /// From the source's "completed" to the destination's RESUME: device state and page-in are behind
 /// it. A destination that does not answer meanwhile is waited for longer.
 constexpr Seconds kResumePatience{15};
@@ -23,10 +23,10 @@ std::string_view word(std::optional<RunState> state) {
 
 /// One question may be refused, or its answer lost. A monitor that is mute is asked once.
 std::optional<RunState> state_of(WatchedSide& side) {
-  constexpr int kTries = 2;  // and once more, whether it is mute or not
+  constexpr int kQuestions = 2;  // and once more, whether it is mute or not
   constexpr Seconds kMute{15};
   std::optional<RunState> state;
-  for (int i = 0; i < kTries && !state && side.connected() && side.silent_for() < kMute; ++i) {
+  for (int i = 0; i < kQuestions && !state && side.connected() && side.silent_for() < kMute; ++i) {
     state = side.run_state();
   }
   return state ? state : side.connected() ? side.run_state() : std::nullopt;

@@ -9,23 +9,21 @@
 #include "godwit/control/journal_step.h"
 #include "godwit/domain/tcg_rule.h"
 #include "godwit/steer/stage.h"
+#include "patience.h"
 #include "settings_lease.h"
 #include "watched_side.h"
 
 namespace godwit::pair {
 namespace {
 
-constexpr Seconds kTick{0.01};
+constexpr Seconds kSinkTick{0.01};
 /// QEMU knows no threshold for a switchover before its first slice of 100 ms is over, and takes
 /// "nothing left" for "done" until then. A first pass must not end by then: so it creeps at first.
 constexpr BytesPerSecond kCreep{100e3};
 /// The least limit, and a threshold of five pages: a limit of 0 would skip the exact sync.
 constexpr Seconds kDowntimeLimit{0.001};
 constexpr BytesPerSecond kSwitchoverBandwidth{20e6};
-constexpr Seconds kCancelPatience{30};
 constexpr Seconds kCancelAgain{1};
-constexpr Seconds kRunPatience{15};
-constexpr Seconds kGiveBackPatience{10};
 /// A guest that dirties next to nothing makes QEMU sync thousands of times a second until it is
 /// slowed down; so what waits is taken at once, but not for ever.
 constexpr int kMostEventsAtOnce = 1000;
@@ -257,7 +255,7 @@ void SinkSession::await_running() {
   state_ = side_.run_state();
   while (!gone() && over() && (!state_ || state_ == RunState::kFinishMigrate) &&
          clock_.now() < give_up) {
-    (void)take_event(clock_.now() + kTick);
+    (void)take_event(clock_.now() + kSinkTick);
     state_ = side_.run_state();
   }
   if (!over() || !steer::stopped_by_migration(state_)) return;
@@ -287,7 +285,7 @@ std::string SinkSession::reason_of_end() {
 
 void SinkSession::settle(MigrationOutcome& outcome, const std::stop_token&) {
   if (!seen_.gave_up_at && !over()) (void)cancel(GiveUp::kDeadLink, "the monitor did not answer");
-  while (!over() && !exhausted()) (void)watch(clock_.now() + kTick);
+  while (!over() && !exhausted()) (void)watch(clock_.now() + kSinkTick);
   await_running();
   while (take_event(clock_.now())) {
   }

@@ -9,12 +9,12 @@
 namespace godwit::pair {
 namespace {
 
-constexpr Seconds kTick{0.02};
+constexpr Seconds kMirrorTick{0.02};
 /// A mirror that is given up waits for what it has under way; the adapter cuts its connection.
 constexpr Seconds kDropPatience{15};
 
 /// The connection, whatever the process does.
-bool is_lost(const Error& error) {
+bool is_gone(const Error& error) {
   return error.code == ErrorCode::kPeerGone;
 }
 
@@ -118,7 +118,7 @@ bool StorageMirror::let_source_forget() {
     const auto left = source_.storage_status();
     if (source_.known_ended()) {
       source_busy_ = false;  // they went with it
-    } else if ((!dropped && is_lost(dropped.error())) || (!left && is_lost(left.error()))) {
+    } else if ((!dropped && is_gone(dropped.error())) || (!left && is_gone(left.error()))) {
       return false;
     } else if (dropped && left && left->mirrors == 0) {
       source_busy_ = false;
@@ -127,7 +127,7 @@ bool StorageMirror::let_source_forget() {
       log::warning("the disks' mirrors did not end: {}", why.message);
       return false;
     } else {
-      (void)clock_.wait_until(clock_.now() + kTick, {});
+      (void)clock_.wait_until(clock_.now() + kMirrorTick, {});
     }
   }
   return true;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "godwit/steer/stage.h"
+#include "patience.h"
 #include "watched_side.h"
 
 namespace godwit::pair {
@@ -18,8 +19,6 @@ using steer::stage_of;
 constexpr Seconds kAskEvery{0.05};
 /// In a switchover QEMU is mute, and each question in vain holds everything up: events tell.
 constexpr Seconds kAskMuteEvery{5};
-constexpr Seconds kRunPatience{15};
-constexpr Seconds kTick{0.05};
 
 class WatchSession final : public MigrationSession {
  public:

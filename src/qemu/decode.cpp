@@ -10,6 +10,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "checked.h"
 #include "godwit/base/json_reader.h"
 #include "godwit/domain/address.h"
 #include "godwit/qmp/message.h"
@@ -123,12 +124,6 @@ void decode_blockers(JsonReader& in, MigrationStatus& status) {
       if (reason.is_string()) status.blocked_by.push_back(reason.get<std::string>());
     }
   }
-}
-
-/// The error that a reader found, as QEMU's fault.
-Result<void> checked(const JsonReader& in, std::string_view question) {
-  if (in.error()) return fail(qmp::unreadable(question, in.error()->message));
-  return {};
 }
 
 void decode_image(JsonReader& medium, Disk& disk) {

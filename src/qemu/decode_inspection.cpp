@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "checked.h"
 #include "decode.h"
 #include "godwit/base/json_reader.h"
 #include "godwit/qmp/message.h"
@@ -11,11 +12,6 @@
 
 namespace godwit::qemu {
 namespace {
-
-Result<void> checked(const JsonReader& in, std::string_view question) {
-  if (in.error()) return fail(qmp::unreadable(question, in.error()->message));
-  return {};
-}
 
 /// Calls `take` with a reader for each object of a list.
 template <class Take>

@@ -17,7 +17,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-std::string_view cut_line(std::string_view& text) {
+std::string_view next_line(std::string_view& text) {
   const std::size_t end = text.find('\n');
   const std::string_view line = text.substr(0, end);
   text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
@@ -91,7 +91,7 @@ std::optional<MappedRegion> parse_range(std::string_view line) {
 }  // namespace
 
 Result<std::vector<RamBlockLine>> parse_ramblock(std::string_view text) {
-  const std::string_view header = cut_line(text);
+  const std::string_view header = next_line(text);
   if (header.find("Block Name") == std::string_view::npos) {
     return fail(qmp::unreadable("info ramblock", "its heading is missing"));
   }
@@ -99,7 +99,7 @@ Result<std::vector<RamBlockLine>> parse_ramblock(std::string_view text) {
   std::vector<RamBlockLine> blocks;
   Bytes all;
   while (!text.empty()) {
-    const std::string_view line = cut_line(text);
+    const std::string_view line = next_line(text);
     if (trim(line).empty()) continue;
     auto block = parse_block(line, with_address);
     if (!block) return fail(qmp::unreadable("info ramblock", line));
@@ -115,7 +115,7 @@ Result<std::vector<MappedRegion>> parse_mtree(std::string_view text) {
   std::vector<MappedRegion> regions;
   bool as_cpus_see_it = false;
   while (!text.empty()) {
-    const std::string_view line = cut_line(text);
+    const std::string_view line = next_line(text);
     if (line.starts_with("FlatView")) as_cpus_see_it = false;
     if (trim(line).starts_with("AS \"memory\",")) as_cpus_see_it = true;
     if (!as_cpus_see_it) continue;
@@ -127,7 +127,7 @@ Result<std::vector<MappedRegion>> parse_mtree(std::string_view text) {
 
 /// "Host virtual address for 0x0 (pc.ram) is 0x7f946be00000"
 Result<HostAddress> parse_gpa2hva(std::string_view text) {
-  const std::string_view line = trim(cut_line(text));
+  const std::string_view line = trim(next_line(text));
   const std::size_t name = line.find(" (");
   const std::size_t is = line.rfind(") is ");
   if (name == std::string_view::npos || is == std::string_view::npos || is < name + 2) {

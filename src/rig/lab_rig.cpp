@@ -167,7 +167,9 @@ engine::Request request_for(const bench::Cell& cell) {
   engine::Request request;
   request.technique = cell.technique;
   request.parameters = cell.parameters;
-  request.intent.max_time = cell.max_time;
+  request.intent = bench::intent_of(cell);
+  request.law = cell.law;
+  request.relay = cell.relay;
   request.link = Link{cell.link, {}};
   request.observe = cell.observe;
   request.rehearse = cell.rehearse;

@@ -8,7 +8,7 @@
 namespace godwit::schedule {
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kEndless = std::numeric_limits<double>::infinity();
 /// Steps of the fixed point, each half the way: 2^-12 of the first difference is left.
 constexpr int kSteps = 12;
 constexpr double kLittle = 1e-9;  ///< of a limit: what is nearer to it has reached it
@@ -32,7 +32,7 @@ void fill(std::vector<Flow>& flows, const std::vector<SharedLink>& links) {
     for (const Paths::Link link : flow.path) ++crossing[link];
   }
   while (free > 0) {
-    double step = kNever;
+    double step = kEndless;
     for (const Flow& flow : flows) {
       if (flow.held) continue;
       step = std::min(step, flow.limit - flow.rate);
@@ -116,13 +116,13 @@ std::vector<double> Replay::rates(std::span<const OrderedMove> moves,
 }
 
 std::vector<TimeSpan> Replay::run(std::span<const OrderedMove> moves) const {
-  std::vector<TimeSpan> spans(moves.size(), {Seconds(kNever), Seconds(kNever)});
+  std::vector<TimeSpan> spans(moves.size(), {Seconds(kEndless), Seconds(kEndless)});
   std::vector<double> left;
   for (const OrderedMove& move : moves) left.push_back(bytes_to_send(model_, move.load));
   std::vector<std::size_t> running;
   std::vector<bool> started(moves.size());
   for (double now = 0;;) {
-    double next = kNever;
+    double next = kEndless;
     for (std::size_t i = 0; i < moves.size(); ++i) {
       if (started[i]) continue;
       double ready = 0;
@@ -141,7 +141,7 @@ std::vector<TimeSpan> Replay::run(std::span<const OrderedMove> moves) const {
     for (std::size_t k = 0; k < running.size(); ++k) {
       if (speed[k] > 0) next = std::min(next, now + left[running[k]] / speed[k]);
     }
-    if (next == kNever) return spans;
+    if (next == kEndless) return spans;
     std::vector<std::size_t> still;
     for (std::size_t k = 0; k < running.size(); ++k) {
       const std::size_t i = running[k];

@@ -20,6 +20,9 @@ constexpr std::array kLimits{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.
                              0.7,  0.8,  0.9,  1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0};
 /// Shares of their time that vCPUs may be left with.
 constexpr std::array kQuotas{0.8, 0.6, 0.45, 0.3, 0.2, 0.12, 0.07, 0.04, 0.02};
+/// With less a guest is as good as not there for a client, and post-copy is the smaller evil. The
+/// least that Jin's algorithm gives, too.
+constexpr double kLeastBeforePostcopy = 0.2;
 /// Where nobody said how long the guest may stand still: the longest limit that advice tries, too.
 constexpr Seconds kLongestLimit{2};
 /// A limit that differs by less is left alone.
@@ -30,7 +33,7 @@ constexpr int kHopelessRounds = 2;
 /// QEMU looks once per window, so that a pass takes no less: what the guest dirties meanwhile must
 /// fit the limit, however fast the rest was sent. (Measured: 30 MB/s dirtied, 40 sent, a limit of
 /// 10 ms: passes of 100 ms with 3 MB each, for ever.)
-constexpr Seconds kWindow{0.1};
+constexpr Seconds kBetweenLooks{0.1};
 
 bool wants_it_soon(const Intent& intent) {
   return intent.prefer == Intent::Prefer::kTime || intent.prefer == Intent::Prefer::kBytes;
@@ -85,7 +88,7 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Se
   twin::UnderWay now = correction_.now();
   now.cpu_quota = quota;
   now.activity = activity_at(view, quota);
-  const double least = forecaster_.dirtied_within(kWindow, quota).as_double() * now.activity;
+  const double least = forecaster_.dirtied_within(kBetweenLooks, quota).as_double() * now.activity;
   std::vector<Choice> good;
   std::optional<Seconds> soonest;
   for (const double seconds : kLimits) {
@@ -94,9 +97,9 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Se
     MigrationParameters limits = view.limits;
     limits.downtime_limit = Seconds(seconds);
     const twin::Outlook outlook = forecaster_.passes(view.plan.technique, limits, now, horizon);
-    const Seconds downtime = surely ? outlook.downtime_high : outlook.downtime;
+    const Seconds outage = surely ? std::max(outlook.downtime_high, outlook.outage) : outlook.outage;
     const bool keeps =
-        outlook.converges && (!intent.max_downtime || downtime <= *intent.max_downtime);
+        outlook.converges && (!intent.max_downtime || outage <= *intent.max_downtime);
     weighed_.push_back({Seconds(seconds), Ratio(quota), keeps, outlook.time, outlook.downtime});
     if (!keeps) continue;
     good.push_back({Seconds(seconds), quota, outlook});
@@ -120,11 +123,13 @@ std::optional<GodwitLaw::Choice> GodwitLaw::go_on(const RoundView& view, Seconds
 }
 
 /// The most time for the vCPUs, less than they have, with which it ends.
-std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view, Seconds horizon) {
+std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view, Seconds horizon,
+                                                       double least) {
   if (!view.may_slow_down || throttling_was_vain_) return std::nullopt;
   const std::optional<Ratio> most = view.plan.intent.max_slowdown;
   for (const double quota : kQuotas) {
     if (quota >= view.cpu_quota.value()) continue;
+    if (quota < least) break;
     if (most && slowdown(quota) > *most) break;
     if (auto choice = best_limit(view, horizon, quota, false)) return choice;
   }
@@ -147,8 +152,14 @@ Order GodwitLaw::after_round(const RoundView& view) {
 
 Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
   auto choice = go_on(view, horizon);
-  if (!choice && view.may_postcopy) return go_postcopy(view);
-  if (!choice) choice = best_quota(view, horizon);
+  const Intent& intent = view.plan.intent;
+  std::optional<twin::Outlook> split;
+  if (!choice && view.may_postcopy) split = by_postcopy(view);
+  if (split && (!intent.max_downtime || split->outage_high <= *intent.max_downtime)) {
+    return go_postcopy(*split);
+  }
+  if (!choice) choice = best_quota(view, horizon, split ? kLeastBeforePostcopy : 0);
+  if (!choice && split) return go_postcopy(*split);
   if (!choice) return despair(view, horizon);
   hopeless_rounds_ = 0;
   return carry_out(view, *choice);
@@ -169,12 +180,17 @@ Order GodwitLaw::carry_out(const RoundView& view, const Choice& choice) {
   return order;
 }
 
-Order GodwitLaw::go_postcopy(const RoundView& view) const {
-  const auto outlook = forecaster_.postcopy(view.plan.technique, view.limits, correction_.now());
+twin::Outlook GodwitLaw::by_postcopy(const RoundView& view) const {
+  return forecaster_.postcopy(view.plan.technique, view.limits, correction_.now());
+}
+
+Order GodwitLaw::go_postcopy(const twin::Outlook& outlook) {
   Order order;
   order.switch_to_postcopy = true;
-  order.why = fmt::format("no downtime limit surely keeps the intent; by post-copy it ends in {}",
-                          human(outlook.time));
+  order.why = fmt::format(
+      "no downtime limit surely keeps the intent; by post-copy it ends in {}, and a client waits "
+      "{}",
+      human(outlook.time), human(outlook.outage));
   return order;
 }
 

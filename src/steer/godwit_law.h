@@ -43,11 +43,13 @@ class GodwitLaw final : public Law {
   [[nodiscard]] Ratio slowdown(double quota) const;
   [[nodiscard]] std::optional<Choice> best_limit(const RoundView& view, Seconds horizon,
                                                  double quota, bool surely);
-  [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon);
+  [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon,
+                                                 double least);
   [[nodiscard]] std::optional<Choice> go_on(const RoundView& view, Seconds horizon);
   [[nodiscard]] Order decide(const RoundView& view, Seconds horizon);
   [[nodiscard]] static Order carry_out(const RoundView& view, const Choice& choice);
-  [[nodiscard]] Order go_postcopy(const RoundView& view) const;
+  [[nodiscard]] twin::Outlook by_postcopy(const RoundView& view) const;
+  [[nodiscard]] static Order go_postcopy(const twin::Outlook& outlook);
   [[nodiscard]] static Order lift_quota(const RoundView& view);
   Order despair(const RoundView& view, Seconds horizon);
 

@@ -44,7 +44,7 @@ namespace {
 
 constexpr Seconds kLookEvery{0.4};
 constexpr double kWeight = 0.4;
-constexpr Seconds kMemory{40};
+constexpr Seconds kStallMemory{40};
 constexpr double kStalledAbove = 0.96;
 constexpr double kLow = 1.04;
 constexpr Seconds kMost{0.9};
@@ -70,7 +70,8 @@ void KubevirtStall::measure(const RoundView& view) {
 bool KubevirtStall::stalled(Seconds now) const {
   std::optional<Bytes> least;
   for (const Record& record : records_) {
-    if (now - record.when > kMemory) least = std::min(record.left, least.value_or(record.left));
+    if (now - record.when > kStallMemory)
+      least = std::min(record.left, least.value_or(record.left));
   }
   return least && !records_.empty() &&
          records_.back().left.as_double() >= kStalledAbove * least->as_double();
@@ -80,7 +81,7 @@ bool KubevirtStall::stalled(Seconds now) const {
 bool KubevirtStall::at_a_low(const RoundView& view) const {
   Bytes best = records_.front().left;
   for (const Record& record : records_) best = std::min(best, record.left);
-  const double halvings = std::floor((view.elapsed - *stalled_at_) / kMemory);
+  const double halvings = std::floor((view.elapsed - *stalled_at_) / kStallMemory);
   const double margin = kLow * std::exp2(halvings);
   return view.status().remaining->as_double() <= margin * best.as_double();
 }

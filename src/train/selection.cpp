@@ -14,10 +14,10 @@ namespace {
 /// Root of the mean squared error on groups that were not trained on.
 Result<double> test_error(const Trainer& trainer, const LabelledRows& rows,
                           const SvrOptions& options) {
-  constexpr std::size_t kFolds = 4;
+  constexpr std::size_t kSearchFolds = 4;
   double squares = 0;
   std::size_t n = 0;
-  for (const Fold& fold : folds_of(rows.groups, kFolds)) {
+  for (const Fold& fold : folds_of(rows.groups, kSearchFolds)) {
     GODWIT_TRY(const auto svr, trainer.svr(rows_of(rows, fold.training), options));
     for (const std::size_t row : fold.test) {
       const double error = svr->predict(rows.rows[row]) - rows.labels[row];

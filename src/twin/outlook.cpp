@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "chance.h"
+#include "postcopy.h"
 #include "sending.h"
+#include "to_bytes.h"
 
 namespace godwit::twin {
 namespace {
@@ -20,10 +22,6 @@ Sending sending_under_way(Technique technique, const Guest& guest,
   Sending sending = sending_of(technique, guest, all, link, pair);
   sending.rate = now.rate.value();
   return sending;
-}
-
-Bytes to_bytes(double bytes) {
-  return Bytes(static_cast<std::int64_t>(std::llround(std::max(bytes, 0.0))));
 }
 
 /// Of the draws; an interval's bounds vary by a tenth of its width with another seed.
@@ -141,6 +139,17 @@ Outlook Forecaster::postcopy(Technique technique, const MigrationParameters& lim
   outlook.sent = to_bytes(migration.progress().stream);
   outlook.downtime = pair_.postcopy_stop.p50 + pair_.postcopy_resume.p50;
   outlook.downtime_high = pair_.postcopy_stop.p95 + pair_.postcopy_resume.p95;
+  const double share = now.passes > 0 ? 1 : 0;
+  const auto outage = [&](const Chance& chance) {
+    return Seconds(
+        postcopy_silence(sending, limits, pair_, chance, share, outlook.time.count()).silent +
+        chance.client);
+  };
+  std::vector<Seconds> outages;
+  for (const Chance& chance : chances_) outages.push_back(outage(chance));
+  outlook.outage = outages.front();
+  std::sort(outages.begin(), outages.end());
+  outlook.outage_high = outages[outages.size() * 19 / 20];
   return outlook;
 }
 

@@ -14,7 +14,9 @@
 #include "godwit/base/quantity.h"
 #include "godwit/base/statistics.h"
 #include "godwit/domain/combination_rule.h"
+#include "postcopy.h"
 #include "sending.h"
+#include "to_bytes.h"
 
 namespace godwit::twin {
 namespace {
@@ -45,10 +47,6 @@ struct Run {
   double threshold = 0;  ///< memory that might be left to switch over, by the last pass
   double lost = 0;       ///< seconds of guest time that throttling took
 };
-
-Bytes to_bytes(double bytes) {
-  return Bytes(static_cast<std::int64_t>(std::llround(bytes)));
-}
 
 Course course_of(const Setup& x, const Chance& chance, const Growth& growth) {
   return {.growth = &growth,
@@ -195,35 +193,16 @@ Sample sample_precopy(const Setup& x, const Run& run, const Chance& chance) {
   return s;
 }
 
-/// Page faults in sequence before a client is answered. Guests keep what they need most where the
-/// first pages are sent: fitted on 40 hybrid migrations that sent a quarter to all of
-/// memory first.
-double faults_of(const Setup& x, const Chance& chance, double share) {
-  constexpr double kEarlyPages = 4;
-  const double more = chance.faults_at_once - chance.faults_after_pass;
-  const double faults = chance.faults_after_pass + more * std::pow(1 - share, kEarlyPages);
-  const bool preempt = x.parameters.postcopy_preempt.value_or(false);
-  return faults * (preempt ? x.options.pair.preempt_faults : 1.0);
-}
-
-/// The guest answers a client after a number of page faults, each of which waits behind the
-/// sender's queue; at most until everything has arrived.
 Sample sample_postcopy(const Setup& x, const Run& run, const Chance& chance, double share) {
   Sample s = cost_of(x, run, chance);
-  const HostPairConstants& pair = x.options.pair;
-  const double queue = pair.sender_queue.as_double() / x.sending.postcopy_rate;
-  const double each = queue + pair.fault_cost.count();
   s.qemu = chance.postcopy_stop;
-  const double begun =
-      share > 0 ? 2 * chance.phase * (x.sending.window / 2 + pair.queued_by_postcopy * queue)
-                : pair.postcopy_ahead.as_double() / x.sending.switch_rate;
+  const PostcopySilence guest =
+      postcopy_silence(x.sending, x.parameters, x.options.pair, chance, share, run.last_seconds);
   const double resume = share > 0 ? chance.resume : chance.postcopy_resume;
-  s.events = chance.postcopy_stop + begun + resume;
-  const double waiting = std::min(faults_of(x, chance, share) * each, run.last_seconds);
-  const double silent = std::max(waiting, chance.postcopy_stop + begun);
-  s.probe = silent + chance.client;
-  const double later = chance.still_waits * (1 - share) * (run.last_seconds - waiting);
-  add_guest(x, run, silent + resume + later, chance, s);
+  s.events = chance.postcopy_stop + guest.begun + resume;
+  s.probe = guest.silent + chance.client;
+  const double later = chance.still_waits * (1 - share) * (run.last_seconds - guest.waiting);
+  add_guest(x, run, guest.silent + resume + later, chance, s);
   return s;
 }
 

@@ -7,16 +7,14 @@
 #include <utility>
 
 #include "godwit/domain/downtime_limit.h"
+#include "postcopy.h"
 #include "sending.h"
+#include "to_bytes.h"
 
 namespace godwit::twin {
 namespace {
 
 using Kind = Mishap::Kind;
-
-Bytes to_bytes(double bytes) {
-  return Bytes(static_cast<std::int64_t>(std::llround(std::max(0.0, bytes))));
-}
 
 Course course_of(const SessionOptions& options, const model::Growth& growth) {
   const Chance& chance = options.chance;
@@ -260,6 +258,22 @@ std::vector<std::string> Session::take_remarks() {
   return std::exchange(remarks_, {});
 }
 
+std::optional<Seconds> Session::client_outage() const {
+  if (phase_ != MigrationPhase::kCompleted || !stopped_us_ || !resumed_us_) return std::nullopt;
+  const Chance& chance = options_.chance;
+  if (split_at_) {
+    const double share = migration_->progress().passes > 0 ? 1 : 0;
+    const Seconds rest = seen_.started + total_ - *split_at_;
+    const Sending sending =
+        sending_of(plan_.technique, guest_, plan_.parameters, link_, options_.pair);
+    const auto guest =
+        postcopy_silence(sending, plan_.parameters, options_.pair, chance, share, rest.count());
+    return Seconds(guest.silent + chance.client);
+  }
+  const Seconds stopped(static_cast<double>(*resumed_us_ - *stopped_us_) * 1e-6);
+  return stopped + Seconds(std::max(chance.client - chance.resume, 0.0));
+}
+
 // --- mishaps ---
 
 void Session::befall() {
@@ -342,6 +356,7 @@ Result<void> Session::switch_to_postcopy() {
   seen_.postcopy_ordered = true;
   if (now_ != Now::kPasses || !link_works()) return {};
   migration_->start_postcopy();
+  split_at_ = clock_.now();
   if (runs_here_) stopped_us_ = clock_.wall_us();
   runs_here_ = false;
   now_ = Now::kPostcopy;

@@ -20,7 +20,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kBusy =
+constexpr const char* kBusyLoad =
     "memory-write,set=32MiB,rate=5MB/s,pattern=uniform,content=random,fill=40MiB";
 
 std::string socket_of(const std::string& vm) {
@@ -29,7 +29,7 @@ std::string socket_of(const std::string& vm) {
 
 /// A pair of which both monitors are forwarded by one process.
 struct PairApart {
-  ForeignPair pair{kBusy};
+  ForeignPair pair{kBusyLoad};
   TemporaryFolder folder;
   Forwarder forwarder{{{{folder.file("src")}, {socket_of(pair.source())}},
                        {{folder.file("dst")}, {socket_of(pair.destination())}}}};

@@ -19,27 +19,27 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kLab = "e2e";
+constexpr const char* kDemoLab = "e2e";
 
 /// Every test begins and ends with nothing of this lab.
 class Lab : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
+    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kDemoLab}).status, 0);
     before_ = traces();
   }
   void TearDown() override {
-    const Finished down = run_godwit({"lab", "down", "--lab", kLab, "--json"});
+    const Finished down = run_godwit({"lab", "down", "--lab", kDemoLab, "--json"});
     EXPECT_EQ(down.status, 0) << down.out << down.err;
     EXPECT_EQ(traces(), before_);
   }
   [[nodiscard]] std::string store() const { return folder_.file("outcomes.db"); }
   [[nodiscard]] Json status() const {
-    return run_godwit({"lab", "status", "--lab", kLab, "--json"}).json().at("lab");
+    return run_godwit({"lab", "status", "--lab", kDemoLab, "--json"}).json().at("lab");
   }
   void up(const std::string& load, const std::string& rate = "60MB/s",
           const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments{"lab", "up",     "--lab", kLab,    "--rate",
+    std::vector<std::string> arguments{"lab", "up",     "--lab", kDemoLab, "--rate",
                                        rate,  "--load", load,    "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Finished run = run_godwit(arguments);
@@ -67,7 +67,7 @@ class Lab : public testing::Test {
 TEST_F(Lab, TheDemoMovesAGuestAndLeavesNothing) {
   const std::string data = folder_.file("data");
   ::setenv("XDG_DATA_HOME", data.c_str(), 1);  // this test's process is its own
-  const Finished run = run_godwit({"demo", "--lab", kLab, "--for", "2s", "--json"});
+  const Finished run = run_godwit({"demo", "--lab", kDemoLab, "--for", "2s", "--json"});
   ::unsetenv("XDG_DATA_HOME");
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_FALSE(std::filesystem::exists(data)) << "a store was made for it";
@@ -85,7 +85,7 @@ TEST_F(Lab, TheDemoMovesAGuestAndLeavesNothing) {
 TEST_F(Lab, AGuestMovesToAndFroByPrecopyAndPostcopy) {
   up("memory-write,set=32MiB,rate=5MB/s,pattern=uniform,content=random,fill=40MiB");
   const auto move = [&](const std::string& host, const std::string& technique) {
-    return run_godwit({"migrate", "lab:guest", "lab:" + host, "--lab", kLab, "--technique",
+    return run_godwit({"migrate", "lab:guest", "lab:" + host, "--lab", kDemoLab, "--technique",
                        technique, "--for", "1s", "--json", "--store", store()});
   };
   for (const auto& [host, technique] :
@@ -112,7 +112,7 @@ TEST_F(Lab, AGuestWithADiskUnderLoadMovesToAndFro) {
   for (const auto& [host, technique] : {std::pair{"b", "precopy"}, std::pair{"a", "postcopy"}}) {
     SCOPED_TRACE(technique);
     const Finished run =
-        run_godwit({"migrate", "lab:guest", std::string("lab:") + host, "--lab", kLab,
+        run_godwit({"migrate", "lab:guest", std::string("lab:") + host, "--lab", kDemoLab,
                     "--technique", technique, "--for", "1s", "--json", "--store", store()});
     ASSERT_EQ(run.status, 0) << run.out << run.err;
     const Json outcome = run.json().at("outcome");
@@ -120,7 +120,7 @@ TEST_F(Lab, AGuestWithADiskUnderLoadMovesToAndFro) {
     EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
     // fills the disk anew before it is ready: a disk that can't be written now is an error
     const auto changed =
-        lab::change_load(kLab, "guest", "disk-write,set=16MiB,rate=4MB/s", Seconds(30));
+        lab::change_load(kDemoLab, "guest", "disk-write,set=16MiB,rate=4MB/s", Seconds(30));
     EXPECT_TRUE(changed) << changed.error().message;
   }
 }
@@ -133,16 +133,17 @@ TEST_F(Lab, ARealProgramMovesAndAnotherOneBeginsWhereItIs) {
     GTEST_SKIP() << programs.error().message << ": " << programs.error().what_to_do.text();
   }
   up("program,name=redis");
-  const Finished run = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique",
-                                   "postcopy", "--for", "1s", "--json", "--store", store()});
+  const Finished run =
+      run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kDemoLab, "--technique", "postcopy",
+                  "--for", "1s", "--json", "--store", store()});
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   const Json outcome = run.json().at("outcome");
   EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
   EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
   // done only when it has begun to work
-  const auto changed = lab::change_load(kLab, "guest", "program,name=nginx", Seconds(60));
+  const auto changed = lab::change_load(kDemoLab, "guest", "program,name=nginx", Seconds(60));
   EXPECT_TRUE(changed) << changed.error().message;
-  const auto unknown = lab::change_load(kLab, "guest", "program,name=emacs", Seconds(60));
+  const auto unknown = lab::change_load(kDemoLab, "guest", "program,name=emacs", Seconds(60));
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("redis, postgres, nginx or compile"));
 }
@@ -151,10 +152,11 @@ TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
   up("idle");
   const MessageReceiver receiver(status().at("client_netns"), 9000);
   const auto changed = lab::change_load(
-      kLab, "guest", "tcp-send,peer=10.77.0.1:9000,rate=200kB/s,size=500B", Seconds(30));
+      kDemoLab, "guest", "tcp-send,peer=10.77.0.1:9000,rate=200kB/s,size=500B", Seconds(30));
   ASSERT_TRUE(changed) << changed.error().message;
-  const Finished run = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique",
-                                   "precopy", "--for", "1s", "--json", "--store", store()});
+  const Finished run =
+      run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kDemoLab, "--technique", "precopy",
+                  "--for", "1s", "--json", "--store", store()});
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   const std::int64_t at_the_end = receiver.in_order();
   EXPECT_GT(at_the_end, 0);
@@ -168,11 +170,11 @@ TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
 
 TEST_F(Lab, ALoadIsChangedInTheMiddleOfAMigration) {
   up("idle,fill=60MiB", "15MB/s");
-  GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique", "precopy",
-                        "--for", "1s", "--json", "--store", store()});
+  GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kDemoLab, "--technique",
+                        "precopy", "--for", "1s", "--json", "--store", store()});
   await_sent(5'000'000);
   const std::string load = "memory-write,set=4MiB,rate=1MB/s+cpu,duty=5%";
-  const auto changed = lab::change_load(kLab, "guest", load, Seconds(30));
+  const auto changed = lab::change_load(kDemoLab, "guest", load, Seconds(30));
   EXPECT_TRUE(changed) << changed.error().message;
   const Finished run = godwit.wait();
   ASSERT_EQ(run.status, 0) << run.out << run.err;
@@ -186,13 +188,15 @@ TEST_F(Lab, ALoadIsChangedInTheMiddleOfAMigration) {
 
 TEST_F(Lab, ACutLinkLeavesTheGuestAtTheSource) {
   up("memory-write,set=32MiB,rate=5MB/s,pattern=uniform,content=random,fill=60MiB", "10MB/s");
-  GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique", "precopy",
-                        "--for", "1s", "--max-time", "5s", "--json", "--store", store()});
+  GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kDemoLab, "--technique",
+                        "precopy", "--for", "1s", "--max-time", "5s", "--json", "--store",
+                        store()});
   await_sent(5'000'000);
   const std::string interface = status().at("hosts").at(1).at("migration_interface");
-  ASSERT_EQ(run_godwit({"lab", "shell", "--lab", kLab, "b", "ip", "link", "set", interface, "down"})
-                .status,
-            0);
+  ASSERT_EQ(
+      run_godwit({"lab", "shell", "--lab", kDemoLab, "b", "ip", "link", "set", interface, "down"})
+          .status,
+      0);
   const Finished run = godwit.wait();
   EXPECT_EQ(run.status, 1) << run.out << run.err;
   const Json outcome = run.json().at("outcome");
@@ -202,11 +206,11 @@ TEST_F(Lab, ACutLinkLeavesTheGuestAtTheSource) {
 
 TEST_F(Lab, AfterKill9InTheMiddleLabDownLeavesNothing) {
   GodwitProgram godwit(
-      {"demo", "--lab", kLab, "--for", "1s", "--link", "10MB/s", "--json", "--store", store()});
+      {"demo", "--lab", kDemoLab, "--for", "1s", "--link", "10MB/s", "--json", "--store", store()});
   const TimePoint give_up = clock_.now() + Seconds(60);
   bool booted = false;
   while (!booted && clock_.now() < give_up) {
-    const Json seen = run_godwit({"lab", "status", "--lab", kLab, "--json"}).json();
+    const Json seen = run_godwit({"lab", "status", "--lab", kDemoLab, "--json"}).json();
     booted = seen.contains("lab") && !seen.at("lab").at("guests").empty() &&
              seen.at("lab").at("guests").at(0).at("instances").size() == 2;
   }
@@ -215,12 +219,12 @@ TEST_F(Lab, AfterKill9InTheMiddleLabDownLeavesNothing) {
   godwit.signal(SIGKILL);
   EXPECT_EQ(godwit.wait().status, 128 + SIGKILL);
   EXPECT_NE(traces(), before_) << "a killed godwit cannot clean up";
-  EXPECT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
+  EXPECT_EQ(run_godwit({"lab", "down", "--lab", kDemoLab}).status, 0);
   EXPECT_EQ(traces(), before_);
 }
 
 TEST_F(Lab, CtrlCWhileBuildingOrObservingLeavesNothing) {
-  GodwitProgram godwit({"demo", "--lab", kLab, "--json", "--store", store()});
+  GodwitProgram godwit({"demo", "--lab", kDemoLab, "--json", "--store", store()});
   const TimePoint give_up = clock_.now() + Seconds(60);
   while (traces() == before_ && clock_.now() < give_up) {
   }
@@ -231,7 +235,7 @@ TEST_F(Lab, CtrlCWhileBuildingOrObservingLeavesNothing) {
 }
 
 TEST_F(Lab, AnUnknownGuestOrHostIsNamedWithThoseThatExist) {
-  const Finished none = run_godwit({"profile", "lab:guest", "--lab", kLab, "--json"});
+  const Finished none = run_godwit({"profile", "lab:guest", "--lab", kDemoLab, "--json"});
   EXPECT_EQ(none.status, 2) << none.out;
   EXPECT_EQ(none.json().at("error").at("code"), "not_found");
 }

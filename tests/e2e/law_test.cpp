@@ -11,31 +11,31 @@
 namespace godwit::e2e {
 namespace {
 
-constexpr const char* kLab = "e2elaw";
+constexpr const char* kLawLab = "e2elaw";
 constexpr const char* kLoad =
     "memory-write,set=16MiB,rate=100MB/s,pattern=uniform,content=random,fill=24MiB";
 
 class ByLaw : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    (void)run_godwit({"lab", "down", "--lab", kLab});  // of a run that was killed
-    const Finished up = run_godwit({"lab", "up", "--lab", kLab, "--rate", "40MB/s", "--ram",
+    (void)run_godwit({"lab", "down", "--lab", kLawLab});  // of a run that was killed
+    const Finished up = run_godwit({"lab", "up", "--lab", kLawLab, "--rate", "40MB/s", "--ram",
                                     "128MiB", "--load", kLoad, "--json"});
     ASSERT_EQ(up.status, 0) << up.out << up.err;
   }
   static void TearDownTestSuite() {
-    EXPECT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
+    EXPECT_EQ(run_godwit({"lab", "down", "--lab", kLawLab}).status, 0);
   }
 
   /// To the host where the guest is not.
   Finished migrate(const std::vector<std::string>& more) {
-    const Json lab = run_godwit({"lab", "status", "--lab", kLab, "--json"}).json().at("lab");
+    const Json lab = run_godwit({"lab", "status", "--lab", kLawLab, "--json"}).json().at("lab");
     const std::string here = lab.at("guests").at(0).at("instances").at(0).at("host");
     std::vector<std::string> words{"migrate",
                                    "lab:guest",
                                    here == "a" ? "lab:b" : "lab:a",
                                    "--lab",
-                                   kLab,
+                                   kLawLab,
                                    "--technique",
                                    "precopy",
                                    "--law",

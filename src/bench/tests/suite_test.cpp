@@ -114,6 +114,26 @@ TEST(Suite, ATechniquesNameSaysWhetherTheDiskMoves) {
   }
 }
 
+TEST(Suite, LawsAndIntentsAreSweptLikeAnything) {
+  const Suite read =
+      suite(with("[cell]\nlaw = [\"none\", \"godwit\"]\nmax_downtime = \"300ms\"\n"
+                 "no_postcopy = [true, false]\nrelay = true\n[loads]\nidle = \"idle\"\n"));
+  ASSERT_THAT(read.cells, SizeIs(4));
+  std::map<std::string, int> intents;
+  for (const Cell& cell : read.cells) {
+    ++intents[cell.law + ": " + intent_in_words(cell)];
+    EXPECT_EQ(intent_of(cell).max_downtime, Seconds(0.3));
+    EXPECT_EQ(intent_of(cell).max_time, cell.max_time);
+    EXPECT_TRUE(cell.relay);
+  }
+  EXPECT_EQ(intents, (std::map<std::string, int>{{"none: 300 ms, no post-copy", 1},
+                                                 {"none: 300 ms", 1},
+                                                 {"godwit: 300 ms, no post-copy", 1},
+                                                 {"godwit: 300 ms", 1}}));
+  EXPECT_THAT(refusal(with("[cell]\nlaw = \"gravity\"\n[loads]\ni = \"idle\"\n")),
+              HasSubstr("gravity"));
+}
+
 TEST(Suite, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(refusal("name = "), HasSubstr("line 1"));
   EXPECT_THAT(refusal("about = \"a\"\n[loads]\nidle = \"idle\""), HasSubstr("'name' is missing"));

@@ -27,6 +27,9 @@ rc::Gen<Cell> cells() {
         cell.repeat = std::get<5>(parts);
         cell.rehearse = !cell.pings;
         cell.parameters.downtime_limit = Seconds(0.25);
+        cell.law = cell.load;
+        if (cell.pings) cell.max_downtime = Seconds(0.5);
+        cell.no_postcopy = cell.relay = cell.rehearse;
         cell.sweep = {{"set", "4MiB"}, {cell.load, cell.spec}};
         return cell;
       });
@@ -55,6 +58,14 @@ RC_GTEST_PROP(CellCodec, GivesBackWhatItWrote, ()) {
   const auto read = cell_from_json(to_json(cell));
   RC_ASSERT(read.has_value());
   RC_ASSERT(*read == cell);
+}
+
+TEST(CellCodec, ARunOfAnOlderVersionWasSteeredByNoLaw) {
+  Json json = to_json(Cell{});
+  for (const char* key : {"law", "max_downtime_s", "no_postcopy", "relay"}) json.erase(key);
+  const auto read = cell_from_json(json);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, Cell{});
 }
 
 RC_GTEST_PROP(TrialCodec, GivesBackWhatItWrote, (const OutcomeRecord& record)) {

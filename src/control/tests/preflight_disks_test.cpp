@@ -43,7 +43,7 @@ std::vector<std::string> moved(const PreflightFacts& facts) {
   for (const MovedDisk& disk : disks_to_move(facts)) names.push_back(disk.source);
   return names;
 }
-Error refused(const PreflightFacts& facts, const MigrationPlan& plan = {}) {
+Error disks_refused(const PreflightFacts& facts, const MigrationPlan& plan = {}) {
   const auto verdict = check_disks(facts, plan);
   EXPECT_FALSE(verdict);
   return verdict ? Error{} : verdict.error();
@@ -55,10 +55,10 @@ TEST(PreflightDisks, FlashTravelsWithMemory) {
   facts.same_file = {{"virtio0", true}, {"pflash1", false}};
   EXPECT_TRUE(check_disks(facts, {}));
   EXPECT_THAT(moved(facts), IsEmpty());
-  EXPECT_THAT(refused(facts, with_storage()).what_to_do, HasSubstr("leave +storage out"));
+  EXPECT_THAT(disks_refused(facts, with_storage()).what_to_do, HasSubstr("leave +storage out"));
   EXPECT_THAT(taken_for_granted(facts), IsEmpty());
   facts.destination.disks[1].size = 2_MiB;
-  EXPECT_THAT(refused(facts).message, HasSubstr("size of disk pflash1"));
+  EXPECT_THAT(disks_refused(facts).message, HasSubstr("size of disk pflash1"));
 }
 
 TEST(PreflightDisks, StorageMovesExactlyWhatIsNotShared) {
@@ -69,7 +69,7 @@ TEST(PreflightDisks, StorageMovesExactlyWhatIsNotShared) {
   facts.same_file = {{"virtio0", true}, {"virtio1", false}, {"pflash1", false}};
   EXPECT_TRUE(check_disks(facts, with_storage()));
   EXPECT_THAT(moved(facts), ElementsAre("virtio1"));
-  const Error without = refused(facts);
+  const Error without = disks_refused(facts);
   EXPECT_THAT(without.message, HasSubstr("virtio1=/a/own"));
   EXPECT_THAT(without.message, Not(HasSubstr("virtio0")));
   EXPECT_THAT(without.message, Not(HasSubstr("pflash1")));
@@ -100,7 +100,7 @@ TEST(PreflightDisks, ReadOnlyMediaPassWhenTheirContentIsEqual) {
   EXPECT_TRUE(check_disks(facts, {}));
   EXPECT_THAT(taken_for_granted(facts), IsEmpty()) << "it was seen";
   facts.same_content["cd0"] = false;
-  EXPECT_THAT(refused(facts).message, HasSubstr("read-only disk cd0 is not the same"));
+  EXPECT_THAT(disks_refused(facts).message, HasSubstr("read-only disk cd0 is not the same"));
 }
 
 TEST(PreflightDisks, ReadOnlyMediaThatNobodyCanComparePassByTheirSizeAndItIsSaid) {
@@ -109,7 +109,7 @@ TEST(PreflightDisks, ReadOnlyMediaThatNobodyCanComparePassByTheirSizeAndItIsSaid
   EXPECT_TRUE(check_disks(facts, {}));
   EXPECT_THAT(taken_for_granted(facts), ElementsAre(HasSubstr("cd0 is taken to hold the same")));
   facts.destination.disks.front().size = 2_MiB;
-  EXPECT_THAT(refused(facts).message, HasSubstr("cd0"));
+  EXPECT_THAT(disks_refused(facts).message, HasSubstr("cd0"));
   facts.source.disks.front().file = facts.destination.disks.front().file = "https://host/cd.iso";
   EXPECT_THAT(taken_for_granted(facts), IsEmpty()) << "one server gives both the same";
 }
@@ -119,7 +119,8 @@ TEST(PreflightDisks, AMediumInOneDriveOnlyIsNamed) {
   for (const bool full_here : {true, false}) {
     const Disk full = disk("cd0", "/a/cd.iso", false);
     const Disk empty = disk("cd0", "", false);
-    const Error error = refused(full_here ? facts_of({full}, {empty}) : facts_of({empty}, {full}));
+    const Error error =
+        disks_refused(full_here ? facts_of({full}, {empty}) : facts_of({empty}, {full}));
     EXPECT_THAT(error.message, HasSubstr("drive cd0 differs"));
     EXPECT_THAT(error.message, HasSubstr("the drive is empty"));
     EXPECT_THAT(error.what_to_do, HasSubstr("eject"));
@@ -127,8 +128,8 @@ TEST(PreflightDisks, AMediumInOneDriveOnlyIsNamed) {
 }
 
 TEST(PreflightDisks, ADriveThatOneSideLacksIsNamedAlone) {
-  const Error error = refused(facts_of({disk("virtio0", "/a"), disk("virtio1", "/b")},
-                                       {disk("virtio0", "/a"), disk("virtio2", "/b")}));
+  const Error error = disks_refused(facts_of({disk("virtio0", "/a"), disk("virtio1", "/b")},
+                                             {disk("virtio0", "/a"), disk("virtio2", "/b")}));
   EXPECT_THAT(error.message, HasSubstr("[virtio1=/b] on the source, [virtio2=/b]"));
   EXPECT_THAT(error.what_to_do, Not(HasSubstr("+storage")));
 }
@@ -136,7 +137,7 @@ TEST(PreflightDisks, ADriveThatOneSideLacksIsNamedAlone) {
 TEST(PreflightDisks, ASharedDiskThatTheDestinationMayNotWriteToIsRefused) {
   auto facts = facts_of({disk("virtio0", "/shared")}, {disk("virtio0", "/shared", false)});
   facts.same_file["virtio0"] = true;
-  EXPECT_THAT(refused(facts).message, HasSubstr("cannot be written"));
+  EXPECT_THAT(disks_refused(facts).message, HasSubstr("cannot be written"));
 }
 
 Disk placed(Disk disk, const std::string& place) {
@@ -153,15 +154,15 @@ TEST(PreflightDisks, DisksArePairedByTheirPlacesAndNotByTheirNames) {
   EXPECT_TRUE(check_disks(facts, with_storage()));
   EXPECT_THAT(disks_to_move(facts), ElementsAre(MovedDisk{"a", "b"}));
   facts.destination.disks[1].size = 2_MiB;
-  EXPECT_THAT(refused(facts, with_storage()).message,
+  EXPECT_THAT(disks_refused(facts, with_storage()).message,
               HasSubstr("the size of disk a (b at the destination)"));
   facts.destination.disks[1].place = "pci 05.0";
-  EXPECT_THAT(refused(facts).message, HasSubstr("[a=/src/1] on the source, [b=/dst/1]"));
+  EXPECT_THAT(disks_refused(facts).message, HasSubstr("[a=/src/1] on the source, [b=/dst/1]"));
 }
 
 TEST(PreflightDisks, AnEmptyDriveThatNoDeviceHasIsNothingToTheGuest) {
   EXPECT_TRUE(check_disks(facts_of({disk("sd0", "", false)}, {}), {}));
-  EXPECT_THAT(refused(facts_of({placed(disk("cd0", "", false), "ide 0")}, {})).message,
+  EXPECT_THAT(disks_refused(facts_of({placed(disk("cd0", "", false), "ide 0")}, {})).message,
               HasSubstr("cd0"));
 }
 
@@ -176,9 +177,9 @@ TEST(PreflightDisks, AMediumReachedInOtherWaysIsTheSameWhichIsSaid) {
   const auto facts = apart("rbd:pool/image:id=a:conf=/etc/a.conf", "rbd:pool/image:id=b");
   EXPECT_TRUE(check_disks(facts, {}));
   EXPECT_THAT(moved(facts), IsEmpty()) << "never into itself";
-  EXPECT_THAT(refused(facts, with_storage()).what_to_do, HasSubstr("leave +storage out"));
+  EXPECT_THAT(disks_refused(facts, with_storage()).what_to_do, HasSubstr("leave +storage out"));
   EXPECT_THAT(taken_by_name(facts, {}), ElementsAre(HasSubstr("both name the same pool/image")));
-  EXPECT_THAT(refused(apart("rbd:pool/image", "rbd:pool/other")).message,
+  EXPECT_THAT(disks_refused(apart("rbd:pool/image", "rbd:pool/other")).message,
               HasSubstr("disks differ: "));
 }
 
@@ -187,7 +188,7 @@ TEST(PreflightDisks, NamesThatTellNothingAreRefusedWithBothWaysOut) {
                                     std::pair{"nbd://a.example/x", "nbd://10.0.0.9/x"},
                                     std::pair{"rbd:pool/image", "/dev/rbd/pool/image"}}) {
     const auto facts = apart(here, there);
-    const Error error = refused(facts);
+    const Error error = disks_refused(facts);
     EXPECT_THAT(error.message, HasSubstr("cannot be seen from here")) << here;
     EXPECT_THAT(error.what_to_do, HasSubstr("give it one name on both sides"));
     EXPECT_THAT(error.what_to_do, HasSubstr("+storage"));
@@ -201,8 +202,9 @@ TEST(PreflightDisks, TheNumberOfADescriptorTellsNothing) {
   auto facts = facts_of({disk("virtio0", "/dev/fdset/1")}, {disk("virtio0", "/dev/fdset/1")});
   EXPECT_THAT(taken_by_name(facts, {}), ElementsAre(HasSubstr("cannot be compared")));
   facts.same_file["virtio0"] = false;
-  EXPECT_THAT(refused(facts).message, HasSubstr("disks differ"));
-  EXPECT_THAT(refused(facts, with_storage()).message, HasSubstr("as a descriptor (/dev/fdset/1)"))
+  EXPECT_THAT(disks_refused(facts).message, HasSubstr("disks differ"));
+  EXPECT_THAT(disks_refused(facts, with_storage()).message,
+              HasSubstr("as a descriptor (/dev/fdset/1)"))
       << "QEMU would abort";
   facts.same_file["virtio0"] = true;
   EXPECT_THAT(taken_by_name(facts, {}), IsEmpty());

@@ -16,7 +16,7 @@
 namespace godwit::guestmem {
 namespace {
 
-const std::size_t kPage = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+const std::size_t kPageSize = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 
 std::int64_t cpu_ns() {
   timespec now{};
@@ -34,7 +34,7 @@ int wait_for(pid_t pid) {
 }  // namespace
 
 Victim::Victim(std::size_t pages, bool shared) : pages_(pages) {
-  const std::size_t size = pages * kPage;
+  const std::size_t size = pages * kPageSize;
   if (shared) {
     file_.reset(memfd_create("victim", MFD_CLOEXEC));
     if (ftruncate(file_.get(), static_cast<off_t>(size)) != 0) contract_failure("memfd");
@@ -57,7 +57,7 @@ Victim::Victim(std::size_t pages, bool shared) : pages_(pages) {
   close(answers[1]);
   orders_.reset(orders[1]);
   answers_.reset(answers[0]);
-  munmap(region, pages * kPage);  // the child's copy stays, at the same address
+  munmap(region, pages * kPageSize);  // the child's copy stays, at the same address
   for (std::size_t page = 0; page + 1 < pages; ++page) fill(page, static_cast<char>(page + 1));
 }
 
@@ -78,10 +78,10 @@ void Victim::serve(int orders, int answers) {
 std::int64_t Victim::carry_out(const Order& order) {
   switch (order.what) {
     case 'f':
-      std::memset(region_ + order.page * kPage, order.value, kPage);
+      std::memset(region_ + order.page * kPageSize, order.value, kPageSize);
       return 0;
     case 'u':
-      return munmap(region_ + order.page * kPage, kPage);
+      return munmap(region_ + order.page * kPageSize, kPageSize);
     case 'n':
       return prctl(PR_SET_NAME, "CPU 0/TCG");
     default:
@@ -121,7 +121,8 @@ void Victim::die() {
 }
 
 void Victim::cut_file_to(std::size_t pages) const {
-  if (ftruncate(file_.get(), static_cast<off_t>(pages * kPage)) != 0) contract_failure("ftruncate");
+  if (ftruncate(file_.get(), static_cast<off_t>(pages * kPageSize)) != 0)
+    contract_failure("ftruncate");
 }
 
 Bytes Victim::allocated() const {
@@ -132,17 +133,17 @@ Bytes Victim::allocated() const {
 
 RamLayout Victim::layout() const {
   return {pid_,
-          PageSize(static_cast<std::int64_t>(kPage)),
-          {{"ram", Bytes(static_cast<std::int64_t>(pages_ * kPage)),
+          PageSize(static_cast<std::int64_t>(kPageSize)),
+          {{"ram", Bytes(static_cast<std::int64_t>(pages_ * kPageSize)),
             reinterpret_cast<std::uint64_t>(region_)}}};
 }
 
 RamLayout Victim::layout_in_swapped_halves() const {
-  const std::size_t half = pages_ / 2 * kPage;
+  const std::size_t half = pages_ / 2 * kPageSize;
   const auto address = reinterpret_cast<std::uint64_t>(region_);
   const Bytes size(static_cast<std::int64_t>(half));
   return {pid_,
-          PageSize(static_cast<std::int64_t>(kPage)),
+          PageSize(static_cast<std::int64_t>(kPageSize)),
           {{"high", size, address + half}, {"low", size, address}}};
 }
 

@@ -12,7 +12,7 @@
 namespace godwit::learn {
 namespace {
 
-const Link kLink{BytesPerSecond(50e6), {}};
+const Link kPairLink{BytesPerSecond(50e6), {}};
 
 GuestProfile guest(int seed) {
   GuestProfile profile;
@@ -36,11 +36,11 @@ class Hosts {
     profiles_.push_back(std::move(profile));
     twin::Options options;
     options.pair = truth_;
-    const auto p = *twin::Predictor::make(profiles_.back(), kLink, options)->predict(technique);
+    const auto p = *twin::Predictor::make(profiles_.back(), kPairLink, options)->predict(technique);
     PairSample sample;
     sample.profile = &profiles_.back();
     sample.technique = technique;
-    sample.link = kLink;
+    sample.link = kPairLink;
     sample.total = p.total_time->p50;
     sample.transferred = p.transferred->p50;
     sample.downtime.qemu = p.downtime.qemu->p50;
@@ -99,7 +99,7 @@ TEST(LearnPair, HowFastItCompressesIsLearntOfThePair) {
     } else {
       EXPECT_GT(learnt.compressing_speed, 1.15) << "the link hides how much faster";
     }
-    const auto said = *twin::Predictor::make(*hosts.samples[0].profile, kLink, {.pair = learnt})
+    const auto said = *twin::Predictor::make(*hosts.samples[0].profile, kPairLink, {.pair = learnt})
                            ->predict(Technique::kMultifdZstd);
     EXPECT_NEAR(said.total_time->p50 / hosts.samples[0].total, 1, 0.03) << speed;
   }

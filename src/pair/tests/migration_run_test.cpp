@@ -495,11 +495,11 @@ TEST(MigrationRun, ACancelBySomebodyElseIsNamed) {
 
 /// Kills one side before every single call of a run: whatever happens, the outcome must say where
 /// the guest is, and say it truly.
-struct Fault {
+struct FaultCase {
   Technique technique;
   Victim victim;
 };
-class EveryCall : public testing::TestWithParam<Fault> {};
+class EveryCall : public testing::TestWithParam<FaultCase> {};
 
 TEST_P(EveryCall, ADeathLeavesOneTruthfulAnswer) {
   Scenario undisturbed(GetParam().technique);
@@ -541,18 +541,18 @@ TEST_P(EveryCall, ADeathLeavesOneTruthfulAnswer) {
   }
 }
 
-std::string name_of(const testing::TestParamInfo<Fault>& info) {
+std::string name_of_case(const testing::TestParamInfo<FaultCase>& info) {
   const std::string victim = info.param.victim == Victim::kSource ? "Source" : "Destination";
   return std::string(to_string(info.param.technique)) + victim;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryCall,
-                         testing::Values(Fault{Technique::kPrecopy, Victim::kSource},
-                                         Fault{Technique::kPrecopy, Victim::kDestination},
-                                         Fault{Technique::kPostcopy, Victim::kSource},
-                                         Fault{Technique::kPostcopy, Victim::kDestination},
-                                         Fault{Technique::kHybrid, Victim::kDestination}),
-                         name_of);
+                         testing::Values(FaultCase{Technique::kPrecopy, Victim::kSource},
+                                         FaultCase{Technique::kPrecopy, Victim::kDestination},
+                                         FaultCase{Technique::kPostcopy, Victim::kSource},
+                                         FaultCase{Technique::kPostcopy, Victim::kDestination},
+                                         FaultCase{Technique::kHybrid, Victim::kDestination}),
+                         name_of_case);
 
 }  // namespace
 }  // namespace godwit::pair

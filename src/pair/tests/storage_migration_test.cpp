@@ -16,8 +16,8 @@ using testing::HasSubstr;
 using testing::Not;
 using Victim = FakePair::Victim;
 
-struct Scenario {
-  explicit Scenario(Technique technique = Technique::kPrecopy) {
+struct StorageScenario {
+  explicit StorageScenario(Technique technique = Technique::kPrecopy) {
     plan.technique = technique;
     plan.technique.storage = true;
     plan.parameters.max_bandwidth = 40_MB_per_s;
@@ -66,7 +66,7 @@ bool before_switchover(const control::Progress& p) {
 }
 
 /// The guest goes on at its source as if nothing had been.
-void expect_untouched(const Scenario& run, const Result<MigrationOutcome>& outcome) {
+void expect_untouched(const StorageScenario& run, const Result<MigrationOutcome>& outcome) {
   ASSERT_TRUE(outcome) << outcome.error().message;
   EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource) << outcome->reason;
   EXPECT_EQ(run.pair.source.state, RunState::kRunning);
@@ -85,7 +85,7 @@ std::ptrdiff_t place(const FakePair::Fake& side, const std::string& what) {
 class EveryTechnique : public testing::TestWithParam<Technique> {};
 
 TEST_P(EveryTechnique, MirrorsFirstAndSwitchesOverOnlyToAWholeDisk) {
-  Scenario run(GetParam());
+  StorageScenario run(GetParam());
   const auto outcome = run.go();
   ASSERT_TRUE(outcome) << outcome.error().message;
   EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(Storage, EveryTechnique,
                          [](const auto& one) { return std::string(to_string(one.param)); });
 
 TEST(StorageMigration, ItsTimeIsTheMirrorsAndTheMemorys) {
-  Scenario run;
+  StorageScenario run;
   const auto outcome = run.go();
   ASSERT_TRUE(outcome && outcome->storage && outcome->storage->ready_after);
   const StorageOutcome& storage = *outcome->storage;
@@ -124,13 +124,13 @@ TEST(StorageMigration, ItsTimeIsTheMirrorsAndTheMemorys) {
 }
 
 TEST(StorageMigration, TheJournalNamesTheStep) {
-  Scenario run;
+  StorageScenario run;
   ASSERT_TRUE(run.go());
   EXPECT_THAT(run.journal.all, testing::ElementsAre("preparing", "mirroring", "migrating", "done"));
 }
 
 TEST(StorageMigration, TheTimeLeftCountsDisksAndMemory) {
-  Scenario run;
+  StorageScenario run;
   std::vector<double> left;
   run.options.on_progress = [&](const control::Progress& p) {
     if (mirroring(p) && p.forecast.eta)
@@ -143,7 +143,7 @@ TEST(StorageMigration, TheTimeLeftCountsDisksAndMemory) {
 }
 
 TEST(StorageMigration, ADiskThatCannotBeMirroredEndsItAndTheGuestNeverNotices) {
-  Scenario run;
+  StorageScenario run;
   run.world.mirror_error = "No space left on device";
   const auto outcome = run.go();
   expect_untouched(run, outcome);
@@ -155,7 +155,7 @@ TEST(StorageMigration, ADiskThatCannotBeMirroredEndsItAndTheGuestNeverNotices) {
 }
 
 TEST(StorageMigration, AMirrorThatFailsWhileMemoryIsSentCancelsThat) {
-  Scenario run;
+  StorageScenario run;
   run.world.mirror_seconds = 0.5;
   run.once(sending_memory, [&run] { run.world.mirror_error = "Input/output error"; });
   const auto outcome = run.go();
@@ -165,7 +165,7 @@ TEST(StorageMigration, AMirrorThatFailsWhileMemoryIsSentCancelsThat) {
 }
 
 TEST(StorageMigration, TheDestinationDiesWhileMirroring) {
-  Scenario run;
+  StorageScenario run;
   run.once(mirroring, [&run] { run.pair.kill(Victim::kDestination); });
   const auto outcome = run.go();
   expect_untouched(run, outcome);
@@ -177,7 +177,7 @@ TEST(StorageMigration, TheDestinationDiesWhileMirroring) {
 class StopAt : public testing::TestWithParam<bool (*)(const control::Progress&)> {};
 TEST_P(StopAt, LeavesTheGuestAtTheSource) {
   for (const Technique technique : {Technique::kPrecopy, Technique::kPostcopy}) {
-    Scenario run(technique);
+    StorageScenario run(technique);
     run.world.mirror_hangs = true;  // else the place before the switchover is passed at once
     std::optional<TimePoint> stopped;
     run.once(GetParam(), [&] {
@@ -197,7 +197,7 @@ INSTANTIATE_TEST_SUITE_P(Storage, StopAt,
                          testing::Values(mirroring, sending_memory, before_switchover));
 
 TEST(StorageMigration, TheTimeLimitHoldsForTheMirrorsToo) {
-  Scenario run;
+  StorageScenario run;
   run.world.mirror_seconds = 1e6;
   run.plan.max_time = Seconds(10);
   const auto outcome = run.go();
@@ -207,7 +207,7 @@ TEST(StorageMigration, TheTimeLimitHoldsForTheMirrorsToo) {
 }
 
 TEST(StorageMigration, AMirrorThatDoesNotAdvanceIsGivenUp) {
-  Scenario run;
+  StorageScenario run;
   run.world.mirror_seconds = 1e18;  // not one byte
   const auto outcome = run.go();
   expect_untouched(run, outcome);
@@ -215,7 +215,7 @@ TEST(StorageMigration, AMirrorThatDoesNotAdvanceIsGivenUp) {
 }
 
 TEST(StorageMigration, ALastPartThatCannotBeWrittenKeepsTheGuestHere) {
-  Scenario run;
+  StorageScenario run;
   run.world.mirror_ends_badly = true;
   const auto outcome = run.go();
   expect_untouched(run, outcome);
@@ -224,7 +224,7 @@ TEST(StorageMigration, ALastPartThatCannotBeWrittenKeepsTheGuestHere) {
 }
 
 TEST(StorageMigration, AGuestThatACancelLeavesStoppedIsLetRunOn) {
-  Scenario run(Technique::kPostcopy);
+  StorageScenario run(Technique::kPostcopy);
   run.world.cancelled_stays_stopped = true;
   run.world.mirror_ends_badly = true;
   const auto outcome = run.go();
@@ -233,12 +233,12 @@ TEST(StorageMigration, AGuestThatACancelLeavesStoppedIsLetRunOn) {
 }
 
 TEST(StorageMigration, ARefusalToFinishOrToGoOnKeepsTheGuestHere) {
-  Scenario finish;
+  StorageScenario finish;
   finish.world.refuse_finish = "no such job";
   const auto unfinished = finish.go();
   expect_untouched(finish, unfinished);
   EXPECT_THAT(unfinished->reason, HasSubstr("no such job"));
-  Scenario go_on;
+  StorageScenario go_on;
   go_on.world.refuse_continue = "wrong state";
   const auto stuck = go_on.go();
   expect_untouched(go_on, stuck);
@@ -247,7 +247,7 @@ TEST(StorageMigration, ARefusalToFinishOrToGoOnKeepsTheGuestHere) {
 
 TEST(StorageMigration, ARefusalBeforeTheMirrorsIsAnErrorAndNothingHappened) {
   for (auto refuse : {&FakePair::World::refuse_serve, &FakePair::World::refuse_mirror}) {
-    Scenario run;
+    StorageScenario run;
     run.world.*refuse = "no such node";
     const auto outcome = run.go();
     ASSERT_FALSE(outcome);
@@ -260,7 +260,7 @@ TEST(StorageMigration, ARefusalBeforeTheMirrorsIsAnErrorAndNothingHappened) {
 }
 
 TEST(StorageMigration, AStreamThatIsRefusedAfterTheMirrorsIsAFailure) {
-  Scenario run;
+  StorageScenario run;
   run.world.refuse_migrate = "blocked by a device";
   const auto outcome = run.go();
   expect_untouched(run, outcome);
@@ -269,7 +269,7 @@ TEST(StorageMigration, AStreamThatIsRefusedAfterTheMirrorsIsAFailure) {
 }
 
 TEST(StorageMigration, AnEarlierRunsMirrorIsGivenUpFirst) {
-  Scenario run;
+  StorageScenario run;
   ASSERT_TRUE(run.pair.source.mirror_storage({}, {}));  // of one that was killed
   const auto outcome = run.go();
   ASSERT_TRUE(outcome) << outcome.error().message;
@@ -285,11 +285,11 @@ struct Fault {
 class EveryCallWithDisks : public testing::TestWithParam<Fault> {};
 
 TEST_P(EveryCallWithDisks, ADeathLeavesOneGuestOnAWholeDisk) {
-  Scenario undisturbed(GetParam().technique);
+  StorageScenario undisturbed(GetParam().technique);
   ASSERT_TRUE(undisturbed.go());
   for (int call = 0; call < undisturbed.world.calls; ++call) {
     SCOPED_TRACE(call);
-    Scenario run(GetParam().technique);
+    StorageScenario run(GetParam().technique);
     run.world.victim = GetParam().victim;
     run.world.fault_at_call = call;
     const auto outcome = run.go();

@@ -13,7 +13,7 @@ namespace godwit::pair {
 namespace {
 
 using testing::HasSubstr;
-using Fault = FakePair::Fault;
+using FakeFault = FakePair::Fault;
 
 /// Somebody has started a migration, and somebody else watches.
 struct Watched {
@@ -143,8 +143,9 @@ TEST(Watch, APostcopyThatBreaksIsSaid) {
 
 /// Whatever call fails, however: nothing is ordered, and no place is made up.
 TEST(Watch, AFaultAtAnyCallOrdersNothing) {
-  for (const Fault fault : {Fault::kDies, Fault::kLosesConnection, Fault::kLosesConnectionAWhile,
-                            Fault::kLinkCut, Fault::kMute, Fault::kRefuses, Fault::kTimesOut}) {
+  for (const FakeFault fault :
+       {FakeFault::kDies, FakeFault::kLosesConnection, FakeFault::kLosesConnectionAWhile,
+        FakeFault::kLinkCut, FakeFault::kMute, FakeFault::kRefuses, FakeFault::kTimesOut}) {
     for (int call = 0; call < 200; call += 3) {
       Watched watched;
       watched.somebody_starts_it();

@@ -18,7 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr PageSize kPage(4096);
+constexpr PageSize kObservedPage(4096);
 
 ObserveOptions whole_ram() {
   ObserveOptions options;
@@ -38,7 +38,7 @@ struct Bench {
 };
 
 Bytes pages(std::int64_t count) {
-  return kPage.bytes_of(PageCount(count));
+  return kObservedPage.bytes_of(PageCount(count));
 }
 
 TEST(Observe, OfWholeRamIsExact) {

@@ -12,7 +12,7 @@
 namespace godwit::relay {
 namespace {
 
-TimePoint at(Seconds time) {
+TimePoint instant(Seconds time) {
   return TimePoint{} + Seconds(1) + time;
 }
 
@@ -25,7 +25,7 @@ RC_GTEST_PROP(TokenBucketProperty,
   Level level(rate);
   std::deque<std::pair<TimePoint, Bytes>> window;
   Bytes in_window(0);
-  TimePoint now = at(Seconds(0));
+  TimePoint now = instant(Seconds(0));
   for (int i = 0; i < 500; ++i) {
     now = now + Seconds(0.005 * rng.uniform());
     bucket.refill(now);
@@ -46,7 +46,7 @@ RC_GTEST_PROP(TokenBucketProperty,
 RC_GTEST_PROP(TokenBucketProperty, ASenderThatIsNeverLateKeepsTheRateInEvery100Ms, ()) {
   const BytesPerSecond rate(*rc::gen::inRange(100'000, 1'000'000'000));
   TokenBucket bucket(rate);
-  TimePoint now = at(Seconds(0));
+  TimePoint now = instant(Seconds(0));
   Bytes in_window(0);
   int window = 0;
   while (window < 5) {
@@ -59,7 +59,7 @@ RC_GTEST_PROP(TokenBucketProperty, ASenderThatIsNeverLateKeepsTheRateInEvery100M
     RC_ASSERT(opens.has_value());
     RC_ASSERT(*opens - now <= Seconds(0.0011));
     now = *opens;
-    if (now < at(Seconds(0.1 * (window + 1)))) continue;
+    if (now < instant(Seconds(0.1 * (window + 1)))) continue;
     const double share = in_window.as_double() / (rate.value() * 0.1);
     RC_ASSERT(share > 0.98);
     RC_ASSERT(share < 1.02 + 1e-6);
@@ -73,9 +73,9 @@ RC_GTEST_PROP(TokenBucketProperty, ASenderThatIsWokenLateKeepsTheRateAllTheSame,
   const BytesPerSecond rate(*rc::gen::inRange(100'000, 1'000'000'000));
   Rng rng(*rc::gen::arbitrary<std::uint64_t>());
   TokenBucket bucket(rate);
-  TimePoint now = at(Seconds(0));
+  TimePoint now = instant(Seconds(0));
   Bytes sent(0);
-  while (now < at(Seconds(2))) {
+  while (now < instant(Seconds(2))) {
     bucket.refill(now);
     const Bytes most = bucket.allowance();
     bucket.take(most);
@@ -90,7 +90,7 @@ RC_GTEST_PROP(TokenBucketProperty, ASenderThatIsWokenLateKeepsTheRateAllTheSame,
 
 TEST(TokenBucket, WithoutARateEverythingIsAllowed) {
   TokenBucket bucket(std::nullopt);
-  bucket.refill(at(Seconds(0)));
+  bucket.refill(instant(Seconds(0)));
   EXPECT_EQ(bucket.allowance(), kMostBytes);
   bucket.take(1_GiB);
   EXPECT_EQ(bucket.allowance(), kMostBytes);
@@ -99,10 +99,10 @@ TEST(TokenBucket, WithoutARateEverythingIsAllowed) {
 
 TEST(TokenBucket, ALowerRateHoldsAtOnce) {
   TokenBucket bucket(100_MB_per_s);
-  bucket.refill(at(Seconds(0)));
+  bucket.refill(instant(Seconds(0)));
   EXPECT_EQ(bucket.allowance(), 200_kB);
   bucket.set_rate(1_MB_per_s);
-  bucket.refill(at(Seconds(0)));
+  bucket.refill(instant(Seconds(0)));
   EXPECT_EQ(bucket.allowance(), 2_kB);
 }
 

@@ -25,7 +25,7 @@ std::vector<std::string> names(const Network& network) {
 }
 
 /// A network that carries all that is planned, and hosts that do not mind.
-TransferModel ideal() {
+TransferModel ideal_transfer() {
   TransferModel model;
   model.goodputs = {{100_MB_per_s, 1.0}};
   return model;
@@ -38,7 +38,7 @@ std::vector<TimeSpan> run(const Network& network, const TransferModel& model,
 }
 
 TEST(Transfer, TimeIsMemoryAndHotMemoryByWhatIsLeftOfTheRate) {
-  TransferModel model = ideal();
+  TransferModel model = ideal_transfer();
   model.hot_passes = 1.5;
   // (1000 MB + 1.5 × 100 MB) / (100 − 8 MB/s) = 12.5 s
   EXPECT_NEAR(duration(model, {1000_MB, 100_MB, 8_MB_per_s}, 100_MB_per_s).count(), 12.5, 1e-9);
@@ -49,7 +49,8 @@ TEST(Transfer, TimeIsMemoryAndHotMemoryByWhatIsLeftOfTheRate) {
 }
 
 TEST(Transfer, WhatDirtiesFasterThanItsPathNeverEnds) {
-  EXPECT_TRUE(std::isinf(duration(ideal(), {1000_MB, 0_MB, 100_MB_per_s}, 100_MB_per_s).count()));
+  EXPECT_TRUE(
+      std::isinf(duration(ideal_transfer(), {1000_MB, 0_MB, 100_MB_per_s}, 100_MB_per_s).count()));
 }
 
 TEST(Replay, OneAfterTheOtherEndsSoonerThanBothAtOnce) {
@@ -58,10 +59,10 @@ TEST(Replay, OneAfterTheOtherEndsSoonerThanBothAtOnce) {
   const Network network = flat({100_MB_per_s, 100_MB_per_s});
   const MemoryLoad load{1000_MB, 0_MB, 20_MB_per_s};
   const auto sequence =
-      run(network, ideal(), {{load, 0, 1, 100_MB_per_s}, {load, 0, 1, 100_MB_per_s, {0}}});
+      run(network, ideal_transfer(), {{load, 0, 1, 100_MB_per_s}, {load, 0, 1, 100_MB_per_s, {0}}});
   EXPECT_NEAR(sequence[1].end.count(), 25, 1e-6);
   const auto parallel =
-      run(network, ideal(), {{load, 0, 1, 100_MB_per_s}, {load, 0, 1, 100_MB_per_s}});
+      run(network, ideal_transfer(), {{load, 0, 1, 100_MB_per_s}, {load, 0, 1, 100_MB_per_s}});
   EXPECT_NEAR(parallel[0].end.count(), 100 / 3.0, 1e-6);
   EXPECT_NEAR(parallel[1].end.count(), 100 / 3.0, 1e-6);
 }
@@ -70,14 +71,14 @@ TEST(Replay, RatesAreMaxMinFair) {
   // Into host 2 (90 MB/s) come one of at most 30 and one of as much as there is: 30 and 60.
   const Network network = flat({100_MB_per_s, 100_MB_per_s, 90_MB_per_s});
   const auto spans =
-      run(network, ideal(),
+      run(network, ideal_transfer(),
           {{{300_MB, 0_MB, {}}, 0, 2, 30_MB_per_s}, {{600_MB, 0_MB, {}}, 1, 2, 100_MB_per_s}});
   EXPECT_NEAR(spans[0].end.count(), 10, 1e-6);
   EXPECT_NEAR(spans[1].end.count(), 10, 1e-6);
 }
 
 TEST(Replay, AHostThatSendsAllItCanReceivesLess) {
-  TransferModel model = ideal();
+  TransferModel model = ideal_transfer();
   model.receives_while_sending["1"] = 0.8;
   const Network network = flat({100_MB_per_s, 100_MB_per_s, 100_MB_per_s});
   const auto spans =
@@ -95,7 +96,7 @@ TEST(Replay, AHostThatSendsAllItCanReceivesLess) {
 
 TEST(Replay, WhatWaitsForItselfNeverEnds) {
   const Network network = flat({100_MB_per_s, 100_MB_per_s});
-  const auto spans = run(network, ideal(),
+  const auto spans = run(network, ideal_transfer(),
                          {{{100_MB, 0_MB, {}}, 0, 1, 100_MB_per_s, {1}},
                           {{100_MB, 0_MB, {}}, 0, 1, 100_MB_per_s, {0}},
                           {{100_MB, 0_MB, {}}, 0, 1, 100_MB_per_s}});

@@ -18,8 +18,8 @@ struct Seen {
     session.status.transferred = Bytes();
   }
   [[nodiscard]] RoundView view() const {
-    RoundView seen{plan,    session, Stage::kPrecopy, rounds, passes,
-                   elapsed, limits,  may_postcopy,    true,   quota};
+    RoundView seen{plan,    session, Stage::kPrecopy, rounds,        passes,
+                   elapsed, limits,  may_postcopy,    may_slow_down, quota};
     return seen;
   }
   /// A round of so long that sent and dirtied so much per second.
@@ -51,6 +51,7 @@ struct Seen {
   Seconds elapsed{};
   MigrationParameters limits;
   bool may_postcopy = false;
+  bool may_slow_down = true;
   Ratio quota{1};
   std::optional<Ratio> vcpu_wants;  ///< of one CPU, by the only vCPU; absent: nobody counts
 };

@@ -15,8 +15,8 @@ using model::testing::idle;
 using model::testing::uniform;
 using ::testing::HasSubstr;
 
-TechniquePrediction predict(const GuestProfile& profile, BytesPerSecond rate, Technique technique,
-                            const Options& options = {}) {
+TechniquePrediction predict_by(const GuestProfile& profile, BytesPerSecond rate,
+                               Technique technique, const Options& options = {}) {
   const auto predictor = Predictor::make(profile, Link{rate, {}}, options);
   EXPECT_TRUE(predictor.has_value());
   auto prediction = predictor->predict(technique);
@@ -38,8 +38,8 @@ GuestProfile changing_little(GuestProfile profile) {
 
 TEST(Techniques, MultifdSendsWhatPrecopySends) {
   const auto profile = guest(512_MiB, 300_MB, uniform(16_MiB, 10_MB_per_s));
-  const auto plain = predict(profile, 50_MB_per_s, Technique::kPrecopy);
-  const auto multifd = predict(profile, 50_MB_per_s, Technique::kMultifd);
+  const auto plain = predict_by(profile, 50_MB_per_s, Technique::kPrecopy);
+  const auto multifd = predict_by(profile, 50_MB_per_s, Technique::kMultifd);
   EXPECT_NEAR(multifd.total_time->p50.count(), plain.total_time->p50.count(), 0.1);
   EXPECT_NEAR(multifd.transferred->p50.as_double(), plain.transferred->p50.as_double(), 1e6);
 }
@@ -55,7 +55,7 @@ Options one_processor() {
 TEST(Techniques, CompressionSavesTimeWhereTheLinkIsSlow) {
   const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(10e-6));
   for (const Technique technique : {Technique::kMultifdZlib, Technique::kMultifdZstd}) {
-    const auto p = predict(profile, 20_MB_per_s, technique, one_processor());
+    const auto p = predict_by(profile, 20_MB_per_s, technique, one_processor());
     ASSERT_TRUE(p.converges);
     // half of 300 MB, and the switchover's part of it
     EXPECT_NEAR(p.total_time->p50.count(), 7.5, 0.3) << to_string(technique);
@@ -67,7 +67,7 @@ TEST(Techniques, CompressionIsBoundByTheProcessorWhereTheLinkIsFast) {
   // 100 us a page: 41 MB of memory a second, however fast the link.
   auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(100e-6));
   profile.vcpu_use = 0;
-  const auto p = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib, one_processor());
+  const auto p = predict_by(profile, 1000_MB_per_s, Technique::kMultifdZlib, one_processor());
   ASSERT_TRUE(p.converges);
   EXPECT_NEAR(p.total_time->p50.count(), 300 / 40.96, 0.3);
 }
@@ -80,10 +80,10 @@ TEST(Techniques, EachChannelHasAProcessorToItselfOnALargeHost) {
   profile.host_cpus = 64;
   Options options;
   options.pair.zstd_stream = 1;
-  const auto two = predict(profile, 1000_MB_per_s, Technique::kMultifdZstd, options);
+  const auto two = predict_by(profile, 1000_MB_per_s, Technique::kMultifdZstd, options);
   EXPECT_NEAR(two.total_time->p50.count(), 300 / 40.96 / 2, 0.3);
   profile.host_cpus.reset();  // unknown, as in older profiles: the lab's two, which vCPUs use, too
-  const auto lab = predict(profile, 1000_MB_per_s, Technique::kMultifdZstd, options);
+  const auto lab = predict_by(profile, 1000_MB_per_s, Technique::kMultifdZstd, options);
   EXPECT_GT(lab.total_time->p50, two.total_time->p50 * 3);
 }
 
@@ -92,7 +92,7 @@ TEST(Techniques, AHostThatCompressesAPageFasterIsPredictedToSendFaster) {
     auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, per_page);
     profile.vcpu_use = 0;
     profile.host_cpus = 16;
-    return *predict(profile, 1000_MB_per_s, Technique::kMultifdZlib, {}).total_time;
+    return *predict_by(profile, 1000_MB_per_s, Technique::kMultifdZlib, {}).total_time;
   };
   EXPECT_NEAR(time_with(Seconds(200e-6)).p50 / time_with(Seconds(100e-6)).p50, 2, 0.1);
 }
@@ -103,19 +103,19 @@ TEST(Techniques, WhatAPairIsKnownToCompressCounts) {
   profile.host_cpus = 16;
   Options slow;
   slow.pair.compressing_speed = 0.5;
-  const auto usual = predict(profile, 1000_MB_per_s, Technique::kMultifdZstd, {});
-  const auto slower = predict(profile, 1000_MB_per_s, Technique::kMultifdZstd, slow);
+  const auto usual = predict_by(profile, 1000_MB_per_s, Technique::kMultifdZstd, {});
+  const auto slower = predict_by(profile, 1000_MB_per_s, Technique::kMultifdZstd, slow);
   EXPECT_NEAR(slower.total_time->p50 / usual.total_time->p50, 2, 0.1);
-  const auto plain = predict(profile, 50_MB_per_s, Technique::kPrecopy, {});
-  EXPECT_EQ(predict(profile, 50_MB_per_s, Technique::kPrecopy, slow), plain);
+  const auto plain = predict_by(profile, 50_MB_per_s, Technique::kPrecopy, {});
+  EXPECT_EQ(predict_by(profile, 50_MB_per_s, Technique::kPrecopy, slow), plain);
 }
 
 TEST(Techniques, PagesThatWereNotNeighboursCompressBetterThanTheySeem) {
   auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(10e-6));
-  const auto seen = predict(profile, 20_MB_per_s, Technique::kMultifdZstd);
+  const auto seen = predict_by(profile, 20_MB_per_s, Technique::kMultifdZstd);
   profile.contents->in_runs = profile.changed_contents->in_runs = false;
-  const auto by_page = predict(profile, 20_MB_per_s, Technique::kMultifdZstd, one_processor());
-  const auto streamed = predict(profile, 20_MB_per_s, Technique::kMultifdZstd);
+  const auto by_page = predict_by(profile, 20_MB_per_s, Technique::kMultifdZstd, one_processor());
+  const auto streamed = predict_by(profile, 20_MB_per_s, Technique::kMultifdZstd);
   EXPECT_LT(streamed.transferred->p50, by_page.transferred->p50);
   EXPECT_EQ(seen.transferred->p50, by_page.transferred->p50);
 }
@@ -156,9 +156,11 @@ TEST(Techniques, WhatIsSentLastShrinksAsTheEndOfMemoryDoes) {
 TEST(Techniques, WhatChannelsHoldAtTheEndIsNothingWhereProcessorsAreSlower) {
   auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(1e-6));
   profile.vcpu_use = 0;
-  const auto behind_link = predict(profile, 20_MB_per_s, Technique::kMultifdZlib, one_processor());
+  const auto behind_link =
+      predict_by(profile, 20_MB_per_s, Technique::kMultifdZlib, one_processor());
   profile = shrinking(std::move(profile), 0.5, Seconds(250e-6));  // 8 MB of stream a second
-  const auto behind_cpu = predict(profile, 20_MB_per_s, Technique::kMultifdZlib, one_processor());
+  const auto behind_cpu =
+      predict_by(profile, 20_MB_per_s, Technique::kMultifdZlib, one_processor());
   const auto beside_last = [](const TechniquePrediction& p) {
     return p.downtime.events->p50 - p.rounds.back().duration;
   };
@@ -168,9 +170,9 @@ TEST(Techniques, WhatChannelsHoldAtTheEndIsNothingWhereProcessorsAreSlower) {
 TEST(Techniques, ABusyGuestLeavesCompressionLess) {
   auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(100e-6));
   profile.vcpu_use = 0.05;
-  const auto idle_guest = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib);
+  const auto idle_guest = predict_by(profile, 1000_MB_per_s, Technique::kMultifdZlib);
   profile.vcpu_use = 1;
-  const auto busy_guest = predict(profile, 1000_MB_per_s, Technique::kMultifdZlib);
+  const auto busy_guest = predict_by(profile, 1000_MB_per_s, Technique::kMultifdZlib);
   EXPECT_LT(idle_guest.total_time->p50 * 1.2, busy_guest.total_time->p50);
 }
 
@@ -185,31 +187,32 @@ TEST(Techniques, CompressionOfAnUnknownContentIsRefused) {
 TEST(Techniques, XbzrleConvergesWherePagesChangeLittle) {
   // A working set of 48 MiB, rewritten faster than the link: pre-copy never ends.
   const auto profile = guest(512_MiB, 300_MB, uniform(48_MiB, 200_MB_per_s));
-  EXPECT_FALSE(predict(profile, 50_MB_per_s, Technique::kPrecopy).converges);
-  EXPECT_FALSE(predict(profile, 50_MB_per_s, Technique::kXbzrle).converges)
+  EXPECT_FALSE(predict_by(profile, 50_MB_per_s, Technique::kPrecopy).converges);
+  EXPECT_FALSE(predict_by(profile, 50_MB_per_s, Technique::kXbzrle).converges)
       << "nothing is known of changes";
-  EXPECT_TRUE(predict(changing_little(profile), 50_MB_per_s, Technique::kXbzrle).converges);
+  EXPECT_TRUE(predict_by(changing_little(profile), 50_MB_per_s, Technique::kXbzrle).converges);
 }
 
 TEST(Techniques, XbzrlesCacheMustHoldTheWorkingSet) {
   const auto profile = changing_little(guest(2_GiB, 1000_MB, uniform(800_MB, 400_MB_per_s)));
-  EXPECT_FALSE(predict(profile, 100_MB_per_s, Technique::kXbzrle).converges) << "64 MiB of 800 MB";
+  EXPECT_FALSE(predict_by(profile, 100_MB_per_s, Technique::kXbzrle).converges)
+      << "64 MiB of 800 MB";
 }
 
 TEST(Techniques, AutoConvergeTakesWhatABusyGuestNeeds) {
   auto profile = guest(512_MiB, 300_MB, uniform(128_MiB, 100_MB_per_s));
   profile.vcpus = 1;
   profile.vcpu_use = 1;
-  EXPECT_FALSE(predict(profile, 50_MB_per_s, Technique::kPrecopy).converges);
-  const auto p = predict(profile, 50_MB_per_s, Technique::kAutoConverge);
+  EXPECT_FALSE(predict_by(profile, 50_MB_per_s, Technique::kPrecopy).converges);
+  const auto p = predict_by(profile, 50_MB_per_s, Technique::kAutoConverge);
   EXPECT_TRUE(p.converges);
   EXPECT_GT(p.rounds.size(), 6u);
 }
 
 TEST(Techniques, AutoConvergeLeavesACalmGuestAlone) {
   const auto profile = guest(512_MiB, 300_MB, uniform(16_MiB, 5_MB_per_s));
-  const auto plain = predict(profile, 50_MB_per_s, Technique::kPrecopy);
-  const auto throttled = predict(profile, 50_MB_per_s, Technique::kAutoConverge);
+  const auto plain = predict_by(profile, 50_MB_per_s, Technique::kPrecopy);
+  const auto throttled = predict_by(profile, 50_MB_per_s, Technique::kAutoConverge);
   EXPECT_EQ(throttled.total_time->p50, plain.total_time->p50);
 }
 
@@ -219,8 +222,8 @@ TEST(Techniques, AGuestThatUsesLittleCpuIsThrottledLate) {
   busy.vcpu_use = 1;
   auto sparing = busy;
   sparing.vcpu_use = 0.3;
-  const auto first = predict(busy, 50_MB_per_s, Technique::kAutoConverge);
-  const auto second = predict(sparing, 50_MB_per_s, Technique::kAutoConverge);
+  const auto first = predict_by(busy, 50_MB_per_s, Technique::kAutoConverge);
+  const auto second = predict_by(sparing, 50_MB_per_s, Technique::kAutoConverge);
   ASSERT_TRUE(first.converges);
   EXPECT_TRUE(!second.converges || second.total_time->p50 > first.total_time->p50 * 1.3);
 }
@@ -236,7 +239,7 @@ RC_GTEST_PROP(TechniquesProperty, MoreBandwidthIsNeverSlower, ()) {
                                                 Technique::kMultifdZstd, Technique::kPrecopy);
   const auto link = BytesPerSecond(*rc::gen::inRange(10, 200) * 1e6);
   const auto total = [&](BytesPerSecond at) {
-    const auto p = predict(profile, at, technique);
+    const auto p = predict_by(profile, at, technique);
     return p.converges ? p.total_time->p50.count() : 1e6;
   };
   RC_ASSERT(total(link * Ratio(1.5)) <= total(link) + 0.3);
@@ -252,10 +255,12 @@ TEST(Combinations, AThrottleWorksWhateverCodecSends) {
   // 200 MB/s of incompressible writes: nothing but a throttle ends it
   const auto profile =
       shrinking(guest(512_MiB, 300_MB, uniform(64_MiB, 200_MB_per_s)), 0.5, Seconds(5e-6));
-  EXPECT_FALSE(predict(profile, 20_MB_per_s, Technique::kMultifdZstd, one_processor()).converges);
-  const auto throttled = predict(profile, 20_MB_per_s, Technique::kAutoConverge, one_processor());
+  EXPECT_FALSE(
+      predict_by(profile, 20_MB_per_s, Technique::kMultifdZstd, one_processor()).converges);
+  const auto throttled =
+      predict_by(profile, 20_MB_per_s, Technique::kAutoConverge, one_processor());
   const auto both =
-      predict(profile, 20_MB_per_s, named("multifd-zstd+auto-converge"), one_processor());
+      predict_by(profile, 20_MB_per_s, named("multifd-zstd+auto-converge"), one_processor());
   ASSERT_TRUE(throttled.converges && both.converges);
   EXPECT_LT(both.transferred->p50, throttled.transferred->p50);
   EXPECT_GT(both.slowdown->p50.value(), 0.1);
@@ -264,23 +269,23 @@ TEST(Combinations, AThrottleWorksWhateverCodecSends) {
 
 TEST(Combinations, WhatIsCopiedPausedMayBeCompressed) {
   const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(5e-6));
-  const auto plain = predict(profile, 20_MB_per_s, Technique::kStopAndCopy, one_processor());
+  const auto plain = predict_by(profile, 20_MB_per_s, Technique::kStopAndCopy, one_processor());
   const auto both =
-      predict(profile, 20_MB_per_s, named("multifd-zstd+stop-and-copy"), one_processor());
+      predict_by(profile, 20_MB_per_s, named("multifd-zstd+stop-and-copy"), one_processor());
   EXPECT_NEAR(both.downtime.events->p50 / plain.downtime.events->p50, 0.5, 0.02);
 }
 
 TEST(Combinations, PostcopyAsksForWholePages) {
   const auto profile = changing_little(guest(512_MiB, 300_MB, uniform(64_MiB, 60_MB_per_s)));
-  const auto plain = predict(profile, 50_MB_per_s, Technique::kHybrid);
-  const auto deltas = predict(profile, 50_MB_per_s, named("xbzrle+hybrid"));
+  const auto plain = predict_by(profile, 50_MB_per_s, Technique::kHybrid);
+  const auto deltas = predict_by(profile, 50_MB_per_s, named("xbzrle+hybrid"));
   EXPECT_EQ(deltas.transferred, plain.transferred) << "no page was sent a second time before";
 }
 
 TEST(Combinations, WithoutGroundNothingIsSaidButThat) {
   const auto profile = shrinking(guest(512_MiB, 300_MB, idle()), 0.5, Seconds(5e-6));
   for (const char* name : {"multifd+postcopy", "multifd-zstd+hybrid", "compress+postcopy"}) {
-    const auto p = predict(profile, 50_MB_per_s, named(name));
+    const auto p = predict_by(profile, 50_MB_per_s, named(name));
     EXPECT_FALSE(p.grounded) << name;
     EXPECT_FALSE(p.converges);
     EXPECT_FALSE(p.total_time || p.transferred || p.slowdown || p.downtime.probe);

@@ -25,6 +25,9 @@ const identity = (cell: Cell): string =>
     cell.ram,
     cell.downtimeLimitMs,
     cell.pings,
+    cell.law,
+    cell.intent,
+    cell.relay,
     sweepText(cell.sweep),
   ]);
 
@@ -48,6 +51,8 @@ export interface Setting {
   key: string;
   name: string;
   of: (cell: Cell) => string;
+  /** Not worth stating where all rows share it. */
+  usual?: string;
 }
 
 const orUnknown =
@@ -67,6 +72,9 @@ export const SETTINGS: readonly Setting[] = [
     name: "Pings",
     of: (cell) => (cell.pings === null ? "unknown" : cell.pings ? "on" : "off"),
   },
+  { key: "law", name: "Law", of: (cell) => cell.law, usual: "none" },
+  { key: "intent", name: "Intent", of: (cell) => cell.intent, usual: "none" },
+  { key: "relay", name: "Relay", of: (cell) => (cell.relay ? "on" : "off"), usual: "off" },
 ];
 
 /** Its name within a sentence. */
@@ -78,7 +86,11 @@ export const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 /** The settings that differ between rows, and those that all share. */
 export function settings(rows: readonly Row[]): { varying: Setting[]; shared: Setting[] } {
   const varies = (s: Setting) => distinct(rows.map((row) => s.of(row.cell))).length > 1;
-  return { varying: SETTINGS.filter(varies), shared: SETTINGS.filter((s) => !varies(s)) };
+  const isUsual = (s: Setting) => rows.every((row) => s.of(row.cell) === s.usual);
+  return {
+    varying: SETTINGS.filter(varies),
+    shared: SETTINGS.filter((s) => !varies(s) && !isUsual(s)),
+  };
 }
 
 export const isCold = (technique: string): boolean =>

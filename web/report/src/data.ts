@@ -54,6 +54,9 @@ export interface Cell {
   ram: Maybe<number>;
   downtimeLimitMs: Maybe<number>;
   pings: Maybe<boolean>;
+  law: string;
+  intent: string;
+  relay: boolean;
   sweep: Record<string, string>;
   repeat: Maybe<number>;
 }
@@ -183,6 +186,9 @@ function cell(value: unknown): Cell {
     ram: number(from.ram_bytes),
     downtimeLimitMs: number(from.downtime_limit_ms),
     pings: flag(from.pings),
+    law: text(from.law) || "none",
+    intent: text(from.intent) || "none",
+    relay: flag(from.relay) ?? false,
     sweep,
     repeat: number(from.repeat),
   };

@@ -15,7 +15,7 @@
 namespace godwit::lab {
 namespace {
 
-constexpr Seconds kBoot{60};
+constexpr Seconds kBootTime{60};
 constexpr Seconds kChange{60};
 
 class LabLoad : public LabTest {
@@ -25,7 +25,7 @@ class LabLoad : public LabTest {
     auto started = start_guest(prefix_, spec_of_guest);
     ASSERT_TRUE(good(started));
     report_ = started->instances.front().report;
-    ASSERT_TRUE(good(wait_ready(prefix_, "guest", kBoot)));
+    ASSERT_TRUE(good(wait_ready(prefix_, "guest", kBootTime)));
   }
   Result<void> change(const std::string& load) {
     return change_load(prefix_, "guest", load, kChange);

@@ -18,6 +18,9 @@ namespace godwit {
 /// The same of a line "Key:   123 kB".
 [[nodiscard]] std::optional<Bytes> kilobytes_in(const std::string& path, std::string_view key);
 
+/// A whole number that is not negative, and nothing else.
+[[nodiscard]] std::optional<std::int64_t> natural_number(std::string_view text);
+
 /// The name of a process's program, cut to 15 bytes; empty where there is no such process.
 [[nodiscard]] std::string program_of(std::int64_t pid);
 

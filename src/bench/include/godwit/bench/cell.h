@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "godwit/base/error.h"
@@ -20,10 +21,14 @@ struct Cell {
   MigrationParameters parameters;  ///< what is fixed beyond the technique, e.g. the downtime limit
   BytesPerSecond link{40e6};       ///< of the migration network; QEMU is held to it, too
   Bytes ram{256LL << 20};
-  Seconds max_time{60};   ///< cancelled (did not converge) when it takes longer
-  Seconds observe{2};     ///< length of the profile that is taken before
-  bool rehearse = false;  ///< is a rehearsal part of the profile?
-  bool pings = true;      ///< does a client ask the guest meanwhile?
+  Seconds max_time{60};                 ///< cancelled (did not converge) when it takes longer
+  Seconds observe{2};                   ///< length of the profile that is taken before
+  bool rehearse = false;                ///< is a rehearsal part of the profile?
+  bool pings = true;                    ///< does a client ask the guest meanwhile?
+  std::string law = "none";             ///< which control law steers it
+  std::optional<Seconds> max_downtime;  ///< to which downtime
+  bool no_postcopy = false;             ///< and without post-copy
+  bool relay = false;                   ///< does the stream run through Godwit?
   /// What the suite sweeps, as it stands there: {"set": "64MiB"}.
   std::map<std::string, std::string> sweep;
   int repeat = 1;  ///< 1…repeats
@@ -31,8 +36,15 @@ struct Cell {
   friend bool operator==(const Cell&, const Cell&) = default;
 };
 
+/// What a law steers to.
+[[nodiscard]] Intent intent_of(const Cell& cell);
+/// In a few words: "300 ms, no post-copy"; empty without a wish.
+[[nodiscard]] std::string intent_in_words(const Cell& cell);
+
 /// `{"load", "spec", "technique", "parameters", "link_bytes_per_s", "ram_bytes", "max_time_s",
-/// "observe_s", "rehearse", "pings", "sweep", "repeat"}`. kCorrupt for anything else.
+/// "observe_s", "rehearse", "pings", "law", "max_downtime_s", "no_postcopy", "relay", "sweep",
+/// "repeat"}`; without law and the three after it in runs of older versions. kCorrupt for anything
+/// else.
 Json to_json(const Cell& cell);
 Result<Cell> cell_from_json(const Json& json);
 

@@ -2,14 +2,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "godwit/base/error.h"
+#include "godwit/bench/law_comparison.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"
-#include "godwit/domain/outcome.h"
 
 namespace godwit::bench {
 
@@ -34,35 +35,13 @@ struct SteerSuite {
 /// Twelve guests from idle to hopeless, three links, four intents, every law.
 [[nodiscard]] SteerSuite steer_suite();
 
-/// One migration.
-struct SteeredRun {
-  std::string law;
-  std::string guest;
-  double link_bytes_per_s = 0;
-  std::string intent;
-  int repeat = 0;
-  MigrationOutcome outcome;
-  bool kept = false;  ///< the intent: completed in time, with no more downtime than was allowed
-};
-
 /// `on_done` is told the share that is done. Runs thousands of migrations a second; stops early on
 /// an error, which says what is wrong with the suite.
 Result<std::vector<SteeredRun>> run_steer_suite(const SteerSuite& suite,
                                                 const std::function<void(double)>& on_done = {});
 
-/// What became of a law's migrations.
-struct LawSummary {
-  std::string law;
-  int runs = 0;
-  int kept = 0;
-  int could = 0;       ///< cells whose intent any law kept, this one's included
-  int endless = 0;     ///< ended by the time limit, or later
-  double total_s = 0;  ///< means over the migrations that completed
-  double downtime_ms = 0;
-  double bytes = 0;
-  /// Geometric mean of total time over that of auto-converge, where both completed; 0: none.
-  double against_auto_converge = 0;
-};
-[[nodiscard]] std::vector<LawSummary> summed_up(const std::vector<SteeredRun>& runs);
+/// The same migrations as were made for real, with the profile that each had, in the twin. Those
+/// without a profile are left out.
+Result<std::vector<SteeredRun>> in_the_twin(std::span<const Trial> trials);
 
 }  // namespace godwit::bench

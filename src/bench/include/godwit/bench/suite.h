@@ -27,6 +27,10 @@ namespace godwit::bench {
 ///     observe = "2s"
 ///     rehearse = false
 ///     pings = true
+///     law = ["none", "godwit"]     # docs/steering.md; and what it steers to:
+///     max_downtime = "300ms"
+///     no_postcopy = true
+///     relay = false
 ///
 ///     [loads]                      # name = what the guest does; {key} is taken from [sweep]
 ///     memory-write = "memory-write,set={set},rate=full"

@@ -32,7 +32,8 @@ struct Outlook {
   Seconds time{};           ///< until it is over; the horizon where it does not converge
   Seconds downtime{};       ///< as the hypervisor's events show it
   Seconds downtime_high{};  ///< not exceeded in 95 %, as far as hosts and device state decide it
-  Seconds outage{};         ///< as a client sees it; of passes only
+  Seconds outage{};         ///< as a client sees it
+  Seconds outage_high{};    ///< of post-copy: not exceeded in 95 %
   Bytes sent;               ///< until it is over
 };
 

@@ -71,6 +71,9 @@ class Session final : public MigrationSession {
   [[nodiscard]] std::optional<RunState> run_state(Side side) override;
   void release(MigrationOutcome& outcome) override;
 
+  /// What a client waited for around the switchover; absent where the guest did not move, or stood
+  /// still before.
+  [[nodiscard]] std::optional<Seconds> client_outage() const;
   /// Guests that execute now: never two.
   [[nodiscard]] int running_guests() const;
   [[nodiscard]] bool source_lives() const { return source_lives_; }
@@ -132,6 +135,7 @@ class Session final : public MigrationSession {
   Seconds total_{};
   std::optional<std::int64_t> stopped_us_;
   std::optional<std::int64_t> resumed_us_;
+  std::optional<TimePoint> split_at_;  ///< when post-copy began
 };
 
 }  // namespace godwit::twin

@@ -1,12 +1,11 @@
-#include "vcpu_watch.h"
+#include "godwit/control/vcpu_watch.h"
 
 #include <algorithm>
-#include <vector>
 
-namespace godwit::pair {
+namespace godwit::control {
 namespace {
 
-constexpr Seconds kLookAgain{0.05};
+constexpr Seconds kBetweenLooks{0.05};
 /// The guest of such a death was seen halted, as it had left the source, for some tenths of a
 /// second.
 constexpr Seconds kShortest{1};
@@ -54,14 +53,14 @@ bool is_dead(const Life& last, const std::vector<VcpuLook>& now, TimePoint at) {
 
 }  // namespace
 
-std::optional<std::string> why_dead(Clock& clock, Hypervisor& vm) {
+std::optional<std::string> why_dead(Clock& clock, const LookAtVcpus& look) {
   const TimePoint begin = clock.now();
-  auto before = vm.look_at_vcpus();
+  auto before = look();
   if (!before || before->empty()) return std::nullopt;
   Life last{begin, before->front().cpu_time};
   while (clock.now() - begin < kAtMost) {
-    (void)clock.wait_until(clock.now() + kLookAgain, {});
-    auto now = vm.look_at_vcpus();
+    (void)clock.wait_until(clock.now() + kBetweenLooks, {});
+    auto now = look();
     if (!now || now->empty()) return std::nullopt;
     if (!all_stuck(*now, *before)) last = {clock.now(), now->front().cpu_time};
     if (is_dead(last, *now, clock.now())) {
@@ -75,4 +74,4 @@ std::optional<std::string> why_dead(Clock& clock, Hypervisor& vm) {
   return std::nullopt;
 }
 
-}  // namespace godwit::pair
+}  // namespace godwit::control

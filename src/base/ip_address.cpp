@@ -1,4 +1,4 @@
-#include "godwit/domain/ip_address.h"
+#include "godwit/base/ip_address.h"
 
 #include <algorithm>
 #include <charconv>
