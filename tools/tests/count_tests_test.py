@@ -47,6 +47,12 @@ class CountTests(unittest.TestCase):
     def test_what_failed_is_counted_as_such(self):
         self.assertIn("1 failed", count_tests.line([ctest(case("A.b", "fail"))]))
 
+    def test_a_suite_that_could_not_be_set_up_failed_though_its_tests_were_skipped(self):
+        said = "/a/c.cpp:12: Failure\nup.status is 1\n\n[  SKIPPED ] x"
+        self.assertEqual(
+            count_tests.line([ctest(case("A.b", "notrun", said))]), "0 passed, 1 failed, 0 skipped"
+        )
+
     def test_a_run_that_was_not_counted_is_no_zero(self):
         with self.assertRaises(SystemExit):
             count_tests.line(["node: command not found"])
