@@ -38,6 +38,11 @@ void GuestExam::before() {
       static_cast<double>(start_->work - first->work) / (start_->when - first->when).count();
 }
 
+void GuestExam::mark() {
+  if (!start_) return;
+  if (const auto now = sample(Side::kSource)) start_ = now;
+}
+
 /// Two looks on that side, the second with more work done than the first, and a console that stayed
 /// quiet meanwhile: what was reported before the move proves nothing.
 GuestExam::Watched GuestExam::watch(Side side) {

@@ -19,6 +19,9 @@ class GuestExam {
   /// Measures the guest's usual pace of work, just before the migration (takes a second when there
   /// is a check, otherwise nothing).
   void before();
+  /// From now on what the guest does counts as done during the migration: after a wait since
+  /// `before`, whose pace stands.
+  void mark();
   /// Examines the guest on the side where it runs now; waits up to some seconds for proof of life.
   /// `moved_wall_us` is when the guest began to run there.
   [[nodiscard]] GuestOutcome after(Side side, std::int64_t moved_wall_us);

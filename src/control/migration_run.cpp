@@ -132,7 +132,9 @@ Result<void> MigrationRun::prepare() {
     GODWIT_CHECK_OK(outside_.start_probe());
     exam_.before();
   }
-  if (stop_request_.stop_requested()) {
+  const bool has_turn = !options_.await_turn || options_.await_turn();
+  exam_.mark();
+  if (!has_turn || stop_request_.stop_requested()) {
     return fail(ErrorCode::kInterrupted, "interrupted before the migration began",
                 "the VM was not touched; run the command again");
   }

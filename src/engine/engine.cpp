@@ -182,6 +182,7 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   if (!planned.relay) options.leave = leave_;
   options.known = known_of(planned);
   options.mend_for = planned.mend_for;
+  options.await_turn = planned.await_turn;
   options.observe_only = planned.requested.observe_only;
   options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };

@@ -95,6 +95,11 @@ Result<fs::path> Places::journal() const {
   return folder / kJournal;
 }
 
+Result<fs::path> Places::fleet(const std::string& key) const {
+  GODWIT_TRY(const fs::path journal_file, journal());
+  return journal_file.parent_path() / "fleets" / (key + ".jsonl");
+}
+
 Result<fs::path> Places::bench() const {
   GODWIT_TRY(const fs::path folder, user_folder(environment_, kData));
   return folder / "bench";

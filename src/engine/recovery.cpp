@@ -103,6 +103,7 @@ class OpenSide {
 
   [[nodiscard]] pair::LeftSide side() const { return {vm_.get(), ended_, give_back_cpu_}; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
+  [[nodiscard]] Hypervisor* vm() const { return vm_.get(); }
 
  private:
   Result<void> open(Opener& opener, const std::string& monitor, const std::string& identity) {
@@ -124,6 +125,47 @@ class OpenSide {
   std::function<Result<void>(const LentCpu&)> give_back_cpu_;
   std::string problem_;  ///< why it can't be asked
 };
+
+/// Ends a pre-copy that nobody steers any more. The destination is told first not to start the
+/// guest (a cancel may reach the source behind its last byte), and the entry says so, for who comes
+/// after us if we are killed, too. In every other phase it is left alone.
+void cancel_precopy(Clock& clock, const OpenSide& source, const OpenSide& destination,
+                    const std::filesystem::path& journal, JournalEntry& entry) {
+  constexpr Seconds kTick{0.05};
+  constexpr Seconds kPatience{30};  // as pair/recovery.cpp has it
+  if (source.vm() == nullptr || destination.vm() == nullptr) return;
+  const auto phase = [&source] {
+    const auto status = source.vm()->migration_status();
+    return status ? status->phase : MigrationPhase::kOther;
+  };
+  const MigrationPhase found = phase();
+  const bool told = entry.step.find(pair::kToldToWait) != std::string::npos;
+  const bool ours = told || entry.step.find("migrating") != std::string::npos;
+  if (!ours || (found != MigrationPhase::kSetup && found != MigrationPhase::kActive)) return;
+  if (!told) entry.step += fmt::format(", {}", pair::kToldToWait);
+  JournalEntry noted = entry;
+  noted.wall_us = clock.wall_us();
+  noted.writer_pid = noted.writer_started = 0;  // it is ours now
+  if (!store::FileJournal(journal).record(noted)) return;
+  if (!destination.vm()->pause()) return;
+  const auto there = destination.vm()->run_state();
+  if (!there || *there != RunState::kInmigrate) return;  // too late: it has the guest
+  if (!source.vm()->cancel()) return;
+  const TimePoint give_up = clock.now() + kPatience;
+  while (!is_final(phase()) && clock.now() < give_up) {
+    (void)clock.wait_until(clock.now() + kTick, {});
+  }
+}
+
+/// Post-copy goes on by itself, and can't be cancelled.
+void await_postcopy(Clock& clock, const OpenSide& source, const std::stop_token& stop) {
+  constexpr Seconds kTick{0.1};
+  while (source.vm() != nullptr && !stop.stop_requested()) {
+    const auto status = source.vm()->migration_status();
+    if (!status || status->phase != MigrationPhase::kPostcopyActive) return;
+    (void)clock.wait_until(clock.now() + kTick, stop);
+  }
+}
 
 pair::Recovered recover_entry(Opener& opener, Clock& clock, const JournalEntry& entry) {
   const OpenSide source(opener, entry, Side::kSource);
@@ -199,6 +241,27 @@ Result<std::vector<RecoveredVm>> Engine::recover() {
     }
   }
   return all;
+}
+
+Result<std::optional<RecoveredVm>> Engine::take_over(const std::string& vm) {
+  GODWIT_CHECK_OK(places_.journal());
+  std::optional<RecoveredVm> last;
+  for (const auto& path : journals()) {
+    GODWIT_TRY(const auto left, read_left(path));
+    for (JournalEntry entry : left) {
+      if (entry.source != vm) continue;
+      {
+        const OpenSide source(*opener_, entry, Side::kSource);
+        const OpenSide destination(*opener_, entry, Side::kDestination);
+        cancel_precopy(clock_, source, destination, path, entry);
+        await_postcopy(clock_, source, stop_);
+      }
+      pair::Recovered found = recover_entry(*opener_, clock_, entry);
+      write_down(path, found, clock_);
+      last = RecoveredVm{entry.source, entry.destination, std::move(found)};
+    }
+  }
+  return last;
 }
 
 Result<void> Engine::recover_before_driving(OpenVm& vm) {

@@ -10,6 +10,7 @@
 #include "godwit/control/journal_step.h"
 #include "godwit/control/settings.h"
 #include "godwit/control/vcpu_watch.h"
+#include "godwit/pair/recovery.h"
 #include "godwit/steer/stage.h"
 #include "patience.h"
 #include "quota_lease.h"

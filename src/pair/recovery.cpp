@@ -9,7 +9,6 @@
 #include "godwit/pair/sink_session.h"
 #include "godwit/steer/stage.h"
 #include "patience.h"
-#include "run_record.h"
 #include "settings_lease.h"
 
 namespace godwit::pair {

@@ -22,7 +22,4 @@ struct RunRecord {
   std::stop_token leave;  ///< somebody waits no longer
 };
 
-/// In the journal's step: the destination was told to wait, and nobody but us will let it go on.
-inline constexpr std::string_view kToldToWait = "cancelling";
-
 }  // namespace godwit::pair

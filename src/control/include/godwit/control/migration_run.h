@@ -63,6 +63,10 @@ struct RunOptions {
   /// So long after a post-copy's link broke it is tried to go on over it. A switch that starts
   /// anew, or another path that is found, takes a minute or two.
   Seconds mend_for{300};
+  /// Asked once all is ready and nothing is left but to begin, so that one migration can follow
+  /// another without a gap. May block. False: it is not begun, as after a stop request. Empty: it
+  /// begins at once.
+  std::function<bool()> await_turn{};
   /// Somebody waits no longer: where nothing can be cancelled any more, the watching ends. The
   /// outcome is then `unknown` and says what to ask; QEMU goes on by itself, and what was borrowed
   /// stays in the journal.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -44,6 +45,7 @@ struct PlannedMigration {
   bool keep = true;
   std::string store;
   Seconds mend_for{};
+  std::function<bool()> await_turn{};  ///< control::RunOptions
 };
 
 /// The main job without a user interface. It opens VMs, looks, predicts, chooses, migrates, keeps
@@ -108,6 +110,10 @@ class Engine {
   /// Looks after every entry of the journal whose Godwit lives no more: connects to both sides,
   /// gives back what was borrowed, and keeps what is left to do in the journal.
   Result<std::vector<RecoveredVm>> recover();
+  /// The same for one VM, by the name that its driver gave it, and for who is to move it anew: a
+  /// pre-copy that goes on by itself is cancelled, as nobody steers it any more, and waited for.
+  /// Nothing where nobody was killed while moving it.
+  Result<std::optional<RecoveredVm>> take_over(const std::string& vm);
 
  private:
   class Planning;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "godwit/base/error.h"
 
@@ -31,6 +32,8 @@ class Places {
   /// What `godwit learn` learnt.
   [[nodiscard]] Result<std::filesystem::path> model() const;
   [[nodiscard]] Result<std::filesystem::path> journal() const;
+  /// What is recorded of a fleet's moves. `key`: the fleet's, fit for a file's name.
+  [[nodiscard]] Result<std::filesystem::path> fleet(const std::string& key) const;
   /// A folder of a user's own for runs of the bench.
   [[nodiscard]] Result<std::filesystem::path> bench() const;
 

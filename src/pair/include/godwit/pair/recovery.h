@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "godwit/base/clock.h"
@@ -10,6 +11,9 @@
 #include "godwit/domain/ports.h"
 
 namespace godwit::pair {
+
+/// In the journal's step: the destination was told to wait, and nobody but us will let it go on.
+inline constexpr std::string_view kToldToWait = "cancelling";
 
 /// One side of a migration that its Godwit did not live to end.
 struct LeftSide {
