@@ -1,0 +1,239 @@
+#include "godwit/fleet/fleet_plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <optional>
+
+#include "godwit/base/quantity.h"
+#include "godwit/base/statistics.h"
+#include "godwit/schedule/plan.h"
+
+namespace godwit::fleet {
+namespace {
+
+/// Draws of all durations, of which the intervals are: the bounds then vary by some percent.
+constexpr int kDraws = 400;
+/// Ends and starts of a plan that rounding tells apart.
+constexpr Seconds kAtOnce{1e-6};
+
+schedule::TransferModel transfer_model() {
+  schedule::TransferModel model;  // the loads say all: Way::load
+  model.goodputs = {{BytesPerSecond(1), 1.0}};
+  model.hot_passes = 0;
+  return model;
+}
+
+/// Builds schedule's problem, and reads its plan.
+class Planning {
+ public:
+  Planning(const Situation& situation, const Costs& costs, Rng& rng)
+      : now_(situation), costs_(costs), rng_(rng) {}
+
+  Result<FleetPlan> run();
+
+ private:
+  [[nodiscard]] bool takes_vms(const FleetHost& host) const;
+  [[nodiscard]] bool is_to_move(const std::string& vm) const;
+  [[nodiscard]] const Way& way_of(const std::string& vm) const;
+  [[nodiscard]] schedule::Problem problem() const;
+  [[nodiscard]] schedule::HostState host_state(const FleetHost& host) const;
+  [[nodiscard]] schedule::VmState vm_state(const FleetVm& vm) const;
+  [[nodiscard]] std::vector<PlannedMove> moves(const schedule::Plan& plan) const;
+  void draw(FleetPlan& plan);
+  double normal();
+  [[nodiscard]] std::vector<Blocked> blockers(const schedule::Plan& plan) const;
+  [[nodiscard]] std::optional<Blocked> no_room(const FleetVm& vm, const schedule::Plan& plan) const;
+
+  const Situation& now_;
+  const Costs& costs_;
+  Rng& rng_;
+};
+
+bool Planning::takes_vms(const FleetHost& host) const {
+  const auto& to = now_.goal.to;
+  const bool wanted = to.empty() || std::find(to.begin(), to.end(), host.name) != to.end();
+  return wanted && !host.cordoned && host.name != now_.goal.empty &&
+         !now_.closed.contains(host.name);
+}
+
+bool Planning::is_to_move(const std::string& vm) const {
+  const auto estimate = now_.estimates.find(vm);
+  return !now_.settled.contains(vm) && estimate != now_.estimates.end() &&
+         !estimate->second.ways.empty();
+}
+
+const Way& Planning::way_of(const std::string& vm) const {
+  const Estimate& estimate = now_.estimates.at(vm);
+  const auto chosen = now_.way.find(vm);
+  const std::size_t index = chosen == now_.way.end() ? 0 : chosen->second;
+  return estimate.ways[std::min(index, estimate.ways.size() - 1)];
+}
+
+/// One that takes no VMs has room for those that it has. Without a limit there is room for all.
+schedule::HostState Planning::host_state(const FleetHost& host) const {
+  schedule::Capacity here, all;
+  for (const FleetVm& vm : now_.inventory.vms) {
+    all.memory += vm.memory.count();
+    all.cpus += vm.vcpus;
+    if (vm.host != host.name) continue;
+    here.memory += vm.memory.count();
+    here.cpus += vm.vcpus;
+  }
+  schedule::HostState state;
+  state.name = host.name;
+  state.capacity = {host.memory ? host.memory->count() : all.memory,
+                    host.vcpus ? std::int64_t{*host.vcpus} : all.cpus};
+  state.must_be_empty = host.name == now_.goal.empty;
+  if (takes_vms(host)) {  // what runs there runs there, whatever somebody wrote down
+    state.capacity.memory = std::max(state.capacity.memory, here.memory);
+    state.capacity.cpus = std::max(state.capacity.cpus, here.cpus);
+  } else {
+    state.capacity = here;
+  }
+  return state;
+}
+
+schedule::VmState Planning::vm_state(const FleetVm& vm) const {
+  schedule::VmState state;
+  state.name = vm.name;
+  state.on = *host_index(now_.inventory, vm.host);
+  state.takes = {vm.memory.count(), vm.vcpus};
+  state.fixed = !is_to_move(vm.name);
+  if (state.fixed) return state;
+  state.load = way_of(vm.name).load;
+  const auto wanted = now_.goal.bring.find(vm.name);
+  if (wanted != now_.goal.bring.end()) state.to = host_index(now_.inventory, wanted->second);
+  return state;
+}
+
+schedule::Problem Planning::problem() const {
+  schedule::Problem problem;
+  problem.network = now_.inventory.network;
+  for (const FleetHost& host : now_.inventory.hosts) problem.hosts.push_back(host_state(host));
+  for (const FleetVm& vm : now_.inventory.vms) problem.vms.push_back(vm_state(vm));
+  problem.overhead = now_.prepared ? Seconds(0) : costs_.overhead;
+  return problem;
+}
+
+std::vector<PlannedMove> Planning::moves(const schedule::Plan& plan) const {
+  std::vector<PlannedMove> moves;
+  for (const schedule::Move& move : plan.moves) {
+    PlannedMove one;
+    one.vm = now_.inventory.vms[move.vm].name;
+    one.from = now_.inventory.hosts[move.from].name;
+    one.to = now_.inventory.hosts[move.to].name;
+    one.technique = way_of(one.vm).technique;
+    one.parameters = way_of(one.vm).parameters;
+    one.rate = move.rate;
+    one.start = move.start;
+    one.finish.p50 = move.end;
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+      if (plan.moves[i].end <= move.start + kAtOnce) one.after.push_back(i);
+    }
+    moves.push_back(std::move(one));
+  }
+  return moves;
+}
+
+double Planning::normal() {  // Box and Muller
+  const double u = 1 - rng_.uniform();
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * rng_.uniform());
+}
+
+Interval<Seconds> interval_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return {Seconds(sorted_quantile(values, 0.5)), Seconds(sorted_quantile(values, 0.05)),
+          Seconds(sorted_quantile(values, 0.95))};
+}
+
+/// The same order with durations that err, independently and log-normally.
+void Planning::draw(FleetPlan& plan) {
+  const std::size_t count = plan.moves.size();
+  std::vector<std::vector<double>> ends(count), takes(count);
+  std::vector<double> last;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    double latest = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const PlannedMove& move = plan.moves[i];
+      double start = move.after.empty() ? move.start.count() : 0;
+      for (const std::size_t other : move.after) start = std::max(start, ends[other].back());
+      const Seconds planned = move.finish.p50 - move.start;
+      takes[i].push_back(planned.count() * std::exp(way_of(move.vm).error * normal()));
+      ends[i].push_back(start + takes[i].back());
+      latest = std::max(latest, ends[i].back());
+    }
+    last.push_back(latest);
+  }
+  if (count > 0) plan.finish = interval_of(std::move(last));
+  for (std::size_t i = 0; i < count; ++i) {
+    plan.moves[i].finish = interval_of(std::move(ends[i]));
+    plan.moves[i].longest = interval_of(std::move(takes[i])).p95;
+  }
+}
+
+/// In people's units; nothing where room is not what is missing.
+std::optional<Blocked> Planning::no_room(const FleetVm& vm, const schedule::Plan& plan) const {
+  std::vector<std::string> takers;
+  Bytes most;
+  for (std::size_t i = 0; i < now_.inventory.hosts.size(); ++i) {
+    const FleetHost& host = now_.inventory.hosts[i];
+    if (host.name == vm.host || !takes_vms(host)) continue;
+    schedule::Capacity left = host_state(host).capacity;
+    for (std::size_t j = 0; j < now_.inventory.vms.size(); ++j) {
+      std::size_t at = *host_index(now_.inventory, now_.inventory.vms[j].host);
+      for (const schedule::Move& move : plan.moves) at = move.vm == j ? move.to : at;
+      if (at != i) continue;
+      left.memory -= now_.inventory.vms[j].memory.count();
+      left.cpus -= now_.inventory.vms[j].vcpus;
+    }
+    if (left.memory >= vm.memory.count() && left.cpus >= vm.vcpus) return std::nullopt;
+    takers.push_back(host.name);
+    most = std::max(most, Bytes(left.memory));
+  }
+  if (takers.empty()) {
+    return Blocked{vm.name, "no host may take it", "name more hosts, or lift a cordon"};
+  }
+  return Blocked{vm.name,
+                 fmt::format("it needs {} and {} vCPUs, and no host that may take it ({}) has that "
+                             "left (at most {})",
+                             human(vm.memory), vm.vcpus, fmt::join(takers, ", "), human(most)),
+                 "add a host, make room on one, or keep the VM where it is"};
+}
+
+std::vector<Blocked> Planning::blockers(const schedule::Plan& plan) const {
+  std::vector<Blocked> all;
+  for (const auto& [name, estimate] : now_.estimates) {
+    if (estimate.blocked && !now_.settled.contains(name)) all.push_back(*estimate.blocked);
+  }
+  for (const schedule::Blocker& blocker : plan.blockers) {
+    const FleetVm& vm = now_.inventory.vms[blocker.vm];
+    if (!is_to_move(vm.name)) continue;  // it stays, as somebody wants, or is said already
+    const auto room = no_room(vm, plan);
+    all.push_back(room ? *room : Blocked{vm.name, blocker.why, blocker.what_to_do});
+  }
+  return all;
+}
+
+Result<FleetPlan> Planning::run() {
+  GODWIT_TRY(const schedule::Plan made, schedule::make_plan(problem(), transfer_model(), rng_));
+  FleetPlan plan;
+  plan.moves = moves(made);
+  plan.blockers = blockers(made);
+  plan.lower_bound = made.lower_bound;
+  plan.overhead = costs_.overhead;
+  draw(plan);
+  return plan;
+}
+
+}  // namespace
+
+Result<FleetPlan> make_plan(const Situation& situation, const Costs& costs, Rng& rng) {
+  GODWIT_CHECK_OK(check(situation.inventory, situation.goal));
+  return Planning(situation, costs, rng).run();
+}
+
+}  // namespace godwit::fleet

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/base/rng.h"
+#include "godwit/fleet/estimate.h"
+#include "godwit/fleet/goal.h"
+#include "godwit/fleet/inventory.h"
+
+/// From a goal to the moves that reach it, by `schedule`. Pure, and the same for a seed.
+
+namespace godwit::fleet {
+
+struct PlannedMove {
+  std::string vm;
+  std::string from;
+  std::string to;
+  Technique technique;
+  MigrationParameters parameters;
+  BytesPerSecond rate;             ///< its share of the path
+  Seconds start{};                 ///< since the plan's start
+  Interval<Seconds> finish;        ///< likewise
+  Seconds longest{};               ///< it takes longer in 5 % of cases
+  std::vector<std::size_t> after;  ///< moves of the plan that must be over before it starts
+};
+
+struct FleetPlan {
+  std::vector<PlannedMove> moves;  ///< by start
+  std::vector<Blocked> blockers;
+  Interval<Seconds> finish;  ///< of the last move
+  Seconds lower_bound{};     ///< no plan of the same moves ends earlier, by the same durations
+  Seconds overhead{};        ///< T_O that it reckons with
+};
+
+/// How it stands when a plan is made: at the beginning, or anew in the middle of another one.
+struct Situation {
+  Inventory inventory;  ///< VMs that are under way count as at their destination
+  Goal goal;
+  std::map<std::string, Estimate> estimates;  ///< of the VMs that are to move
+  std::map<std::string, std::size_t> way{};   ///< which of its ways a VM takes; absent: the first
+  std::set<std::string> settled{};            ///< VMs that no plan may move (any more)
+  std::set<std::string> closed{};             ///< hosts that were found to take none
+  bool prepared = false;  ///< T_O is behind the first moves: something is under way
+};
+
+/// kBadInput as of check(); a VM that can't go is no error but a blocker.
+Result<FleetPlan> make_plan(const Situation& situation, const Costs& costs, Rng& rng);
+
+}  // namespace godwit::fleet

@@ -1,0 +1,317 @@
+// Plans are carried out in a world in memory, in which every step may fail, or be the last.
+
+#include "godwit/fleet/runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+
+#include "fake_world.h"
+
+namespace godwit::fleet {
+namespace {
+
+using testing::HasSubstr;
+using Status = VmReport::Status;
+
+constexpr const char* kRun = "run-1";
+
+/// Host a is to be emptied; b and c take VMs.
+Inventory inventory_of(const FakeWorld& world) {
+  Inventory all;
+  all.name = "the world";
+  for (const char* name : {"a", "b", "c"}) {
+    FleetHost host{name};
+    if (const auto room = world.room.find(name); room != world.room.end()) {
+      host.memory = Bytes(room->second);
+    }
+    all.hosts.push_back(host);
+    all.network.hosts.push_back({name, "switch", BytesPerSecond(1e6), BytesPerSecond(1e6)});
+  }
+  for (const auto& [name, vm] : world.vms) {
+    if (!vm.host.empty()) all.vms.push_back({name, vm.host, Bytes(vm.memory), 1});
+  }
+  return all;
+}
+
+Estimate estimate_of(const std::string& vm, Bytes size) {
+  Estimate estimate;
+  estimate.vm = vm;
+  for (const Technique technique : {Technique::kPrecopy, Technique::kPostcopy}) {
+    estimate.ways.push_back({technique, {}, {size, Bytes(0), BytesPerSecond(1e5)}, 0.1});
+  }
+  return estimate;
+}
+
+Situation situation_of(const FakeWorld& world) {
+  Situation situation;
+  situation.inventory = inventory_of(world);
+  situation.goal.empty = "a";
+  std::int64_t size = 1'000'000;
+  for (const std::string& vm : vms_to_move(situation.inventory, situation.goal)) {
+    situation.estimates[vm] = estimate_of(vm, Bytes(size += 100'000));
+  }
+  return situation;
+}
+
+Result<FleetPlan> plan_of(const Situation& situation) {
+  Rng rng(1);
+  return make_plan(situation, {}, rng);
+}
+
+class Evacuation {
+ public:
+  explicit Evacuation(FakeWorld& world) : world_(world) {}
+
+  RunOutcome run(RunObserver& observer, std::stop_token stop = {}) {
+    const Situation situation = situation_of(world_);
+    auto plan = plan_of(situation);
+    EXPECT_TRUE(plan) << plan.error().message;
+    return run_plan({clock_, world_, world_, observer, plan_of}, situation, *plan, kRun, stop);
+  }
+  RunOutcome run(std::stop_token stop = {}) {
+    RunObserver silent;
+    return run(silent, std::move(stop));
+  }
+
+ private:
+  FakeWorld& world_;
+  RealClock clock_;
+};
+
+FakeWorld& with_vms(FakeWorld& world, int count) {
+  for (int i = 0; i < count; ++i) world.vms["vm" + std::to_string(i)] = {"a"};
+  return world;
+}
+
+const VmReport& report_of(const RunOutcome& outcome, const std::string& vm) {
+  const auto at = std::find_if(outcome.vms.begin(), outcome.vms.end(),
+                               [&vm](const VmReport& one) { return one.vm == vm; });
+  EXPECT_NE(at, outcome.vms.end()) << vm;
+  return *at;
+}
+
+/// What is said of each VM is so.
+void expect_accounted_for(const FakeWorld& world, const RunOutcome& outcome) {
+  for (const VmReport& one : outcome.vms) {
+    const std::string& host = world.vms.at(one.vm).host;
+    SCOPED_TRACE(one.vm + ": " + std::string(to_string(one.status)) + " " + one.reason);
+    switch (one.status) {
+      case Status::kMoved:
+        EXPECT_NE(host, "a");
+        [[fallthrough]];
+      case Status::kStayed:
+      case Status::kBlocked:
+      case Status::kGone:
+        EXPECT_EQ(one.runs_on, host);
+        break;
+      case Status::kUnclear:
+        EXPECT_EQ(one.runs_on, "");
+        break;
+      default:
+        ADD_FAILURE() << "it is not over";
+    }
+  }
+}
+
+TEST(Runner, EmptiesAHostAndSaysWhereEachVmIs) {
+  FakeWorld world;
+  const RunOutcome outcome = Evacuation(with_vms(world, 5)).run();
+  EXPECT_TRUE(outcome.complete());
+  EXPECT_EQ(outcome.vms.size(), 5u);
+  for (const auto& [name, vm] : world.vms) EXPECT_NE(vm.host, "a") << name;
+  expect_accounted_for(world, outcome);
+  EXPECT_EQ(open_run(world.entries), std::nullopt) << "the run has ended";
+  EXPECT_TRUE(under_way(world.entries).empty());
+  EXPECT_EQ(evacuated(world.entries).size(), 0u) << "nobody wrote that a run began";
+}
+
+TEST(Runner, AMoveThatFailsIsTriedOnceMoreByAnotherTechnique) {
+  FakeWorld world;
+  world.fates[{"vm0", 1}] = Fate::kFails;
+  const RunOutcome outcome = Evacuation(with_vms(world, 2)).run();
+  EXPECT_TRUE(outcome.complete());
+  const VmReport& one = report_of(outcome, "vm0");
+  EXPECT_EQ(one.attempts, 2);
+  ASSERT_TRUE(one.outcome);
+  EXPECT_EQ(one.outcome->technique, Technique::kPostcopy);
+}
+
+TEST(Runner, AMoveThatFailsTwiceIsLeftAndTheRestGoesOn) {
+  FakeWorld world;
+  world.fates[{"vm1", 1}] = world.fates[{"vm1", 2}] = Fate::kFails;
+  const RunOutcome outcome = Evacuation(with_vms(world, 4)).run();
+  EXPECT_FALSE(outcome.complete());
+  EXPECT_EQ(report_of(outcome, "vm1").status, Status::kBlocked);
+  EXPECT_THAT(report_of(outcome, "vm1").reason, HasSubstr("tried twice"));
+  for (const char* vm : {"vm0", "vm2", "vm3"}) {
+    EXPECT_EQ(report_of(outcome, vm).status, Status::kMoved) << vm;
+  }
+  expect_accounted_for(world, outcome);
+}
+
+TEST(Runner, AVmThatSomebodyElseDrivesIsSaidAndNotTriedAgain) {
+  FakeWorld world;
+  world.fates[{"vm0", 1}] = Fate::kBusy;
+  const RunOutcome outcome = Evacuation(with_vms(world, 2)).run();
+  EXPECT_EQ(report_of(outcome, "vm0").status, Status::kBlocked);
+  EXPECT_THAT(report_of(outcome, "vm0").reason, HasSubstr("somebody else drives it"));
+  EXPECT_EQ(report_of(outcome, "vm1").status, Status::kMoved);
+}
+
+TEST(Runner, AVmThatEndsIsGoneAndTheRestGoesOn) {
+  FakeWorld world;
+  world.fates[{"vm0", 1}] = Fate::kVanishes;
+  const RunOutcome outcome = Evacuation(with_vms(world, 3)).run();
+  EXPECT_EQ(report_of(outcome, "vm0").status, Status::kGone);
+  EXPECT_TRUE(outcome.complete()) << "the host is empty";
+  expect_accounted_for(world, outcome);
+}
+
+TEST(Runner, AVmOfWhichNobodyKnowsWhereItRunsIsNeverTouchedAgain) {
+  FakeWorld world;
+  world.fates[{"vm0", 1}] = Fate::kUnclear;
+  const RunOutcome outcome = Evacuation(with_vms(world, 3)).run();
+  EXPECT_EQ(report_of(outcome, "vm0").status, Status::kUnclear);
+  EXPECT_EQ(report_of(outcome, "vm0").attempts, 1);
+  EXPECT_FALSE(report_of(outcome, "vm0").what_to_do.empty());
+  EXPECT_EQ(report_of(outcome, "vm2").status, Status::kMoved);
+}
+
+/// The next one begins while the first is examined: it may have gone the same way by then.
+TEST(Runner, AGuestThatIsNotWellEndsItBeforeMoreFollow) {
+  FakeWorld world;
+  with_vms(world, 6);
+  for (const auto& [name, vm] : world.vms) world.fates[{name, 1}] = Fate::kUnwell;
+  const RunOutcome outcome = Evacuation(world).run();
+  ASSERT_TRUE(outcome.ended_early);
+  EXPECT_THAT(outcome.ended_early->message, HasSubstr("is not well"));
+  EXPECT_LE(std::count_if(outcome.vms.begin(), outcome.vms.end(),
+                          [](const VmReport& one) { return one.status == Status::kMoved; }),
+            2);
+  expect_accounted_for(world, outcome);
+}
+
+TEST(Runner, AHostThatTakesNoneIsPlannedAround) {
+  FakeWorld world;
+  world.closed = {"b"};
+  const RunOutcome outcome = Evacuation(with_vms(world, 4)).run();
+  EXPECT_TRUE(outcome.complete());
+  for (const auto& [name, vm] : world.vms) EXPECT_EQ(vm.host, "c") << name;
+}
+
+TEST(Runner, WithoutARecordNothingIsBegun) {
+  FakeWorld world;
+  world.record_full = 0;
+  const RunOutcome outcome = Evacuation(with_vms(world, 2)).run();
+  ASSERT_TRUE(outcome.ended_early);
+  EXPECT_THAT(outcome.ended_early->message, HasSubstr("the disk is full"));
+  for (const auto& [name, vm] : world.vms) EXPECT_EQ(vm.host, "a") << name;
+  expect_accounted_for(world, outcome);
+}
+
+TEST(Runner, ADiskThatFillsUpInTheMiddleEndsItWithEveryVmAccountedFor) {
+  for (int full = 1; full < 20; ++full) {
+    SCOPED_TRACE(full);
+    FakeWorld world;
+    world.record_full = full;
+    expect_accounted_for(world, Evacuation(with_vms(world, 3)).run());
+  }
+}
+
+/// Stops the run at the first change that is a VM's move.
+class StopsIt final : public RunObserver {
+ public:
+  void changed(const VmReport& report) override {
+    if (report.status == Status::kMoving || report.status == Status::kMoved) source.request_stop();
+  }
+  std::stop_source source;
+};
+
+TEST(Runner, AStopRequestBeginsNothingMoreAndLeavesEachVmAtOneHost) {
+  FakeWorld world;
+  StopsIt observer;
+  const RunOutcome outcome =
+      Evacuation(with_vms(world, 6)).run(observer, observer.source.get_token());
+  EXPECT_FALSE(outcome.complete());
+  ASSERT_TRUE(outcome.ended_early);
+  EXPECT_EQ(outcome.ended_early->code, ErrorCode::kInterrupted);
+  expect_accounted_for(world, outcome);
+  EXPECT_TRUE(Evacuation(world).run().complete()) << "the same command goes on";
+}
+
+TEST(Runner, OneAfterTheOtherOnASharedLinkIsOneAtATime) {
+  FakeWorld world;
+  EXPECT_TRUE(Evacuation(with_vms(world, 5)).run().complete());
+  EXPECT_EQ(world.most_at_once(), 1);
+}
+
+TEST(Runner, NoHostCarriesMoreThanItCan) {
+  FakeWorld world;
+  world.room = {{"a", 100}, {"b", 3}, {"c", 3}};
+  const RunOutcome outcome = Evacuation(with_vms(world, 6)).run();  // the world itself looks
+  EXPECT_TRUE(outcome.complete());
+}
+
+/// A Godwit that comes after one that was killed.
+void settle_left(FakeWorld& world) {
+  for (const auto& [vm, left] : under_way(world.entries)) {
+    const auto place = world.settle(vm, {});
+    Entry entry = left;
+    entry.kind = !place              ? Entry::Kind::kGone
+                 : *place == left.to ? Entry::Kind::kMoved
+                                     : Entry::Kind::kNotMoved;
+    EXPECT_TRUE(world.append(entry));
+  }
+}
+
+TEST(Runner, KilledAtAnyStepTheSameCommandGoesOn) {
+  int longest = 1;
+  for (int at = 0; at < longest; ++at) {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+      SCOPED_TRACE("killed at step " + std::to_string(at));
+      FakeWorld world;
+      world.seed = seed;
+      world.fates[{"vm1", 1}] = Fate::kFails;
+      with_vms(world, 4);
+      world.killed_at = at;
+      (void)Evacuation(world).run();
+      longest = std::max(longest, world.steps());
+      world.revive();
+      settle_left(world);
+      for (const auto& [name, vm] : world.vms) {
+        EXPECT_TRUE(vm.left_for.empty()) << name << " was moved, and nothing was written down";
+      }
+      world.fates.clear();
+      const RunOutcome outcome = Evacuation(world).run();
+      EXPECT_TRUE(outcome.complete());
+      for (const auto& [name, vm] : world.vms) EXPECT_NE(vm.host, "a") << name;
+      expect_accounted_for(world, outcome);
+    }
+  }
+  EXPECT_GT(longest, 20);
+}
+
+RC_GTEST_PROP(RunnerProperty, WhateverHappensEachVmIsAccountedFor, ()) {
+  FakeWorld world;
+  const int count = *rc::gen::inRange(1, 7);
+  with_vms(world, count);
+  for (int i = 0; i < count; ++i) {
+    for (int attempt = 1; attempt <= 2; ++attempt) {
+      world.fates[{"vm" + std::to_string(i), attempt}] =
+          *rc::gen::element(Fate::kWell, Fate::kWell, Fate::kNotBegun, Fate::kFails,
+                            Fate::kVanishes, Fate::kUnclear, Fate::kUnwell, Fate::kBusy);
+    }
+  }
+  if (*rc::gen::inRange(0, 4) == 0) world.closed = {*rc::gen::element<std::string>("b", "c")};
+  const RunOutcome outcome = Evacuation(world).run();
+  RC_ASSERT(outcome.vms.size() == static_cast<std::size_t>(count));
+  expect_accounted_for(world, outcome);
+  RC_ASSERT(!testing::Test::HasFailure());
+  RC_ASSERT(!open_run(world.entries));
+}
+
+}  // namespace
+}  // namespace godwit::fleet

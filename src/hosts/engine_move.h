@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "godwit/base/error.h"
+#include "godwit/domain/outcome.h"
+#include "godwit/engine/engine.h"
+#include "godwit/fleet/mover.h"
+
+/// Private to hosts: a move by the engine, between QEMUs that are open.
+
+namespace godwit::hosts {
+
+/// Plans and runs it as ordered, once it is its turn. The outcome is kept in the store of that file
+/// (empty: the usual one). Errors as Engine::execute: nothing was begun.
+Result<MigrationOutcome> drive(engine::Engine& engine, engine::OpenPair& pair,
+                               const fleet::MoveOrder& order, fleet::MoveWatcher& watcher,
+                               const std::string& store);
+
+/// Which of a VM's QEMUs has it. `there`: that of a move which was not ended, where one may be.
+/// kNotFound: none; kBusy: somebody drives it, or it is not certain.
+Result<Side> holder_of(engine::Engine& engine, const std::string& vm, const std::string& here,
+                       const std::optional<std::string>& there);
+
+}  // namespace godwit::hosts

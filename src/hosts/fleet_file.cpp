@@ -1,0 +1,197 @@
+#include "godwit/hosts/fleet_file.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "godwit/base/quantity.h"
+#include "godwit/config/toml.h"
+
+namespace godwit::hosts {
+namespace {
+
+constexpr const char* kManual = "docs/evacuating.md describes what a fleet's file may say";
+constexpr std::int64_t kMostVcpus = 1'000'000;
+constexpr std::size_t kMostArguments = 100;
+
+Error bad(const toml::node& node, std::string message, std::string what_to_do) {
+  return config::at_line(node, {ErrorCode::kBadInput, std::move(message), std::move(what_to_do)});
+}
+
+Result<void> check_keys(const toml::table& table, std::initializer_list<std::string_view> known) {
+  for (const auto& [key, node] : table) {
+    if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
+      return fail(config::unknown_key(key, kManual));
+    }
+  }
+  return {};
+}
+
+template <class T>
+Result<std::optional<T>> quantity(const toml::table& table, std::string_view key,
+                                  Result<T> (*parse)(std::string_view)) {
+  const toml::node* const node = table.get(key);
+  if (node == nullptr) return std::optional<T>();
+  GODWIT_TRY(const std::string text, config::toml_text(*node));
+  auto value = parse(text);
+  if (!value) return fail(config::at_line(*node, value.error()));
+  return std::optional(*value);
+}
+
+Result<std::optional<int>> vcpus_of(const toml::table& table) {
+  const toml::node* const node = table.get("vcpus");
+  if (node == nullptr) return std::optional<int>();
+  GODWIT_TRY(const std::int64_t count, config::toml_integer(*node, 0, kMostVcpus));
+  return std::optional(static_cast<int>(count));
+}
+
+Result<const toml::table*> table_of(const toml::node& node) {
+  if (const toml::table* const table = node.as_table()) return table;
+  return fail(bad(node, "this must be a section", kManual));
+}
+
+/// A text that must be there, in a section.
+Result<std::string> text_in(const toml::table& table, std::string_view key) {
+  const toml::node* const node = table.get(key);
+  if (node == nullptr) {
+    return fail(bad(table, "'" + std::string(key) + "' is missing here", kManual));
+  }
+  return config::toml_text(*node);
+}
+
+Result<std::vector<std::string>> command_of(const toml::table& file, std::string_view key) {
+  std::vector<std::string> command;
+  const toml::node* const node = file.get(key);
+  if (node == nullptr) return command;
+  const toml::array* const list = node->as_array();
+  if (list == nullptr || list->empty() || list->size() > kMostArguments) {
+    return fail(bad(*node, "a command must be a list: the program, then its arguments",
+                    R"(write it like ["/usr/local/bin/start-destination", "{vm}", "{host}"])"));
+  }
+  for (const toml::node& word : *list) {
+    GODWIT_TRY(std::string text, config::toml_text(word));
+    command.push_back(std::move(text));
+  }
+  return command;
+}
+
+class Reader {
+ public:
+  explicit Reader(const toml::table& file) : file_(file) {}
+
+  Result<FleetFile> read() {
+    GODWIT_CHECK_OK(check_keys(file_, {"link", "start", "end", "hosts", "vms", "uplinks"}));
+    GODWIT_TRY(link_, quantity(file_, "link", parse_rate));
+    GODWIT_TRY(fleet_.start, command_of(file_, "start"));
+    GODWIT_TRY(fleet_.end, command_of(file_, "end"));
+    if (fleet_.start.empty()) {
+      return fail(ErrorCode::kBadInput, "the key 'start' is missing",
+                  R"(add how a destination is started: start = ["PROGRAM", "{vm}", "{host}"])");
+    }
+    GODWIT_TRY(const toml::table* const hosts, config::section(file_, "hosts"));
+    for (const auto& [key, node] : *hosts) GODWIT_CHECK_OK(read_host(key, node));
+    GODWIT_CHECK_OK(read_uplinks());
+    GODWIT_TRY(const toml::table* const vms, config::section(file_, "vms"));
+    for (const auto& [key, node] : *vms) GODWIT_CHECK_OK(read_vm(key, node));
+    GODWIT_CHECK_OK(Paths::of(fleet_.network));
+    return std::move(fleet_);
+  }
+
+ private:
+  Result<void> read_host(const toml::key& key, const toml::node& node) {
+    GODWIT_TRY(const toml::table* const table, table_of(node));
+    GODWIT_CHECK_OK(check_keys(*table, {"memory", "vcpus", "link", "switch"}));
+    fleet::FleetHost host{std::string(key.str())};
+    GODWIT_TRY(host.memory, quantity(*table, "memory", parse_bytes));
+    GODWIT_TRY(host.vcpus, vcpus_of(*table));
+    GODWIT_TRY(const auto own, quantity(*table, "link", parse_rate));
+    if (!own && !link_) {
+      return fail(bad(node, "nobody says how fast host " + host.name + "'s link is",
+                      "add link = \"1Gbit/s\" here, or at the file's beginning for all hosts"));
+    }
+    std::string at = "switch";
+    if (table->get("switch") != nullptr) {
+      GODWIT_TRY(at, text_in(*table, "switch"));
+    }
+    const BytesPerSecond rate = own ? *own : *link_;
+    fleet_.network.hosts.push_back({host.name, at, rate, rate});
+    fleet_.hosts.push_back(std::move(host));
+    return {};
+  }
+
+  Result<void> read_uplinks() {
+    const toml::node* const node = file_.get("uplinks");
+    if (node == nullptr) return {};
+    const toml::array* const list = node->as_array();
+    if (list == nullptr) return fail(bad(*node, "'uplinks' must be a list", "write [[uplinks]]"));
+    for (const toml::node& one : *list) {
+      GODWIT_TRY(const toml::table* const table, table_of(one));
+      GODWIT_CHECK_OK(check_keys(*table, {"from", "to", "link"}));
+      Uplink uplink;
+      GODWIT_TRY(uplink.from, text_in(*table, "from"));
+      GODWIT_TRY(uplink.to, text_in(*table, "to"));
+      GODWIT_CHECK_OK(text_in(*table, "link"));
+      GODWIT_TRY(const auto rate, quantity(*table, "link", parse_rate));
+      uplink.forward = uplink.backward = *rate;
+      fleet_.network.uplinks.push_back(std::move(uplink));
+    }
+    return {};
+  }
+
+  Result<void> read_vm(const toml::key& key, const toml::node& node) {
+    GODWIT_TRY(const toml::table* const table, table_of(node));
+    GODWIT_CHECK_OK(check_keys(*table, {"host", "qmp", "memory", "vcpus"}));
+    ListedVm vm;
+    GODWIT_TRY(vm.host, text_in(*table, "host"));
+    GODWIT_TRY(vm.monitor, text_in(*table, "qmp"));
+    GODWIT_TRY(vm.memory, quantity(*table, "memory", parse_bytes));
+    GODWIT_TRY(vm.vcpus, vcpus_of(*table));
+    const bool listed =
+        std::any_of(fleet_.hosts.begin(), fleet_.hosts.end(),
+                    [&vm](const fleet::FleetHost& host) { return host.name == vm.host; });
+    if (!listed) {
+      return fail(bad(node, "it is on host " + vm.host + ", which is not listed",
+                      "add [hosts." + vm.host + "]"));
+    }
+    for (const auto& [name, other] : fleet_.vms) {
+      if (other.monitor == vm.monitor) {
+        return fail(bad(node, "VM " + name + " has the same QMP socket", "give each its own"));
+      }
+    }
+    fleet_.vms[std::string(key.str())] = std::move(vm);
+    return {};
+  }
+
+  const toml::table& file_;
+  std::optional<BytesPerSecond> link_;
+  FleetFile fleet_;
+};
+
+}  // namespace
+
+Result<FleetFile> parse_fleet_file(std::string_view text) {
+  GODWIT_TRY(const toml::table file, config::parse_toml(text));
+  return Reader(file).read();
+}
+
+std::vector<std::string> filled(const std::vector<std::string>& command, const std::string& vm,
+                                const std::string& host) {
+  const std::array<std::pair<std::string_view, const std::string*>, 2> holes{
+      {{"{vm}", &vm}, {"{host}", &host}}};
+  std::vector<std::string> words;
+  for (const std::string& word : command) {
+    std::string text;
+    for (std::size_t at = 0; at < word.size();) {
+      const auto hole = std::find_if(holes.begin(), holes.end(), [&](const auto& one) {
+        return word.compare(at, one.first.size(), one.first) == 0;
+      });
+      text += hole == holes.end() ? std::string(1, word[at]) : *hole->second;
+      at += hole == holes.end() ? 1 : hole->first.size();
+    }
+    words.push_back(std::move(text));
+  }
+  return words;
+}
+
+}  // namespace godwit::hosts

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/domain/address.h"
+#include "godwit/engine/engine.h"
+#include "godwit/fleet/inventory.h"
+#include "godwit/fleet/mover.h"
+
+namespace godwit::hosts {
+
+/// An engine for one thread, which the token stops. Thread-safe.
+using EngineMaker = std::function<std::unique_ptr<engine::Engine>(std::stop_token)>;
+
+/// Hosts and VMs that are really there.
+class Fleet : public fleet::Mover {
+ public:
+  /// What there is now; a VM that does not run is not in it. A VM that can't be asked is an error
+  /// that names it.
+  virtual Result<fleet::Inventory> look() = 0;
+  /// Where a VM can be observed, for one that is in the inventory.
+  [[nodiscard]] virtual Result<VmAddress> address_of(const std::string& vm) = 0;
+  /// False where it is known that the hosts forbid it.
+  [[nodiscard]] virtual bool can_postcopy() const { return true; }
+};
+
+}  // namespace godwit::hosts

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "godwit/base/error.h"
+#include "godwit/fleet/inventory.h"
+
+/// A fleet as people write it down (docs/evacuating.md). Pure.
+
+namespace godwit::hosts {
+
+struct ListedVm {
+  std::string host;
+  std::string monitor;          ///< its QMP socket there
+  std::optional<Bytes> memory;  ///< absent: QEMU is asked, as for vCPUs
+  std::optional<int> vcpus;
+};
+
+struct FleetFile {
+  std::vector<fleet::FleetHost> hosts;
+  Network network;  ///< its hosts are those of `hosts`, in the same order
+  std::map<std::string, ListedVm> vms;
+  /// Starts a QEMU on {host} that waits for {vm}, and prints its address as its last line:
+  /// qmp:PATH@tcp:ADDRESS:PORT.
+  std::vector<std::string> start;
+  /// Ends a VM's QEMU on {host} that no longer has it; empty: QMP's quit.
+  std::vector<std::string> end;
+};
+
+/// kBadInput with the line: what is not known, missing or named twice.
+Result<FleetFile> parse_fleet_file(std::string_view text);
+
+/// The command with its placeholders filled in.
+[[nodiscard]] std::vector<std::string> filled(const std::vector<std::string>& command,
+                                              const std::string& vm, const std::string& host);
+
+}  // namespace godwit::hosts

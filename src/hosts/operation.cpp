@@ -1,0 +1,205 @@
+#include "godwit/hosts/operation.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "godwit/base/log.h"
+#include "godwit/base/quantity.h"
+
+namespace godwit::hosts {
+namespace {
+
+using Kind = fleet::Entry::Kind;
+
+/// The same situation gives the same plan.
+constexpr std::uint64_t kSeed = 1;
+
+/// A move is not begun towards a host that was cordoned meanwhile.
+class MindsCordons final : public fleet::Mover {
+ public:
+  MindsCordons(fleet::Mover& mover, std::filesystem::path cordons)
+      : mover_(mover), cordons_(std::move(cordons)) {}
+
+  Result<std::string> settle(const std::string& vm, std::stop_token stop) override {
+    return mover_.settle(vm, std::move(stop));
+  }
+  Result<void> check_destination(const std::string& vm, const std::string& host) override {
+    GODWIT_TRY(const auto entries, read_record(cordons_));
+    const auto hosts = cordoned(entries);
+    if (std::find(hosts.begin(), hosts.end(), host) != hosts.end()) {
+      return fail(ErrorCode::kRefused, fmt::format("host {} was cordoned", host));
+    }
+    return mover_.check_destination(vm, host);
+  }
+  Result<MigrationOutcome> move(const fleet::MoveOrder& order, fleet::MoveWatcher& watcher,
+                                std::stop_token stop) override {
+    return mover_.move(order, watcher, std::move(stop));
+  }
+
+ private:
+  fleet::Mover& mover_;
+  std::filesystem::path cordons_;
+};
+
+std::string goal_name(const Wanted& wanted) {
+  return wanted.restore ? "restore" : "evacuate";
+}
+
+std::string new_run(Clock& clock) {
+  return fmt::format("{}-{}", clock.wall_us(), ::getpid());
+}
+
+std::optional<Error> too_late(const Wanted& wanted, const fleet::FleetPlan& plan) {
+  if (!wanted.within || plan.finish.p95 <= *wanted.within) return std::nullopt;
+  return Error{
+      ErrorCode::kImpossible,
+      fmt::format("it would be done after {} ({} to {} in 90 % of cases), and there are {}",
+                  human(plan.finish.p50), human(plan.finish.p05), human(plan.finish.p95),
+                  human(*wanted.within)),
+      fmt::format("give it {}, or keep VMs where they are", human(plan.finish.p95))};
+}
+
+}  // namespace
+
+Result<FleetFiles> files_of(const engine::Places& places, const std::string& key) {
+  FleetFiles files;
+  GODWIT_TRY(files.record, places.fleet(key));
+  GODWIT_TRY(files.cordons, places.fleet(key + ".cordons"));
+  return files;
+}
+
+Result<void> set_cordon(Clock& clock, const FleetFiles& files, const fleet::Inventory& inventory,
+                        const std::string& host, bool cordon) {
+  if (!host_index(inventory, host)) {
+    return fail(ErrorCode::kNotFound, fmt::format("{} has no host '{}'", inventory.name, host),
+                fmt::format("its hosts are: {}", host_names(inventory)));
+  }
+  GODWIT_TRY(const auto record, FileRecord::open(files.cordons));
+  fleet::Entry entry;
+  entry.kind = cordon ? Kind::kCordoned : Kind::kUncordoned;
+  entry.wall_us = clock.wall_us();
+  entry.host = host;
+  return record->append(entry);
+}
+
+Operation::Operation(Clock& clock, Fleet& fleet, EngineMaker engines, engine::Places places,
+                     FleetFiles files, std::stop_token stop)
+    : clock_(clock),
+      fleet_(fleet),
+      engines_(std::move(engines)),
+      places_(std::move(places)),
+      files_(std::move(files)),
+      stop_(std::move(stop)) {}
+
+Result<void> Operation::begin() {
+  GODWIT_TRY(record_, FileRecord::open(files_.record));
+  GODWIT_TRY(const auto entries, read_record(files_.record));
+  return settle_left(entries);
+}
+
+/// Of each VM that was under way, the truth is written down. One that nobody can be sure of is left
+/// out of this run, as the look at the fleet or its first move will say.
+Result<void> Operation::settle_left(const std::vector<fleet::Entry>& entries) {
+  for (const auto& [vm, left] : under_way(entries)) {
+    const auto place = fleet_.settle(vm, stop_);
+    fleet::Entry entry = left;
+    entry.wall_us = clock_.wall_us();
+    entry.kind = Kind::kNotMoved;
+    entry.why = "its godwit was killed";
+    if (!place && place.error().code == ErrorCode::kNotFound) {
+      entry.kind = Kind::kGone;
+    } else if (!place) {
+      return fail(place.error().while_doing(
+          fmt::format("VM {}, which a godwit was moving when it was killed", vm)));
+    } else if (*place == left.to) {
+      entry.kind = Kind::kMoved;
+      entry.why.clear();
+    }
+    GODWIT_CHECK_OK(record_->append(entry));
+    log::warning("VM {} was being moved by a godwit that was killed: it {}", vm,
+                 entry.kind == Kind::kGone ? "is gone" : fmt::format("runs on host {}", *place));
+  }
+  return {};
+}
+
+Result<fleet::Inventory> Operation::look() {
+  GODWIT_TRY(fleet::Inventory inventory, fleet_.look());
+  GODWIT_TRY(const auto cordons, read_record(files_.cordons));
+  const auto hosts = cordoned(cordons);
+  for (fleet::FleetHost& host : inventory.hosts) {
+    host.cordoned = std::find(hosts.begin(), hosts.end(), host.name) != hosts.end();
+  }
+  return inventory;
+}
+
+Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
+                                       const fleet::Inventory& inventory) const {
+  fleet::Goal goal;
+  goal.within = wanted.within;
+  if (!wanted.restore) {
+    goal.empty = wanted.host;
+    goal.to = wanted.to;
+    goal.keep = wanted.keep;
+    return goal;
+  }
+  const auto away = evacuated(entries_);
+  for (const auto& [vm, home] : away) {
+    const fleet::FleetVm* const there = find_vm(inventory, vm);
+    if (home == wanted.host && there != nullptr && there->host != home) goal.bring[vm] = home;
+  }
+  return goal;
+}
+
+Result<Draft> Operation::draft(const Wanted& wanted,
+                               const std::function<void(const fleet::Estimate&)>& surveyed) {
+  GODWIT_TRY(entries_, read_record(files_.record));
+  Draft draft;
+  draft.costs = costs_of(entries_);
+  GODWIT_TRY(draft.situation.inventory, look());
+  fleet::Inventory& inventory = draft.situation.inventory;
+  if (wanted.restore && host_index(inventory, wanted.host)) {  // its cordon is lifted with it
+    inventory.hosts[*host_index(inventory, wanted.host)].cordoned = false;
+  }
+  GODWIT_TRY(draft.situation.goal, goal_of(wanted, inventory));
+  fleet::Goal known = draft.situation.goal;
+  if (wanted.restore) known.to = {wanted.host};  // is there such a host?
+  GODWIT_CHECK_OK(check(inventory, known));
+  const auto vms = vms_to_move(inventory, draft.situation.goal);
+  GODWIT_TRY(draft.situation.estimates, survey(fleet_, inventory, vms, engines_, places_,
+                                               wanted.survey, draft.costs, stop_, surveyed));
+  Rng rng(kSeed);
+  GODWIT_TRY(draft.plan, make_plan(draft.situation, draft.costs, rng));
+  draft.too_late = too_late(wanted, draft.plan);
+  const auto left = open_run(entries_);
+  if (left && left->host == wanted.host && left->goal == goal_name(wanted)) {
+    draft.earlier = left->moved;
+  }
+  return draft;
+}
+
+Result<fleet::RunOutcome> Operation::run(const Wanted& wanted, Draft draft,
+                                         fleet::RunObserver& observer) {
+  GODWIT_CHECK_OK(
+      set_cordon(clock_, files_, draft.situation.inventory, wanted.host, !wanted.restore));
+  const auto left = open_run(entries_);
+  const bool same = left && left->host == wanted.host && left->goal == goal_name(wanted);
+  fleet::Entry began;
+  began.wall_us = clock_.wall_us();
+  began.run = same ? left->id : new_run(clock_);
+  began.host = wanted.host;
+  began.goal = goal_name(wanted);
+  GODWIT_CHECK_OK(record_->append(began));
+  MindsCordons mover(fleet_, files_.cordons);
+  const fleet::Costs costs = draft.costs;
+  const fleet::RunParts parts{clock_, mover, *record_, observer,
+                              [costs](const fleet::Situation& now) {
+                                Rng rng(kSeed);
+                                return make_plan(now, costs, rng);
+                              }};
+  return run_plan(parts, std::move(draft.situation), std::move(draft.plan), began.run, stop_);
+}
+
+}  // namespace godwit::hosts

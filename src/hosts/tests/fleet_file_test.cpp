@@ -1,0 +1,77 @@
+#include "godwit/hosts/fleet_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace godwit::hosts {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kRack = R"(
+link = "1Gbit/s"
+start = ["/usr/local/bin/start-destination", "{vm}", "--on={host}"]
+
+[hosts.a]
+memory = "64GiB"
+vcpus = 32
+[hosts.b]
+link = "10Gbit/s"
+switch = "upper"
+
+[vms.web]
+host = "a"
+qmp = "/run/vms/web.qmp"
+memory = "4GiB"
+
+[[uplinks]]
+from = "switch"
+to = "upper"
+link = "2Gbit/s"
+)";
+
+TEST(FleetFile, SaysHostsLinksVmsAndHowADestinationIsStarted) {
+  const auto fleet = parse_fleet_file(kRack);
+  ASSERT_TRUE(fleet) << fleet.error().message;
+  ASSERT_EQ(fleet->hosts.size(), 2u);
+  EXPECT_EQ(fleet->hosts[0].memory, 64_GiB);
+  EXPECT_EQ(fleet->hosts[0].vcpus, 32);
+  EXPECT_EQ(fleet->hosts[1].memory, std::nullopt);
+  EXPECT_EQ(fleet->network.hosts[0].egress, BytesPerSecond(125e6));
+  EXPECT_EQ(fleet->network.hosts[1].egress, BytesPerSecond(1250e6));
+  ASSERT_EQ(fleet->network.uplinks.size(), 1u);
+  const auto paths = Paths::of(fleet->network);
+  ASSERT_TRUE(paths);
+  EXPECT_EQ(paths->widest(0, 1), BytesPerSecond(125e6));
+  EXPECT_EQ(fleet->vms.at("web").monitor, "/run/vms/web.qmp");
+  EXPECT_EQ(fleet->vms.at("web").memory, 4_GiB);
+  EXPECT_THAT(filled(fleet->start, "web", "b"),
+              ElementsAre("/usr/local/bin/start-destination", "web", "--on=b"));
+}
+
+std::string refused(const std::string& text) {
+  const auto fleet = parse_fleet_file(text);
+  EXPECT_FALSE(fleet) << text;
+  return fleet ? "" : fleet.error().message;
+}
+
+TEST(FleetFile, WhatIsWrongIsSaidWithItsLine) {
+  const std::string start = "start = [\"x\"]\n";
+  EXPECT_THAT(refused("start = 3"), HasSubstr("line 1"));
+  EXPECT_THAT(refused("[hosts.a]\nlink = \"1Gbit/s\""), HasSubstr("'start' is missing"));
+  EXPECT_THAT(refused(start + "[hosts.a]\n"), HasSubstr("how fast host a's link is"));
+  EXPECT_THAT(refused(start + "[hosts.a]\nlink = \"1Gbit/s\"\nspeed = 3"),
+              HasSubstr("line 4: unknown key 'speed'"));
+  EXPECT_THAT(refused(start + "[hosts.a]\nlink = \"1Gbit/s\"\n[hosts.a]\n"), HasSubstr("line 4"));
+  EXPECT_THAT(refused(start + "[vms.web]\nhost = \"z\"\nqmp = \"/run/x\""),
+              HasSubstr("host z, which is not listed"));
+  EXPECT_THAT(refused(start + "[hosts.a]\nlink = \"1\""), HasSubstr("line 3"));
+  EXPECT_THAT(refused(start + "[hosts.a]\nlink = \"1Gbit/s\"\n[vms.x]\nhost = \"a\"\n"
+                              "qmp = \"/q\"\n[vms.y]\nhost = \"a\"\nqmp = \"/q\""),
+              HasSubstr("VM x has the same QMP socket"));
+  EXPECT_THAT(refused("uplinks = 3\n" + start), HasSubstr("must be a list"));
+}
+
+}  // namespace
+}  // namespace godwit::hosts
