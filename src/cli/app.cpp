@@ -87,6 +87,9 @@ int run(int argc, char** argv) {
   add_watch(program, chosen);
   add_recover(program, chosen);
   add_schedule(program, chosen);
+  add_evacuate(program, chosen);
+  add_restore(program, chosen);
+  add_cordon(program, chosen);
   research::add_bench(program, chosen);
   research::add_evaluate(program, chosen);
   add_history(program, chosen);

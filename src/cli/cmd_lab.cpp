@@ -118,6 +118,22 @@ Result<lab::LabStatus> bring_up(const UpOptions& options, terminal::Context& con
   return lab::status(options.lab);
 }
 
+/// One more guest in a lab that is there.
+Result<lab::LabStatus> start_guest(const UpOptions& options, terminal::Context& context) {
+  lab::GuestSpec guest = options.guest;
+  GODWIT_TRY(guest.ram, parse_bytes(options.ram));
+  if (!options.disk.empty()) {
+    GODWIT_TRY(guest.disk, parse_bytes(options.disk));
+  }
+  GODWIT_CHECK_OK(lab::start_guest(options.lab, guest));
+  const auto ready = lab::wait_ready(options.lab, guest.name, kReadyPatience, context.stop);
+  if (!ready) {
+    (void)lab::stop_guest(options.lab, guest.name);
+    return fail(ready.error());
+  }
+  return lab::status(options.lab);
+}
+
 int print_status(const Result<lab::LabStatus>& status, terminal::Context& context) {
   if (!status) return context.out.error(status.error());
   context.out.say(status_text(*status));
@@ -140,6 +156,23 @@ Result<std::vector<std::string>> take_down(const std::string& name, bool all) {
   return names;
 }
 
+/// What a guest is like.
+void add_guest_options(terminal::Command& command, UpOptions& options) {
+  command.add_option("--ram", options.ram, "memory of the guest")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command.add_option("--disk", options.disk, "a second drive for it to load (default: none)")
+      ->type_name("SIZE");
+  command.add_flag("--own-disks", options.guest.own_disks,
+                   "each host has a drive of its own for it, to be migrated with +storage");
+  command.add_flag("--programs", options.guest.programs,
+                   "it has real programs at hand, even if its first load is none");
+  command.add_option("--vcpus", options.guest.vcpus, "its vCPUs")->capture_default_str();
+  command.add_option("--load", options.guest.load, "what it does (see guest/README.md)")
+      ->type_name("LOAD")
+      ->capture_default_str();
+}
+
 void add_up(terminal::Command& lab_command, terminal::Chosen& chosen) {
   auto options = std::make_shared<UpOptions>();
   terminal::Command* up =
@@ -152,19 +185,7 @@ void add_up(terminal::Command& lab_command, terminal::Chosen& chosen) {
   up->add_option("--guest", options->guest.name, "name of the guest")
       ->type_name("NAME")
       ->capture_default_str();
-  up->add_option("--ram", options->ram, "memory of the guest")
-      ->type_name("SIZE")
-      ->capture_default_str();
-  up->add_option("--disk", options->disk, "a second drive for it to load (default: none)")
-      ->type_name("SIZE");
-  up->add_flag("--own-disks", options->guest.own_disks,
-               "each host has a drive of its own for it, to be migrated with +storage");
-  up->add_flag("--programs", options->guest.programs,
-               "it has real programs at hand, even if its first load is none");
-  up->add_option("--vcpus", options->guest.vcpus, "its vCPUs")->capture_default_str();
-  up->add_option("--load", options->guest.load, "what it does (see guest/README.md)")
-      ->type_name("LOAD")
-      ->capture_default_str();
+  add_guest_options(*up, *options);
   up->add_flag("--no-guest", options->no_guest, "hosts and networks only");
   terminal::add_examples(*up,
                          {"godwit lab up --rate 50MB/s",
@@ -177,6 +198,26 @@ void add_up(terminal::Command& lab_command, terminal::Chosen& chosen) {
       const auto built = bring_up(*options, context);
       if (!built) (void)lab::end_user_lab();
       return print_status(built, context);
+    };
+  });
+}
+
+void add_guest(terminal::Command& lab_command, terminal::Chosen& chosen) {
+  auto options = std::make_shared<UpOptions>();
+  terminal::Command* guest = lab_command.add_subcommand("guest", "start one more guest in a lab");
+  terminal::add_lab_name(*guest, options->lab);
+  guest->add_option("NAME", options->guest.name, "its name")->required();
+  guest->add_option("--host", options->guest.host, "where it starts")
+      ->type_name("HOST")
+      ->capture_default_str();
+  add_guest_options(*guest, *options);
+  terminal::add_examples(*guest,
+                         {"godwit lab guest web --ram 128MiB",
+                          "godwit lab guest db --host b --load memory-write,set=32MiB,rate=5MB/s"});
+  guest->callback([&chosen, options] {
+    chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kJoin};
+    chosen.action = [options](terminal::Context& context) {
+      return print_status(start_guest(*options, context), context);
     };
   });
 }
@@ -248,6 +289,7 @@ void add_lab(terminal::Command& app, terminal::Chosen& chosen) {
       app.add_subcommand("lab", "hosts as network namespaces, guests in QEMU, on this machine");
   lab_command->require_subcommand();
   add_up(*lab_command, chosen);
+  add_guest(*lab_command, chosen);
   add_down(*lab_command, chosen);
   add_status(*lab_command, chosen);
   add_shell(*lab_command, chosen);

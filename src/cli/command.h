@@ -13,6 +13,9 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen);
 void add_watch(terminal::Command& app, terminal::Chosen& chosen);
 void add_recover(terminal::Command& app, terminal::Chosen& chosen);
 void add_schedule(terminal::Command& app, terminal::Chosen& chosen);
+void add_evacuate(terminal::Command& app, terminal::Chosen& chosen);
+void add_restore(terminal::Command& app, terminal::Chosen& chosen);
+void add_cordon(terminal::Command& app, terminal::Chosen& chosen);
 void add_history(terminal::Command& app, terminal::Chosen& chosen);
 void add_manual(terminal::Command& app, terminal::Chosen& chosen);
 

@@ -86,6 +86,10 @@ void Command::footer(const std::string& text) {
   app_->footer(text);
 }
 
+void Command::alias(const std::string& name) {
+  app_->alias(name);
+}
+
 void Command::hide() {
   app_->group("");
 }

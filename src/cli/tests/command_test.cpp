@@ -28,6 +28,9 @@ class Commands : public testing::Test {
     add_profile(app_, chosen_);
     add_predict(app_, chosen_);
     add_migrate(app_, chosen_);
+    add_evacuate(app_, chosen_);
+    add_restore(app_, chosen_);
+    add_cordon(app_, chosen_);
     research::add_bench(app_, chosen_);
     research::add_evaluate(app_, chosen_);
     add_history(app_, chosen_);

@@ -58,6 +58,7 @@ class Command {
   Option* add_option(const std::string& names, T& value, const std::string& description);
   Option* add_flag(const std::string& names, bool& value, const std::string& description);
   void footer(const std::string& text);  ///< with which the help ends
+  void alias(const std::string& name);   ///< another name for it
   void hide();                           ///< from the help
   void require_subcommand();
   /// What comes after its arguments is another program's command line, which remaining() tells.

@@ -1,0 +1,236 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "command.h"
+#include "fleet_lines.h"
+#include "fleet_text.h"
+#include "godwit/base/quantity.h"
+#include "godwit/hosts/operation.h"
+#include "godwit/terminal/options.h"
+#include "open_fleet.h"
+#include "time_until.h"
+
+/// `evacuate`, `restore` and `cordon`.
+
+namespace godwit::cli {
+namespace {
+
+struct MoveOptions {
+  bool restore = false;
+  FleetOptions fleet;
+  std::vector<std::string> to;
+  std::vector<std::string> keep;
+  std::string by;
+  bool dry_run = false;
+  bool no_profile = false;
+  terminal::ObserveOption observe;
+  terminal::IntentOptions intent;
+  terminal::StoreOption store;
+};
+
+/// "lab:b" as well as "b".
+std::string host_name(const std::string& text) {
+  constexpr std::string_view kLab = "lab:";
+  return text.starts_with(kLab) ? text.substr(kLab.size()) : text;
+}
+
+Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& opened,
+                                terminal::Context& context) {
+  hosts::Wanted wanted;
+  wanted.restore = options.restore;
+  wanted.host = opened.host;
+  for (const std::string& host : options.to) wanted.to.push_back(host_name(host));
+  for (const std::string& vm : options.keep) wanted.keep.push_back(host_name(vm));
+  if (!options.by.empty()) {
+    auto within = time_until(options.by, context.clock.wall_us());
+    if (!within) return fail(within.error().while_doing("--by"));
+    wanted.within = *within;
+    if (*within <= Seconds(0)) {
+      return fail(ErrorCode::kBadInput, fmt::format("--by: {} has passed", options.by),
+                  "give a time that is to come");
+    }
+  }
+  GODWIT_TRY(wanted.survey.intent, options.intent.value());
+  GODWIT_TRY(wanted.survey.observe, options.observe.value());
+  wanted.survey.profile = !options.no_profile;
+  wanted.survey.store = options.store.path;
+  return wanted;
+}
+
+/// A plan that leaves a VM behind is not begun: who wants that says so.
+std::optional<Error> refusal(const hosts::Draft& draft, const std::string& host, bool restore) {
+  if (draft.too_late) return draft.too_late;
+  const auto& blockers = draft.plan.blockers;
+  if (blockers.empty()) return std::nullopt;
+  std::vector<std::string> names;
+  for (const fleet::Blocked& one : blockers) names.push_back(one.vm);
+  const fleet::Blocked& first = blockers.front();
+  Remedy remedy = first.what_to_do;
+  if (!restore) {
+    std::string keep;
+    for (const std::string& vm : names) keep += " --keep " + vm;
+    remedy += Remedy("; or leave " + std::string(names.size() > 1 ? "them" : "it") +
+                     " where it is:" + keep);
+  }
+  return Error{
+      ErrorCode::kImpossible,
+      fmt::format("{} of host {} can't be moved ({}); VM {}: {}", names.size() > 1 ? "VMs" : "a VM",
+                  host, fmt::join(names, ", "), first.vm, first.reason),
+      std::move(remedy)};
+}
+
+std::string promise_of(const MoveOptions& options, const std::string& host) {
+  return options.restore ? fmt::format("all are back on host {}", host)
+                         : fmt::format("host {} is empty", host);
+}
+
+int carry_out(const MoveOptions& options, const hosts::Wanted& wanted, hosts::Draft draft,
+              hosts::Operation& operation, terminal::Context& context) {
+  const Json plan = to_json(draft.plan);
+  const auto earlier = draft.earlier;
+  context.out.say(
+      fmt::format("\nmoving {} VMs (Ctrl-C begins nothing more, and cancels what can be)",
+                  draft.plan.moves.size()));
+  const auto run = [&] {
+    FleetLines lines(context);
+    return operation.run(wanted, std::move(draft), lines);
+  };
+  const auto outcome = run();
+  if (!outcome) return context.out.error(outcome.error(), Json{{"plan", plan}});
+  context.out.say(outcome_text(*outcome, earlier, promise_of(options, wanted.host)));
+  context.out.result(
+      Json{{"plan", plan}, {"outcome", to_json(*outcome, earlier, !options.restore)}});
+  return outcome->complete() ? terminal::kDone : terminal::kFailed;
+}
+
+Result<hosts::Draft> draft_of(const hosts::Wanted& wanted, hosts::Operation& operation,
+                              terminal::Context& context) {
+  if (wanted.survey.profile) {
+    context.out.say(fmt::format("observing the VMs for {}", human(wanted.survey.observe)));
+  }
+  return operation.draft(wanted, [&context](const fleet::Estimate& one) {
+    context.out.say(fmt::format("  {}: {}{}", one.vm, one.ground,
+                                one.blocked ? ", can't be moved as is wanted" : ""));
+  });
+}
+
+int move_vms(const MoveOptions& options, terminal::Context& context) {
+  auto opened = open_fleet(options.fleet, options.store.path, context);
+  if (!opened) return context.out.error(opened.error());
+  const auto wanted = wanted_of(options, *opened, context);
+  if (!wanted) return context.out.error(wanted.error());
+  hosts::Operation operation(context.clock, *opened->fleet, opened->engines, context.places,
+                             opened->files, context.stop);
+  if (!options.dry_run) {
+    if (const auto begun = operation.begin(); !begun) return context.out.error(begun.error());
+  }
+  auto draft = draft_of(*wanted, operation, context);
+  if (!draft) return context.out.error(draft.error());
+  context.out.say("\n" + plan_text(draft->plan, promise_of(options, wanted->host)));
+  const Json plan = to_json(draft->plan);
+  if (const auto refused = refusal(*draft, wanted->host, options.restore)) {
+    return context.out.error(*refused, Json{{"plan", plan}});
+  }
+  if (options.dry_run) {
+    context.out.result(Json{{"plan", plan}});
+    return terminal::kDone;
+  }
+  return carry_out(options, *wanted, std::move(*draft), operation, context);
+}
+
+void add_common(terminal::Command& command, const std::shared_ptr<MoveOptions>& options) {
+  options->fleet.add_to(command);
+  command.add_flag("--dry-run", options->dry_run, "plan, and move nothing");
+  command
+      .add_option("--by", options->by,
+                  "refuse what will not be done by then, in 95 % of cases: 30m (from now), 22:30 "
+                  "(today), or 2026-11-27T22:30:00Z")
+      ->type_name("TIME");
+  const terminal::Option* observe = options->observe.add_to(command);
+  command
+      .add_flag("--no-profile", options->no_profile,
+                "don't observe the VMs: each counts as the worst of its earlier moves, and goes by "
+                "pre-copy")
+      ->excludes({observe});
+  options->intent.add_to(command);
+  options->store.add_to(command);
+}
+
+void choose(terminal::Command& command, terminal::Chosen& chosen,
+            const std::shared_ptr<MoveOptions>& options) {
+  command.callback([&chosen, options] {
+    chosen.lab = options->fleet.lab_entry();
+    chosen.action = [options](terminal::Context& context) { return move_vms(*options, context); };
+  });
+}
+
+int cordon(const FleetOptions& options, bool undo, terminal::Context& context) {
+  const auto opened = open_fleet(options, "", context);
+  if (!opened) return context.out.error(opened.error());
+  const auto inventory = opened->fleet->look();
+  if (!inventory) return context.out.error(inventory.error());
+  const auto set = hosts::set_cordon(context.clock, opened->files, *inventory, opened->host, !undo);
+  if (!set) return context.out.error(set.error());
+  context.out.say(fmt::format("host {} {}", opened->host,
+                              undo ? "takes VMs again"
+                                   : "is cordoned: no evacuation sends VMs "
+                                     "there; VMs that it has stay"));
+  context.out.result(Json{{"host", opened->host}, {"cordoned", !undo}});
+  return terminal::kDone;
+}
+
+}  // namespace
+
+void add_evacuate(terminal::Command& app, terminal::Chosen& chosen) {
+  auto options = std::make_shared<MoveOptions>();
+  terminal::Command* command = app.add_subcommand(
+      "evacuate",
+      "empty a host: plan the moves of all its VMs, say when it will be empty and what "
+      "stands in the way, and carry the plan out");
+  command->alias("drain");
+  add_common(*command, options);
+  command
+      ->add_option("--to", options->to, "only to this host (may be repeated; default: every other)")
+      ->once_for_each()
+      ->type_name("HOST");
+  command->add_option("--keep", options->keep, "leave this VM where it is (may be repeated)")
+      ->once_for_each()
+      ->type_name("VM");
+  terminal::add_examples(*command,
+                         {"godwit evacuate lab:a --dry-run", "godwit evacuate lab:a --by 10m",
+                          "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
+                          "godwit evacuate lab:a --no-postcopy --keep guest --json"});
+  choose(*command, chosen, options);
+}
+
+void add_restore(terminal::Command& app, terminal::Chosen& chosen) {
+  auto options = std::make_shared<MoveOptions>();
+  options->restore = true;
+  terminal::Command* command =
+      app.add_subcommand("restore", "bring back the VMs that were evacuated from a host");
+  add_common(*command, options);
+  terminal::add_examples(*command, {"godwit restore lab:a", "godwit restore lab:a --dry-run",
+                                    "godwit restore node7 --fleet rack.toml --json"});
+  choose(*command, chosen, options);
+}
+
+void add_cordon(terminal::Command& app, terminal::Chosen& chosen) {
+  auto options = std::make_shared<FleetOptions>();
+  auto undo = std::make_shared<bool>(false);
+  terminal::Command* command = app.add_subcommand("cordon", "let no evacuation send VMs to a host");
+  options->add_to(*command);
+  command->add_flag("--undo", *undo, "it takes VMs again");
+  terminal::add_examples(*command, {"godwit cordon lab:b", "godwit cordon lab:b --undo"});
+  command->callback([&chosen, options, undo] {
+    chosen.lab = options->lab_entry();
+    chosen.action = [options, undo](terminal::Context& context) {
+      return cordon(*options, *undo, context);
+    };
+  });
+}
+
+}  // namespace godwit::cli
