@@ -80,8 +80,11 @@ void FleetLines::replanned(const fleet::FleetPlan& plan, Seconds elapsed, const 
 
 void FleetLines::changed(const fleet::VmReport& report) {
   if (lines_.find(report.vm) == lines_.end()) order_.push_back(report.vm);
-  lines_[report.vm].report = report;
-  if (context_.out.bar_stream() == nullptr) context_.out.say("  " + change_text(report));
+  Line& line = lines_[report.vm];
+  line.report = report;
+  const std::string text = change_text(report);
+  if (context_.out.bar_stream() == nullptr && line.said != text) context_.out.say("  " + text);
+  line.said = text;
   draw(true);
 }
 

@@ -24,6 +24,7 @@ class FleetLines final : public fleet::RunObserver {
  private:
   struct Line {
     fleet::VmReport report;
+    std::string said;
     std::string note;
     double done = 0;
   };

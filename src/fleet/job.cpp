@@ -70,6 +70,7 @@ Result<void> Job::destination_started(const std::string& monitor) {
   entry.vm = order_.move.vm;
   entry.from = order_.move.from;
   entry.to = order_.move.to;
+  entry.technique = to_string(order_.move.technique);
   entry.monitor = monitor;
   return record_.append(entry);
 }

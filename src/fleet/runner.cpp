@@ -106,6 +106,7 @@ class Runner {
   JobEvents events_;
   std::vector<std::unique_ptr<Job>> jobs_;
   std::map<std::string, std::string> first_places_;  ///< of VMs, when the run began
+  bool waits_ = false;                               ///< something is left to begin
   bool stuck_ = false;                               ///< a plan made anew changed nothing
   std::map<std::string, int> failures_;              ///< attempts, by VM
   RunOutcome outcome_;
@@ -285,8 +286,8 @@ RunOutcome Runner::run() {
 /// False once nothing is under way, and nothing is left to begin.
 bool Runner::step() {
   if (stop_.stop_requested() && !ended_early()) end_early(kStopped);
-  const bool waits = !ended_early() && start_what_may();
-  if (jobs_.empty()) return waits && unstick();
+  waits_ = !ended_early() && start_what_may();
+  if (jobs_.empty()) return waits_ && unstick();
   // a stop request is seen once; from then on only events count
   const std::stop_token stop = ended_early() ? std::stop_token() : stop_;
   if (const auto event = events_.next(kTick, stop)) handle(*event);
@@ -370,6 +371,7 @@ void Runner::look_for_overruns() {
     const Seconds longest = job->move().longest;
     if (longest <= Seconds(0) || parts_.clock.now() - since <= longest) continue;
     job->overdue = true;
+    if (jobs_.size() == 1 && !waits_) return;  // nothing is left to be planned
     replan(fmt::format("VM {} takes longer than {}", job->move().vm, human(longest)));
     return;
   }
@@ -473,6 +475,8 @@ void Runner::moved(const Job& job, const MigrationOutcome& outcome) {
   one.status = Status::kMoved;
   one.runs_on = move.to;
   one.finished = *job.streamed_at - began_;
+  one.reason.clear();  // of an attempt before
+  one.what_to_do = {};
   outcome_.took = std::max(outcome_.took, *one.finished);
   if (outcome.status != OutcomeStatus::kCompleted) {
     one.reason = outcome.reason;
@@ -556,7 +560,7 @@ bool Runner::write(Kind kind, const PlannedMove& move, const std::string& why) {
   entry.from = move.from;
   entry.to = move.to;
   entry.why = why;
-  if (kind == Kind::kPreparing) entry.technique = to_string(move.technique);
+  if (!move.to.empty()) entry.technique = to_string(move.technique);
   auto kept = parts_.record.append(entry);
   if (kept) return true;
   if (!ended_early()) end_early(kept.error().while_doing("writing down what is moved"));

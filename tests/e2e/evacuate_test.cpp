@@ -123,7 +123,9 @@ TEST_F(Evacuate, AHostIsEmptiedAsPlannedAndItsGuestsAreBroughtBack) {
     EXPECT_EQ(move.at("outcome").at("guest").at("alive"), true) << move.dump();
   }
   for (const Json& move : run.json().at("plan").at("moves")) {
-    if (move.at("vm") == "wild") EXPECT_NE(move.at("technique"), "precopy");
+    if (move.at("vm") == "wild") {
+      EXPECT_NE(move.at("technique"), "precopy");
+    }
   }
   expect_at("a", false);
   expect_all_work();
