@@ -23,8 +23,6 @@ constexpr std::size_t kObservers = 8;
 /// Draws of a prediction: a tenth of those for which somebody waits, as there are many VMs. Bounds
 /// of an interval then vary by a tenth of its width.
 constexpr int kDraws = twin::kManyDraws / 10;
-/// No VM is to stand still for all of its move: stop-and-copy takes more than this of its work.
-constexpr Ratio kMostSlowdown{0.95};
 constexpr std::int64_t kHistory = 100;
 
 /// The widest path that a host of the fleet offers a VM.
@@ -36,6 +34,22 @@ BytesPerSecond rate_for(const fleet::Inventory& inventory, const fleet::FleetVm&
     if (to != *from) widest = std::max(widest, paths->widest(*from, to));
   }
   return widest;
+}
+
+/// No VM is to stand still for all of its move, and none is compressed: an evacuated host's
+/// processors are its guests', and a profile tells what compressing costs on one that is idle.
+std::vector<Technique> techniques_for(const advise::Question& question) {
+  std::vector<Technique> all;
+  for (const Technique one : kLivePresets) {
+    const CapabilitySet needed = capabilities_needed(one);
+    const bool can = std::includes(question.possible->begin(), question.possible->end(),
+                                   needed.begin(), needed.end());
+    const bool compresses = twin::needs_contents(one);
+    const bool wanted = one.ending != Ending::kFirstEstimate && !compresses &&
+                        !(question.intent.no_postcopy && uses_postcopy(one));
+    if (can && wanted && twin::predicts(one)) all.push_back(one);
+  }
+  return all;
 }
 
 class Surveyor {
@@ -89,12 +103,12 @@ Result<advise::Question> Surveyor::question_about(const fleet::FleetVm& vm, Byte
   question.link = Link{rate, {}};
   question.intent = options_.intent;
   question.intent.no_postcopy = question.intent.no_postcopy || !fleet_.can_postcopy();
-  if (!question.intent.max_slowdown) question.intent.max_slowdown = kMostSlowdown;
   // the usual patience grows with the VM: 120 s are none for one of 100 GB
   if (!question.intent.max_time) {
     question.intent.max_time = std::max(Seconds(120), (vm.memory / rate) * 4);
   }
   question.possible = opened.description.can;
+  question.techniques = techniques_for(question);
   question.learnt = learnt_.get();
   question.pair = engine::usual_pair(question.learnt);
   question.draws = kDraws;
@@ -103,16 +117,11 @@ Result<advise::Question> Surveyor::question_about(const fleet::FleetVm& vm, Byte
 
 /// The advised technique first, then what else converges and is allowed: post-copy first, as it
 /// ends whatever the guest does; then throttled, then the fastest.
-std::vector<const TechniquePrediction*> ranked(const advise::Advised& advised,
-                                               const Intent& intent) {
+std::vector<const TechniquePrediction*> ranked(const advise::Advised& advised) {
   std::vector<const TechniquePrediction*> others;
   for (const TechniquePrediction& row : advised.prediction.predictions) {
-    const bool allowed = !(intent.no_postcopy && uses_postcopy(row.technique)) &&
-                         row.technique.ending != Ending::kFirstEstimate;
     const bool first = advised.plan && row.technique == advised.plan->technique;
-    if (row.grounded && row.converges && row.total_time && allowed && !first) {
-      others.push_back(&row);
-    }
+    if (row.grounded && row.converges && row.total_time && !first) others.push_back(&row);
   }
   std::stable_sort(others.begin(), others.end(), [](const auto* a, const auto* b) {
     const auto rank = [](const TechniquePrediction& row) {
@@ -141,7 +150,7 @@ Result<fleet::Estimate> Surveyor::predicted(const fleet::FleetVm& vm,
     return estimate;
   }
   const BytesPerSecond rate = question.link.rate;
-  for (const TechniquePrediction* whole : ranked(advised, question.intent)) {
+  for (const TechniquePrediction* whole : ranked(advised)) {
     advise::Question slower = question;
     slower.link.rate = rate * Ratio(0.5);
     slower.techniques = {whole->technique};
