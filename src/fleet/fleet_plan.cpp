@@ -150,6 +150,10 @@ Interval<Seconds> interval_of(std::vector<double> values) {
           Seconds(sorted_quantile(values, 0.95))};
 }
 
+Interval<Seconds> later(const Interval<Seconds>& time, Seconds by) {
+  return {time.p50 + by, time.p05 + by, time.p95 + by};
+}
+
 /// The same order with durations that err, independently and log-normally.
 void Planning::draw(FleetPlan& plan) {
   const std::size_t count = plan.moves.size();
@@ -168,9 +172,9 @@ void Planning::draw(FleetPlan& plan) {
     }
     last.push_back(latest);
   }
-  if (count > 0) plan.finish = interval_of(std::move(last));
+  if (count > 0) plan.finish = later(interval_of(std::move(last)), costs_.after);
   for (std::size_t i = 0; i < count; ++i) {
-    plan.moves[i].finish = interval_of(std::move(ends[i]));
+    plan.moves[i].finish = later(interval_of(std::move(ends[i])), costs_.after);
     plan.moves[i].longest = interval_of(std::move(takes[i])).p95;
   }
 }
@@ -223,7 +227,7 @@ Result<FleetPlan> Planning::run() {
   FleetPlan plan;
   plan.moves = moves(made);
   plan.blockers = blockers(made);
-  plan.lower_bound = made.lower_bound;
+  plan.lower_bound = made.lower_bound + (plan.moves.empty() ? Seconds(0) : costs_.after);
   plan.overhead = costs_.overhead;
   draw(plan);
   return plan;

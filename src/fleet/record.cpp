@@ -63,6 +63,7 @@ std::string to_line(const Entry& entry) {
   }
   if (entry.prepared) json["prepared_s"] = entry.prepared->count();
   if (entry.around) json["around_s"] = entry.around->count();
+  if (entry.after) json["after_s"] = entry.after->count();
   return json_text(json);
 }
 
@@ -82,6 +83,7 @@ Result<Entry> entry_from(std::string_view line) {
   for (const TextKey& one : kTexts) entry.*one.text = in.maybe_text(one.key).value_or("");
   entry.prepared = in.maybe_seconds("prepared_s");
   entry.around = in.maybe_seconds("around_s");
+  entry.after = in.maybe_seconds("after_s");
   if (in.error()) return fail(*in.error());
   return entry;
 }
@@ -155,14 +157,16 @@ std::vector<std::string> cordoned(const std::vector<Entry>& entries) {
 }
 
 Costs costs_of(const std::vector<Entry>& entries) {
-  std::vector<double> prepared, around;
+  std::vector<double> prepared, around, after;
   for (const Entry& entry : entries) {
     if (entry.prepared) prepared.push_back(entry.prepared->count());
     if (entry.around) around.push_back(entry.around->count());
+    if (entry.after) after.push_back(entry.after->count());
   }
   Costs costs;
   costs.overhead = median_of(std::move(prepared), costs.overhead);
   costs.around = median_of(std::move(around), costs.around);
+  costs.after = median_of(std::move(after), costs.after);
   return costs;
 }
 

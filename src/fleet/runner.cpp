@@ -416,6 +416,7 @@ void Runner::on_progress(Job& job, const control::Progress& progress) {
 
 /// The link is free, though the guest is still to be examined.
 void Runner::stream_is_over(Job& job) {
+  if (job.streamed) return;
   job.streamed = true;
   job.streamed_at = parts_.clock.now();
   before_.erase(&job);
@@ -467,6 +468,7 @@ void Runner::moved(const Job& job, const MigrationOutcome& outcome) {
     const TimePoint since = std::max(*job.granted_at, *job.ready_at);
     entry.around = std::max(*job.streamed_at - since - *outcome.total_time, Seconds(0));
   }
+  entry.after = parts_.clock.now() - *job.streamed_at;
   if (const auto kept = parts_.record.append(entry); !kept) end_early(kept.error());
   for (FleetVm& vm : now_.inventory.vms) {
     if (vm.name == move.vm) vm.host = move.to;
@@ -474,7 +476,7 @@ void Runner::moved(const Job& job, const MigrationOutcome& outcome) {
   VmReport& one = report(move.vm);
   one.status = Status::kMoved;
   one.runs_on = move.to;
-  one.finished = *job.streamed_at - began_;
+  one.finished = elapsed();
   one.reason.clear();  // of an attempt before
   one.what_to_do = {};
   outcome_.took = std::max(outcome_.took, *one.finished);

@@ -19,34 +19,34 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kLab = "fleet";
-constexpr Seconds kPatience{60};
+constexpr const char* kFleetLab = "fleet";
+constexpr Seconds kFleetPatience{60};
 
 /// A lab of three hosts with four guests on the first; state is kept in a folder of the test's own.
 class Evacuate : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
+    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kFleetLab}).status, 0);
     before_ = traces();
     ::setenv("XDG_STATE_HOME", folder_.file("state").c_str(), 1);  // its process is the test's own
     ::setenv("XDG_DATA_HOME", folder_.file("data").c_str(), 1);
-    ASSERT_TRUE(lab::up({kLab, {"a", "b", "c"}, BytesPerSecond(40e6)}));
+    ASSERT_TRUE(lab::up({kFleetLab, {"a", "b", "c"}, BytesPerSecond(40e6)}));
     for (const auto& [name, load] : loads()) {
       lab::GuestSpec guest;
       guest.name = name;
       guest.host = "a";
       guest.ram = 112_MiB;
       guest.load = load;
-      const auto started = lab::start_guest(kLab, guest);
+      const auto started = lab::start_guest(kFleetLab, guest);
       ASSERT_TRUE(started) << started.error().message;
     }
     for (const auto& [name, load] : loads()) {
-      const auto ready = lab::wait_ready(kLab, name, Seconds(120));
+      const auto ready = lab::wait_ready(kFleetLab, name, Seconds(120));
       ASSERT_TRUE(ready) << ready.error().message;
     }
   }
   void TearDown() override {
-    const Finished down = run_godwit({"lab", "down", "--lab", kLab, "--json"});
+    const Finished down = run_godwit({"lab", "down", "--lab", kFleetLab, "--json"});
     EXPECT_EQ(down.status, 0) << down.out << down.err;
     EXPECT_EQ(traces(), before_);
   }
@@ -60,14 +60,14 @@ class Evacuate : public testing::Test {
   }
   static std::vector<std::string> words(const std::string& command,
                                         const std::vector<std::string>& more = {}) {
-    std::vector<std::string> all{command, "lab:a", "--lab", kLab, "--for", "2s", "--json"};
+    std::vector<std::string> all{command, "lab:a", "--lab", kFleetLab, "--for", "2s", "--json"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
   /// Each guest's one host, by the lab itself.
   static std::map<std::string, std::string> places() {
     std::map<std::string, std::string> at;
-    const auto status = lab::status(kLab);
+    const auto status = lab::status(kFleetLab);
     EXPECT_TRUE(status);
     for (const auto& guest : status->guests) {
       EXPECT_EQ(guest.instances.size(), 1u) << guest.spec.name;
@@ -79,14 +79,14 @@ class Evacuate : public testing::Test {
   /// Every guest does work where it is now.
   void expect_all_work() {
     for (const auto& [name, host] : places()) {
-      const auto guest = lab::find_guest(kLab, name);
+      const auto guest = lab::find_guest(kFleetLab, name);
       ASSERT_TRUE(guest);
       const lab::Instance& one = guest->instances.front();
       lab::LabGuestCheck check({one.console, one.report}, {one.console, one.report});
       const auto first = check.look(Side::kSource);
       ASSERT_TRUE(first) << name;
       std::int64_t work = first->work.value_or(0);
-      const TimePoint give_up = clock_.now() + kPatience;
+      const TimePoint give_up = clock_.now() + kFleetPatience;
       while (work <= first->work.value_or(0) && clock_.now() < give_up) {
         (void)clock_.wait_until(clock_.now() + Seconds(0.1), {});
         const auto again = check.look(Side::kSource);
@@ -131,7 +131,7 @@ TEST_F(Evacuate, AHostIsEmptiedAsPlannedAndItsGuestsAreBroughtBack) {
   expect_all_work();
 
   const Finished cordoned = run_godwit(
-      {"evacuate", "lab:b", "--lab", kLab, "--for", "1s", "--to", "a", "--dry-run", "--json"});
+      {"evacuate", "lab:b", "--lab", kFleetLab, "--for", "1s", "--to", "a", "--dry-run", "--json"});
   EXPECT_EQ(cordoned.status, 2) << "who was evacuated is cordoned";
   EXPECT_THAT(cordoned.out, HasSubstr("cordoned"));
 
@@ -146,11 +146,11 @@ TEST_F(Evacuate, AHostIsEmptiedAsPlannedAndItsGuestsAreBroughtBack) {
 
 TEST_F(Evacuate, KilledInTheMiddleTheSameCommandGoesOn) {
   GodwitProgram godwit(words("evacuate"));
-  const TimePoint give_up = clock_.now() + 5 * kPatience;
+  const TimePoint give_up = clock_.now() + 5 * kFleetPatience;
   std::set<std::string> moved;
   bool in_the_middle = false;
   while (!in_the_middle && !godwit.ended() && clock_.now() < give_up) {
-    const auto status = lab::status(kLab);
+    const auto status = lab::status(kFleetLab);
     ASSERT_TRUE(status);
     bool under_way = false;
     for (const auto& guest : status->guests) {
@@ -180,7 +180,7 @@ TEST_F(Evacuate, WhatCanNotBeMeantIsRefusedBeforeAnythingMoves) {
     EXPECT_EQ(run.status, 2) << run.out << run.err;
     EXPECT_THAT(run.out, HasSubstr(word));
   };
-  refused({"evacuate", "lab:z", "--lab", kLab, "--json"}, "no host 'z'");
+  refused({"evacuate", "lab:z", "--lab", kFleetLab, "--json"}, "no host 'z'");
   refused(words("evacuate", {"--to", "b", "--to", "b"}), "named twice");
   refused(words("evacuate", {"--keep", "nobody"}), "no VM 'nobody'");
   refused(words("evacuate", {"--by", "2020-01-01T00:00:00Z"}), "has passed");

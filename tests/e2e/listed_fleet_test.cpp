@@ -25,9 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-constexpr Seconds kPatience{60};
+constexpr Seconds kStartPatience{60};
 
-std::string text_of(const std::string& path) {
+std::string file_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;
   text << file.rdbuf();
@@ -35,7 +35,7 @@ std::string text_of(const std::string& path) {
 }
 
 /// Starts a VM's QEMU on a host, which is a folder, and prints where it waits for a migration.
-constexpr const char* kStart = R"(#!/bin/sh
+constexpr const char* kStartScript = R"(#!/bin/sh
 set -e
 mkdir -p {0}/$2
 at={0}/$2/$1
@@ -49,7 +49,7 @@ echo "starting $1 on $2"
 echo "qmp:$at.qmp@unix:$at.stream"
 )";
 
-constexpr const char* kFleet = R"(
+constexpr const char* kFleetFile = R"(
 link = "60MB/s"
 start = ["{0}/start", "{{vm}}", "{{host}}"]
 
@@ -77,11 +77,11 @@ class ListedFleet : public testing::Test {
     ::setenv("XDG_DATA_HOME", folder_.file("data").c_str(), 1);
     const auto image = lab::find_guest_image();
     ASSERT_TRUE(image) << image.error().message;
-    const std::string cmdline = text_of(*image + "/cmdline");
-    std::ofstream(folder_.file("start"))
-        << fmt::format(kStart, folder_.file("."), *image, cmdline.substr(0, cmdline.find('\n')));
+    const std::string cmdline = file_text(*image + "/cmdline");
+    std::ofstream(folder_.file("start")) << fmt::format(kStartScript, folder_.file("."), *image,
+                                                        cmdline.substr(0, cmdline.find('\n')));
     fs::permissions(folder_.file("start"), fs::perms::owner_all);
-    std::ofstream(file()) << fmt::format(kFleet, folder_.file("."));
+    std::ofstream(file()) << fmt::format(kFleetFile, folder_.file("."));
     for (const char* vm : kVms) {
       start(vm);
       await_work("one", vm, -1);
@@ -90,7 +90,7 @@ class ListedFleet : public testing::Test {
   void TearDown() override {
     for (const auto& entry : fs::recursive_directory_iterator(folder_.file("."))) {
       if (entry.path().extension() != ".pid") continue;
-      const int pid = std::atoi(text_of(entry.path()).c_str());
+      const int pid = std::atoi(file_text(entry.path()).c_str());
       if (pid > 0 && program_is_qemu(pid)) ::kill(pid, SIGKILL);
     }
   }
@@ -108,11 +108,11 @@ class ListedFleet : public testing::Test {
     ProcessSpec spec{folder_.file("start"), {"start", vm, "one", " "}};
     auto process = Process::start(spec);
     ASSERT_TRUE(process) << process.error().message;
-    (void)process->follow(clock_, clock_.now() + kPatience, {});
+    (void)process->follow(clock_, clock_.now() + kStartPatience, {});
     ASSERT_TRUE(process->end() && process->end()->well()) << process->err();
   }
   static bool program_is_qemu(int pid) {
-    return text_of(fmt::format("/proc/{}/comm", pid)).starts_with("qemu-system");
+    return file_text(fmt::format("/proc/{}/comm", pid)).starts_with("qemu-system");
   }
   [[nodiscard]] std::string at(const std::string& host, const std::string& vm) const {
     return folder_.file("./" + host + "/" + vm);
@@ -125,7 +125,7 @@ class ListedFleet : public testing::Test {
     return state && *state == RunState::kRunning;
   }
   [[nodiscard]] std::int64_t lines(const std::string& host, const std::string& vm) const {
-    const std::string report = text_of(at(host, vm) + ".report");
+    const std::string report = file_text(at(host, vm) + ".report");
     return std::count(report.begin(), report.end(), '\n');
   }
   /// The guest's load reports again and again.

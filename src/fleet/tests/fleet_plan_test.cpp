@@ -47,7 +47,7 @@ Situation situation() {
 
 FleetPlan plan_of(const Situation& now) {
   Rng rng(1);
-  auto plan = make_plan(now, {Seconds(2), Seconds(0)}, rng);
+  auto plan = make_plan(now, {Seconds(2), Seconds(0), Seconds(0)}, rng);
   EXPECT_TRUE(plan) << plan.error().message;
   return plan ? *plan : FleetPlan();
 }
@@ -180,7 +180,7 @@ TEST(Way, IsFittedToWhatIsPredictedAtAllOfThePathAndAtHalfOfIt) {
   whole.converges = half.converges = true;
   whole.total_time = Interval<Seconds>{Seconds(5), Seconds(4.5), Seconds(5.5)};
   half.total_time = Interval<Seconds>{Seconds(400.0 / 30), Seconds(12), Seconds(14)};
-  const Costs none{Seconds(0), Seconds(0)};
+  const Costs none{Seconds(0), Seconds(0), Seconds(0)};
   const auto way = way_of(whole, &half, kLink, none);
   ASSERT_TRUE(way);
   EXPECT_NEAR(way->load.cold.value(), 20e6, 1e3);
@@ -199,7 +199,7 @@ TEST(Way, WithoutAProfileItIsTheWorstOfItsHistory) {
   quick.outcome.transferred.qemu = 1_GB;
   slow.outcome.transferred.qemu = 3_GB;
   failed.outcome.transferred.qemu = 9_GB;
-  const Costs none{Seconds(0), Seconds(0)};
+  const Costs none{Seconds(0), Seconds(0), Seconds(0)};
   const Estimate known = without_profile("db", 2_GiB, kLink, {quick, slow, failed}, none);
   EXPECT_EQ(known.ways.at(0).load.memory, 3_GB);
   EXPECT_EQ(known.ground, "the worst of 2 earlier moves");

@@ -56,7 +56,7 @@ Situation situation_of(const FakeWorld& world) {
   return situation;
 }
 
-Result<FleetPlan> plan_of(const Situation& situation) {
+Result<FleetPlan> planned_for(const Situation& situation) {
   Rng rng(1);
   return make_plan(situation, {}, rng);
 }
@@ -67,9 +67,9 @@ class Evacuation {
 
   RunOutcome run(RunObserver& observer, std::stop_token stop = {}) {
     const Situation situation = situation_of(world_);
-    auto plan = plan_of(situation);
+    auto plan = planned_for(situation);
     EXPECT_TRUE(plan) << plan.error().message;
-    return run_plan({clock_, world_, world_, observer, plan_of}, situation, *plan, kRun, stop);
+    return run_plan({clock_, world_, world_, observer, planned_for}, situation, *plan, kRun, stop);
   }
   RunOutcome run(std::stop_token stop = {}) {
     RunObserver silent;

@@ -19,7 +19,8 @@ namespace godwit::fleet {
 /// the lab (docs/evacuating.md).
 struct Costs {
   Seconds overhead{4.0};  ///< T_O: until a destination is ready to receive; hidden behind others
-  Seconds around{0.4};    ///< from its turn to the next one's, beside QEMU's total time
+  Seconds around{0.1};    ///< from its turn to the next one's, beside QEMU's total time
+  Seconds after{1.5};     ///< from the end of its stream until its host has nothing of it any more
 };
 
 /// One way to move it, and what that takes.

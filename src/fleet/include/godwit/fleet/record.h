@@ -22,7 +22,7 @@ struct Entry {
     kPreparing,  ///< a destination of `vm` is about to be started on `to`
     kStarted,    ///< it answers on `monitor`
     kMoving,     ///< the migration may begin
-    kMoved,      ///< the VM runs on `to`; `prepared`, `around`: what it took beside QEMU's time
+    kMoved,      ///< the VM runs on `to`; with what it took beside QEMU's time (Costs)
     kNotMoved,   ///< it runs on `from`, as before; `why`
     kBlocked,    ///< it is left alone from now on; `why`
     kGone,       ///< it runs nowhere
@@ -43,6 +43,7 @@ struct Entry {
   std::string why{};
   std::optional<Seconds> prepared{};
   std::optional<Seconds> around{};
+  std::optional<Seconds> after{};
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 [[nodiscard]] std::string to_line(const Entry& entry);

@@ -39,7 +39,7 @@ struct VmReport {
   int attempts = 0;
   Interval<Seconds> promised{};               ///< of its finish, by the first plan
   std::optional<Seconds> started{};           ///< since the run's start, as the next
-  std::optional<Seconds> finished{};          ///< when it ran at its destination
+  std::optional<Seconds> finished{};          ///< when nothing of it was left at its source
   std::optional<MigrationOutcome> outcome{};  ///< of the last attempt
   std::string reason{};
   Remedy what_to_do{};
@@ -49,7 +49,7 @@ struct VmReport {
 struct RunOutcome {
   std::vector<VmReport> vms;
   Interval<Seconds> promised{};        ///< the first plan's finish
-  Seconds took{};                      ///< until the last VM had moved
+  Seconds took{};                      ///< until nothing of the last VM was left at its source
   std::optional<Error> ended_early{};  ///< why nothing more was begun: stopped, or what is wrong
   /// Is each VM where it was to go?
   [[nodiscard]] bool complete() const;
