@@ -48,7 +48,9 @@ Result<Seconds> time_until(std::string_view text, std::int64_t now_wall_us) {
                    static_cast<double>(now_wall_us) * 1e-6);
   }
   if (const auto from_now = parse_duration(text)) return *from_now;
-  if (const auto date = parse_iso8601(text)) {
+  // people write whole seconds
+  if (const auto date = parse_iso8601(fmt::format("{}.000000Z", text.substr(0, text.find('Z'))));
+      date && text.ends_with('Z')) {
     return Seconds(static_cast<double>(*date - now_wall_us) * 1e-6);
   }
   return fail(ErrorCode::kBadInput, fmt::format("'{}' is no time", text),

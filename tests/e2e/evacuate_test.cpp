@@ -122,7 +122,8 @@ TEST_F(Evacuate, AHostIsEmptiedAsPlannedAndItsGuestsAreBroughtBack) {
     EXPECT_EQ(move.at("runs_on"), at.at(move.at("vm")));
     EXPECT_EQ(move.at("outcome").at("guest").at("alive"), true) << move.dump();
   }
-  for (const Json& move : run.json().at("plan").at("moves")) {
+  const Json plan = run.json().at("plan");
+  for (const Json& move : plan.at("moves")) {
     if (move.at("vm") == "wild") {
       EXPECT_NE(move.at("technique"), "precopy");
     }

@@ -146,7 +146,8 @@ TEST_F(ListedFleet, AHostOfStrangersQemusIsEmptiedAndFilledAgain) {
   const Finished run = run_godwit(words("evacuate"));
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   std::map<std::string, std::string> places;
-  for (const Json& move : run.json().at("outcome").at("moves")) {
+  const Json outcome = run.json().at("outcome");
+  for (const Json& move : outcome.at("moves")) {
     EXPECT_EQ(move.at("status"), "completed") << move.dump();
     places[move.at("vm")] = move.at("runs_on");
   }
