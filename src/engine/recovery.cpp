@@ -131,14 +131,9 @@ class OpenSide {
 /// after us if we are killed, too. In every other phase it is left alone.
 void cancel_precopy(Clock& clock, const OpenSide& source, const OpenSide& destination,
                     const std::filesystem::path& journal, JournalEntry& entry) {
-  constexpr Seconds kTick{0.05};
-  constexpr Seconds kPatience{30};  // as pair/recovery.cpp has it
   if (source.vm() == nullptr || destination.vm() == nullptr) return;
-  const auto phase = [&source] {
-    const auto status = source.vm()->migration_status();
-    return status ? status->phase : MigrationPhase::kOther;
-  };
-  const MigrationPhase found = phase();
+  const auto status = source.vm()->migration_status();
+  const MigrationPhase found = status ? status->phase : MigrationPhase::kOther;
   const bool told = entry.step.find(pair::kToldToWait) != std::string::npos;
   const bool ours = told || entry.step.find("migrating") != std::string::npos;
   if (!ours || (found != MigrationPhase::kSetup && found != MigrationPhase::kActive)) return;
@@ -150,19 +145,18 @@ void cancel_precopy(Clock& clock, const OpenSide& source, const OpenSide& destin
   if (!destination.vm()->pause()) return;
   const auto there = destination.vm()->run_state();
   if (!there || *there != RunState::kInmigrate) return;  // too late: it has the guest
-  if (!source.vm()->cancel()) return;
-  const TimePoint give_up = clock.now() + kPatience;
-  while (!is_final(phase()) && clock.now() < give_up) {
-    (void)clock.wait_until(clock.now() + kTick, {});
-  }
+  (void)source.vm()->cancel();
 }
 
-/// Post-copy goes on by itself, and can't be cancelled.
-void await_postcopy(Clock& clock, const OpenSide& source, const std::stop_token& stop) {
+/// What can't be cancelled ends by itself: a switchover soon, post-copy when all is across.
+void await_end(Clock& clock, const OpenSide& source, const std::stop_token& stop) {
   constexpr Seconds kTick{0.1};
+  constexpr Seconds kPatience{30};
+  const TimePoint give_up = clock.now() + kPatience;
   while (source.vm() != nullptr && !stop.stop_requested()) {
     const auto status = source.vm()->migration_status();
-    if (!status || status->phase != MigrationPhase::kPostcopyActive) return;
+    if (!status || status->phase == MigrationPhase::kNone || is_final(status->phase)) return;
+    if (status->phase != MigrationPhase::kPostcopyActive && clock.now() >= give_up) return;
     (void)clock.wait_until(clock.now() + kTick, stop);
   }
 }
@@ -254,7 +248,7 @@ Result<std::optional<RecoveredVm>> Engine::take_over(const std::string& vm) {
         const OpenSide source(*opener_, entry, Side::kSource);
         const OpenSide destination(*opener_, entry, Side::kDestination);
         cancel_precopy(clock_, source, destination, path, entry);
-        await_postcopy(clock_, source, stop_);
+        await_end(clock_, source, stop_);
       }
       pair::Recovered found = recover_entry(*opener_, clock_, entry);
       write_down(path, found, clock_);

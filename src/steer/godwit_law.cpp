@@ -158,6 +158,7 @@ Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
   if (split && (!intent.max_downtime || split->outage_high <= *intent.max_downtime)) {
     return go_postcopy(*split);
   }
+  if (!choice && split) choice = best_limit(view, horizon, view.cpu_quota.value(), false);
   if (!choice) choice = best_quota(view, horizon, split ? kLeastBeforePostcopy : 0);
   if (!choice && split) return go_postcopy(*split);
   if (!choice) return despair(view, horizon);

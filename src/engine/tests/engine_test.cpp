@@ -484,6 +484,25 @@ TEST_F(KilledTest, AtAnyCallItIsRecoveredWithOneGuestAndNothingBorrowed) {
   EXPECT_GT(killed_with_entries, 20);
 }
 
+/// What goes on by itself is cancelled, or has ended: then it can be moved anew.
+TEST_F(KilledTest, AtAnyCallItIsTakenOverAtOnceWithOneGuest) {
+  for (int call = 0;; ++call) {
+    World world;
+    if (!dies_at_call(world, call)) break;
+    const bool began = !journal().empty();
+    const auto taken = engine(world).take_over("qmp:/run/src.qmp");
+    ASSERT_TRUE(taken) << taken.error().message;
+    ASSERT_EQ(taken->has_value(), began) << "call " << call;
+    if (began) {
+      EXPECT_TRUE((*taken)->found.finished) << "call " << call << ": " << (*taken)->found.was;
+    }
+    EXPECT_EQ(world.pair.source.set, pair::usual_parameters()) << "call " << call;
+    EXPECT_EQ(world.pair.running_guests(), 1) << "call " << call;
+    EXPECT_EQ(world.pair.most_running(), 1) << "call " << call;
+    EXPECT_FALSE(engine(world).take_over("qmp:/run/src.qmp")->has_value()) << "call " << call;
+  }
+}
+
 /// Its QEMU may have ended meanwhile: the groups are there still.
 TEST_F(KilledTest, TheTimeOfTheVcpusIsGivenBackWhateverBecameOfTheVm) {
   for (const bool source_lives : {true, false}) {
