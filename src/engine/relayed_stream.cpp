@@ -71,7 +71,7 @@ Result<std::unique_ptr<StreamCarrier>> relay_stream(Clock& clock, const VmDescri
                                                     const std::string& stream) {
   const auto destination = tcp_address_of(stream);
   if (!destination) {
-    return fail(ErrorCode::kUnsupported, fmt::format("a relay carries TCP, and {} is none", stream),
+    return fail(ErrorCode::kBadInput, fmt::format("a relay carries TCP, and {} is none", stream),
                 "name the destination by tcp:ADDRESS:PORT, or migrate without a relay");
   }
   if (source.pid == 0) {

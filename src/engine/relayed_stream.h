@@ -12,8 +12,9 @@ namespace godwit::engine {
 /// A relay of this process for one migration of a VM of this host, which connects from the network
 /// namespace of the VM's process. `stream`: the destination's, "tcp:HOST:PORT".
 ///
-/// kUnsupported where the VM's process can't be seen from here, and for a stream that is no TCP;
-/// kPermission where its network namespace is another that may not be entered; else as the relay's.
+/// kBadInput for a stream that is no TCP; kUnsupported where the VM's process can't be seen from
+/// here; kPermission where its network namespace is another that may not be entered; else as the
+/// relay's.
 Result<std::unique_ptr<StreamCarrier>> relay_stream(Clock& clock, const VmDescription& source,
                                                     const std::string& stream);
 

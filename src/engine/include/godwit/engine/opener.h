@@ -64,7 +64,7 @@ class Opener {
   virtual Result<void> give_back_cpu(const LentCpu& lent) = 0;
 
   /// A relay beside the VM that carries its migration to that stream. kUnsupported where the VM is
-  /// on another host, and for a stream that is no TCP.
+  /// on another host, kBadInput for a stream that is no TCP.
   virtual Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
                                                           const VmDescription& source) = 0;
 };
