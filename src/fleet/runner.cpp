@@ -529,7 +529,7 @@ void Runner::gone(const PlannedMove& move) {
   VmReport& one = report(move.vm);
   one.status = Status::kGone;
   one.runs_on.clear();
-  one.reason = "it runs nowhere any more";
+  one.reason = "nobody listens at its monitors any more: its QEMU has ended";
   parts_.observer.changed(one);
   replan(fmt::format("VM {} is gone", move.vm));
 }

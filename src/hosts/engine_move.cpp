@@ -30,14 +30,12 @@ engine::Request request_of(const fleet::MoveOrder& order, const std::string& sto
   return request;
 }
 
-/// A QEMU as it is found; absent: it is not there.
+/// A QEMU as it is found; absent: nobody listens at its monitor. A connection that is closed at
+/// once is none of that: it may be a forwarder's, whose other end is out of reach.
 Result<std::optional<RunState>> state_at(engine::Engine& engine, const std::string& monitor) {
   auto vm = engine.open_monitor(monitor, engine::Access::kDrive);
   if (!vm) {
-    const ErrorCode code = vm.error().code;
-    if (code == ErrorCode::kNotFound || code == ErrorCode::kPeerGone) {
-      return std::optional<RunState>();
-    }
+    if (vm.error().code == ErrorCode::kNotFound) return std::optional<RunState>();
     return fail(vm.error());
   }
   GODWIT_TRY(const MigrationStatus status, vm->hypervisor->migration_status());
