@@ -335,6 +335,13 @@ void QemuPair::await_migration(Side side, const std::string& status) {
   await(status, [&] { return migration(side) == status; });
 }
 
+void QemuPair::await_split(Side side) {
+  await("postcopy-paused, or silence", [&] {
+    const std::string now = migration(side);
+    return now == "postcopy-paused" || now == "silent";
+  });
+}
+
 void QemuPair::await_state(Side side, const std::string& wanted) {
   await(wanted, [&] { return state(side) == wanted; });
 }

@@ -92,6 +92,9 @@ class QemuPair {
   /// Return once it is so; throw after 60 s.
   void await_sent(std::int64_t bytes);
   void await_migration(Side side, const std::string& status);
+  /// Both sides of a post-copy notice a cut, each in its own time; a destination may be mute from
+  /// then on.
+  void await_split(Side side);
   void await_state(Side side, const std::string& state);
   template <class Seen>
   void await(const std::string& what, Seen seen);
