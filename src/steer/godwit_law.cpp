@@ -97,7 +97,8 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Se
     MigrationParameters limits = view.limits;
     limits.downtime_limit = Seconds(seconds);
     const twin::Outlook outlook = forecaster_.passes(view.plan.technique, limits, now, horizon);
-    const Seconds outage = surely ? std::max(outlook.downtime_high, outlook.outage) : outlook.outage;
+    const Seconds outage =
+        surely ? std::max(outlook.downtime_high, outlook.outage) : outlook.outage;
     const bool keeps =
         outlook.converges && (!intent.max_downtime || outage <= *intent.max_downtime);
     weighed_.push_back({Seconds(seconds), Ratio(quota), keeps, outlook.time, outlook.downtime});
