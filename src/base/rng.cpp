@@ -1,13 +1,20 @@
 #include "godwit/base/rng.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 #include <unordered_set>
 
 #include "godwit/base/contract.h"
 
 namespace godwit {
+
+double Rng::normal() {
+  const double u = 1 - uniform();
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * uniform());
+}
 
 std::int64_t Rng::below(std::int64_t bound) {
   if (bound <= 0) contract_failure("Rng::below needs a positive bound");

@@ -20,6 +20,7 @@ namespace godwit::bench {
 namespace {
 
 using config::at_line;
+using config::check_keys;
 using config::required_text;
 using config::section;
 using config::toml_boolean;
@@ -298,17 +299,9 @@ Result<std::vector<Cell>> combine(const std::vector<Choices>& dimensions, int re
   return cells;
 }
 
-Result<void> check_keys(const toml::table& file) {
-  static const std::set<std::string_view> known{"name", "about", "repeats",
-                                                "cell", "loads", "sweep"};
-  for (const auto& [key, node] : file) {
-    if (!known.contains(key.str())) return fail(unknown_key(key, kKnownKeys));
-  }
-  return {};
-}
-
 Result<Suite> read_suite(const toml::table& file) {
-  GODWIT_CHECK_OK(check_keys(file));
+  GODWIT_CHECK_OK(
+      check_keys(file, {"name", "about", "repeats", "cell", "loads", "sweep"}, kKnownKeys));
   Suite suite;
   GODWIT_TRY(suite.name, required_text(file, "name"));
   GODWIT_TRY(suite.about, required_text(file, "about"));

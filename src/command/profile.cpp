@@ -42,12 +42,12 @@ const std::array kPatterns{PatternKey{"running", &CommandProfile::running, true}
                            PatternKey{"paused", &CommandProfile::paused},
                            PatternKey{"failed", &CommandProfile::failed}};
 
-template <class Known>
-Result<void> check_keys(const toml::table& table, const Known& known) {
-  for (const auto& [key, node] : table) {
-    if (!known(key.str())) return fail(config::unknown_key(key, kManual));
-  }
-  return {};
+/// The keys of a section, by the table of them.
+template <class Keys>
+std::set<std::string_view> names_of(const Keys& keys) {
+  std::set<std::string_view> names;
+  for (const auto& key : keys) names.insert(key.name);
+  return names;
 }
 
 Error bad(const toml::node& node, std::string message, std::string what_to_do) {
@@ -153,10 +153,7 @@ Result<Arguments> Reader::read_arguments(const toml::node& node) {
 
 Result<void> Reader::read_commands() {
   GODWIT_TRY(const toml::table* table, config::section(file_, "commands"));
-  GODWIT_CHECK_OK(check_keys(*table, [](std::string_view name) {
-    return std::any_of(kCommands.begin(), kCommands.end(),
-                       [name](const CommandKey& key) { return key.name == name; });
-  }));
+  GODWIT_CHECK_OK(config::check_keys(*table, names_of(kCommands), kManual));
   for (const CommandKey& key : kCommands) {
     if (const toml::node* node = table->get(key.name)) {
       GODWIT_TRY(profile_.*key.arguments, read_arguments(*node));
@@ -192,10 +189,7 @@ Result<Patterns> Reader::read_patterns(const toml::node& node) {
 
 Result<void> Reader::read_status() {
   GODWIT_TRY(const toml::table* table, config::section(file_, "status"));
-  GODWIT_CHECK_OK(check_keys(*table, [](std::string_view name) {
-    return std::any_of(kPatterns.begin(), kPatterns.end(),
-                       [name](const PatternKey& key) { return key.name == name; });
-  }));
+  GODWIT_CHECK_OK(config::check_keys(*table, names_of(kPatterns), kManual));
   for (const PatternKey& key : kPatterns) {
     if (const toml::node* node = table->get(key.name)) {
       GODWIT_TRY(profile_.*key.patterns, read_patterns(*node));
@@ -256,7 +250,7 @@ Result<void> Reader::read_top() {
   static const std::set<std::string_view> known{"name",     "about",        "tested",   "technique",
                                                 "waits",    "plain_values", "patience", "poll",
                                                 "commands", "status",       "variables"};
-  GODWIT_CHECK_OK(check_keys(file_, [](std::string_view key) { return known.contains(key); }));
+  GODWIT_CHECK_OK(config::check_keys(file_, known, kManual));
   GODWIT_TRY(profile_.name, config::required_text(file_, "name"));
   GODWIT_TRY(profile_.about, config::required_text(file_, "about"));
   GODWIT_CHECK_OK(read_tested());

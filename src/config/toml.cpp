@@ -33,6 +33,14 @@ Error unknown_key(const toml::key& key, std::string what_to_do) {
           std::move(what_to_do)};
 }
 
+Result<void> check_keys(const toml::table& table, const std::set<std::string_view>& known,
+                        const std::string& what_to_do) {
+  for (const auto& [key, node] : table) {
+    if (!known.contains(key.str())) return fail(unknown_key(key, what_to_do));
+  }
+  return {};
+}
+
 Result<std::string> toml_text(const toml::node& node) {
   if (auto text = node.value_exact<std::string>()) return *text;
   return fail(bad(node, "this must be a text", "put it in quotes, with its unit: \"40MB/s\""));

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <optional>
 
 #include "godwit/base/quantity.h"
@@ -44,7 +43,6 @@ class Planning {
   [[nodiscard]] schedule::VmState vm_state(const FleetVm& vm) const;
   [[nodiscard]] std::vector<PlannedMove> moves(const schedule::Plan& plan) const;
   void draw(FleetPlan& plan);
-  double normal();
   [[nodiscard]] std::vector<Blocked> blockers(const schedule::Plan& plan) const;
   [[nodiscard]] std::optional<Blocked> no_room(const FleetVm& vm, const schedule::Plan& plan) const;
 
@@ -139,11 +137,6 @@ std::vector<PlannedMove> Planning::moves(const schedule::Plan& plan) const {
   return moves;
 }
 
-double Planning::normal() {  // Box and Muller
-  const double u = 1 - rng_.uniform();
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * rng_.uniform());
-}
-
 Interval<Seconds> interval_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return {Seconds(sorted_quantile(values, 0.5)), Seconds(sorted_quantile(values, 0.05)),
@@ -166,7 +159,7 @@ void Planning::draw(FleetPlan& plan) {
       double start = move.after.empty() ? move.start.count() : 0;
       for (const std::size_t other : move.after) start = std::max(start, ends[other].back());
       const Seconds planned = move.finish.p50 - move.start;
-      takes[i].push_back(planned.count() * std::exp(way_of(move.vm).error * normal()));
+      takes[i].push_back(planned.count() * std::exp(way_of(move.vm).error * rng_.normal()));
       ends[i].push_back(start + takes[i].back());
       latest = std::max(latest, ends[i].back());
     }

@@ -19,15 +19,6 @@ Error bad(const toml::node& node, std::string message, std::string what_to_do) {
   return config::at_line(node, {ErrorCode::kBadInput, std::move(message), std::move(what_to_do)});
 }
 
-Result<void> check_keys(const toml::table& table, std::initializer_list<std::string_view> known) {
-  for (const auto& [key, node] : table) {
-    if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
-      return fail(config::unknown_key(key, kManual));
-    }
-  }
-  return {};
-}
-
 template <class T>
 Result<std::optional<T>> quantity(const toml::table& table, std::string_view key,
                                   Result<T> (*parse)(std::string_view)) {
@@ -81,7 +72,8 @@ class Reader {
   explicit Reader(const toml::table& file) : file_(file) {}
 
   Result<FleetFile> read() {
-    GODWIT_CHECK_OK(check_keys(file_, {"link", "start", "end", "hosts", "vms", "uplinks"}));
+    GODWIT_CHECK_OK(
+        config::check_keys(file_, {"link", "start", "end", "hosts", "vms", "uplinks"}, kManual));
     GODWIT_TRY(link_, quantity(file_, "link", parse_rate));
     GODWIT_TRY(fleet_.start, command_of(file_, "start"));
     GODWIT_TRY(fleet_.end, command_of(file_, "end"));
@@ -101,7 +93,7 @@ class Reader {
  private:
   Result<void> read_host(const toml::key& key, const toml::node& node) {
     GODWIT_TRY(const toml::table* const table, table_of(node));
-    GODWIT_CHECK_OK(check_keys(*table, {"memory", "vcpus", "link", "switch"}));
+    GODWIT_CHECK_OK(config::check_keys(*table, {"memory", "vcpus", "link", "switch"}, kManual));
     fleet::FleetHost host{std::string(key.str())};
     GODWIT_TRY(host.memory, quantity(*table, "memory", parse_bytes));
     GODWIT_TRY(host.vcpus, vcpus_of(*table));
@@ -127,7 +119,7 @@ class Reader {
     if (list == nullptr) return fail(bad(*node, "'uplinks' must be a list", "write [[uplinks]]"));
     for (const toml::node& one : *list) {
       GODWIT_TRY(const toml::table* const table, table_of(one));
-      GODWIT_CHECK_OK(check_keys(*table, {"from", "to", "link"}));
+      GODWIT_CHECK_OK(config::check_keys(*table, {"from", "to", "link"}, kManual));
       Uplink uplink;
       GODWIT_TRY(uplink.from, text_in(*table, "from"));
       GODWIT_TRY(uplink.to, text_in(*table, "to"));
@@ -141,7 +133,7 @@ class Reader {
 
   Result<void> read_vm(const toml::key& key, const toml::node& node) {
     GODWIT_TRY(const toml::table* const table, table_of(node));
-    GODWIT_CHECK_OK(check_keys(*table, {"host", "qmp", "memory", "vcpus"}));
+    GODWIT_CHECK_OK(config::check_keys(*table, {"host", "qmp", "memory", "vcpus"}, kManual));
     ListedVm vm;
     GODWIT_TRY(vm.host, text_in(*table, "host"));
     GODWIT_TRY(vm.monitor, text_in(*table, "qmp"));

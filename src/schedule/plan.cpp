@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <numbers>
 
 #include "bound.h"
 #include "destinations.h"
@@ -75,10 +74,6 @@ Listed search(const Problem& problem, const ListScheduler& scheduler, const std:
 
 /// The same order with durations that err, independently and log-normally.
 Interval<Seconds> finish_of(const Listed& listed, double error, Rng& rng) {
-  const auto normal = [&rng] {  // Box and Muller
-    const double u = 1 - rng.uniform();
-    return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * rng.uniform());
-  };
   std::vector<double> ends;
   std::vector<double> end(listed.entries.size());
   for (int draw = 0; draw < kDraws; ++draw) {
@@ -87,7 +82,7 @@ Interval<Seconds> finish_of(const Listed& listed, double error, Rng& rng) {
       const Listed::Entry& entry = listed.entries[i];
       double start = entry.not_before.count();
       for (const std::size_t other : entry.waited) start = std::max(start, end[other]);
-      end[i] = start + (entry.move.end - entry.move.start).count() * std::exp(error * normal());
+      end[i] = start + (entry.move.end - entry.move.start).count() * std::exp(error * rng.normal());
       last = std::max(last, end[i]);
     }
     ends.push_back(last);

@@ -17,6 +17,8 @@ class Rng {
   [[nodiscard]] std::uint64_t next() { return engine_(); }
   /// Uniform in [0, 1).
   [[nodiscard]] double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+  /// Of mean 0 and deviation 1 (Box and Muller, 1958).
+  [[nodiscard]] double normal();
   /// Uniform in [0, bound); bound > 0. Rejection keeps it unbiased.
   [[nodiscard]] std::int64_t below(std::int64_t bound);
   /// `count` distinct integers of [0, bound), ascending (Floyd's sampling). count ≤ bound.

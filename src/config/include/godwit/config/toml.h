@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ Result<toml::table> parse_toml(std::string_view text);
 Error at_line(const toml::node& node, const Error& error);
 /// `what_to_do` says where the known ones stand.
 Error unknown_key(const toml::key& key, std::string what_to_do);
+/// The same for the first key of a table that is none of the known ones.
+Result<void> check_keys(const toml::table& table, const std::set<std::string_view>& known,
+                        const std::string& what_to_do);
 
 Result<std::string> toml_text(const toml::node& node);
 Result<bool> toml_boolean(const toml::node& node);
