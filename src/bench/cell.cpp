@@ -38,10 +38,6 @@ Technique read_technique(JsonReader& in) {
   return technique ? *technique : Technique();
 }
 
-Json seconds_or_null(const std::optional<Seconds>& time) {
-  return time ? Json(time->count()) : Json();
-}
-
 }  // namespace
 
 Intent intent_of(const Cell& cell) {
@@ -70,7 +66,7 @@ Json to_json(const Cell& cell) {
               {"rehearse", cell.rehearse},
               {"pings", cell.pings},
               {"law", cell.law},
-              {"max_downtime_s", seconds_or_null(cell.max_downtime)},
+              {"max_downtime_s", cell.max_downtime ? Json(cell.max_downtime->count()) : Json()},
               {"no_postcopy", cell.no_postcopy},
               {"relay", cell.relay},
               {"sweep", cell.sweep},

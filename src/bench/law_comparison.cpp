@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace godwit::bench {
 namespace {
@@ -114,16 +115,10 @@ bool keeps(const MigrationOutcome& outcome, const Intent& intent) {
   return within(outage, intent.max_downtime) && within(outcome.total_time, intent.max_time);
 }
 
-SteeredRun steered_run(const Trial& trial) {
-  const Cell& cell = trial.cell;
-  const MigrationOutcome& outcome = trial.record->outcome;
-  return {cell.law,
-          cell.spec,
-          cell.link.value(),
-          intent_in_words(cell),
-          cell.repeat,
-          outcome,
-          keeps(outcome, intent_of(cell))};
+SteeredRun steered_run(const Cell& cell, MigrationOutcome outcome) {
+  const bool kept = keeps(outcome, intent_of(cell));
+  return {cell.law,           cell.spec, cell.link.value(), intent_in_words(cell), cell.repeat,
+          std::move(outcome), kept};
 }
 
 std::vector<LawSummary> summed_up(const std::vector<SteeredRun>& runs) {

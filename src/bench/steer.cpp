@@ -46,8 +46,11 @@ Curve hot_and_cold(Bytes hot, Bytes cold, BytesPerSecond slow) {
 /// The same chances for every law.
 twin::SessionOptions chances(Rng& rng) {
   const twin::HostPairConstants pair;
-  const auto within = [&rng](const auto& interval) {
-    return interval.p05.count() + rng.uniform() * (interval.p95.count() - interval.p05.count());
+  const auto between = [&rng](double low, double high) {
+    return low + rng.uniform() * (high - low);
+  };
+  const auto within = [&between](const Interval<Seconds>& interval) {
+    return between(interval.p05.count(), interval.p95.count());
   };
   twin::SessionOptions options;
   options.chance.speed = 1 + pair.rate_error.value() * (2 * rng.uniform() - 1);
@@ -59,11 +62,9 @@ twin::SessionOptions chances(Rng& rng) {
   options.chance.postcopy_resume = within(pair.postcopy_resume);
   options.chance.client =
       options.chance.resume + rng.uniform() * (pair.client.p50 - pair.resume.p50).count() * 2;
-  options.chance.faults_at_once =
-      pair.faults_at_once.p05 + rng.uniform() * (pair.faults_at_once.p95 - pair.faults_at_once.p05);
+  options.chance.faults_at_once = between(pair.faults_at_once.p05, pair.faults_at_once.p95);
   options.chance.faults_after_pass =
-      pair.faults_after_pass.p05 +
-      rng.uniform() * (pair.faults_after_pass.p95 - pair.faults_after_pass.p05);
+      between(pair.faults_after_pass.p05, pair.faults_after_pass.p95);
   options.curve = 2 * rng.uniform() - 1;
   return options;
 }
@@ -170,10 +171,8 @@ Result<std::vector<SteeredRun>> in_the_twin(std::span<const Trial> trials) {
     Rng rng(static_cast<std::uint64_t>(cell.repeat));
     const Task task{*trial.record->profile, Link{cell.link, {}}, intent_of(cell), cell.technique,
                     cell.parameters};
-    SteeredRun run = steered_run(trial);
-    GODWIT_TRY(run.outcome, move(task, cell.law, chances(rng)));
-    run.kept = keeps(run.outcome, task.intent);
-    runs.push_back(std::move(run));
+    GODWIT_TRY(MigrationOutcome outcome, move(task, cell.law, chances(rng)));
+    runs.push_back(steered_run(cell, std::move(outcome)));
   }
   return runs;
 }

@@ -176,6 +176,13 @@ pair::Recovered recover_entry(Opener& opener, Clock& clock, const JournalEntry& 
   return found;
 }
 
+RecoveredVm recover_left(Opener& opener, Clock& clock, const std::filesystem::path& journal,
+                         const JournalEntry& entry) {
+  pair::Recovered found = recover_entry(opener, clock, entry);
+  write_down(journal, found, clock);
+  return {entry.source, entry.destination, std::move(found)};
+}
+
 // --- one side alone ---
 
 /// Is this VM the entry's source, its destination, or none of them?
@@ -229,9 +236,7 @@ Result<std::vector<RecoveredVm>> Engine::recover() {
     GODWIT_TRY(const auto left, read_left(path));
     for (const JournalEntry& entry : left) {
       if (stop_.stop_requested()) return all;
-      pair::Recovered found = recover_entry(*opener_, clock_, entry);
-      write_down(path, found, clock_);
-      all.push_back({entry.source, entry.destination, std::move(found)});
+      all.push_back(recover_left(*opener_, clock_, path, entry));
     }
   }
   return all;
@@ -250,9 +255,7 @@ Result<std::optional<RecoveredVm>> Engine::take_over(const std::string& vm) {
         cancel_precopy(clock_, source, destination, path, entry);
         await_end(clock_, source, stop_);
       }
-      pair::Recovered found = recover_entry(*opener_, clock_, entry);
-      write_down(path, found, clock_);
-      last = RecoveredVm{entry.source, entry.destination, std::move(found)};
+      last = recover_left(*opener_, clock_, path, entry);
     }
   }
   return last;

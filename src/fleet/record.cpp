@@ -147,13 +147,13 @@ std::map<std::string, Entry> last_moves(const std::vector<Entry>& entries) {
   return last;
 }
 
-std::vector<std::string> cordoned(const std::vector<Entry>& entries) {
+std::set<std::string> cordoned(const std::vector<Entry>& entries) {
   std::set<std::string> hosts;
   for (const Entry& entry : entries) {
     if (entry.kind == Kind::kCordoned) hosts.insert(entry.host);
     if (entry.kind == Kind::kUncordoned) hosts.erase(entry.host);
   }
-  return {hosts.begin(), hosts.end()};
+  return hosts;
 }
 
 Costs costs_of(const std::vector<Entry>& entries) {

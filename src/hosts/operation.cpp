@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "godwit/base/log.h"
@@ -28,8 +27,7 @@ class MindsCordons final : public fleet::Mover {
   }
   Result<void> check_destination(const std::string& vm, const std::string& host) override {
     GODWIT_TRY(const auto entries, read_record(cordons_));
-    const auto hosts = cordoned(entries);
-    if (std::find(hosts.begin(), hosts.end(), host) != hosts.end()) {
+    if (cordoned(entries).contains(host)) {
       return fail(ErrorCode::kRefused, fmt::format("host {} was cordoned", host));
     }
     return mover_.check_destination(vm, host);
@@ -46,6 +44,14 @@ class MindsCordons final : public fleet::Mover {
 
 std::string goal_name(const Wanted& wanted) {
   return wanted.restore ? "restore" : "evacuate";
+}
+
+/// The run that is gone on with: the same was wanted, and its Godwit did not live to end it.
+std::optional<fleet::OpenRun> run_to_go_on(const std::vector<fleet::Entry>& entries,
+                                           const Wanted& wanted) {
+  auto left = open_run(entries);
+  if (left && left->host == wanted.host && left->goal == goal_name(wanted)) return left;
+  return std::nullopt;
 }
 
 std::string new_run(Clock& clock) {
@@ -130,7 +136,7 @@ Result<fleet::Inventory> Operation::look() {
   GODWIT_TRY(const auto cordons, read_record(files_.cordons));
   const auto hosts = cordoned(cordons);
   for (fleet::FleetHost& host : inventory.hosts) {
-    host.cordoned = std::find(hosts.begin(), hosts.end(), host.name) != hosts.end();
+    host.cordoned = hosts.contains(host.name);
   }
   return inventory;
 }
@@ -173,10 +179,7 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   Rng rng(kSeed);
   GODWIT_TRY(draft.plan, make_plan(draft.situation, draft.costs, rng));
   draft.too_late = too_late(wanted, draft.plan);
-  const auto left = open_run(entries_);
-  if (left && left->host == wanted.host && left->goal == goal_name(wanted)) {
-    draft.earlier = left->moved;
-  }
+  if (const auto left = run_to_go_on(entries_, wanted)) draft.earlier = left->moved;
   return draft;
 }
 
@@ -184,11 +187,10 @@ Result<fleet::RunOutcome> Operation::run(const Wanted& wanted, Draft draft,
                                          fleet::RunObserver& observer) {
   GODWIT_CHECK_OK(
       set_cordon(clock_, files_, draft.situation.inventory, wanted.host, !wanted.restore));
-  const auto left = open_run(entries_);
-  const bool same = left && left->host == wanted.host && left->goal == goal_name(wanted);
+  const auto left = run_to_go_on(entries_, wanted);
   fleet::Entry began;
   began.wall_us = clock_.wall_us();
-  began.run = same ? left->id : new_run(clock_);
+  began.run = left ? left->id : new_run(clock_);
   began.host = wanted.host;
   began.goal = goal_name(wanted);
   GODWIT_CHECK_OK(record_->append(began));

@@ -123,7 +123,7 @@ Result<void> compare_with_twin(const SteerOptions& options, terminal::Context& c
   std::vector<bench::Trial> trials;
   std::vector<bench::SteeredRun> runs;
   GODWIT_CHECK_OK(rig::read_trials(folder, [&](bench::Trial trial) -> Result<void> {
-    if (trial.record) runs.push_back(bench::steered_run(trial));
+    if (trial.record) runs.push_back(bench::steered_run(trial.cell, trial.record->outcome));
     trials.push_back(std::move(trial));
     return {};
   }));

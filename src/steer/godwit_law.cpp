@@ -113,16 +113,6 @@ std::optional<GodwitLaw::Choice> GodwitLaw::best_limit(const RoundView& view, Se
   return std::nullopt;
 }
 
-/// With as much time for the vCPUs as they have. More is not given before the end: what a guest
-/// would dirty with it is only known from rounds that are long over, and a quota that goes up and
-/// down ends nothing (seen in the twin).
-std::optional<GodwitLaw::Choice> GodwitLaw::go_on(const RoundView& view, Seconds horizon) {
-  const double quota = view.cpu_quota.value();
-  auto choice = best_limit(view, horizon, quota, true);
-  if (!choice && !view.may_postcopy) choice = best_limit(view, horizon, quota, false);
-  return choice;
-}
-
 /// The most time for the vCPUs, less than they have, with which it ends.
 std::optional<GodwitLaw::Choice> GodwitLaw::best_quota(const RoundView& view, Seconds horizon,
                                                        double least) {
@@ -151,15 +141,19 @@ Order GodwitLaw::after_round(const RoundView& view) {
   return order;
 }
 
+/// The vCPUs get no more time than they have before the end: what a guest would dirty with it is
+/// only known from rounds that are long over, and a quota that goes up and down ends nothing (seen
+/// in the twin).
 Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
-  auto choice = go_on(view, horizon);
   const Intent& intent = view.plan.intent;
+  const double quota = view.cpu_quota.value();
+  auto choice = best_limit(view, horizon, quota, true);
   std::optional<twin::Outlook> split;
   if (!choice && view.may_postcopy) split = by_postcopy(view);
   if (split && (!intent.max_downtime || split->outage_high <= *intent.max_downtime)) {
     return go_postcopy(*split);
   }
-  if (!choice && split) choice = best_limit(view, horizon, view.cpu_quota.value(), false);
+  if (!choice) choice = best_limit(view, horizon, quota, false);
   if (!choice) choice = best_quota(view, horizon, split ? kLeastBeforePostcopy : 0);
   if (!choice && split) return go_postcopy(*split);
   if (!choice) return despair(view, horizon);

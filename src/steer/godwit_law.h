@@ -45,7 +45,6 @@ class GodwitLaw final : public Law {
                                                  double quota, bool surely);
   [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon,
                                                  double least);
-  [[nodiscard]] std::optional<Choice> go_on(const RoundView& view, Seconds horizon);
   [[nodiscard]] Order decide(const RoundView& view, Seconds horizon);
   [[nodiscard]] static Order carry_out(const RoundView& view, const Choice& choice);
   [[nodiscard]] twin::Outlook by_postcopy(const RoundView& view) const;

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "godwit/bench/trial.h"
+#include "godwit/bench/cell.h"
 #include "godwit/domain/outcome.h"
 
 namespace godwit::bench {
@@ -25,8 +24,8 @@ struct SteeredRun {
 /// asked, else from the source's stop to the destination's start.
 [[nodiscard]] bool keeps(const MigrationOutcome& outcome, const Intent& intent);
 
-/// One that a suite made; the trial has a record.
-[[nodiscard]] SteeredRun steered_run(const Trial& trial);
+/// What became of a suite's cell.
+[[nodiscard]] SteeredRun steered_run(const Cell& cell, MigrationOutcome outcome);
 
 /// What became of a law's migrations.
 struct LawSummary {

@@ -8,6 +8,7 @@
 
 #include "godwit/base/error.h"
 #include "godwit/bench/law_comparison.h"
+#include "godwit/bench/trial.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/migration_plan.h"

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,7 +83,7 @@ struct OpenRun {
 /// Where a VM's last move took it, and the monitor that it answers on there.
 [[nodiscard]] std::map<std::string, Entry> last_moves(const std::vector<Entry>& entries);
 
-[[nodiscard]] std::vector<std::string> cordoned(const std::vector<Entry>& entries);
+[[nodiscard]] std::set<std::string> cordoned(const std::vector<Entry>& entries);
 
 /// The medians of the newest moves; the usual ones where there are too few.
 [[nodiscard]] Costs costs_of(const std::vector<Entry>& entries);
