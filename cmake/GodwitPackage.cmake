@@ -11,7 +11,7 @@ install(FILES ${PROJECT_BINARY_DIR}/godwit.bash
 install(DIRECTORY hypervisors DESTINATION ${shared} COMPONENT godwit)
 install(FILES ${PROJECT_BINARY_DIR}/web/report.html DESTINATION ${shared} COMPONENT godwit OPTIONAL)
 
-foreach(file IN ITEMS vmlinuz initrd.img cmdline)
+foreach(file IN ITEMS vmlinux initrd.img cmdline)
   install(FILES ${GODWIT_GUEST_IMAGE}/${file} DESTINATION ${shared}/guest COMPONENT lab OPTIONAL)
 endforeach()
 install(DIRECTORY suites data DESTINATION ${shared} COMPONENT lab)

@@ -56,7 +56,7 @@ has_ready_lines() { [ "$(ready_lines)" -ge "$1" ]; }
 boot() {
   "$qemu" -accel "$accel" -M pc,hpet=off -cpu "${CPU:-Nehalem}" -m 256M -nodefaults \
     -no-user-config -display none -no-reboot \
-    -kernel "$image/vmlinuz" -initrd "$image/initrd.img" \
+    -kernel "$image/vmlinux" -initrd "$image/initrd.img" \
     -append "$(cat "$image/cmdline") godwit.ip=10.0.2.15/24 godwit.load=$load" \
     -serial "file:$console" -serial "file:$report" \
     -netdev user,id=net0,restrict=on -device virtio-net-pci,netdev=net0,romfile= \

@@ -44,7 +44,7 @@ bool may_use_userfaultfd() {
 
 bool is_image(const fs::path& folder) {
   std::error_code none;
-  return fs::exists(folder / "vmlinuz", none) && fs::exists(folder / "initrd.img", none) &&
+  return fs::exists(folder / "vmlinux", none) && fs::exists(folder / "initrd.img", none) &&
          fs::exists(folder / "cmdline", none);
 }
 
@@ -81,7 +81,7 @@ Result<bool> boots_with_kvm(const std::string& lab) {
   GODWIT_TRY(const std::string cmdline, read_image_cmdline(image));
   Command command;
   command.arguments = {kQemu, "-nodefaults", "-no-user-config", "-display", "none", "-accel", "kvm",
-                       "-m", "128M", "-no-reboot", "-kernel", image + "/vmlinuz", "-initrd",
+                       "-m", "128M", "-no-reboot", "-kernel", image + "/vmlinux", "-initrd",
                        image + "/initrd.img", "-append", cmdline, "-serial", "null", "-serial",
                        "stdio",
                        // by this file `down` knows it, should we be killed meanwhile

@@ -41,7 +41,7 @@ std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecor
       kQemu, "-name", fmt::format("guest={},debug-threads=on", guest.spec.name), "-nodefaults",
       "-no-user-config", "-display", "none", "-daemonize", "-pidfile", file("pid"), "-accel",
       guest.accelerator, "-m", fmt::format("{}M", guest.spec.ram.count() >> 20), "-smp",
-      fmt::format("{}", guest.spec.vcpus), "-kernel", guest.image + "/vmlinuz", "-initrd",
+      fmt::format("{}", guest.spec.vcpus), "-kernel", guest.image + "/vmlinux", "-initrd",
       guest.image + "/initrd.img", "-append",
       fmt::format("{} godwit.ip={}/24 godwit.load={}", image_cmdline, guest_address(guest.index),
                   guest.spec.load),

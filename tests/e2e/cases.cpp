@@ -93,7 +93,7 @@ void Cases::expect_refused(const Finished& run, const std::string& word, int sta
       json.is_object() && json.contains("error") ? json.at("error").dump() : "";
   EXPECT_THAT(lower(error), testing::HasSubstr(lower(word))) << run.out << run.err;
   expect_destination_untouched();
-  EXPECT_EQ(pair().migration(Side::kSource), "none");
+  EXPECT_FALSE(pair().has_migrated(Side::kSource));
   expect_as_before(Side::kSource);
 }
 

@@ -69,7 +69,7 @@ pid_t ForeignPair::start(const std::string& name, const std::string& ram, const 
                                  "-name",
                                  "guest=foreign,debug-threads=on",
                                  "-kernel",
-                                 image("vmlinuz"),
+                                 image("vmlinux"),
                                  "-initrd",
                                  image("initrd.img"),
                                  "-append",

@@ -87,7 +87,7 @@ TEST_F(ByLaw, ALongerStopThatIsAllowedEndsIt) {
 }
 
 TEST_F(ByLaw, PostcopyEndsItWhereNoLimitKeepsTheStop) {
-  const Finished run = migrate({"--max-downtime", "200ms"});
+  const Finished run = migrate({"--max-downtime", "50ms"});
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   const Json outcome = run.json().at("outcome");
   EXPECT_EQ(outcome.at("status"), "completed");

@@ -41,7 +41,7 @@ mkdir -p {0}/$2
 at={0}/$2/$1
 rm -f $at.*
 qemu-system-x86_64 -accel tcg -M pc,hpet=off -cpu Nehalem -m 112M -nodefaults -no-user-config \
-  -display none -name guest=$1 -kernel {1}/vmlinuz -initrd {1}/initrd.img \
+  -display none -name guest=$1 -kernel {1}/vmlinux -initrd {1}/initrd.img \
   -append "{2} godwit.load=memory-write,set=8MiB,rate=2MB/s" \
   -serial file:$at.console -serial file:$at.report -qmp unix:$at.qmp,server=on,wait=off \
   -qmp unix:$at.watch,server=on,wait=off -pidfile $at.pid -daemonize ${{3:--incoming defer}} >&2

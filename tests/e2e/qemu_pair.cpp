@@ -72,6 +72,22 @@ void remove_stale_namespaces() {
   }
 }
 
+/// What restores a guest that booted with this command line; empty where it must boot each time,
+/// since it shares with the outside what a stored state does not hold.
+std::string booted_file(const std::vector<std::string>& words) {
+  std::string key = text_of(image("stamp"));
+  key += std::to_string(fs::last_write_time(program_path(words.front()).value_or(words.front()))
+                            .time_since_epoch()
+                            .count());
+  for (const std::string& word : words) {
+    for (const char* outside : {"drive", "blockdev", "fd=", "hostfwd", "{stream}"}) {
+      if (word.find(outside) != std::string::npos) return "";
+    }
+    key += word + '\n';
+  }
+  return image("booted/") + fmt::format("{:016x}", std::hash<std::string>{}(key));
+}
+
 std::string filled_in(std::string text, const std::string& mark, const std::string& value) {
   for (std::size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += value.size()) {
     text.replace(at, mark.size(), value);
@@ -88,8 +104,14 @@ QemuPair::QemuPair(const PairSetup& setup) {
     for (const Side side : {Side::kSource, Side::kDestination}) {
       monitor_[index(side)] = folder_.file(std::string(name(side)) + ".qmp");
       if (setup.can_be_told) control_port_[index(side)] = free_port();
-      pid_[index(side)] = start(side, setup);
     }
+    std::vector<std::string> source = command_line(Side::kSource, setup);
+    if (const std::string booted = booted_file(source); !booted.empty()) {
+      if (!fs::exists(booted)) boot_once(source, setup, booted);
+      if (fs::file_size(booted) > 0) source.insert(source.end(), {"-incoming", "file:" + booted});
+    }
+    pid_[0] = start(Side::kSource, setup, std::move(source));
+    pid_[1] = start(Side::kDestination, setup, command_line(Side::kDestination, setup));
     make_ready();
   } catch (...) {
     for (const Side side : {Side::kSource, Side::kDestination}) kill(side);
@@ -167,7 +189,7 @@ std::vector<std::string> QemuPair::command_line(Side side, const PairSetup& setu
                                  "-name",
                                  "guest=v,debug-threads=on",
                                  "-kernel",
-                                 image("vmlinuz"),
+                                 image("vmlinux"),
                                  "-initrd",
                                  image("initrd.img"),
                                  "-append",
@@ -190,40 +212,69 @@ std::vector<std::string> QemuPair::command_line(Side side, const PairSetup& setu
   const auto& more = side == Side::kSource ? setup.source : setup.destination;
   words.insert(words.end(), more.begin(), more.end());
   if (side == Side::kDestination) words.insert(words.end(), {"-incoming", setup.incoming});
+  return words;
+}
+
+pid_t QemuPair::start(Side side, const PairSetup& setup, std::vector<std::string> words) {
   for (std::string& word : words) {
     word =
         filled_in(filled_in(std::move(word), "{folder}", folder_.file(".")), "{stream}", stream_);
   }
-  return words;
-}
-
-pid_t QemuPair::start(Side side, const PairSetup& setup) {
   StartWith with{folder_.file(std::string(name(side)) + ".log")};
   with.netns = netns_[index(side)];
   with.user = side == Side::kDestination ? setup.destination_user : 0;
   with.inherit = setup.inherit;
-  return start_program(command_line(side, setup), with);
+  return start_program(std::move(words), with);
 }
 
-void QemuPair::make_ready() {
-  for (const Side side : {Side::kSource, Side::kDestination}) {
-    const std::string path = folder_.file(std::string(name(side)) + ".person");
-    await("a monitor", [&] {
-      if (::waitpid(pid_[index(side)], nullptr, WNOHANG) != 0) {
-        pid_[index(side)] = -1;
-        throw std::runtime_error("QEMU ended: " + log(side));
-      }
-      auto client = qmp::QmpClient::connect(path, clock_, clock_.now() + kPatience);
-      if (client) person_[index(side)] = std::move(*client);
-      return person_[index(side)].has_value();
-    });
-  }
-  watch_ =
-      std::make_unique<GuestWatch>(folder_.file("src.watch"), folder_.file("dst.watch"), clock_);
+void QemuPair::await_monitor(Side side) {
+  const std::string path = folder_.file(std::string(name(side)) + ".person");
+  await("a monitor", [&] {
+    if (::waitpid(pid_[index(side)], nullptr, WNOHANG) != 0) {
+      pid_[index(side)] = -1;
+      throw std::runtime_error("QEMU ended: " + log(side));
+    }
+    auto client = qmp::QmpClient::connect(path, clock_, clock_.now() + kPatience);
+    if (client) person_[index(side)] = std::move(*client);
+    return person_[index(side)].has_value();
+  });
+}
+
+void QemuPair::await_guest() {
   check_ = std::make_unique<lab::LabGuestCheck>(
       lab::LabGuestCheck::Files{folder_.file("src.console"), folder_.file("src.report")},
       lab::LabGuestCheck::Files{folder_.file("dst.console"), folder_.file("dst.report")});
   await("a guest that works", [&] { return work(Side::kSource) > 0; });
+}
+
+/// Two thirds of a test's processor time would be the guest's boot. What cannot be stored, as with
+/// a device that does not migrate, leaves an empty file.
+void QemuPair::boot_once(const std::vector<std::string>& words, const PairSetup& setup,
+                         const std::string& booted) {
+  pid_[0] = start(Side::kSource, setup, words);
+  await_monitor(Side::kSource);
+  await_guest();
+  fs::create_directories(fs::path(booted).parent_path());
+  const std::string mine = fmt::format("{}.{}", booted, ::getpid());
+  (void)ask(Side::kSource, "migrate-set-parameters", {{"max-bandwidth", 10'000'000'000}});
+  (void)try_ask(Side::kSource, "migrate", {{"uri", "file:" + mine}});
+  await("a stored guest", [&] {
+    const std::string now = migration(Side::kSource);
+    if (now == "none" || now == "failed") std::ofstream(mine, std::ios::trunc).flush();
+    return now == "none" || now == "failed" || now == "completed";
+  });
+  kill(Side::kSource);
+  person_[0].reset();
+  for (const char* said : {"src.console", "src.report"}) fs::remove(folder_.file(said));
+  fs::rename(mine, booted);
+}
+
+void QemuPair::make_ready() {
+  for (const Side side : {Side::kSource, Side::kDestination}) await_monitor(side);
+  await_state(Side::kSource, "running");
+  watch_ =
+      std::make_unique<GuestWatch>(folder_.file("src.watch"), folder_.file("dst.watch"), clock_);
+  await_guest();
   for (const Side side : {Side::kSource, Side::kDestination}) {
     before_[index(side)] = possessions(side);
   }
@@ -298,6 +349,12 @@ std::string QemuPair::state(Side side) {
 
 std::string QemuPair::migration(Side side) {
   return word_of(try_ask(side, "query-migrate"), "none");
+}
+
+bool QemuPair::has_migrated(Side side) {
+  const Json status = ask(side, "query-migrate");
+  const bool came = status.value("status", "") == "completed" && !status.contains("total-time");
+  return status.contains("status") && !came;
 }
 
 Json QemuPair::possessions(Side side) {

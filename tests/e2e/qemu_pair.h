@@ -40,9 +40,11 @@ struct PairSetup {
   bool can_be_told = false;    ///< a network of its own, by which tell_guest() reaches the load
 };
 
-/// Two QEMUs that somebody else started, as strangers do. Each has a monitor for Godwit, one for
-/// the test (a person at the side) and one for the watch. Everything ends with this object, and
-/// with the test's process however that ends, but for namespaces, which the next pair removes.
+/// Two QEMUs that somebody else started, as strangers do. A guest with nothing outside of it boots
+/// once for each command line, and is then restored from a file beside its image. Each has a
+/// monitor for Godwit, one for the test (a person at the side) and one for the watch. Everything
+/// ends with this object, and with the test's process however that ends, but for namespaces, which
+/// the next pair removes.
 class QemuPair {
  public:
   explicit QemuPair(const PairSetup& setup);
@@ -83,6 +85,8 @@ class QemuPair {
   [[nodiscard]] std::string state(Side side);
   /// That of query-migrate ("none" if it never migrated), or as above.
   [[nodiscard]] std::string migration(Side side);
+  /// Whether a migration from there was ever asked for.
+  [[nodiscard]] bool has_migrated(Side side);
   /// Settings, block nodes, jobs and exports: what a migration may not leave changed.
   [[nodiscard]] Json possessions(Side side);
   /// Those at the beginning.
@@ -107,8 +111,12 @@ class QemuPair {
   static const char* name(Side side) { return side == Side::kSource ? "src" : "dst"; }
   void lay_network(Between between);
   void remove_network() const;
-  pid_t start(Side side, const PairSetup& setup);
+  pid_t start(Side side, const PairSetup& setup, std::vector<std::string> words);
   [[nodiscard]] std::vector<std::string> command_line(Side side, const PairSetup& setup);
+  void boot_once(const std::vector<std::string>& words, const PairSetup& setup,
+                 const std::string& booted);
+  void await_monitor(Side side);
+  void await_guest();
   void make_ready();
 
   RealClock clock_;

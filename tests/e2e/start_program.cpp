@@ -1,15 +1,16 @@
 #include "start_program.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <stdexcept>
 
 #include "godwit/base/unique_fd.h"
@@ -36,6 +37,22 @@ namespace {
   ::_exit(127);
 }
 
+// Below those that Linux takes for connections (ip_local_port_range: 32768 and above), one of which
+// would otherwise be where the guest was to arrive. Disks move on one of the ports after the
+// stream's.
+constexpr int kFirstPort = 20000;
+constexpr int kLastPort = 32000;
+constexpr int kPortsEach = 20;
+constexpr int kPortsTried = (kLastPort - kFirstPort) / kPortsEach;
+
+bool nobody_has(int port) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+}
+
 }  // namespace
 
 pid_t start_program(std::vector<std::string> words, const StartWith& with) {
@@ -50,16 +67,21 @@ pid_t start_program(std::vector<std::string> words, const StartWith& with) {
 }
 
 int free_port() {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
-    throw std::runtime_error("no free port");
+  const std::string turns = "/tmp/godwit-e2e-port." + std::to_string(::getuid());
+  const UniqueFd last(::open(turns.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!last.valid() || ::flock(last.get(), LOCK_EX) != 0) {
+    throw std::runtime_error("cannot lock " + turns);
   }
-  return ntohs(address.sin_port);
+  int port = kFirstPort;
+  (void)::pread(last.get(), &port, sizeof(port), 0);
+  for (int tried = 0; tried < kPortsTried; ++tried) {
+    port += kPortsEach;
+    if (port < kFirstPort || port > kLastPort) port = kFirstPort;
+    if (!nobody_has(port)) continue;
+    (void)::pwrite(last.get(), &port, sizeof(port), 0);
+    return port;
+  }
+  throw std::runtime_error("no free port");
 }
 
 }  // namespace godwit::e2e

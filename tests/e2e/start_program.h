@@ -18,8 +18,8 @@ struct StartWith {
 /// Starts a program, found by $PATH, that ends with this process. The caller ends and waits for it.
 [[nodiscard]] pid_t start_program(std::vector<std::string> words, const StartWith& with);
 
-/// A port of this host's that the kernel just gave out and took back: free, as far as anyone can
-/// know.
+/// A port that nobody on this host has, nor one of the next few for its disks. The tests of all
+/// processes take turns, and no outgoing connection is given it.
 [[nodiscard]] int free_port();
 
 }  // namespace godwit::e2e

@@ -161,9 +161,9 @@ void expect_true_place(const FaultyRun& run) {
 /// part of a stop-and-copy, which is 40 s of looking, each look is like the one before it; and one
 /// that is stuck for a quarter of an hour is the same wherever that begins.
 int stride(const Case& one, int call, int calls) {
-  if (kSanitized) return 61;
   const bool stuck = one.fault == Fault::kLinkDead || one.fault == Fault::kLinkDeadAWhile;
-  if (one.technique == Technique::kStopAndCopy && stuck) return 41;
+  if (one.technique == Technique::kStopAndCopy && stuck) return kSanitized ? 701 : 41;
+  if (kSanitized) return 61;
   const bool whole = one.technique == Technique::kPrecopy ||
                      one.technique == Technique::kPostcopy ||
                      one.technique == Technique::kStopAndCopy;

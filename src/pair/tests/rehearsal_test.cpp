@@ -8,6 +8,7 @@
 #include "fake_dirty_vm.h"
 #include "godwit/pair/recovery.h"
 #include "memory_journal.h"
+#include "sanitized.h"
 
 namespace godwit::pair {
 namespace {
@@ -264,7 +265,7 @@ TEST_F(Rehearse, ACancelThatNeverTakesIsSaidAndStaysInTheJournal) {
 TEST_F(Rehearse, DeathAtAnyCallIsNoticed) {
   ASSERT_TRUE(go());
   const int calls = vm.calls;
-  for (int call = 0; call < calls; ++call) {
+  for (int call = 0; call < calls; call += kEachCall) {
     FakeDirtyVm mortal;
     mortal.curve = vm.curve;
     mortal.die_at_call = call;
@@ -280,7 +281,7 @@ TEST_F(Rehearse, DeathAtAnyCallIsNoticed) {
 TEST_F(Rehearse, ALostAnswerAtAnyCallLosesNeitherGuestNorSettings) {
   ASSERT_TRUE(go());
   const int calls = vm.calls;
-  for (int call = 0; call < calls; ++call) {
+  for (int call = 0; call < calls; call += kEachCall) {
     FakeDirtyVm deaf;
     deaf.curve = vm.curve;
     deaf.on = before.on;

@@ -12,6 +12,7 @@
 #include "godwit/base/process.h"
 #include "godwit/base/unique_fd.h"
 #include "processes.h"
+#include "sanitized.h"
 #include "scratch.h"
 #include "testing/generators.h"
 
@@ -175,7 +176,7 @@ TEST_F(JournalTest, SurvivesSigkillAtAnySystemCall) {
   const JournalEntry other = entry("lab:other", "migrating");
   const JournalEntry mine = entry("lab:a", "migrating");
   Died end = Died::kKilled;
-  for (int stop = 0; end == Died::kKilled; ++stop) {
+  for (int stop = 0; end == Died::kKilled; stop += kEachCall) {
     fs::remove_all(file_.parent_path());
     ASSERT_TRUE(FileJournal(file_).record(other));
     end = kill_at_stop(

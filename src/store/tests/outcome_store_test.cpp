@@ -14,6 +14,7 @@
 #include "godwit/base/log.h"
 #include "godwit/codec/codec.h"
 #include "processes.h"
+#include "sanitized.h"
 #include "scratch.h"
 #include "testing/generators.h"
 
@@ -438,7 +439,7 @@ TEST_F(OutcomeStoreTest, SurvivesSigkillAtAnySystemCallOfAnAppend) {
   late.outcome.reason = std::string(30'000, 'x');  // over several pages: there is a half of it
   Died end = Died::kKilled;
   int stop = 0;
-  for (; end == Died::kKilled; ++stop) {
+  for (; end == Died::kKilled; stop += kEachCall) {
     fs::copy_file(before, file_, fs::copy_options::overwrite_existing);
     fs::remove(file_.native() + "-journal");
     end = kill_at_stop(stop, [&] {

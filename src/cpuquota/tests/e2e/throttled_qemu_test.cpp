@@ -52,7 +52,7 @@ class Guest {
                                        "-smp",
                                        "1,maxcpus=2,sockets=2,cores=1,threads=1",
                                        "-kernel",
-                                       image + "/vmlinuz",
+                                       image + "/vmlinux",
                                        "-initrd",
                                        image + "/initrd.img",
                                        "-append",
@@ -101,7 +101,7 @@ class ThrottledQemu : public testing::Test {
   void SetUp() override {
     const char* const image = std::getenv("GODWIT_GUEST_DIR");
     const auto qemu = program_path("qemu-system-x86_64");
-    if (!qemu || image == nullptr || !std::filesystem::exists(std::string(image) + "/vmlinuz")) {
+    if (!qemu || image == nullptr || !std::filesystem::exists(std::string(image) + "/vmlinux")) {
       GTEST_SKIP() << "there is no QEMU or no guest image: ./dev build";
     }
     guest = std::make_unique<Guest>(*qemu, image);

@@ -153,7 +153,7 @@ TEST_F(LabNetwork, QemuThatCannotStartLeavesTheLabAsItWas) {
   // an image that QEMU can't load
   const std::string image = lab_folder(prefix_) + "/image";
   std::filesystem::create_directory(image);
-  for (const char* file : {"vmlinuz", "initrd.img", "cmdline"}) {
+  for (const char* file : {"vmlinux", "initrd.img", "cmdline"}) {
     std::ofstream(image + "/" + file) << "not a kernel\n";
   }
   const char* real_image = std::getenv("GODWIT_GUEST_DIR");

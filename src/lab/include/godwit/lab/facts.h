@@ -14,7 +14,7 @@ struct LabFacts {
 };
 LabFacts facts();
 
-/// Folder of the guest's image (vmlinuz, initrd.img, cmdline): $GODWIT_GUEST_DIR, or guest-image
+/// Folder of the guest's image (vmlinux, initrd.img, cmdline): $GODWIT_GUEST_DIR, or guest-image
 /// beside this program, or /usr/share/godwit/guest. kEnvironment when there is none.
 Result<std::string> find_guest_image();
 
