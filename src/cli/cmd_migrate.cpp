@@ -22,7 +22,7 @@ struct MigrateOptions {
   std::string destination;
   std::string lab{lab::kDefaultLab};
   std::string technique = "auto";
-  std::string law = engine::Request().law;
+  std::string law;
   bool observe_only = false;
   bool events = false;
   std::string recover_for;
@@ -42,7 +42,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
   GODWIT_TRY(request.link, options.link.value());
   GODWIT_TRY(request.observe, options.observe.value());
   GODWIT_CHECK_OK(terminal::read_technique(options.technique, request));
-  request.law = options.law;
+  if (!options.law.empty()) request.law = options.law;
   request.relay = options.relay;
   request.observe_only = options.observe_only;
   if (!options.recover_for.empty()) {
@@ -114,7 +114,9 @@ std::string law_help() {
   for (const steer::LawName& law : steer::law_names()) {
     all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", law.name, law.what);
   }
-  return "control law while it runs. " + all;
+  return "control law while it runs; by default godwit for the technique auto, none for one that "
+         "is named. " +
+         all;
 }
 
 }  // namespace
@@ -140,7 +142,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
               technique_words())
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--law", options->law, law_help())->type_name("NAME")->capture_default_str();
+  command->add_option("--law", options->law, law_help())->type_name("NAME");
   command->add_flag(
       "--observe-only", options->observe_only,
       "let the law decide and order nothing: what it would have ordered is shown, and "

@@ -168,8 +168,8 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
       pair.can_postcopy && (uses_postcopy(plan.technique) || plan.may_end_by_postcopy);
   GODWIT_TRY(BothSides sides,
              look_at_both(pair, plan, {postcopy, contents_.get(), stop_}, observer));
-  GODWIT_TRY(const auto quota, quota_for_law(planned.requested.law, *opener_,
-                                             pair.source.description, sides.warnings));
+  GODWIT_TRY(const LawQuota law_quota,
+             quota_for_law(planned.requested.law, *opener_, pair.source.description));
   const auto& known = planned.warnings;
   for (const std::string& one : sides.warnings) {
     if (std::find(known.begin(), known.end(), one) == known.end()) observer.warning(one);
@@ -189,7 +189,7 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
   pair::Ends ends = ends_of(pair, journal);
-  ends.cpu_quota = quota.get();
+  ends.cpu_quota = law_quota.quota.get();
   std::unique_ptr<StreamCarrier> carrier;
   if (planned.relay) {
     GODWIT_TRY(carrier, opener_->relay_to(pair.stream, pair.source.description));

@@ -17,13 +17,11 @@ Result<std::unique_ptr<CpuQuota>> usable_quota(Opener& opener, const VmDescripti
 
 }  // namespace
 
-Result<std::unique_ptr<CpuQuota>> quota_for_law(std::string_view law, Opener& opener,
-                                                const VmDescription& source,
-                                                std::vector<std::string>& warnings) {
+Result<LawQuota> quota_for_law(std::string_view law, Opener& opener, const VmDescription& source) {
   const steer::QuotaUse use = steer::quota_use_of(law);
-  if (use == steer::QuotaUse::kNever) return std::unique_ptr<CpuQuota>();
+  if (use == steer::QuotaUse::kNever) return LawQuota();
   auto quota = usable_quota(opener, source);
-  if (quota) return quota;
+  if (quota) return LawQuota{std::move(*quota), ""};
   Error error = quota.error();
   if (use == steer::QuotaUse::kMust) {
     error.message = fmt::format("the law {} slows the VM's vCPUs down, and that can't be done: {}",
@@ -31,9 +29,8 @@ Result<std::unique_ptr<CpuQuota>> quota_for_law(std::string_view law, Opener& op
     error.what_to_do += "; or choose another law";
     return fail(std::move(error));
   }
-  warnings.push_back(fmt::format("the law {} can't slow the VM's vCPUs down: {} ({})", law,
-                                 error.message, error.what_to_do.text()));
-  return std::unique_ptr<CpuQuota>();
+  return LawQuota{nullptr, fmt::format("the law {} can't slow the VM's vCPUs down: {} ({})", law,
+                                       error.message, error.what_to_do.text())};
 }
 
 }  // namespace godwit::engine

@@ -151,7 +151,7 @@ Result<BothSides> Engine::Planning::look() {
   MigrationPlan asked;
   asked.technique = asked_technique();
   asked.intent = request_.intent;
-  GODWIT_TRY(const bool steered, steer::may_order(request_.law, asked, request_.profile));
+  GODWIT_TRY(const bool steered, steer::may_order(law_of(request_), asked, request_.profile));
   const bool may_come_to_postcopy =
       !request_.technique || uses_postcopy(*request_.technique) || steered;
   const bool postcopy = may_come_to_postcopy && !request_.intent.no_postcopy && pair_.can_postcopy;
@@ -162,14 +162,14 @@ Result<BothSides> Engine::Planning::look() {
   return sides;
 }
 
-/// Can vCPUs be slowed down, where the law does so? Known before seconds are spent on observing.
+/// Can vCPUs be slowed down, where the law does so? Known before seconds are spent on observing. Of
+/// a law that nobody named nobody expects it.
 Result<void> Engine::Planning::look_at_quota(BothSides& sides) {
-  const std::size_t known = sides.warnings.size();
-  GODWIT_CHECK_OK(
-      quota_for_law(request_.law, *engine_.opener_, pair_.source.description, sides.warnings));
-  for (std::size_t i = known; i < sides.warnings.size(); ++i) {
-    observer_.warning(sides.warnings[i]);
-  }
+  GODWIT_TRY(const LawQuota quota,
+             quota_for_law(law_of(request_), *engine_.opener_, pair_.source.description));
+  if (quota.why_not.empty() || !request_.law) return {};
+  sides.warnings.push_back(quota.why_not);
+  observer_.warning(quota.why_not);
   return {};
 }
 
@@ -266,7 +266,7 @@ PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHost
   planned.before.destination = pair_.destination_name;
   planned.before.link = known.link;
   planned.warnings = sides.warnings;
-  planned.requested = {technique_name(request_), request_.law, request_.intent,
+  planned.requested = {technique_name(request_), law_of(request_), request_.intent,
                        request_.observe_only};
   planned.relay = request_.relay;
   planned.keep = request_.keep;
@@ -293,6 +293,7 @@ Result<void> Engine::Planning::choose_by_prediction(PlannedMigration& planned,
     return fail(std::move(refusal));
   } else {
     planned.plan.technique = advised.prediction.advice->technique;
+    planned.plan.is_promised = true;
     planned.expected = std::move(advised.plan);
   }
   planned.before.predicted = std::move(advised.prediction);

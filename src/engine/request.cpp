@@ -34,8 +34,12 @@ std::string technique_name(const Request& request) {
   return request.storage ? fmt::format("auto{}", kStorageSuffix) : "auto";
 }
 
+std::string law_of(const Request& request) {
+  return request.law.value_or(request.technique ? "none" : "godwit");
+}
+
 Result<void> check(const Request& request) {
-  GODWIT_CHECK_OK(steer::law_by_name(request.law));
+  GODWIT_CHECK_OK(steer::law_by_name(law_of(request)));
   if (request.technique) GODWIT_CHECK_OK(check_combination(*request.technique));
   if (!request.profile) GODWIT_CHECK_OK(check_without_profile(request));
   const bool postcopy = request.technique && uses_postcopy(*request.technique);

@@ -77,7 +77,7 @@ bool GodwitLaw::may_steer(const MigrationPlan& plan) {
 }
 
 void GodwitLaw::shape(MigrationPlan& plan) const {
-  if (engages(plan)) plan.parameters.downtime_limit = Seconds(kLimits.front());
+  if (engages(plan) && !plan.is_promised) plan.parameters.downtime_limit = Seconds(kLimits.front());
 }
 
 /// The smallest limit that ends it about as soon as any does; the soonest where that is preferred.
@@ -141,12 +141,21 @@ Order GodwitLaw::after_round(const RoundView& view) {
   return order;
 }
 
+/// Does what was promised beforehand still hold, with the limit that is in force?
+bool GodwitLaw::keeps_promise(const RoundView& view, Seconds horizon) const {
+  const twin::Outlook outlook =
+      forecaster_.passes(view.plan.technique, view.limits, correction_.now(), horizon);
+  const auto& most = view.plan.intent.max_downtime;
+  return outlook.converges && (!most || std::max(outlook.downtime_high, outlook.outage) <= *most);
+}
+
 /// The vCPUs get no more time than they have before the end: what a guest would dirty with it is
 /// only known from rounds that are long over, and a quota that goes up and down ends nothing (seen
 /// in the twin).
 Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
   const Intent& intent = view.plan.intent;
   const double quota = view.cpu_quota.value();
+  if (view.plan.is_promised && quota == 1 && keeps_promise(view, horizon)) return {};
   auto choice = best_limit(view, horizon, quota, true);
   std::optional<twin::Outlook> split;
   if (!choice && view.may_postcopy) split = by_postcopy(view);

@@ -17,8 +17,8 @@ namespace godwit::steer {
 /// could give, and gives the cheapest that keeps the intent: none, another downtime limit (down as
 /// well as up, as QEMU spends what it is given), post-copy, less time for the vCPUs, or the end,
 /// once two rounds in a row showed no way and the time was limited by who asked for it. Where
-/// nothing was asked for it orders nothing, and where a plan ends by post-copy it leaves that to
-/// the plan.
+/// nothing was asked for, and while a plan that was promised keeps the intent, it orders nothing;
+/// where a plan ends by post-copy it leaves that to the plan.
 class GodwitLaw final : public Law {
  public:
   explicit GodwitLaw(twin::Forecaster forecaster) : forecaster_(std::move(forecaster)) {}
@@ -45,6 +45,7 @@ class GodwitLaw final : public Law {
                                                  double quota, bool surely);
   [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon,
                                                  double least);
+  [[nodiscard]] bool keeps_promise(const RoundView& view, Seconds horizon) const;
   [[nodiscard]] Order decide(const RoundView& view, Seconds horizon);
   [[nodiscard]] static Order carry_out(const RoundView& view, const Choice& choice);
   [[nodiscard]] twin::Outlook by_postcopy(const RoundView& view) const;

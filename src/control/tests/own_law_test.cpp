@@ -29,7 +29,7 @@ MigrationOutcome steered(Simulated& run, const std::string& law) {
   return run.go().value();
 }
 
-/// The default law, with the defaults of everything else.
+/// As by default, with the defaults of everything else.
 RC_GTEST_PROP(OwnLawProperty, WithoutAGoalItIsAsIfThereWereNoLaw, ()) {
   const Bytes set(*rc::gen::inRange<std::int64_t>(1, 200) << 20);
   const BytesPerSecond rate(*rc::gen::inRange(0, 500) * 1e6);
@@ -76,6 +76,39 @@ RC_GTEST_PROP(OwnLawProperty, WhatEndsAsWantedWithoutItEndsAsWantedWithIt, ()) {
   if (!kept(outcomes[0])) return;
   // It may take longer for a shorter stop, but not much.
   RC_ASSERT(outcomes[1].total_time->count() <= 1.6 * outcomes[0].total_time->count() + 1);
+}
+
+/// A promise is kept as it was given: with the limits that it was made for.
+TEST(OwnLaw, WhatWasPromisedIsLeftAloneWhileItKeepsTheIntent) {
+  MigrationOutcome outcomes[2];
+  for (const int which : {0, 1}) {
+    Simulated run;
+    run.profile = writer(30_MB_per_s);
+    run.plan.is_promised = true;
+    run.plan.parameters.downtime_limit = Seconds(1);
+    run.plan.max_time = run.plan.intent.max_time = Seconds(60);
+    run.plan.intent.max_downtime = Seconds(1.5);
+    outcomes[which] = steered(run, which == 0 ? "none" : "godwit");
+    outcomes[which].requested = {};
+  }
+  EXPECT_EQ(outcomes[0].status, OutcomeStatus::kCompleted);
+  EXPECT_EQ(outcomes[0], outcomes[1]);
+}
+
+TEST(OwnLaw, WhatWasPromisedIsMendedOnceItWouldNotBeKept) {
+  MigrationOutcome outcomes[2];
+  for (const int which : {0, 1}) {
+    Simulated run;
+    run.profile = writer(60_MB_per_s);  // busier than what was promised was made for
+    run.plan.is_promised = true;
+    run.plan.parameters.downtime_limit = Seconds(0.05);
+    run.plan.max_time = run.plan.intent.max_time = Seconds(60);
+    run.plan.intent.max_downtime = Seconds(2);
+    outcomes[which] = steered(run, which == 0 ? "none" : "godwit");
+  }
+  EXPECT_EQ(outcomes[0].status, OutcomeStatus::kDidNotConverge);
+  EXPECT_EQ(outcomes[1].status, OutcomeStatus::kCompleted);
+  EXPECT_LE(outcomes[1].downtime.events, Seconds(2));
 }
 
 TEST(OwnLaw, OnlyObservingItDecidesAndNothingIsOrdered) {

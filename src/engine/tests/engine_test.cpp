@@ -115,6 +115,22 @@ TEST_F(EngineTest, ARequestIsPlannedRunAndKept) {
   EXPECT_EQ(done->destination, "qmp:/run/dst.qmp@tcp:10.0.0.2:4444");
 }
 
+TEST_F(EngineTest, GodwitsLawKeepsWhatGodwitChoseAndANamedTechniqueRunsAsItIs) {
+  Request wanted = request();
+  wanted.intent.max_downtime = Seconds(5);
+  const auto chosen = plan(wanted);
+  ASSERT_TRUE(chosen) << chosen.error().message;
+  EXPECT_EQ(chosen->requested.law, "godwit");
+  EXPECT_TRUE(chosen->plan.is_promised);
+  EXPECT_EQ(chosen->plan.parameters.downtime_limit, chosen->expected->parameters.downtime_limit);
+  wanted.technique = Technique::kPrecopy;
+  const auto named = plan(wanted);
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_EQ(named->requested.law, "none");
+  EXPECT_FALSE(named->plan.is_promised);
+  EXPECT_FALSE(named->plan.may_end_by_postcopy);
+}
+
 TEST_F(EngineTest, WithoutAGoalGodwitsLawChangesNothingOfThePlan) {
   Request wanted = request();
   wanted.law = "godwit";
@@ -417,6 +433,16 @@ TEST_F(EngineTest, ALawThatCanDoWithoutIsWarnedAndRuns) {
                           }),
             1)
       << "once";
+}
+
+TEST_F(EngineTest, OfALawThatNobodyNamedNobodyIsWarned) {
+  world_.no_quota = kNotHere;
+  Request wanted = request();
+  wanted.intent.max_downtime = Seconds(5);
+  const auto done = migrate(wanted);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->outcome.requested.law, "godwit");
+  for (const std::string& one : notes_.warnings) EXPECT_THAT(one, Not(HasSubstr("vCPU")));
 }
 
 TEST_F(EngineTest, ALawThatSlowsNobodyDownAsksForNothing) {

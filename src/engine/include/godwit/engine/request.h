@@ -17,11 +17,13 @@ struct Request {
   Intent intent;
   std::optional<Technique> technique;  ///< absent: the one that serves the intent best ("auto")
   bool storage = false;                ///< with "auto": the disks move along
-  std::string law = "none";            ///< by the names of steer/laws.h
-  bool observe_only = false;           ///< the law decides, and nothing is ordered
-  bool relay = false;                  ///< the stream runs through this process (docs/relay.md)
-  std::optional<Link> link;            ///< absent: estimated, and QEMU is not held to it
-  bool profile = true;  ///< without one nothing is predicted, and "auto" is plain pre-copy
+  /// By the names of steer/laws.h; absent: Godwit's own where Godwit chooses the technique, too,
+  /// and none for a technique that somebody named, which is to run as it is.
+  std::optional<std::string> law;
+  bool observe_only = false;  ///< the law decides, and nothing is ordered
+  bool relay = false;         ///< the stream runs through this process (docs/relay.md)
+  std::optional<Link> link;   ///< absent: estimated, and QEMU is not held to it
+  bool profile = true;        ///< without one nothing is predicted, and "auto" is plain pre-copy
   Seconds observe{8};
   bool rehearse = false;  ///< besides; where it fails the profile does without
   Seconds mend_for = control::RunOptions().mend_for;  ///< a post-copy whose link broke
@@ -32,6 +34,9 @@ struct Request {
 
 /// Do the disks move along?
 [[nodiscard]] bool moves_disks(const Request& request);
+
+/// The control law's name.
+[[nodiscard]] std::string law_of(const Request& request);
 
 /// The technique as a name, for the outcome: "auto", "precopy+storage".
 [[nodiscard]] std::string technique_name(const Request& request);
