@@ -62,9 +62,9 @@ struct MovedDisk {
 struct MigrationPlan {
   Technique technique;
   MigrationParameters parameters;
-  std::optional<Seconds> max_time;       ///< cancel (did_not_converge) when it takes longer
-  Intent intent{};                       ///< what a control law steers to
-  bool may_end_by_postcopy = false;      ///< a law may switch to it, whatever the technique
+  std::optional<Seconds> max_time;   ///< cancel (did_not_converge) when it takes longer
+  Intent intent{};                   ///< what a control law steers to
+  bool may_end_by_postcopy = false;  ///< a law may switch to it, whatever the technique
   /// Technique and limits were chosen by a prediction that was shown: a law that can tell leaves
   /// them as they are for as long as they keep the intent.
   bool is_promised = false;
