@@ -29,7 +29,7 @@ using config::toml_number;
 using config::toml_text;
 using config::unknown_key;
 
-constexpr std::size_t kMostCells = 10'000;
+constexpr std::size_t kMostMigrations = 10'000;
 constexpr const char* kKnownKeys = "see the help of godwit bench run for those that there are";
 
 /// One way to fill a cell in; a list in the file gives several of them.
@@ -281,9 +281,9 @@ Result<void> check_sweeps_used(const toml::table& sweep, const toml::table& load
 Result<std::vector<Cell>> combine(const std::vector<Choices>& dimensions, int repeats) {
   std::vector<Cell> cells{Cell{}};
   for (const Choices& choices : dimensions) {
-    if (cells.size() * choices.size() * static_cast<std::size_t>(repeats) > kMostCells) {
+    if (cells.size() * choices.size() * static_cast<std::size_t>(repeats) > kMostMigrations) {
       return fail(ErrorCode::kBadInput,
-                  fmt::format("the suite has more than {} migrations", kMostCells),
+                  fmt::format("the suite has more than {} migrations", kMostMigrations),
                   "sweep fewer values, or cut it into several suites");
     }
     std::vector<Cell> more;
@@ -334,7 +334,7 @@ Result<Suite> parse_suite(std::string_view text) {
   return suite;
 }
 
-std::vector<Cell> in_order(const Suite& suite, std::uint64_t seed) {
+std::vector<Cell> shuffled_cells(const Suite& suite, std::uint64_t seed) {
   Rng rng(seed);
   std::vector<Cell> all;
   all.reserve(suite.cells.size() * static_cast<std::size_t>(suite.repeats));

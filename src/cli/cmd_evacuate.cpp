@@ -61,6 +61,23 @@ Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& o
   return wanted;
 }
 
+std::string promise_of(const MoveOptions& options, const std::string& host) {
+  return options.restore ? fmt::format("all are back on host {}", host)
+                         : fmt::format("host {} is empty", host);
+}
+
+int simulate(const MoveOptions& options, const hosts::Wanted& wanted, const hosts::Draft& draft,
+             hosts::Operation& operation, terminal::Context& context) {
+  const auto outcome = operation.simulate(draft);
+  if (!outcome) return context.out.error(outcome.error(), Json{{"plan", to_json(draft.plan)}});
+  context.out.say("\none run of it in simulation; nothing was moved");
+  context.out.say(outcome_text(*outcome, {}, promise_of(options, wanted.host)));
+  context.out.result(Json{{"plan", to_json(draft.plan)},
+                          {"outcome", to_json(*outcome, {}, !options.restore)},
+                          {"simulated", true}});
+  return outcome->complete() ? terminal::kDone : terminal::kFailed;
+}
+
 /// A plan that leaves a VM behind is not begun: who wants that says so.
 std::optional<Error> refusal(const hosts::Draft& draft, const std::string& host, bool restore) {
   if (draft.too_late) return draft.too_late;
@@ -83,11 +100,6 @@ std::optional<Error> refusal(const hosts::Draft& draft, const std::string& host,
       std::move(remedy)};
 }
 
-std::string promise_of(const MoveOptions& options, const std::string& host) {
-  return options.restore ? fmt::format("all are back on host {}", host)
-                         : fmt::format("host {} is empty", host);
-}
-
 int carry_out(const MoveOptions& options, const hosts::Wanted& wanted, hosts::Draft draft,
               hosts::Operation& operation, terminal::Context& context) {
   const Json plan = to_json(draft.plan);
@@ -107,9 +119,9 @@ int carry_out(const MoveOptions& options, const hosts::Wanted& wanted, hosts::Dr
   return outcome->complete() ? terminal::kDone : terminal::kFailed;
 }
 
-Result<hosts::Draft> draft_of(const hosts::Wanted& wanted, hosts::Operation& operation,
-                              terminal::Context& context) {
-  if (wanted.survey.profile) {
+Result<hosts::Draft> draft_of(const hosts::Wanted& wanted, bool simulated,
+                              hosts::Operation& operation, terminal::Context& context) {
+  if (wanted.survey.profile && !simulated) {
     context.out.say(fmt::format("observing the VMs for {}", human(wanted.survey.observe)));
   }
   return operation.draft(wanted, [&context](const fleet::Estimate& one) {
@@ -125,10 +137,11 @@ int move_vms(const MoveOptions& options, terminal::Context& context) {
   if (!wanted) return context.out.error(wanted.error());
   hosts::Operation operation(context.clock, *opened->fleet, opened->engines, context.places,
                              opened->files, context.stop);
-  if (!options.dry_run) {
+  const bool simulated = !options.fleet.simulated.empty();
+  if (!options.dry_run && !simulated) {
     if (const auto begun = operation.begin(); !begun) return context.out.error(begun.error());
   }
-  auto draft = draft_of(*wanted, operation, context);
+  auto draft = draft_of(*wanted, simulated, operation, context);
   if (!draft) return context.out.error(draft.error());
   context.out.say("\n" + plan_text(draft->plan, promise_of(options, wanted->host)));
   const Json plan = to_json(draft->plan);
@@ -139,11 +152,14 @@ int move_vms(const MoveOptions& options, terminal::Context& context) {
     context.out.result(Json{{"plan", plan}});
     return terminal::kDone;
   }
+  if (simulated) return simulate(options, *wanted, *draft, operation, context);
   return carry_out(options, *wanted, std::move(*draft), operation, context);
 }
 
-void add_common(terminal::Command& command, const std::shared_ptr<MoveOptions>& options) {
-  options->fleet.add_to(command);
+/// Returns --fleet.
+const terminal::Option* add_common(terminal::Command& command,
+                                   const std::shared_ptr<MoveOptions>& options) {
+  const terminal::Option* const fleet = options->fleet.add_to(command);
   command.add_flag("--dry-run", options->dry_run, "plan, and move nothing");
   command
       .add_option("--by", options->by,
@@ -158,6 +174,7 @@ void add_common(terminal::Command& command, const std::shared_ptr<MoveOptions>& 
       ->excludes({observe});
   options->intent.add_to(command);
   options->store.add_to(command);
+  return fleet;
 }
 
 void choose(terminal::Command& command, terminal::Chosen& chosen,
@@ -192,17 +209,25 @@ void add_evacuate(terminal::Command& app, terminal::Chosen& chosen) {
       "empty a host: plan the moves of all its VMs, say when it will be empty and what "
       "stands in the way, and carry the plan out");
   command->alias("drain");
-  add_common(*command, options);
+  const terminal::Option* const fleet = add_common(*command, options);
   command
       ->add_option("--to", options->to, "only to this host (may be repeated; default: every other)")
       ->once_for_each()
       ->type_name("HOST");
+  command
+      ->add_option(
+          "--simulate", options->fleet.simulated,
+          "instead of moving anything: the hosts and VMs of this file (docs/evacuating.md), "
+          "in simulation")
+      ->type_name("FILE")
+      ->excludes({fleet});
   command->add_option("--keep", options->keep, "leave this VM where it is (may be repeated)")
       ->once_for_each()
       ->type_name("VM");
   terminal::add_examples(*command,
                          {"godwit evacuate lab:a --dry-run", "godwit evacuate lab:a --by 10m",
                           "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
+                          "godwit evacuate node7 --simulate rack.toml",
                           "godwit evacuate lab:a --no-postcopy --keep guest --json"});
   choose(*command, chosen, options);
 }
@@ -212,7 +237,7 @@ void add_restore(terminal::Command& app, terminal::Chosen& chosen) {
   options->restore = true;
   terminal::Command* command =
       app.add_subcommand("restore", "bring back the VMs that were evacuated from a host");
-  add_common(*command, options);
+  (void)add_common(*command, options);
   terminal::add_examples(*command, {"godwit restore lab:a", "godwit restore lab:a --dry-run",
                                     "godwit restore node7 --fleet rack.toml --json"});
   choose(*command, chosen, options);
@@ -222,7 +247,7 @@ void add_cordon(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<FleetOptions>();
   auto undo = std::make_shared<bool>(false);
   terminal::Command* command = app.add_subcommand("cordon", "let no evacuation send VMs to a host");
-  options->add_to(*command);
+  (void)options->add_to(*command);
   command->add_flag("--undo", *undo, "it takes VMs again");
   terminal::add_examples(*command, {"godwit cordon lab:b", "godwit cordon lab:b --undo"});
   command->callback([&chosen, options, undo] {

@@ -11,6 +11,7 @@
 #include "godwit/hosts/fleet_file.h"
 #include "godwit/hosts/lab_fleet.h"
 #include "godwit/hosts/listed_fleet.h"
+#include "godwit/hosts/simulated_fleet.h"
 #include "godwit/terminal/options.h"
 #include "godwit/terminal/shipped_files.h"
 
@@ -68,24 +69,41 @@ Result<OpenedFleet> open_file(const FleetOptions& options, const std::string& st
   return opened;
 }
 
+/// Its record is empty: what happens in simulation is not remembered.
+Result<OpenedFleet> open_simulation(const FleetOptions& options, terminal::Context& context) {
+  OpenedFleet opened;
+  opened.host = options.host;
+  GODWIT_TRY(const std::string text,
+             terminal::read_text(options.simulated, "name the TOML file of a fleet"));
+  auto file = hosts::parse_fleet_file(text, hosts::FleetUse::kSimulated);
+  if (!file) return fail(file.error().while_doing(options.simulated));
+  GODWIT_TRY(opened.files, hosts::files_of(context.places, "simulated"));
+  opened.engines = engine_maker(context, std::string(lab::kDefaultLab));
+  opened.fleet = std::make_unique<hosts::SimulatedFleet>(options.simulated, std::move(*file));
+  return opened;
+}
+
 }  // namespace
 
-void FleetOptions::add_to(terminal::Command& command) {
+const terminal::Option* FleetOptions::add_to(terminal::Command& command) {
   command.add_option("HOST", host, "lab:NAME, or with --fleet the name of a host in that file")
       ->required();
-  command
-      .add_option("--fleet", file,
-                  "hosts, VMs, and how a destination is started, as TOML (docs/evacuating.md)")
-      ->type_name("FILE");
+  const terminal::Option* const fleet =
+      command
+          .add_option("--fleet", file,
+                      "hosts, VMs, and how a destination is started, as TOML (docs/evacuating.md)")
+          ->type_name("FILE");
   terminal::add_lab_name(command, lab);
+  return fleet;
 }
 
 std::optional<terminal::LabEntry> FleetOptions::lab_entry() const {
-  return file.empty() ? terminal::lab_entry_of(host, lab) : std::nullopt;
+  return file.empty() && simulated.empty() ? terminal::lab_entry_of(host, lab) : std::nullopt;
 }
 
 Result<OpenedFleet> open_fleet(const FleetOptions& options, const std::string& store,
                                terminal::Context& context) {
+  if (!options.simulated.empty()) return open_simulation(options, context);
   if (!options.file.empty()) return open_file(options, store, context);
   if (options.host.starts_with("lab:")) return open_lab(options, store, context);
   return fail(ErrorCode::kBadInput,

@@ -16,9 +16,10 @@ struct FleetOptions {
   std::string host;
   std::string lab{lab::kDefaultLab};
   std::string file;
+  std::string simulated;  ///< likewise a file, whose VMs nobody runs
 
-  /// The argument HOST, and --fleet and --lab.
-  void add_to(terminal::Command& command);
+  /// The argument HOST, and --fleet, which is returned, and --lab.
+  const terminal::Option* add_to(terminal::Command& command);
   /// For Chosen::lab.
   [[nodiscard]] std::optional<terminal::LabEntry> lab_entry() const;
 };

@@ -18,11 +18,9 @@ constexpr double kUnknownError = 0.42;
 /// Of a dirtying beyond which a path is not shared, so little is left of it.
 constexpr double kNearly = 0.999;
 
-/// On a logarithmic scale, the wider half of a 90 % interval.
-double error_of(const Interval<Seconds>& time) {
-  const double up = std::log(std::max(time.p95 / time.p50, 1.0));
-  const double down = std::log(std::max(time.p50 / time.p05, 1.0));
-  return std::max(std::max(up, down) / kNormal95, kLeastError);
+/// Of half of a 90 % interval, on a logarithmic scale.
+double error_of(Seconds longer, Seconds shorter) {
+  return std::max(std::log(longer / shorter) / kNormal95, kLeastError);
 }
 
 /// Solves time = memory / (rate − cold) for both rates.
@@ -50,7 +48,12 @@ Result<Way> way_of(const TechniquePrediction& whole, const TechniquePrediction* 
   if (half != nullptr && half->converges && half->total_time) {
     slower = half->total_time->p50 + costs.around;
   }
-  Way way{whole.technique, whole.parameters, {}, error_of(*whole.total_time)};
+  const Interval<Seconds>& time = *whole.total_time;
+  Way way{whole.technique,
+          whole.parameters,
+          {},
+          error_of(time.p95, time.p50),
+          error_of(time.p50, time.p05)};
   way.load = fitted(whole.total_time->p50 + costs.around, slower, rate);
   return way;
 }
@@ -71,7 +74,7 @@ Estimate without_profile(const std::string& vm, Bytes memory, BytesPerSecond rat
   if (known == 0) sent = memory * Ratio(kPasses);
   estimate.ground = known == 0 ? "never seen: all of its memory, twice"
                                : fmt::format("the worst of {} earlier moves", known);
-  Way way{Technique::kPrecopy, {}, {}, kUnknownError};
+  Way way{Technique::kPrecopy, {}, {}, kUnknownError, kUnknownError};
   way.load.memory = sent + rate * costs.around;
   estimate.ways.push_back(way);
   return estimate;

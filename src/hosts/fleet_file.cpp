@@ -69,7 +69,7 @@ Result<std::vector<std::string>> command_of(const toml::table& file, std::string
 
 class Reader {
  public:
-  explicit Reader(const toml::table& file) : file_(file) {}
+  Reader(const toml::table& file, FleetUse use) : file_(file), use_(use) {}
 
   Result<FleetFile> read() {
     GODWIT_CHECK_OK(
@@ -77,7 +77,7 @@ class Reader {
     GODWIT_TRY(link_, quantity(file_, "link", parse_rate));
     GODWIT_TRY(fleet_.start, command_of(file_, "start"));
     GODWIT_TRY(fleet_.end, command_of(file_, "end"));
-    if (fleet_.start.empty()) {
+    if (fleet_.start.empty() && use_ == FleetUse::kReal) {
       return fail(ErrorCode::kBadInput, "the key 'start' is missing",
                   R"(add how a destination is started: start = ["PROGRAM", "{vm}", "{host}"])");
     }
@@ -133,12 +133,17 @@ class Reader {
 
   Result<void> read_vm(const toml::key& key, const toml::node& node) {
     GODWIT_TRY(const toml::table* const table, table_of(node));
-    GODWIT_CHECK_OK(config::check_keys(*table, {"host", "qmp", "memory", "vcpus"}, kManual));
+    GODWIT_CHECK_OK(config::check_keys(
+        *table, {"host", "qmp", "memory", "vcpus", "dirty", "working_set"}, kManual));
     ListedVm vm;
     GODWIT_TRY(vm.host, text_in(*table, "host"));
-    GODWIT_TRY(vm.monitor, text_in(*table, "qmp"));
     GODWIT_TRY(vm.memory, quantity(*table, "memory", parse_bytes));
     GODWIT_TRY(vm.vcpus, vcpus_of(*table));
+    if (use_ == FleetUse::kReal) {
+      GODWIT_TRY(vm.monitor, text_in(*table, "qmp"));
+    } else {
+      GODWIT_TRY(vm.load, load_in(*table, vm.memory));
+    }
     const bool listed =
         std::any_of(fleet_.hosts.begin(), fleet_.hosts.end(),
                     [&vm](const fleet::FleetHost& host) { return host.name == vm.host; });
@@ -147,7 +152,7 @@ class Reader {
                       "add [hosts." + vm.host + "]"));
     }
     for (const auto& [name, other] : fleet_.vms) {
-      if (other.monitor == vm.monitor) {
+      if (!vm.monitor.empty() && other.monitor == vm.monitor) {
         return fail(bad(node, "VM " + name + " has the same QMP socket", "give each its own"));
       }
     }
@@ -155,16 +160,29 @@ class Reader {
     return {};
   }
 
+  static Result<SimulatedLoad> load_in(const toml::table& table, std::optional<Bytes> memory) {
+    GODWIT_TRY(const auto dirty, quantity(table, "dirty", parse_rate));
+    GODWIT_TRY(const auto set, quantity(table, "working_set", parse_bytes));
+    if (!memory) {
+      return fail(bad(table, "nobody says how much memory it has", "add memory = \"4GiB\""));
+    }
+    if (set.value_or(*memory) > *memory) {
+      return fail(bad(table, "its working set is larger than its memory", "lower working_set"));
+    }
+    return SimulatedLoad{dirty.value_or(BytesPerSecond()), set.value_or(*memory)};
+  }
+
   const toml::table& file_;
+  FleetUse use_;
   std::optional<BytesPerSecond> link_;
   FleetFile fleet_;
 };
 
 }  // namespace
 
-Result<FleetFile> parse_fleet_file(std::string_view text) {
+Result<FleetFile> parse_fleet_file(std::string_view text, FleetUse use) {
   GODWIT_TRY(const toml::table file, config::parse_toml(text));
-  return Reader(file).read();
+  return Reader(file, use).read();
 }
 
 std::vector<std::string> filled(const std::vector<std::string>& command, const std::string& vm,

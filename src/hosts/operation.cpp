@@ -7,6 +7,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
+#include "godwit/fleet/replay.h"
 
 namespace godwit::hosts {
 namespace {
@@ -15,6 +16,17 @@ using Kind = fleet::Entry::Kind;
 
 /// The same situation gives the same plan.
 constexpr std::uint64_t kSeed = 1;
+
+/// A move that takes longer than it should by so much is given up, as a runner does.
+constexpr double kSimulatedPatience = 3;
+
+class NobodyWaits final : public fleet::MoveWatcher {
+ public:
+  Result<void> destination_started(const std::string&) override { return {}; }
+  bool await_turn() override { return true; }
+  void on_progress(const control::Progress&) override {}
+  void warning(const std::string&) override {}
+};
 
 /// A move is not begun towards a host that was cordoned meanwhile.
 class MindsCordons final : public fleet::Mover {
@@ -181,6 +193,19 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   draft.too_late = too_late(wanted, draft.plan);
   if (const auto left = run_to_go_on(entries_, wanted)) draft.earlier = left->moved;
   return draft;
+}
+
+Result<fleet::RunOutcome> Operation::simulate(const Draft& draft) {
+  NobodyWaits watcher;
+  std::map<std::string, MigrationOutcome> outcomes;
+  for (const fleet::PlannedMove& move : draft.plan.moves) {
+    const fleet::MoveOrder order{move, move.longest * kSimulatedPatience,
+                                 &draft.situation.estimates.at(move.vm)};
+    auto outcome = fleet_.move(order, watcher, stop_);
+    if (!outcome) return fail(outcome.error().while_doing("VM " + move.vm));
+    outcomes[move.vm] = std::move(*outcome);
+  }
+  return replay(draft.plan, draft.costs, outcomes);
 }
 
 Result<fleet::RunOutcome> Operation::run(const Wanted& wanted, Draft draft,

@@ -69,6 +69,8 @@ class Surveyor {
 
  private:
   [[nodiscard]] Result<std::vector<OutcomeRecord>> history_of(const std::string& address) const;
+  [[nodiscard]] Result<std::tuple<GuestProfile, CapabilitySet>> seen(
+      const fleet::FleetVm& vm, const VmAddress& address) const;
   [[nodiscard]] Result<advise::Question> question_about(const fleet::FleetVm& vm,
                                                         BytesPerSecond rate,
                                                         const VmAddress& address) const;
@@ -92,14 +94,26 @@ Result<std::vector<OutcomeRecord>> Surveyor::history_of(const std::string& addre
   return store->find(query);
 }
 
-Result<advise::Question> Surveyor::question_about(const fleet::FleetVm& vm, BytesPerSecond rate,
-                                                  const VmAddress& address) const {
+/// Its profile, and what its QEMU can do.
+Result<std::tuple<GuestProfile, CapabilitySet>> Surveyor::seen(const fleet::FleetVm& vm,
+                                                               const VmAddress& address) const {
+  if (auto known = fleet_.known_profile(vm.name)) {
+    CapabilitySet all;
+    for (const Technique one : kLivePresets) all.merge(capabilities_needed(one));
+    return std::tuple(std::move(*known), std::move(all));
+  }
   const auto engine = engines_(stop_);
   engine::Observer silent;
   GODWIT_TRY(engine::OpenVm opened, engine->open(address, engine::Access::kObserve));
-  advise::Question question;
-  GODWIT_TRY(question.profile,
+  GODWIT_TRY(GuestProfile profile,
              engine->observe(opened, {to_string(address), options_.observe}, silent));
+  return std::tuple(std::move(profile), opened.description.can);
+}
+
+Result<advise::Question> Surveyor::question_about(const fleet::FleetVm& vm, BytesPerSecond rate,
+                                                  const VmAddress& address) const {
+  advise::Question question;
+  GODWIT_TRY(std::tie(question.profile, question.possible), seen(vm, address));
   question.link = Link{rate, {}};
   question.intent = options_.intent;
   question.intent.no_postcopy = question.intent.no_postcopy || !fleet_.can_postcopy();
@@ -107,7 +121,6 @@ Result<advise::Question> Surveyor::question_about(const fleet::FleetVm& vm, Byte
   if (!question.intent.max_time) {
     question.intent.max_time = std::max(Seconds(120), (vm.memory / rate) * 4);
   }
-  question.possible = opened.description.can;
   question.techniques = techniques_for(question);
   question.learnt = learnt_.get();
   question.pair = engine::usual_pair(question.learnt);
@@ -140,7 +153,9 @@ Result<fleet::Estimate> Surveyor::predicted(const fleet::FleetVm& vm,
                                             advise::Question question) const {
   fleet::Estimate estimate;
   estimate.vm = vm.name;
-  estimate.ground = fmt::format("observed for {}", human(options_.observe));
+  estimate.ground = fleet_.known_profile(vm.name)
+                        ? "simulated"
+                        : fmt::format("observed for {}", human(options_.observe));
   estimate.profile = question.profile;
   GODWIT_TRY(const advise::Advised advised, advise::predict_all(question));
   estimate.predicted = advised.prediction;

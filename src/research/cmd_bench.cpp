@@ -97,7 +97,7 @@ int run_suite(const BenchOptions& options, terminal::Context& context) {
   if (!path) return context.out.error(path.error());
   const auto folder = open_folder(*path, suite->name, suite->toml, options);
   if (!folder) return context.out.error(folder.error());
-  const std::vector<bench::Cell> cells = bench::in_order(*suite, (*folder)->header().seed);
+  const std::vector<bench::Cell> cells = bench::shuffled_cells(*suite, (*folder)->header().seed);
   bench::Work work;
   work.size = static_cast<std::int64_t>(cells.size());
   work.cell = [&cells](std::int64_t number) -> std::optional<bench::Cell> {

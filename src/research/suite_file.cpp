@@ -9,7 +9,7 @@ namespace godwit::research {
 namespace {
 
 Result<void> check_loads(const bench::Suite& suite) {
-  for (const bench::Cell& cell : bench::in_order(suite, 0)) {
+  for (const bench::Cell& cell : bench::shuffled_cells(suite, 0)) {
     const guest::ParsedPlan parsed = guest::parse_load_plan(cell.spec);
     if (parsed.plan) continue;
     return fail(ErrorCode::kBadInput,

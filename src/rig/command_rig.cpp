@@ -10,10 +10,10 @@
 namespace godwit::rig {
 namespace {
 
-/// For one try of whether a guest that was just started answers; a stop waits for its end.
+/// Of one try whether a guest that was just started answers. A stop request is seen after it.
 constexpr Seconds kAnswerTry{1};
 
-/// Says what is waited for as long as it lives.
+/// While it lives, whoever watches is told what is waited for.
 class Waiting {
  public:
   Waiting(const CommandRig::OnWait& on_wait, const CommandWait& wait) : on_wait_(on_wait) {

@@ -11,14 +11,16 @@
 
 namespace godwit::steer {
 
-/// Godwit's own law: model-predictive. After each round it corrects what the profile says by what
-/// was seen (bytes sent, unique pages dirtied, CPU time used, and how dirtying answered to less of
-/// it), runs the twin on from there for each order that it
-/// could give, and gives the cheapest that keeps the intent: none, another downtime limit (down as
-/// well as up, as QEMU spends what it is given), post-copy, less time for the vCPUs, or the end,
-/// once two rounds in a row showed no way and the time was limited by who asked for it. Where
-/// nothing was asked for, and while a plan that was promised keeps the intent, it orders nothing;
-/// where a plan ends by post-copy it leaves that to the plan.
+/// Godwit's own law: model-predictive. After each round it
+/// 1. corrects the profile by what was seen: bytes sent, unique pages dirtied, CPU time used, and
+/// how
+///    much less was dirtied with less CPU time;
+/// 2. runs the twin on from there for each order that it could give: another downtime limit (lower
+///    ones, too, as QEMU uses all that it is given), post-copy, less time for the vCPUs;
+/// 3. gives the cheapest that keeps the intent, which may be none.
+/// It gives a migration up only where somebody limited its time, and two rounds in a row showed no
+/// way. It orders nothing where the intent has no goal, and while a plan that was promised
+/// (MigrationPlan::is_promised) keeps the intent. A plan that ends by post-copy is left alone.
 class GodwitLaw final : public Law {
  public:
   explicit GodwitLaw(twin::Forecaster forecaster) : forecaster_(std::move(forecaster)) {}
@@ -26,18 +28,19 @@ class GodwitLaw final : public Law {
   [[nodiscard]] std::string_view name() const override { return "godwit"; }
   [[nodiscard]] static bool may_steer(const MigrationPlan& plan);
   [[nodiscard]] bool engages(const MigrationPlan& plan) const override { return may_steer(plan); }
-  /// Starts with the smallest limit: what fits it at the end of the first pass costs least, and
-  /// what does not is decided then.
+  /// Sets the smallest downtime limit for the first pass: a guest that fits it stands still for the
+  /// shortest time, and for one that does not after_round() finds another.
   void shape(MigrationPlan& plan) const override;
   Order after_round(const RoundView& view) override;
 
  private:
-  /// Limits, and what they lead to.
+  /// A downtime limit and a share of the vCPUs' time, with what the twin expects of them.
   struct Choice {
     Seconds limit{};
     double quota = 1;
     twin::Outlook outlook;
   };
+  /// How much less is dirtied with less CPU time.
   void learn_elasticity(const RoundView& view);
   [[nodiscard]] double activity_at(const RoundView& view, double quota) const;
   [[nodiscard]] Ratio slowdown(double quota) const;

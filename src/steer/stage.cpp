@@ -7,14 +7,16 @@
 namespace godwit::steer {
 namespace {
 
-/// A QEMU whose process is stopped, or whose host is overloaded, may come back: minutes were seen.
+/// Of a monitor. A QEMU whose process is stopped, or whose host is overloaded, may answer again:
+/// minutes were seen.
 constexpr Seconds kLongestSilence{180};
-/// 1 TB at 10 Gbit/s takes a quarter of it; a dead link ends the sending itself after as long.
+/// Of a monitor while QEMU sends the last part: 1 TB at 10 Gbit/s takes a quarter of an hour, and
+/// after about as long TCP itself gives up a link that is dead.
 constexpr Seconds kLongestMute{3600};
-/// TCP itself would go on trying for a quarter of an hour.
+/// Without anything sent. TCP alone would go on trying for a quarter of an hour.
 constexpr Seconds kLongestStandstill{30};
-/// A guest in post-copy waits for its pages meanwhile. TCP sends a lost segment again after 0.2,
-/// 0.4 … s, so that a link that is back within some seconds shows it by then.
+/// Likewise in post-copy, where the guest waits for its pages meanwhile. TCP sends a lost segment
+/// again after 0.2, 0.4 … s: a link that is back within some seconds shows it by then.
 constexpr Seconds kLongestWait{10};
 
 using DeadLink = StageRules::DeadLink;

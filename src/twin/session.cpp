@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "chance.h"
+#include "godwit/base/rng.h"
 #include "godwit/domain/downtime_limit.h"
 #include "postcopy.h"
 #include "sending.h"
@@ -465,6 +467,16 @@ void Session::release(MigrationOutcome& outcome) {
 
 int Session::running_guests() const {
   return (source_lives_ && runs_here_ ? 1 : 0) + (destination_lives_ && runs_there_ ? 1 : 0);
+}
+
+Result<SessionOptions> drawn_options(const HostPairConstants& pair, const GuestProfile& profile,
+                                     std::uint64_t seed) {
+  GODWIT_TRY(const auto curve, model::DirtyCurve::from_profile(profile));
+  SessionOptions options;
+  options.pair = pair;
+  options.chance = drawn_chances(pair, curve, 1, seed).chances.back();
+  options.curve = Rng(seed).normal();
+  return options;
 }
 
 }  // namespace godwit::twin

@@ -12,13 +12,14 @@
 namespace godwit {
 namespace {
 
-/// 4 GiB, a tenth of which is rewritten at random; or all so many times as large.
-GuestProfile profile(int seed, std::int64_t times = 1) {
+/// A guest of 4 GiB, or `times` as much, that rewrites one to seven tenths of it at random, by its
+/// `variant`.
+GuestProfile profile(int variant, std::int64_t times = 1) {
   GuestProfile profile;
   profile.ram = 4_GiB * times;
   profile.zero_share = Ratio(0.4);
   const double scale = static_cast<double>(times);
-  const double set = 4e8 * scale * (1 + seed % 7);
+  const double set = 4e8 * scale * (1 + variant % 7);
   for (const double t : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0}) {
     const Bytes unique(std::llround(set * -std::expm1(-3e7 * scale * t / set)));
     profile.dirty_curve.push_back({Seconds(t), unique, unique * Ratio(0.95), unique * Ratio(1.05)});

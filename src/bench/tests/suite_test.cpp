@@ -175,7 +175,7 @@ TEST(Suite, MoreThanAnybodyCanWaitForIsRefused) {
 
 RC_GTEST_PROP(Order, HasEveryCellInEveryRepeatOneRepeatAfterTheOther, (std::uint64_t seed)) {
   const Suite read = suite(kWhole);
-  const auto order = in_order(read, seed);
+  const auto order = shuffled_cells(read, seed);
   RC_ASSERT(order.size() == read.cells.size() * 2);
   for (std::size_t i = 0; i < order.size(); ++i) {
     RC_ASSERT(order[i].repeat == (i < read.cells.size() ? 1 : 2));
@@ -183,12 +183,12 @@ RC_GTEST_PROP(Order, HasEveryCellInEveryRepeatOneRepeatAfterTheOther, (std::uint
     first.repeat = 1;
     RC_ASSERT(std::count(read.cells.begin(), read.cells.end(), first) == 1);
   }
-  RC_ASSERT(order == in_order(read, seed));
+  RC_ASSERT(order == shuffled_cells(read, seed));
 }
 
 TEST(Order, DependsOnTheSeed) {
   const Suite read = suite(kWhole);
-  EXPECT_NE(in_order(read, 1), in_order(read, 2));
+  EXPECT_NE(shuffled_cells(read, 1), shuffled_cells(read, 2));
 }
 
 }  // namespace

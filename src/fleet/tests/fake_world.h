@@ -124,9 +124,13 @@ class FakeWorld final : public Mover, public Record {
     EXPECT_TRUE(vm.left_for.empty()) << move.vm << " was left by a killed Godwit";
     EXPECT_EQ(vm.host, move.from) << move.vm;
     vm.moving = true;
-    arriving_[move.to] += vm.memory;
-    std::int64_t used = arriving_[move.to];
-    for (const auto& [name, one] : vms) used += one.host == move.to ? one.memory : 0;
+    arriving_[move.vm] = move.to;
+    std::int64_t used = 0;
+    for (const auto& [name, one] : vms) {
+      const auto arriving = arriving_.find(name);
+      const bool comes = arriving != arriving_.end() && arriving->second == move.to;
+      used += comes || one.host == move.to ? one.memory : 0;  // once, until its move has ended
+    }
     const auto limit = room.find(move.to);
     EXPECT_TRUE(limit == room.end() || used <= limit->second) << move.to << " carries too much";
     const auto known = fates.find({move.vm, ++attempts_[move.vm]});
@@ -141,7 +145,7 @@ class FakeWorld final : public Mover, public Record {
     Leaving& operator=(const Leaving&) = delete;
     ~Leaving() {
       const std::lock_guard lock(world_.mutex_);
-      world_.arriving_[move_.to] -= world_.vms.at(move_.vm).memory;
+      world_.arriving_.erase(move_.vm);
       if (world_.lives()) world_.vms.at(move_.vm).moving = false;
     }
 
@@ -197,7 +201,7 @@ class FakeWorld final : public Mover, public Record {
   int at_once_ = 0;
   int most_at_once_ = 0;
   std::map<std::string, int> attempts_;
-  std::map<std::string, std::int64_t> arriving_;
+  std::map<std::string, std::string> arriving_;  ///< VM: its destination
 };
 
 }  // namespace godwit::fleet

@@ -33,7 +33,7 @@ Estimate takes(const std::string& vm, Seconds time, double error = 0.05) {
   Estimate estimate;
   estimate.vm = vm;
   estimate.ways.push_back(
-      {Technique::kPrecopy, {}, {kLink * time, Bytes(0), BytesPerSecond(0)}, error});
+      {Technique::kPrecopy, {}, {kLink * time, Bytes(0), BytesPerSecond(0)}, error, error});
   return estimate;
 }
 
@@ -185,7 +185,8 @@ TEST(Way, IsFittedToWhatIsPredictedAtAllOfThePathAndAtHalfOfIt) {
   ASSERT_TRUE(way);
   EXPECT_NEAR(way->load.cold.value(), 20e6, 1e3);
   EXPECT_NEAR(way->load.memory.as_double(), 400e6, 1e4);
-  EXPECT_NEAR(way->error, std::log(5 / 4.5) / 1.645, 1e-3) << "the wider half of the interval";
+  EXPECT_NEAR(way->sooner, std::log(5 / 4.5) / 1.645, 1e-3);
+  EXPECT_LT(way->later, way->sooner) << "each half of the interval by itself";
   const auto alone = way_of(whole, nullptr, kLink, none);
   ASSERT_TRUE(alone);
   EXPECT_NEAR(alone->load.cold.value(), 50e6, 1e5) << "it does not end on half of the path";
@@ -205,7 +206,7 @@ TEST(Way, WithoutAProfileItIsTheWorstOfItsHistory) {
   EXPECT_EQ(known.ground, "the worst of 2 earlier moves");
   const Estimate unknown = without_profile("db", 2_GiB, kLink, {}, none);
   EXPECT_EQ(unknown.ways.at(0).load.memory, 4_GiB);
-  EXPECT_GT(unknown.ways.at(0).error, 0.4);
+  EXPECT_GT(unknown.ways.at(0).later, 0.4);
 }
 
 RC_GTEST_PROP(FleetPlanProperty, EachVmMovesOrIsABlockerAndAPlanIsTheSameForASeed, ()) {

@@ -16,5 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (fleet.error().code != godwit::ErrorCode::kBadInput || fleet.error().what_to_do.empty())) {
     std::abort();
   }
+  const auto simulated = godwit::hosts::parse_fleet_file(
+      {reinterpret_cast<const char*>(data), size}, godwit::hosts::FleetUse::kSimulated);
+  for (const auto& [name, vm] :
+       simulated ? simulated->vms : std::map<std::string, godwit::hosts::ListedVm>()) {
+    if (!vm.memory || !vm.load || vm.load->working_set > *vm.memory) std::abort();
+  }
   return 0;
 }

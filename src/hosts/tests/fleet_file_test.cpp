@@ -56,6 +56,27 @@ std::string refused(const std::string& text) {
   return fleet ? "" : fleet.error().message;
 }
 
+TEST(FleetFile, ASimulationNeedsMemoryAndLoadsAndNeitherSocketsNorCommands) {
+  const std::string rack =
+      "link = \"1Gbit/s\"\n[hosts.a]\n[vms.web]\nhost = \"a\"\nmemory = \"4GiB\"\n";
+  const auto idle = parse_fleet_file(rack, FleetUse::kSimulated);
+  ASSERT_TRUE(idle) << idle.error().message;
+  EXPECT_EQ(idle->vms.at("web").load->dirty, BytesPerSecond(0));
+  EXPECT_EQ(idle->vms.at("web").load->working_set, 4_GiB);
+  const auto busy =
+      parse_fleet_file(rack + "dirty = \"20MB/s\"\nworking_set = \"1GiB\"\n", FleetUse::kSimulated);
+  ASSERT_TRUE(busy) << busy.error().message;
+  EXPECT_EQ(busy->vms.at("web").load->dirty, 20_MB_per_s);
+  EXPECT_EQ(busy->vms.at("web").load->working_set, 1_GiB);
+  const auto wrong = [](const std::string& text) {
+    const auto fleet = parse_fleet_file(text, FleetUse::kSimulated);
+    return fleet ? "" : fleet.error().message;
+  };
+  EXPECT_THAT(wrong(rack + "working_set = \"5GiB\"\n"), HasSubstr("larger than its memory"));
+  EXPECT_THAT(wrong("link = \"1Gbit/s\"\n[hosts.a]\n[vms.web]\nhost = \"a\"\n"),
+              HasSubstr("line 3"));
+}
+
 TEST(FleetFile, WhatIsWrongIsSaidWithItsLine) {
   const std::string start = "start = [\"x\"]\n";
   EXPECT_THAT(refused("start = 3"), HasSubstr("line 1"));

@@ -54,6 +54,6 @@ Result<Suite> parse_suite(std::string_view toml);
 /// All migrations of a suite in the order in which they are made: all of repeat 1 in random order,
 /// then all of repeat 2 and so on, so that what drifts on the machine falls on all cells alike. The
 /// same seed gives the same order.
-std::vector<Cell> in_order(const Suite& suite, std::uint64_t seed);
+std::vector<Cell> shuffled_cells(const Suite& suite, std::uint64_t seed);
 
 }  // namespace godwit::bench

@@ -29,7 +29,10 @@ struct Way {
   MigrationParameters parameters;
   /// So that memory / (rate − cold) is what was predicted at all of the path's rate, and at half.
   schedule::MemoryLoad load;
-  double error = 0;  ///< standard deviation of the logarithm of actual over predicted time
+  /// Standard deviations of the logarithm of actual over predicted time, above 0 and below: what
+  /// goes wrong takes longer than what goes well saves, and many moves add that up.
+  double later = 0;
+  double sooner = 0;
 };
 
 /// A VM that can't go, with why and what would help.

@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "godwit/base/error.h"
 #include "godwit/domain/address.h"
+#include "godwit/domain/guest_profile.h"
 #include "godwit/engine/engine.h"
 #include "godwit/fleet/inventory.h"
 #include "godwit/fleet/mover.h"
@@ -25,6 +27,11 @@ class Fleet : public fleet::Mover {
   virtual Result<fleet::Inventory> look() = 0;
   /// Where a VM can be observed, for one that is in the inventory.
   [[nodiscard]] virtual Result<VmAddress> address_of(const std::string& vm) = 0;
+  /// Of a VM that nobody has to observe.
+  [[nodiscard]] virtual std::optional<GuestProfile> known_profile(const std::string& vm) const {
+    (void)vm;
+    return std::nullopt;
+  }
   /// False where it is known that the hosts forbid it.
   [[nodiscard]] virtual bool can_postcopy() const { return true; }
 };

@@ -13,11 +13,19 @@
 
 namespace godwit::hosts {
 
+/// How a VM that is only simulated writes its memory: so much of it at random, at that rate (0:
+/// it is idle).
+struct SimulatedLoad {
+  BytesPerSecond dirty;
+  Bytes working_set;
+};
+
 struct ListedVm {
   std::string host;
-  std::string monitor;          ///< its QMP socket there
+  std::string monitor;          ///< its QMP socket there; empty where it is only simulated
   std::optional<Bytes> memory;  ///< absent: QEMU is asked, as for vCPUs
   std::optional<int> vcpus;
+  std::optional<SimulatedLoad> load;
 };
 
 struct FleetFile {
@@ -31,8 +39,12 @@ struct FleetFile {
   std::vector<std::string> end;
 };
 
+/// What a file is read for. A simulation needs each VM's memory and load, and neither its QMP
+/// socket nor how a destination is started.
+enum class FleetUse { kReal, kSimulated };
+
 /// kBadInput with the line: what is not known, missing or named twice.
-Result<FleetFile> parse_fleet_file(std::string_view text);
+Result<FleetFile> parse_fleet_file(std::string_view text, FleetUse use = FleetUse::kReal);
 
 /// The command with its placeholders filled in.
 [[nodiscard]] std::vector<std::string> filled(const std::vector<std::string>& command,

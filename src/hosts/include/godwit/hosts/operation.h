@@ -62,6 +62,8 @@ class Operation {
   /// survey, kNotFound where there is nothing to bring back.
   Result<Draft> draft(const Wanted& wanted,
                       const std::function<void(const fleet::Estimate&)>& surveyed);
+  /// How the draft's plan would go, where the fleet is only simulated: nothing is recorded.
+  Result<fleet::RunOutcome> simulate(const Draft& draft);
   /// Cordons an evacuated host (lifts the cordon of one whose VMs come back), and moves the VMs.
   Result<fleet::RunOutcome> run(const Wanted& wanted, Draft draft, fleet::RunObserver& observer);
 

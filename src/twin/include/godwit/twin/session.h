@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "godwit/base/clock.h"
+#include "godwit/base/error.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/session.h"
@@ -40,6 +41,11 @@ struct SessionOptions {
   double curve = 0;  ///< quantile of the dirty curve (model::DirtyCurve::at); 0: the likely one
   Mishap mishap{};
 };
+
+/// What chance decides in one run, as a prediction draws it. The same for a seed. kBadInput: a
+/// broken profile.
+Result<SessionOptions> drawn_options(const HostPairConstants& pair, const GuestProfile& profile,
+                                     std::uint64_t seed);
 
 /// The twin as a session: a migration of a guest that only exists as its profile, between hosts
 /// that do not exist, on a clock that it moves itself by waiting. Deterministic. What control, a
