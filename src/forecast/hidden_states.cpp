@@ -16,9 +16,12 @@ using Row = std::vector<double>;
 using Matrix = std::vector<Row>;
 
 /// Steps of expectation-maximisation; it mostly stands still after a dozen.
-constexpr int kMostSteps = 60;
-/// Gain of ln(likelihood) below which another step is not worth it.
-constexpr double kLeastGain = 1e-4;
+constexpr int kMostSteps = 30;
+/// After which the better of two beginnings is gone on with.
+constexpr int kStepsToChoose = 3;
+/// Gain of ln(likelihood) below which another step is not worth it: far below what BIC asks of a
+/// parameter, ln(samples) / 2.
+constexpr double kLeastGain = 0.01;
 /// A state is at first expected to last that many samples.
 constexpr double kFirstDwell = 5;
 /// No move is impossible: of a sample, spread over a state's moves.
@@ -185,9 +188,9 @@ struct Fitted {
   double log_likelihood = 0;
 };
 
-Fitted improve_on(Model model, std::span<const double> samples, double least) {
+Fitted improve_on(Model model, std::span<const double> samples, double least, int steps) {
   Belief belief = believe(model, samples);
-  for (int step = 0; step < kMostSteps; ++step) {
+  for (int step = 0; step < steps; ++step) {
     const double before = belief.log_likelihood;
     model = improve(std::move(model), belief, samples, least);
     belief = believe(model, samples);
@@ -200,13 +203,16 @@ Fitted improve_on(Model model, std::span<const double> samples, double least) {
 
 HiddenStates fit_states(std::span<const double> samples, std::size_t states,
                         double least_deviation) {
-  Fitted fitted = improve_on(first_guess(samples, states, least_deviation, by_quantile), samples,
-                             least_deviation);
+  const auto begun = [&](auto place) {
+    return improve_on(first_guess(samples, states, least_deviation, place), samples,
+                      least_deviation, kStepsToChoose);
+  };
+  Fitted fitted = begun(by_quantile);
   if (states > 1) {
-    Fitted other = improve_on(first_guess(samples, states, least_deviation, by_range), samples,
-                              least_deviation);
+    Fitted other = begun(by_range);
     if (other.log_likelihood > fitted.log_likelihood) fitted = std::move(other);
   }
+  fitted = improve_on(std::move(fitted.model), samples, least_deviation, kMostSteps);
   Model& model = fitted.model;
   put_in_order(model);
   // Means, the deviation, and each state's moves but one, which follows from the others.

@@ -31,6 +31,11 @@ constexpr int kFewestDwells = 3;
 /// Of spreads: stays that differ less are alike.
 constexpr double kRegular = 0.5;
 
+/// An age is right when what was written since is, to this share; and it mostly is after five
+/// tries.
+constexpr double kCloseEnough = 1e-3;
+constexpr int kMostTries = 12;
+
 double pages_in(const WriteTrace& trace) {
   return trace.pages.as_double();
 }
@@ -324,6 +329,7 @@ double Life::written_in(const ByState& times) const {
   double all = 0;
   for (std::size_t i = 0; i < order_.size(); ++i) {
     const std::size_t k = order_[i];
+    if (times[k] <= 0 || states[k].set <= 0) continue;
     double fresh = growths_[k].bytes_at(times[k]);
     for (std::size_t j = 0; j < i; ++j) {
       const Phases::State& other = states[order_[j]];
@@ -337,23 +343,48 @@ double Life::written_in(const ByState& times) const {
   return std::min(all, phases_->ram());
 }
 
-double Life::written(double from, double to) {
-  const ByState before = times_at(from);
-  ByState times = times_at(to);
-  for (std::size_t k = 0; k < times.size(); ++k) times[k] = std::max(0.0, times[k] - before[k]);
+double Life::written_between(const ByState& before, const ByState& until) const {
+  ByState times{};
+  for (std::size_t k = 0; k < times.size(); ++k) times[k] = std::max(0.0, until[k] - before[k]);
   return written_in(times);
 }
 
+double Life::written(double from, double to) {
+  const ByState before = times_at(from);
+  return written_between(before, times_at(to));
+}
+
+/// By false position, as it was improved by Dowell and Jarratt (1971, "Illinois"): what was written
+/// never falls with age.
 double Life::age(double at, double bytes) {
   if (bytes <= 0) return 0;
+  const ByState now = times_at(at);
+  const auto missing = [&](double age) { return bytes - written_between(times_at(at - age), now); };
   const double oldest = at - stays_.front().from;
   double high = std::min(1.0, oldest);
-  while (high < oldest && written(at - high, at) < bytes) high = std::min(2 * high, oldest);
+  double above = missing(high);
   double low = 0;
-  // To a part in 4096 of where it was found to lie: a millisecond of some seconds.
-  for (int i = 0; i < 12; ++i) {
-    const double middle = (low + high) / 2;
-    (written(at - middle, at) < bytes ? low : high) = middle;
+  double below = bytes;
+  while (above > 0 && high < oldest) {
+    low = high;
+    below = above;
+    high = std::min(2 * high, oldest);
+    above = missing(high);
+  }
+  const double close = bytes * kCloseEnough;
+  for (int i = 0; i < kMostTries && above < 0; ++i) {
+    const double middle = low + (high - low) * below / (below - above);
+    const double rest = missing(middle);
+    if (std::abs(rest) < close) return middle;
+    if (rest > 0) {
+      low = middle;
+      below = rest;
+      above /= 2;
+    } else {
+      high = middle;
+      above = rest;
+      below /= 2;
+    }
   }
   return high;
 }

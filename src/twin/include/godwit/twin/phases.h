@@ -79,6 +79,7 @@ class Life {
   [[nodiscard]] std::size_t after(std::size_t state);
   [[nodiscard]] ByState times_at(double seconds);
   [[nodiscard]] double written_in(const ByState& times) const;
+  [[nodiscard]] double written_between(const ByState& before, const ByState& until) const;
 
   const Phases* phases_;
   Rng rng_;
