@@ -25,6 +25,14 @@ void fill_random(std::span<std::uint64_t> words, Random& random) {
   for (std::uint64_t& word : words) word = random.next();
 }
 
+void rewrite(PageSpan page) {
+  // Volatile, or the compiler would see that nothing changes.
+  for (std::uint64_t& word : page) {
+    volatile std::uint64_t& store = word;
+    store = word;
+  }
+}
+
 ContentWriter::ContentWriter(Content content, std::int64_t words, std::uint64_t seed)
     : content_(content), words_(words), random_(seed) {}
 

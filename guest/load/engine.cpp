@@ -48,6 +48,8 @@ std::unique_ptr<Load> make_load(const LoadSpec& spec, const LoadContext& context
     case LoadKind::kMemoryWrite:
     case LoadKind::kMemoryRead:
       return make_memory(spec, context);
+    case LoadKind::kMemoryHeap:
+      return make_heap(spec, context);
     case LoadKind::kDiskWrite:
     case LoadKind::kDiskRead:
       return make_disk(spec, context);

@@ -39,6 +39,7 @@ struct LoadContext {
 [[nodiscard]] std::unique_ptr<Load> make_idle(const LoadContext& context);
 [[nodiscard]] std::unique_ptr<Load> make_cpu(const LoadSpec& spec, const LoadContext& context);
 [[nodiscard]] std::unique_ptr<Load> make_memory(const LoadSpec& spec, const LoadContext& context);
+[[nodiscard]] std::unique_ptr<Load> make_heap(const LoadSpec& spec, const LoadContext& context);
 [[nodiscard]] std::unique_ptr<Load> make_disk(const LoadSpec& spec, const LoadContext& context);
 [[nodiscard]] std::unique_ptr<Load> make_sender(const LoadSpec& spec, const LoadContext& context);
 [[nodiscard]] std::unique_ptr<Load> make_receiver(const LoadSpec& spec, const LoadContext& context);

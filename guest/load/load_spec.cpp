@@ -16,13 +16,17 @@ struct Kind {
   LoadKind kind;
   std::string_view name;
   std::array<std::string_view, 2> required;  // "" stands for none
-  std::array<std::string_view, 3> optional;  // besides `fill`, which all take
+  std::array<std::string_view, 4> optional;  // besides `fill`, which all take
 };
 constexpr std::array<Kind, kLoadKinds> kKinds{
     Kind{LoadKind::kIdle, "idle", {}, {}},
     Kind{LoadKind::kCpu, "cpu", {}, {"duty"}},
-    Kind{LoadKind::kMemoryWrite, "memory-write", {"set", "rate"}, {"pattern", "content", "words"}},
+    Kind{LoadKind::kMemoryWrite,
+         "memory-write",
+         {"set", "rate"},
+         {"pattern", "content", "words", "silent"}},
     Kind{LoadKind::kMemoryRead, "memory-read", {"set", "rate"}, {"pattern"}},
+    Kind{LoadKind::kMemoryHeap, "memory-heap", {"set", "rate"}, {"pattern", "content", "block"}},
     Kind{LoadKind::kDiskWrite, "disk-write", {"set", "rate"}, {"pattern", "content", "block"}},
     Kind{LoadKind::kDiskRead, "disk-read", {"set", "rate"}, {"pattern", "cache", "block"}},
     Kind{LoadKind::kTcpSend, "tcp-send", {"peer", "rate"}, {"size"}},
@@ -144,6 +148,7 @@ class Parser {
       return take(key, value, parse_whole(value, 1, kPageWords), spec_.words_per_page);
     }
     if (key == "duty") return parse_duty(value);
+    if (key == "silent") return parse_share(key, value, 100, spec_.silent_percent);
     if (key == "block") return take(key, value, parse_size(value), spec_.block_bytes);
     if (key == "peer") return parse_peer(value);
     if (key == "port") return take(key, value, parse_whole(value, 1, 65535), spec_.port);
@@ -177,14 +182,17 @@ class Parser {
   bool parse_duty(std::string_view value) {
     if (value == "full" || value == "100%") return true;
     std::int64_t percent = 0;
-    if (!value.ends_with('%')) {
-      return fail(value, "duty: " + quoted(value) + " is no share: say full, or for example 30%");
-    }
-    if (!take("duty", value, parse_whole(value.substr(0, value.size() - 1), 1, 99), percent)) {
-      return false;
-    }
+    if (!parse_share("duty", value, 99, percent)) return false;
     spec_.duty_percent = percent;
     return true;
+  }
+
+  bool parse_share(std::string_view key, std::string_view value, std::int64_t most,
+                   std::int64_t& into) {
+    if (!value.ends_with('%')) {
+      return fail(value, std::string(key) + ": " + quoted(value) + " is no share: for example 30%");
+    }
+    return take(key, value, parse_whole(value.substr(0, value.size() - 1), 1, most), into);
   }
 
   bool parse_peer(std::string_view value) {
@@ -247,6 +255,7 @@ std::string format_value(const LoadSpec& spec, std::string_view key) {
   if (key == "content") return chosen(kContents, spec.content);
   if (key == "cache") return chosen(kCaches, spec.page_cache);
   if (key == "words") return std::to_string(spec.words_per_page);
+  if (key == "silent") return std::to_string(spec.silent_percent) + "%";
   if (key == "duty") return spec.duty_percent ? std::to_string(*spec.duty_percent) + "%" : "full";
   if (key == "block") return format_size(spec.block_bytes);
   if (key == "peer") return format_ip(spec.peer_ip) + ":" + std::to_string(spec.port);

@@ -17,7 +17,8 @@ class Memory final : public Load {
         counters_(context.counters),
         memory_(pages_for(spec.set_bytes)),
         picker_(spec.pattern, memory_.pages(), context.seed + 1),
-        content_(spec.content, spec.words_per_page, context.seed + 2) {
+        content_(spec.content, spec.words_per_page, context.seed + 2),
+        silence_(context.seed + 3) {
     Random random(context.seed);
     fill_random(memory_.words(), random);
   }
@@ -27,7 +28,7 @@ class Memory final : public Load {
     run_at_rate(spec_, kPageBytes, kPagesPerCheck, until, [this, writes](std::int64_t pages) {
       for (std::int64_t i = 0; i < pages; ++i) {
         if (writes) {
-          content_.write(memory_.page(picker_.next()));
+          write_page(memory_.page(picker_.next()));
         } else {
           read_page();
         }
@@ -37,6 +38,14 @@ class Memory final : public Load {
   }
 
  private:
+  void write_page(PageSpan page) {
+    if (silence_.below(100) < spec_.silent_percent) {
+      rewrite(page);
+    } else {
+      content_.write(page);
+    }
+  }
+
   void read_page() {
     const PageSpan page = memory_.page(picker_.next());
     // Volatile, or the compiler would see that nobody wants to know.
@@ -49,6 +58,7 @@ class Memory final : public Load {
   LockedMemory memory_;
   PagePicker picker_;
   ContentWriter content_;
+  Random silence_;
 };
 
 }  // namespace

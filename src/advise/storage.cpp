@@ -22,16 +22,17 @@ void add_storage(TechniquePrediction& prediction, std::optional<Seconds> mirror_
   if (!prediction.grounded) return;
   if (!mirror_time) {
     prediction.total_time.reset();
+    prediction.humps.clear();
     prediction.why += "; how long its disks take is not known";
     return;
   }
   prediction.why += fmt::format("; its disks take {} before, more if it writes to them meanwhile",
                                 human(*mirror_time));
-  if (!prediction.total_time) return;
-  for (Seconds* bound :
-       {&prediction.total_time->p50, &prediction.total_time->p05, &prediction.total_time->p95}) {
-    *bound += *mirror_time;
-  }
+  const auto later = [&](Interval<Seconds>& time) {
+    for (Seconds* bound : {&time.p50, &time.p05, &time.p95}) *bound += *mirror_time;
+  };
+  if (prediction.total_time) later(*prediction.total_time);
+  for (Hump& hump : prediction.humps) later(hump.total_time);
 }
 
 void add_storage(Advised& advised, std::optional<Seconds> mirror_time) {

@@ -12,6 +12,7 @@
 #include "godwit/rig/lab_pair.h"
 #include "godwit/steer/laws.h"
 #include "godwit/terminal/options.h"
+#include "rehearse_help.h"
 #include "run_request.h"
 
 namespace godwit::cli {
@@ -29,6 +30,7 @@ struct MigrateOptions {
   std::string ping;
   std::string ping_netns;
   bool no_profile = false;
+  bool rehearse = false;
   bool relay = false;
   terminal::LinkOption link;
   terminal::ObserveOption observe;
@@ -51,6 +53,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
     request.mend_for = *recover_for;
   }
   request.profile = !options.no_profile;
+  request.rehearse = options.rehearse;
   request.store = options.store.path;
   return request;
 }
@@ -163,11 +166,13 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
       ->type_name("PATH")
       ->needs(ping);
   const terminal::Option* observe = options->observe.add_to(*command);
+  const terminal::Option* rehearse =
+      command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
   command
       ->add_flag("--no-profile", options->no_profile,
                  "neither observe the VM nor predict: for one whose memory can't be read here, as "
                  "on another host; auto is then precopy, with --max-downtime as QEMU's limit")
-      ->excludes({observe});
+      ->excludes({observe, rehearse});
   command->add_flag(
       "--relay", options->relay,
       "carry the stream through this process, which keeps to --link by the "
@@ -183,6 +188,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
        "godwit migrate lab:guest lab:b --max-downtime 300ms --observe-only",
        "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
        "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
+       "godwit migrate lab:guest lab:b --rehearse --max-time 60s --confidence 95%",
        "godwit migrate lab:guest lab:b --technique postcopy --json",
        "godwit migrate lab:guest lab:b --no-postcopy --json --events",
        "godwit migrate lab:guest lab:b --technique multifd-zstd+auto-converge",

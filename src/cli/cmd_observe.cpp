@@ -13,6 +13,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
 #include "godwit/control/rehearsal.h"
+#include "godwit/domain/seen_share.h"
 #include "godwit/engine/engine.h"
 #include "godwit/engine/models.h"
 #include "godwit/lab/lab.h"
@@ -23,6 +24,7 @@
 #include "godwit/terminal/spelling.h"
 #include "godwit/terminal/write_file.h"
 #include "godwit/twin/predictor.h"
+#include "rehearse_help.h"
 #include "watch_profile.h"
 
 /// `profile` and `predict`: they look and change nothing, except with `--rehearse`.
@@ -102,10 +104,20 @@ Json json_of(const control::Rehearsal& rehearsal) {
       {"ended_early", rehearsal.ended_early ? Json(*rehearsal.ended_early) : Json(nullptr)}};
 }
 
+Json seen_json(const GuestProfile& profile) {
+  Json all = Json::array();
+  for (const SeenShare& seen : seen_shares(profile)) {
+    all.push_back(Json{{"source", to_string(seen.source)},
+                       {"window_s", seen.window.count()},
+                       {"share", seen.share.value()}});
+  }
+  return all;
+}
+
 int print_profiled(const Result<Profiled>& done, terminal::Context& context) {
   if (!done) return context.out.error(done.error());
   context.out.say(terminal::profile_text(done->profile));
-  Json object{{"profile", to_json(done->profile)}};
+  Json object{{"profile", to_json(done->profile)}, {"seen", seen_json(done->profile)}};
   if (done->rehearsal) {
     context.out.say(terminal::rehearsal_text(*done->rehearsal));
     object["rehearsal"] = json_of(*done->rehearsal);
@@ -177,6 +189,7 @@ Result<GuestProfile> read_profile(const std::string& path) {
 
 struct PredictOptions {
   std::string vm;
+  bool rehearse = false;
   std::string lab{lab::kDefaultLab};
   std::string profile;
   std::vector<std::string> techniques;
@@ -205,12 +218,25 @@ Result<advise::Advised> run_predict(const PredictOptions& options, terminal::Con
     return fail(ErrorCode::kBadInput, "name either a VM or a profile",
                 "godwit predict VM --link RATE, or godwit predict --profile FILE --link RATE");
   }
+  if (options.rehearse && options.vm.empty()) {
+    return fail(ErrorCode::kBadInput,
+                "--rehearse needs a VM: a profile in a file can't be migrated",
+                "rehearse when the profile is taken: godwit profile VM --rehearse -o FILE");
+  }
   GODWIT_TRY(question.link, link_of(options));
   if (options.profile.empty()) {
     engine::Engine engine = terminal::open_engine(context, options.lab);
     ConsoleObserver observer(context);
-    GODWIT_TRY(question.profile, observe_address(engine, options.vm, duration,
-                                                 profile::ObserveOptions{}.cpu_cap, observer));
+    const Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;
+    if (options.rehearse) {
+      GODWIT_TRY(Profiled done,
+                 observe_and_rehearse(engine, options.vm, duration, cpu_cap, observer));
+      context.out.say(terminal::rehearsal_text(*done.rehearsal));
+      question.profile = std::move(done.profile);
+    } else {
+      GODWIT_TRY(question.profile,
+                 observe_address(engine, options.vm, duration, cpu_cap, observer));
+    }
   } else {
     GODWIT_TRY(question.profile, read_profile(options.profile));
   }
@@ -247,9 +273,7 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
   command->add_option("-o,--output", options->file, "write the profile to a file")
       ->type_name("FILE");
-  command->add_flag("--rehearse", options->rehearse,
-                    "then also migrate it into nowhere for some seconds and cancel: QEMU's own "
-                    "dirty bitmap sees what hashes miss, but the guest is slowed meanwhile");
+  command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
   command->add_option("--cpu", options->cpu, "at most so much of one CPU (default 10%)")
       ->type_name("PERCENT");
   terminal::Option* every = command->add_option(
@@ -281,6 +305,7 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("VM", options->vm, "lab:NAME or qmp:PATH");
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")
       ->type_name("FILE");
+  command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
   command
       ->add_option("--technique", options->techniques,
                    "only these (may be repeated): words joined by +, each of which says something "
@@ -293,6 +318,7 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::add_lab_name(*command, options->lab);
   terminal::add_examples(*command,
                          {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
+                          "godwit predict lab:guest --rehearse --max-time 60s --confidence 95%",
                           "godwit predict --profile vm.json --link 50MB/s --no-postcopy --json"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);

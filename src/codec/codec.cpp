@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "godwit/base/json_reader.h"
+#include "write_trace_codec.h"
 
 namespace godwit {
 namespace {
@@ -163,6 +164,7 @@ DirtyPoint read_dirty_point(JsonReader& in) {
 }
 
 Json to_json(const PredictedRound& round);
+Json to_json(const Hump& hump);
 Json to_json(const Weighed& weighed);
 Json to_json(const SourcedCurve& curve);
 
@@ -295,6 +297,7 @@ Json to_json(const GuestProfile& profile) {
       {"dirty_curve", array_of(profile.dirty_curve)},
       {"other_curves", array_of(profile.other_curves)},
       {"dirty_series", array_of(profile.dirty_series)},
+      {"write_trace", maybe(profile.write_trace, [](auto& t) { return to_json(t); })},
       {"duplicate_share", maybe(profile.duplicate_share, in_ratio)},
       {"changed_to_zero_share", maybe(profile.changed_to_zero_share, in_ratio)},
       {"contents", maybe(profile.contents, [](auto& c) { return json_of(c); })},
@@ -348,6 +351,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   if (in.find("dirty_series") != nullptr) {
     profile.dirty_series = read_array(in, "dirty_series", read_dirty_point);
   }
+  profile.write_trace = read_optional_member(in, "write_trace", write_trace_from_json);
   profile.duplicate_share = in.maybe_ratio("duplicate_share");
   profile.changed_to_zero_share = in.maybe_ratio("changed_to_zero_share");
   profile.contents = read_optional_member(in, "contents", contents_from_json);
@@ -412,6 +416,20 @@ Json to_json(const PredictedRound& round) {
               {"left_bytes", round.dirtied.count()}};
 }
 
+Json to_json(const Hump& hump) {
+  return Json{{"share", hump.share.value()},
+              {"total_time_s", interval(hump.total_time, in_seconds)}};
+}
+
+Hump read_hump(JsonReader& in) {
+  Hump hump;
+  hump.share = in.ratio("share");
+  const auto total = read_interval<Seconds>(in, "total_time_s", seconds_value);
+  if (!total) in.reject("total_time_s", "is missing");
+  hump.total_time = total.value_or(Interval<Seconds>());
+  return hump;
+}
+
 PredictedRound read_predicted_round(JsonReader& in) {
   PredictedRound round;
   round.duration = in.seconds("duration_s");
@@ -431,6 +449,7 @@ Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
   p.why = in.maybe_text("why").value_or("");
   p.model = in.maybe_text("model").value_or("");
   p.total_time = read_interval<Seconds>(in, "total_time_s", seconds_value);
+  if (in.find("humps") != nullptr) p.humps = read_array(in, "humps", read_hump);
   if (const Json* downtime = in.find("downtime_ms")) {
     JsonReader kinds(*downtime, in.path_of("downtime_ms"));
     p.downtime.qemu = read_interval<Seconds>(kinds, "qemu", ms_value);
@@ -455,6 +474,7 @@ Json to_json(const TechniquePrediction& p) {
               {"why", p.why},
               {"model", p.model},
               {"total_time_s", maybe_interval(p.total_time, in_seconds)},
+              {"humps", array_of(p.humps)},
               {"downtime_ms",
                {{"qemu", maybe_interval(p.downtime.qemu, in_ms)},
                 {"events", maybe_interval(p.downtime.events, in_ms)},

@@ -235,6 +235,30 @@ void evaluate_repeats(std::span<const CampaignRow> rows, Evaluation& evaluation)
   }
 }
 
+/// The share of all other loads' migrations that converged, of each: what knows nothing of a guest.
+void evaluate_climatology(std::span<const CampaignRow> rows, Evaluation& evaluation) {
+  struct Seen {
+    double converged = 0;
+    double all = 0;
+  };
+  std::map<std::string, Seen> loads;
+  Seen every;
+  for (const CampaignRow& row : rows) {
+    if (!can_be_evaluated(row)) continue;
+    for (Seen* seen : {&loads[row.load], &every}) {
+      ++seen->all;
+      seen->converged += row.completed() ? 1 : 0;
+    }
+  }
+  for (const CampaignRow& row : rows) {
+    if (!can_be_evaluated(row)) continue;
+    const Seen& own = loads[row.load];
+    if (own.all >= every.all) continue;
+    ModelOnRow(row, std::string(kClimatology), evaluation)
+        .verdict((every.converged - own.converged) / (every.all - own.all));
+  }
+}
+
 /// What the pair of hosts is like, from the loads other than one.
 twin::HostPairConstants pair_without(std::span<const CampaignRow> rows, const std::string& load) {
   std::vector<learn::PairSample> samples;
@@ -267,6 +291,7 @@ Evaluation evaluate_campaign(std::span<const CampaignRow> rows) {
     evaluate_baselines(row, evaluation);
     ++evaluation.migrations;
   }
+  evaluate_climatology(rows, evaluation);
   evaluate_repeats(rows, evaluation);
   evaluation.loads = pairs.size();
   return evaluation;

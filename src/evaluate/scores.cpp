@@ -71,6 +71,15 @@ Score score_of(const std::vector<const EvaluatedPrediction*>& group, const std::
   return score;
 }
 
+/// Sums, for now.
+void note_bin(VerdictScore& score, const EvaluatedVerdict& one) {
+  const auto bin = static_cast<std::size_t>(one.probability * kCalibrationBins);
+  CalibrationBin& of = score.calibration[std::min(bin, kCalibrationBins - 1)];
+  ++of.n;
+  of.said += one.probability;
+  of.came += one.actual ? 1 : 0;
+}
+
 }  // namespace
 
 double unit_of(Metric metric) {
@@ -146,10 +155,16 @@ std::vector<VerdictScore> score(std::span<const EvaluatedVerdict> verdicts) {
     const double missed = one.actual ? 1 - one.probability : one.probability;
     score.brier += missed * missed;
     score.log_loss -= std::log(std::max(1 - missed, kLeastSaid));
+    note_bin(score, one);
   }
   for (VerdictScore& score : scores) {
     score.brier /= static_cast<double>(score.n);
     score.log_loss /= static_cast<double>(score.n);
+    for (CalibrationBin& bin : score.calibration) {
+      if (bin.n == 0) continue;
+      bin.said /= static_cast<double>(bin.n);
+      bin.came /= static_cast<double>(bin.n);
+    }
   }
   return scores;
 }

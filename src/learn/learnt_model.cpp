@@ -53,6 +53,8 @@ TechniquePrediction LearntModel::correct(const GuestProfile& profile, const Link
                                          const TechniquePrediction& reference,
                                          TechniquePrediction said) const {
   if (!said.converges || !reference.converges || parts_.corrections.empty()) return said;
+  // One factor for all is none of several groups.
+  if (!said.humps.empty()) return said;
   const std::vector<double> features = features_of(profile, link, reference);
   const double distance = distance_from(parts_.domain, features);
   if (distance > 1) {

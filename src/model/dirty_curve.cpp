@@ -132,14 +132,14 @@ std::vector<Knot> knots_of(const std::vector<DirtyPoint>& points, Bytes ram,
   return knots;
 }
 
-Result<void> check(const GuestProfile& profile) {
+Result<void> check(const std::vector<DirtyPoint>& curve, Bytes ram) {
   const auto bad = [](std::string what) {
     return fail(ErrorCode::kBadInput, std::move(what), "take the profile again: godwit profile VM");
   };
-  if (profile.ram <= Bytes(0)) return bad("the profile says that the VM has no RAM");
-  if (profile.dirty_curve.empty()) return bad("the profile has no dirty curve");
+  if (ram <= Bytes(0)) return bad("the profile says that the VM has no RAM");
+  if (curve.empty()) return bad("the profile has no dirty curve");
   Seconds before{};
-  for (const DirtyPoint& point : profile.dirty_curve) {
+  for (const DirtyPoint& point : curve) {
     if (!(point.window > before) || !std::isfinite(point.window.count())) {
       return bad(
           fmt::format("the dirty curve's windows do not ascend at {} s", point.window.count()));
@@ -238,13 +238,15 @@ Growth DirtyCurve::at(double z) const {
 }
 
 Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile) {
-  GODWIT_CHECK_OK(check(profile));
-  const double ram = profile.ram.as_double();
-  const std::vector<DirtyPoint> points = all_points(profile);
+  GODWIT_CHECK_OK(check(profile.dirty_curve, profile.ram));
+  return from_points(all_points(profile), profile.ram);
+}
+
+Result<DirtyCurve> DirtyCurve::from_points(const std::vector<DirtyPoint>& points, Bytes of_ram) {
+  GODWIT_CHECK_OK(check(points, of_ram));
+  const double ram = of_ram.as_double();
   const double last = points.back().window.count();
-  const auto knots_by = [&](Bytes DirtyPoint::*value) {
-    return knots_of(points, profile.ram, value);
-  };
+  const auto knots_by = [&](Bytes DirtyPoint::*value) { return knots_of(points, of_ram, value); };
   const std::vector<Knot> knots = knots_by(&DirtyPoint::unique);
   const Tail tail = likely_tail(Growth(knots, {}, ram), last);
   const Tail slow{tail.saturation / 2, tail.decay, tail.slope / 2};

@@ -1,6 +1,7 @@
 #include "look_plan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "curve_estimate.h"
 
@@ -13,6 +14,22 @@ constexpr Seconds kFirstLook{0.125};
 
 // A look is spread over this share of the longest window: the observation takes that much longer.
 constexpr double kSpread = 1.0 / 8;
+
+/// A pass of QEMU that is to end within its usual downtime limit of 300 ms is as short as that.
+constexpr Seconds kSlot{0.125};
+/// Watched for a minute: many times what phases take that matter to a migration.
+constexpr std::size_t kMostSlots = 480;
+
+std::vector<Seconds> slot_times(Seconds longest) {
+  std::vector<Seconds> slots;
+  for (Seconds at{}; at <= longest && slots.size() <= kMostSlots; at += kSlot) slots.push_back(at);
+  return slots;
+}
+
+/// Looks at the watched pages that may fall into so much time.
+std::int64_t slots_within(Seconds time) {
+  return static_cast<std::int64_t>(std::ceil(time / kSlot)) + 1;
+}
 
 /// The most looks that are under way at one time.
 std::int64_t most_overlapping(const std::vector<Seconds>& looks, Seconds spread) {
@@ -51,9 +68,17 @@ LookPlan plan_looks(const ObserveOptions& options, PageCount population, PageSiz
   LookPlan plan;
   plan.looks = look_times(options.length);
   plan.spread = plan.looks.back() * kSpread;
-  const Bytes allowed = options.traffic_cap * plan.spread;
+  const std::int64_t allowed =
+      (options.traffic_cap * plan.spread).count() / page_size.bytes().count();
+  const std::int64_t watched = std::min(population.count(), kWatchedPages);
+  const std::int64_t watching = watched * slots_within(plan.spread);
+  if (watching <= allowed / 2) {
+    plan.watched = rng.sample(population.count(), watched);
+    std::sort(plan.watched.begin(), plan.watched.end());
+    plan.slots = slot_times(plan.looks.back());
+  }
   const std::int64_t affordable =
-      allowed.count() / page_size.bytes().count() / most_overlapping(plan.looks, plan.spread);
+      (allowed - (plan.slots.empty() ? 0 : watching)) / most_overlapping(plan.looks, plan.spread);
   const std::int64_t wanted = pages_to_sample(population.count(), options.half_width.value());
   const std::int64_t sampled = std::max<std::int64_t>(1, std::min(wanted, affordable));
   plan.chunks = deal(rng.sample(population.count(), sampled), rng);
@@ -67,6 +92,9 @@ std::vector<LookPlan::Visit> LookPlan::visits() const {
       const double delay = static_cast<double>(chunk) / static_cast<double>(chunks.size());
       all.push_back({looks[look] + spread * delay, chunk, look});
     }
+  }
+  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+    all.push_back({slots[slot], chunks.size(), slot});
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const Visit& a, const Visit& b) { return a.at < b.at; });

@@ -16,6 +16,7 @@
 #include "page_change.h"
 #include "page_contents.h"
 #include "page_hash.h"
+#include "page_watch.h"
 
 namespace godwit::profile {
 namespace {
@@ -26,6 +27,9 @@ constexpr Seconds kBetweenReports{0.1};
 
 // The cost of a visit is judged after this many: 8 MiB, enough for cold caches to average out.
 constexpr std::int64_t kTrialVisits = 8;
+
+// Of what observing may cost, watching pages takes at most so much.
+constexpr double kMostForWatch = 0.5;
 
 // The CPU cap never cuts the sample below this: 1024 pages still tell a share within 2.6 % of RAM,
 // and looking at them eight times takes some 25 ms of a CPU.
@@ -111,6 +115,7 @@ class Observation {
     }
     change_.emplace(positions, page);
     visits_left_ = static_cast<std::int64_t>(kept_ * plan_.looks.size());
+    if (!plan_.slots.empty()) watch_.emplace(plan_.watched, plan_.slots.size());
   }
 
   Result<void> run(const std::stop_token& stop, const ObserveProgressCallback& progress);
@@ -168,6 +173,9 @@ class Observation {
   Zeros changes_;                ///< that were seen, and those of them that left zeros
   std::int64_t population_ = 0;  ///< pages of the VM
 
+  std::optional<PageWatch> watch_;  ///< as long as the CPU cap allows it
+  double watch_visits_ = 0;         ///< of it, in chunks
+
   std::size_t change_chunks_ = 0;  ///< chunks whose pages `change_` keeps
   std::optional<ChangeSample> change_;
   ContentRuns runs_;
@@ -183,7 +191,8 @@ Result<void> Observation::run(const std::stop_token& stop,
   start_ = reported_ = clock_.now();
   TimePoint next_allowed = start_;
   for (const LookPlan::Visit& due : plan_.visits()) {
-    if (due.chunk >= kept_) continue;
+    const bool watched = due.chunk == chunks_.size();
+    if (watched ? !watch_ : due.chunk >= kept_) continue;
     if (!clock_.wait_until(std::max(start_ + due.at, next_allowed), stop)) {
       return fail(ErrorCode::kInterrupted, "interrupted while the guest was being observed",
                   "the VM was not touched; run the command again");
@@ -192,7 +201,13 @@ Result<void> Observation::run(const std::stop_token& stop,
     // no more than those up.
     const Seconds burst = pace_ * static_cast<double>(plan_.looks.size());
     next_allowed = std::max(next_allowed, clock_.now() + -burst) + pace_;
-    GODWIT_CHECK_OK(visit(due.chunk));
+    if (watched) {
+      GODWIT_CHECK_OK(watch_->look(memory_, clock_.now()));
+      watch_visits_ += watch_->chunks();
+      next_allowed = next_allowed + pace_ * (watch_->chunks() - 1);
+    } else {
+      GODWIT_CHECK_OK(visit(due.chunk));
+    }
     keep_to_cpu_cap();
     report(progress);
   }
@@ -270,11 +285,16 @@ void Observation::note_zeros(GuestProfile& profile) const {
 void Observation::keep_to_cpu_cap() {
   if (visits_ < kTrialVisits) return;
   const Seconds used = memory_.own_cpu_time() - own_time_before_ - runs_cost_;
-  const Seconds each = used / static_cast<double>(visits_);
+  const Seconds each = used / (static_cast<double>(visits_) + watch_visits_);
   // Without the spread, of which there may be little when most chunks are given up.
   const Seconds budget = plan_.looks.back() * options_.cpu_cap.value() - runs_cost_ * 2.0;
+  const auto watching = [&] {
+    return each * (watch_ ? watch_->chunks() * watch_->looks_left() : 0);
+  };
+  // What watching takes is a quarter of the rest mostly; where the cap is tight the sample counts.
+  if (watching() > budget * kMostForWatch) watch_.reset();
   while (kept_ > kFewestChunks && visits_left_ > 0 &&
-         used + each * static_cast<double>(visits_left_) > budget) {
+         used + watching() + each * static_cast<double>(visits_left_) > budget) {
     --kept_;
     visits_left_ -= static_cast<std::int64_t>(plan_.looks.size() - chunks_[kept_].looked.size());
   }
@@ -338,6 +358,7 @@ GuestProfile Observation::profile() const {
   profile.blind_spot = kBlindSpot;
   profile.dirty_curve = dirty_curve(seen);
   profile.dirty_series = dirty_series(seen);
+  if (watch_) profile.write_trace = watch_->trace();
   const auto cpu_time = [this] { return memory_.own_cpu_time(); };
   profile.duplicate_share = duplicates();
   profile.contents = runs_.contents(cpu_time);

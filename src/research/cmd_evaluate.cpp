@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -226,6 +227,18 @@ std::string scores_text(const std::vector<Score>& scores) {
   return table.text();
 }
 
+/// How often what was said came true, by how likely it was said to be.
+std::string calibration_text(const evaluate::VerdictScore& verdict) {
+  terminal::Table table({"said to converge by " + verdict.model, "n", "said", "came"});
+  for (std::size_t i = 0; i < verdict.calibration.size(); ++i) {
+    const evaluate::CalibrationBin& bin = verdict.calibration[i];
+    table.add({fmt::format("{}…{} %", i * 10, (i + 1) * 10), std::to_string(bin.n),
+               percent(bin.n > 0 ? std::optional(bin.said) : std::nullopt),
+               percent(bin.n > 0 ? std::optional(bin.came) : std::nullopt)});
+  }
+  return table.text();
+}
+
 std::size_t left_out(const Evaluation& evaluation) {
   std::size_t all = 0;
   for (const auto& [run, count] : evaluation.left_out) all += count;
@@ -245,6 +258,10 @@ std::string text_of(const Summed& summed, bool by_load) {
     text += fmt::format("\nverdict by {}: wrong in {} of {}; Brier score {:.3f}, log loss {:.3f}",
                         verdict.model, verdict.wrong, verdict.n, verdict.brier, verdict.log_loss);
   }
+  const auto& verdicts = summed.verdicts;
+  const auto twin = std::find_if(verdicts.begin(), verdicts.end(),
+                                 [](const auto& verdict) { return verdict.model == "twin"; });
+  if (twin != verdicts.end()) text += "\n\n" + calibration_text(*twin);
   return text;
 }
 
@@ -281,11 +298,16 @@ Json json_of(const EvaluateOptions& options, const Summed& summed) {
   }
   Json verdicts = Json::array();
   for (const evaluate::VerdictScore& verdict : summed.verdicts) {
+    Json bins = Json::array();
+    for (const evaluate::CalibrationBin& bin : verdict.calibration) {
+      bins.push_back({{"n", bin.n}, {"said", bin.said}, {"came", bin.came}});
+    }
     verdicts.push_back({{"model", verdict.model},
                         {"n", verdict.n},
                         {"wrong", verdict.wrong},
                         {"brier", verdict.brier},
-                        {"log_loss", verdict.log_loss}});
+                        {"log_loss", verdict.log_loss},
+                        {"calibration", std::move(bins)}});
   }
   return Json{{"rows", std::move(rows)},
               {"loads", std::move(loads)},

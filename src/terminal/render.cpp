@@ -8,6 +8,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
+#include "godwit/domain/seen_share.h"
 #include "godwit/terminal/table.h"
 
 namespace godwit::terminal {
@@ -115,6 +116,10 @@ std::string profile_text(const GuestProfile& profile) {
   if (!profile.blind_spot.empty()) {
     out += fmt::format("\n  source: {}; {}", to_string(profile.source), profile.blind_spot);
   }
+  for (const SeenShare& seen : seen_shares(profile)) {
+    out += fmt::format("\n  of what it saw written within {}, {} saw {:.0f} %", human(seen.window),
+                       to_string(seen.source), seen.share.value() * 100);
+  }
   for (const SourcedCurve& other : profile.other_curves) {
     out += fmt::format("\n  by {} instead:", to_string(other.source));
     for (const DirtyPoint& point : other.points) {
@@ -145,6 +150,19 @@ std::string convergence(const TechniquePrediction& p) {
   return fmt::format("{}, {:.0f} % likely", verdict, percent);
 }
 
+/// "ends after 4.2 s (3.9 s … 4.6 s), 60 % likely, or 19 s (15 s … 26 s), 40 %"
+std::string humps_text(const std::vector<Hump>& humps) {
+  std::string out = "ends after";
+  for (const Hump& hump : humps) {
+    const bool first = &hump == &humps.front();
+    out +=
+        fmt::format("{} {} ({} … {}), {:.0f} %{}", first ? "" : ", or", human(hump.total_time.p50),
+                    human(hump.total_time.p05), human(hump.total_time.p95),
+                    hump.share.value() * 100, first ? " likely" : "");
+  }
+  return out;
+}
+
 std::string prediction_text(const Prediction& prediction) {
   Table table({"technique", "total time", "QEMU downtime", "client's outage", "work lost", "sent",
                "converges"});
@@ -155,6 +173,7 @@ std::string prediction_text(const Prediction& prediction) {
                p.slowdown ? fmt::format("{:.0f} %", p.slowdown->p50.value() * 100) : "–",
                text(p.transferred), convergence(p)});
     if (!p.converges) reasons += fmt::format("\n  {}: {}", name, p.why);
+    if (!p.humps.empty()) reasons += fmt::format("\n  {} {}", name, humps_text(p.humps));
   }
   std::string out = table.text() + reasons;
   if (prediction.advice) {

@@ -152,8 +152,10 @@ Chances drawn_chances(const HostPairConstants& pair, const model::DirtyCurve& cu
     c.processors = at(pair.processors, processors.normal(i)) / pair.processors.p50;
     c.brownout = at(pair.brownout, brownout.normal(i));
     c.cpu = std::max(kLeastFactor, 1 + pair.cpu_error.value() / kNormal95 * cpu.normal(i));
+    c.curve = growth.normal(i);
+    c.life = i + 1;
     all.chances.push_back(c);
-    all.growths.push_back(curve.at(growth.normal(i)));
+    all.growths.push_back(curve.at(c.curve));
   }
   return all;
 }

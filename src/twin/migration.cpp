@@ -84,12 +84,11 @@ double Migration::threshold() const {
 /// before it, too, is 1 - (W(T + t) - W(T)) / W(t), as far as the cache holds them.
 double Migration::cached_share() const {
   if (sending_.coding.cache <= 0 || progress_.passes < 2 || last_guest_pass_ <= 0) return 0;
-  const model::Growth& w = *course_.growth;
   const double before = guest_seconds_ - last_guest_pass_;
-  const double written = w.bytes_at(last_guest_pass_);
-  if (written <= 0) return 0;
-  const double again = 1 - (w.bytes_at(guest_seconds_) - w.bytes_at(before)) / written;
-  const double seen = w.bytes_at(before);
+  const double last = written(before, guest_seconds_);
+  if (last <= 0) return 0;
+  const double seen = written(0, before);
+  const double again = 1 - (written(0, guest_seconds_) - seen) / last;
   return std::clamp(again, 0.0, 1.0) * (seen > 0 ? std::min(1.0, sending_.coding.cache / seen) : 0);
 }
 
@@ -117,6 +116,24 @@ double Migration::unsent_stream(double memory) const {
 /// Throttling takes what the guest does not use before it slows the guest down.
 double Migration::guest_speed() const {
   return speed_at(guest_, std::min(1 - progress_.throttle, quota_));
+}
+
+/// Memory in unique pages that the guest writes from then to then, by its own pace.
+double Migration::written(double from, double to) const {
+  if (course_.life != nullptr) return course_.life->written(from, to);
+  return course_.growth->bytes_at(to - from);
+}
+
+/// The same with seconds since the pass began.
+double Migration::written_in_pass(double from, double to) const {
+  if (course_.life == nullptr) return course_.growth->bytes_at(to - from);
+  return course_.life->written(guest_seconds_ + from, guest_seconds_ + to);
+}
+
+/// How long before the pass began one must begin for so much to have been written by then.
+double Migration::age_of(double bytes) const {
+  if (course_.life != nullptr) return course_.life->age(guest_seconds_, bytes);
+  return course_.growth->seconds_at(bytes);
 }
 
 // --- passes ---
@@ -190,13 +207,12 @@ double Migration::dirtied_in_first_pass() const {
   const int chunks = std::clamp(static_cast<int>(std::ceil(guest_.ram / kChunk)), 1, kMostChunks);
   double sum = 0;
   for (int i = 0; i < chunks; ++i) {
-    sum += course_.growth->bytes_at(guest_pass_ * (1 - 1.0 * i / chunks));
+    sum += written_in_pass(guest_pass_ * i / chunks, guest_pass_);
   }
   return sum / chunks;
 }
 
 void Migration::end_pass() {
-  const model::Growth& w = *course_.growth;
   if (progress_.passes == 0) {
     progress_.dirtied = dirtied_in_first_pass();
     hot_ = progress_.dirtied;
@@ -208,16 +224,17 @@ void Migration::end_pass() {
     // Sent pages are dirty again if written during the pass. Unsent ones stand for all writes since
     // they were last sent: the set they belong to is W(age), a random part of which is left. Exact
     // for pages written independently of each other, whatever their rates.
-    const double age = unsent > 0 ? w.seconds_at(hot_) : 0;
-    progress_.dirtied = w.bytes_at(guest_pass_);
+    const double age = unsent > 0 ? age_of(hot_) : 0;
+    progress_.dirtied = written_in_pass(0, guest_pass_);
     cold_ -= cold_sent;
     hot_ = (1 - unsent) * progress_.dirtied;
-    if (unsent > 0) hot_ += unsent * w.bytes_at(age + guest_pass_);
+    if (unsent > 0) hot_ += unsent * written_in_pass(-age, guest_pass_);
   }
+  const double unsynced = progress_.dirtied - written_in_pass(0, guest_synced_);
   guest_seconds_ += guest_pass_;
   last_guest_pass_ = guest_pass_;
   ++progress_.passes;
-  sync(progress_.dirtied - w.bytes_at(guest_synced_));
+  sync(unsynced);
   progress_.left = hot_ + cold_;
   if (progress_.left < threshold() || progress_.left <= 0) progress_.stage = Stage::kSwitchover;
 }
@@ -244,8 +261,7 @@ void Migration::live(double seconds) {
     const double length = std::max(0.0, kSyncEvery - since_sync_);
     step(length);
     seconds -= length;
-    const model::Growth& w = *course_.growth;
-    sync(w.bytes_at(guest_pass_) - w.bytes_at(guest_synced_));
+    sync(written_in_pass(0, guest_pass_) - written_in_pass(0, guest_synced_));
     guest_synced_ = guest_pass_;
   }
   step(seconds);
@@ -303,7 +319,7 @@ void Migration::start_postcopy() {
     stream = (1 - sent) * full_stream(guest_, sending_.coding) + again * factor();
     left += again;
   } else if (begun_) {
-    left += (1 - left / (hot_ + cold_)) * course_.growth->bytes_at(guest_pass_);
+    left += (1 - left / (hot_ + cold_)) * written_in_pass(0, guest_pass_);
     stream = left * factor();
   }
   progress_.stage = Stage::kPostcopy;

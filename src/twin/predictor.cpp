@@ -14,6 +14,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/base/statistics.h"
 #include "godwit/domain/combination_rule.h"
+#include "humps.h"
 #include "postcopy.h"
 #include "sending.h"
 #include "to_bytes.h"
@@ -29,6 +30,7 @@ struct Setup {
   const Options& options;
   MigrationParameters parameters;
   Sending sending;
+  const Phases* phases = nullptr;  ///< of a guest that has some
 
   [[nodiscard]] double max_seconds() const { return options.max_time.count(); }
 };
@@ -48,8 +50,9 @@ struct Run {
   double lost = 0;       ///< seconds of guest time that throttling took
 };
 
-Course course_of(const Setup& x, const Chance& chance, const Growth& growth) {
+Course course_of(const Setup& x, const Chance& chance, const Growth& growth, Life* life) {
   return {.growth = &growth,
+          .life = life,
           .speed = chance.speed,
           .phase = chance.phase,
           .data_at_end = chance.data_at_end,
@@ -91,8 +94,9 @@ void finish(const Setup& x, Migration& migration, Run& run, std::vector<Predicte
 
 /// Does a guest that had `before` to send before the last pass get below the threshold within the
 /// time left? On a concave curve the gain per second only shrinks, so a straight line from the last
-/// pass is the best that can come; unless it is throttled more yet.
+/// pass is the best that can come; unless it is throttled more yet, or a quiet phase may come.
 bool hopeless(const Setup& x, const Progress& now, const Run& run, double before) {
+  if (x.phases != nullptr) return false;
   const Throttling& throttling = x.sending.throttling;
   if (throttling.on && now.throttle < throttling.most) return false;
   const double gain = before - run.left;
@@ -228,7 +232,9 @@ class Technician {
 
   [[nodiscard]] Run run(const Chance& chance, const Growth& growth,
                         std::vector<PredictedRound>* rounds = nullptr) const {
-    const Course course = course_of(x_, chance, still_ ? *still_ : growth);
+    std::optional<Life> life;
+    if (x_.phases != nullptr && !still_) life.emplace(*x_.phases, chance.curve, chance.life);
+    const Course course = course_of(x_, chance, still_ ? *still_ : growth, life ? &*life : nullptr);
     return uses_postcopy(technique_) ? run_postcopy(x_, course, share_, rounds)
                                      : run_precopy(x_, course, rounds);
   }
@@ -247,27 +253,50 @@ class Technician {
 
 // --- from runs to a prediction ---
 
+/// What the samples of a prediction are.
+enum class Tried {
+  kCorners,  ///< the likely course, and those in which all goes well, or badly
+  kDrawn,    ///< the likely course, and draws
+  kLives,    ///< draws alone: no course is the likely one
+};
+
 /// The first sample is the typical one; the others give the interval: as the bounds of 90 % of them
 /// where they are draws (of which those count that end), as their extremes where they are corners.
+/// Of lives the middle is that of each quantity by itself.
 class Summary {
  public:
-  Summary(std::vector<Sample> samples, bool drawn) : samples_(std::move(samples)), drawn_(drawn) {}
+  Summary(std::vector<Sample> samples, Tried tried) : samples_(std::move(samples)), tried_(tried) {}
 
   [[nodiscard]] Interval<double> of(double Sample::*quantity) const {
-    std::vector<double> values;
-    values.reserve(samples_.size());
-    for (const Sample& sample : samples_) values.push_back(sample.*quantity);
-    const double likely = values.front();
-    if (drawn_) values.erase(values.begin());
-    std::sort(values.begin(), values.end());
-    const double low = drawn_ ? sorted_quantile(values, 0.05) : values.front();
-    const double high = drawn_ ? sorted_quantile(values, 0.95) : values.back();
+    std::vector<double> values = sorted(quantity);
+    const bool drawn = tried_ != Tried::kCorners;
+    const double likely =
+        tried_ == Tried::kLives ? sorted_quantile(values, 0.5) : samples_.front().*quantity;
+    const double low = drawn ? sorted_quantile(values, 0.05) : values.front();
+    const double high = drawn ? sorted_quantile(values, 0.95) : values.back();
     return {.p50 = likely, .p05 = std::min(low, likely), .p95 = std::max(high, likely)};
   }
 
+  /// Corners are no sample of what may come.
+  [[nodiscard]] std::vector<Hump> humps() const {
+    if (tried_ == Tried::kCorners) return {};
+    return humps_of(sorted(&Sample::total));
+  }
+
  private:
+  /// Without the typical one where that is none of the draws.
+  [[nodiscard]] std::vector<double> sorted(double Sample::*quantity) const {
+    std::vector<double> values;
+    values.reserve(samples_.size());
+    const std::size_t first = tried_ == Tried::kCorners ? 0 : 1;
+    for (std::size_t i = first; i < samples_.size(); ++i) values.push_back(samples_[i].*quantity);
+    if (values.empty()) values.push_back(samples_.front().*quantity);
+    std::sort(values.begin(), values.end());
+    return values;
+  }
+
   std::vector<Sample> samples_;
-  bool drawn_;
+  Tried tried_;
 };
 
 Interval<Seconds> seconds(const Interval<double>& i) {
@@ -279,6 +308,7 @@ Interval<Bytes> bytes(const Interval<double>& i) {
 
 void fill(const Summary& summary, TechniquePrediction& out) {
   out.total_time = seconds(summary.of(&Sample::total));
+  out.humps = summary.humps();
   out.transferred = bytes(summary.of(&Sample::stream));
   out.downtime.qemu = seconds(summary.of(&Sample::qemu));
   out.downtime.events = seconds(summary.of(&Sample::events));
@@ -347,12 +377,12 @@ struct Courses {
 };
 
 /// The draw that ends in the middle of those that end; the likely course where that ends, too.
-std::size_t typical_of(const std::vector<Run>& runs) {
+std::size_t typical_of(const std::vector<Run>& runs, bool has_likely) {
   std::vector<std::size_t> ended;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (runs[i].converges) ended.push_back(i);
   }
-  if (ended.empty() || ended.front() == 0) return 0;
+  if (ended.empty() || (has_likely && ended.front() == 0)) return 0;
   const auto middle = ended.begin() + static_cast<std::ptrdiff_t>(ended.size() / 2);
   std::nth_element(ended.begin(), middle, ended.end(), [&runs](std::size_t a, std::size_t b) {
     return runs[a].seconds < runs[b].seconds;
@@ -369,7 +399,7 @@ Ratio probability_of_end(std::size_t draws, std::size_t endless) {
 void predict(const Setup& x, Technique technique, const std::vector<Chance>& chances,
              const std::vector<Growth>& growths, TechniquePrediction& out) {
   const Technician technician(x, technique);
-  const bool drawn = x.options.draws > 0;
+  const bool drawn = x.phases != nullptr || x.options.draws > 0;
   Courses courses;
   courses.runs.reserve(chances.size());
   courses.runs.push_back(technician.run(chances[0], growths[0]));
@@ -381,7 +411,7 @@ void predict(const Setup& x, Technique technique, const std::vector<Chance>& cha
   if (drawn) {
     out.converges_probability = probability_of_end(courses.runs.size() - 1, courses.endless);
     out.converges = out.converges_probability->value() >= 0.5;
-    courses.typical = typical_of(courses.runs);
+    courses.typical = typical_of(courses.runs, x.phases == nullptr);
   }
   const Run& typical = courses.runs[courses.typical];
   const bool unsure = courses.share_without_end() > kUnsure;
@@ -392,7 +422,8 @@ void predict(const Setup& x, Technique technique, const std::vector<Chance>& cha
     const bool counts = !drawn || courses.runs[i].converges;
     if (counts) samples.push_back(technician.sample(courses.runs[i], chances[i]));
   }
-  fill(Summary(std::move(samples), drawn), out);
+  const Tried tried = x.phases != nullptr ? Tried::kLives : drawn ? Tried::kDrawn : Tried::kCorners;
+  fill(Summary(std::move(samples), tried), out);
   out.rounds.reserve(16);
   static_cast<void>(
       technician.run(chances[courses.typical], growths[courses.typical], &out.rounds));
@@ -467,10 +498,11 @@ Result<std::optional<BytesPerSecond>> compressing_rate(const GuestProfile& profi
 }
 
 Predictor::Predictor(Guest guest, const Link& link, const Options& options,
-                     const model::DirtyCurve& curve)
-    : guest_(std::move(guest)), link_(link), options_(options) {
-  Chances drawn = options.draws > 0
-                      ? drawn_chances(options.pair, curve, options.draws, options.seed)
+                     const model::DirtyCurve& curve, std::optional<Phases> phases)
+    : guest_(std::move(guest)), link_(link), options_(options), phases_(std::move(phases)) {
+  if (phases_ && options_.draws <= 0) options_.draws = kFewDraws;
+  Chances drawn = options_.draws > 0
+                      ? drawn_chances(options.pair, curve, options_.draws, options.seed)
                       : corner_chances(options.pair, curve);
   chances_ = std::move(drawn.chances);
   growths_ = std::move(drawn.growths);
@@ -488,7 +520,8 @@ Result<Predictor> Predictor::make(const GuestProfile& profile, const Link& link,
   }
   GODWIT_TRY(Guest guest, guest_of(profile));
   GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
-  return Predictor(std::move(guest), link, options, curve);
+  GODWIT_TRY(std::optional<Phases> phases, Phases::from_profile(profile));
+  return Predictor(std::move(guest), link, options, curve, std::move(phases));
 }
 
 Result<TechniquePrediction> Predictor::predict(Technique technique,
@@ -514,7 +547,8 @@ Result<TechniquePrediction> Predictor::predict(Technique technique,
   if (!out.grounded) return out;
   out.model = "twin";
   const Setup setup{guest_, options_, out.parameters,
-                    sending_of(technique, guest_, out.parameters, link_, options_.pair)};
+                    sending_of(technique, guest_, out.parameters, link_, options_.pair),
+                    phases_ ? &*phases_ : nullptr};
   twin::predict(setup, technique, chances_, growths_, out);
   return out;
 }

@@ -61,6 +61,14 @@ TEST(Content, WordsLimitWhatChanges) {
   }
 }
 
+TEST(Content, ARewrittenPageIsAsItWas) {
+  ContentWriter writer(Content::kRandom, kPageWords, 1);
+  Page page = written(writer, {});
+  const Page before = page;
+  rewrite(PageSpan(page));
+  EXPECT_EQ(changed_words(before, page), 0);
+}
+
 TEST(Content, FillTakesAnyLength) {
   Random random(1);
   std::array<std::uint64_t, 3> words{};

@@ -95,6 +95,9 @@ TEST_F(EngineTest, EveryLoadWorks) {
   EXPECT_TRUE(each_works("cpu+cpu,duty=20%"));
   EXPECT_TRUE(each_works("memory-write,set=64KiB,rate=1MB/s,fill=8KiB"));
   EXPECT_TRUE(each_works("memory-read,set=64KiB,rate=full+memory-write,set=8KiB,rate=full"));
+  EXPECT_TRUE(each_works("memory-write,set=64KiB,rate=full,silent=50%"));
+  EXPECT_TRUE(each_works(
+      "memory-heap,set=640KiB,rate=full+memory-heap,set=640KiB,rate=full,pattern=sequential"));
   std::string port = free_tcp_port();
   EXPECT_TRUE(
       each_works("tcp-receive,port=" + port + "+tcp-send,peer=127.0.0.1:" + port + ",rate=1MB/s"));

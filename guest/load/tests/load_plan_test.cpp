@@ -84,21 +84,26 @@ LoadSpec any_load() {
   const bool memory = spec.kind == LoadKind::kMemoryWrite || spec.kind == LoadKind::kMemoryRead;
   const bool disk = spec.kind == LoadKind::kDiskWrite || spec.kind == LoadKind::kDiskRead;
   const bool sends = spec.kind == LoadKind::kTcpSend || spec.kind == LoadKind::kUdpSend;
-  if ((memory || disk || sends) && *rc::gen::arbitrary<bool>()) {
+  if ((memory || spec.kind == LoadKind::kMemoryHeap || disk || sends) &&
+      *rc::gen::arbitrary<bool>()) {
     spec.rate_bytes_per_s = bytes(1, 1LL << 40);
   }
-  if (memory || disk) {
+  const bool heap = spec.kind == LoadKind::kMemoryHeap;
+  if (memory || disk || heap) {
     spec.set_bytes = bytes(kPageBytes, 1LL << 40);
     spec.pattern = *elementOf(
         std::vector<Pattern>{Pattern::kSequential, Pattern::kUniform, Pattern::kHotCold});
   }
-  if (spec.kind == LoadKind::kMemoryWrite || spec.kind == LoadKind::kDiskWrite) {
+  if (heap || spec.kind == LoadKind::kMemoryWrite || spec.kind == LoadKind::kDiskWrite) {
     spec.content =
         *elementOf(std::vector<Content>{Content::kRandom, Content::kCompressible, Content::kZero});
   }
-  if (spec.kind == LoadKind::kMemoryWrite) spec.words_per_page = bytes(1, kPageWords);
+  if (spec.kind == LoadKind::kMemoryWrite) {
+    spec.words_per_page = bytes(1, kPageWords);
+    spec.silent_percent = bytes(0, 100);
+  }
   if (spec.kind == LoadKind::kDiskRead) spec.page_cache = *rc::gen::arbitrary<bool>();
-  if (disk) spec.block_bytes = bytes(1, 256) * kPageBytes;
+  if (disk || heap) spec.block_bytes = bytes(1, 256) * kPageBytes;
   if (spec.kind == LoadKind::kCpu && *rc::gen::arbitrary<bool>()) spec.duty_percent = bytes(1, 99);
   if (sends) {
     spec.peer_ip = *rc::gen::arbitrary<std::uint32_t>();

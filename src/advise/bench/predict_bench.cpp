@@ -3,10 +3,14 @@
 
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "godwit/advise/advise.h"
+#include "godwit/base/rng.h"
 #include "godwit/twin/predictor.h"
 
 namespace godwit {
@@ -33,6 +37,32 @@ GuestProfile profile(int variant, std::int64_t times = 1) {
   return profile;
 }
 const Link kLink{125_MB_per_s, {}};
+
+/// The same guest when 512 watched pages show that it writes for a second and rests for a second.
+GuestProfile profile_in_phases() {
+  GuestProfile guest = profile(0);
+  WriteTrace trace{Seconds(0.125), 64, PageCount(512), {}};
+  Rng rng(1);
+  for (int i = 0; i < 51; ++i) {
+    std::vector<bool> page;
+    for (int slot = 0; slot < trace.slots; ++slot) {
+      page.push_back(slot / 8 % 2 == 0 && rng.uniform() < 0.3);
+    }
+    trace.changed.push_back(std::move(page));
+  }
+  guest.write_trace = std::move(trace);
+  return guest;
+}
+
+double seconds_of(const GuestProfile& guest, const twin::Options& options) {
+  constexpr int kTimes = 20;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kTimes; ++i) {
+    const auto predictor = twin::Predictor::make(guest, kLink, options);
+    benchmark::DoNotOptimize(predictor->predict(Technique()));
+  }
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / kTimes;
+}
 
 /// The argument: its GiB, moved by a link that is as much faster.
 void one_vm_all_techniques(benchmark::State& state) {
@@ -61,6 +91,20 @@ void one_vm_all_techniques_drawn(benchmark::State& state) {
   }
 }
 BENCHMARK(one_vm_all_techniques_drawn)->Unit(benchmark::kMicrosecond);
+
+/// Pre-copy of a guest in phases, reading its trace included; the argument: draws. `of_steady`: how
+/// many times as long it takes as the same of a guest without phases.
+void one_guest_in_phases(benchmark::State& state) {
+  twin::Options options;
+  options.draws = static_cast<int>(state.range(0));
+  const GuestProfile guest = profile_in_phases();
+  for (auto _ : state) {
+    const auto predictor = twin::Predictor::make(guest, kLink, options);
+    benchmark::DoNotOptimize(predictor->predict(Technique()));
+  }
+  state.counters["of_steady"] = seconds_of(guest, options) / seconds_of(profile(0), options);
+}
+BENCHMARK(one_guest_in_phases)->Arg(0)->Arg(twin::kManyDraws)->Unit(benchmark::kMicrosecond);
 
 void a_fleet(benchmark::State& state) {
   for (auto _ : state) {

@@ -6,7 +6,10 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <utility>
+#include <vector>
 
+#include "godwit/base/rng.h"
 #include "godwit/model/dirty_curve.h"
 
 namespace godwit::advise {
@@ -60,6 +63,41 @@ TEST(Advise, OffersWhatBothSidesCanDo) {
   EXPECT_EQ(find(advised.prediction, Technique::kPostcopy), nullptr);
   EXPECT_NE(find(advised.prediction, Technique::kXbzrle), nullptr);
   EXPECT_EQ(advised.prediction.predictions.size(), 3u) << "and nobody knows what its pages hold";
+}
+
+/// The busy guest when it writes for two seconds and rests for two.
+Question in_phases(Intent intent) {
+  Question q = question(kBusy, intent);
+  q.draws = 200;
+  WriteTrace trace{Seconds(0.125), 64, PageCount(512), {}};
+  Rng rng(1);
+  for (int i = 0; i < 128; ++i) {
+    std::vector<bool> page;
+    for (int slot = 0; slot < trace.slots; ++slot) {
+      page.push_back(slot / 16 % 2 == 0 && rng.uniform() < 0.2);
+    }
+    trace.changed.push_back(std::move(page));
+  }
+  q.profile.write_trace = std::move(trace);
+  return q;
+}
+
+TEST(Advise, WhatIsChanceForAGuestInPhasesIsNotPromised) {
+  Intent intent;
+  intent.max_time = Seconds(12);
+  const Question q = in_phases(intent);
+  const auto advised = answer(q);
+  const TechniquePrediction* precopy = find(advised.prediction, Technique::kPrecopy);
+  ASSERT_TRUE(precopy != nullptr && precopy->converges_probability);
+  EXPECT_GT(precopy->converges_probability->value(), 0.05);
+  EXPECT_LT(precopy->converges_probability->value(), 0.9);
+  ASSERT_TRUE(advised.plan && advised.plan->converges_probability);
+  EXPECT_GE(advised.plan->converges_probability->value(), 0.9);
+  // The same guest, if it were taken for a steady one, would never end by pre-copy.
+  Question steady = q;
+  steady.profile.write_trace.reset();
+  EXPECT_LT(find(answer(steady).prediction, Technique::kPrecopy)->converges_probability->value(),
+            0.05);
 }
 
 TEST(Advise, ACalmGuestIsPrecopiedWithTheSmallestLimitThatConverges) {

@@ -94,6 +94,8 @@ GuestProfile example_profile() {
   p.dirty_curve = {point(0.125, 4_MiB), point(8, 64_MiB)};
   p.other_curves = {{DirtySource::kRehearsal, "the guest was slowed", {point(0.3, 5_MiB)}}};
   p.dirty_series = {point(1, 20_MiB)};
+  p.write_trace =
+      WriteTrace{Seconds(0.125), 6, 512_pages, {{true, false, true, true, false, true}}};
   p.vcpus = 2;
   p.host_cpus = 8;
   p.vcpu_use = 1.25;
@@ -251,6 +253,12 @@ INSTANTIATE_TEST_SUITE_P(
                       Bad{"/profile/vcpus", -1, "profile.vcpus"},
                       Bad{"/profile/vcpu_use", -1, "profile.vcpu_use"},
                       Bad{"/profile/dirty_curve/0/unique_bytes", -1, "dirty_curve[0].unique_bytes"},
+                      Bad{"/profile/write_trace/slot_s", 0, "write_trace.slot_s"},
+                      Bad{"/profile/write_trace/slots", -1, "write_trace.slots"},
+                      Bad{"/profile/write_trace/slots", 9, "write_trace.changed"},
+                      Bad{"/profile/write_trace/pages", 0, "write_trace.pages"},
+                      Bad{"/profile/write_trace/changed/0", "zz", "write_trace.changed"},
+                      Bad{"/profile/write_trace/changed/0", "b7", "write_trace.changed"},
                       Bad{"/profile/dirty_series/0/low_bytes", -1, "dirty_series[0].low_bytes"},
                       Bad{"/predicted/predictions/0/total_time_s/p05", -1, "total_time_s.p05"},
                       Bad{"/predicted/predictions/0/rounds/0/sent_bytes", -1, "rounds[0].sent"},

@@ -56,6 +56,22 @@ TEST(Scores, OfVerdictsCountTheWrongOnes) {
 }
 
 // By hand: (0.2^2 + 0.4^2) / 2, and -(ln 0.8 + ln 0.6) / 2.
+TEST(Scores, OfVerdictsTellHowOftenTheyCameTrue) {
+  const std::vector<EvaluatedVerdict> verdicts{{"m", 0.0, false},
+                                               {"m", 0.62, true},
+                                               {"m", 0.68, false},
+                                               {"m", 1.0, true},
+                                               {"m", 0.95, true}};
+  const auto bins = score(verdicts)[0].calibration;
+  EXPECT_EQ(bins[0].n, 1U);
+  EXPECT_EQ(bins[0].came, 0);
+  EXPECT_EQ(bins[6].n, 2U);
+  EXPECT_NEAR(bins[6].said, 0.65, 1e-12);
+  EXPECT_NEAR(bins[6].came, 0.5, 1e-12);
+  EXPECT_EQ(bins[9].n, 2U);
+  EXPECT_EQ(bins[5].n, 0U);
+}
+
 TEST(Scores, OfVerdictsWeighHowSureTheyWere) {
   const std::vector<EvaluatedVerdict> all{{"a", 0.8, true}, {"a", 0.4, false}};
   const VerdictScore sure = score(all).front();

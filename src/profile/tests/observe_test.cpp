@@ -70,6 +70,32 @@ TEST(Observe, OfWholeRamIsExact) {
   EXPECT_EQ(profile->dirty_series[5].unique, pages(200));  // 2 to 4 s
 }
 
+TEST(Observe, WatchesAFewPagesInEqualSlots) {
+  Bench bench(400);
+  bench.guest.always_write(0, 10);
+  bench.guest.at(Seconds(3.05), [](SyntheticGuest& g) { g.fill(100, 300); });
+  const auto profile = bench.observe({});
+  ASSERT_TRUE(profile) << profile.error().message;
+  ASSERT_TRUE(profile->write_trace);
+  const WriteTrace& trace = *profile->write_trace;
+  EXPECT_NEAR(trace.slot.count(), 0.125, 1e-3);  // the first look waited its turn
+  EXPECT_EQ(trace.slots, 64);
+  EXPECT_EQ(trace.pages, PageCount(400));
+  ASSERT_EQ(trace.changed.size(), 210U);
+  EXPECT_EQ(trace.changed[0], std::vector<bool>(64, true));
+  std::vector<bool> once(64);
+  once[24] = true;  // 3 to 3.125 s
+  EXPECT_EQ(trace.changed[10], once);
+}
+
+TEST(Observe, WatchesNothingWhereThatCostsTooMuch) {
+  Bench bench(200'000);
+  bench.guest.cpu_per_page = Seconds(20e-6);  // 512 pages 65 times: 0.67 s of 8
+  const auto profile = bench.observe({});
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_FALSE(profile->write_trace);
+}
+
 TEST(Observe, CountsAPageThatChangesBack) {
   Bench bench(1000);
   bench.guest.at(Seconds(1.5), [](SyntheticGuest& g) { g.fill(0, 500); });
@@ -102,7 +128,7 @@ TEST(Observe, CoversTheTruthOfARandomWriter) {
   options.half_width = Ratio(0.025);  // about 1030 pages
   int held = 0;
   int all = 0;
-  for (std::uint64_t seed = 0; seed < 80; ++seed) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
     Bench bench(kPages);
     bench.guest.write_at_random(kSet, kPerSecond, 1000 + seed);
     const auto profile = bench.observe(options, seed);

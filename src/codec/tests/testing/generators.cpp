@@ -167,6 +167,19 @@ rc::Gen<PageChange> change() {
   });
 }
 
+rc::Gen<WriteTrace> write_trace() {
+  return rc::gen::exec([] {
+    WriteTrace trace;
+    trace.slot = Seconds(0.125 * *rc::gen::inRange(1, 5));
+    trace.slots = *rc::gen::inRange(1, 40);
+    trace.changed =
+        *rc::gen::container<std::vector<std::vector<bool>>>(rc::gen::container<std::vector<bool>>(
+            static_cast<std::size_t>(trace.slots), rc::gen::arbitrary<bool>()));
+    trace.pages = PageCount(static_cast<std::int64_t>(trace.changed.size()) + *up_to(100));
+    return trace;
+  });
+}
+
 rc::Gen<GuestProfile> profile() {
   return rc::gen::exec([] {
     GuestProfile p;
@@ -181,6 +194,7 @@ rc::Gen<GuestProfile> profile() {
     p.dirty_curve = *curve(p.ram);
     p.other_curves = *rc::gen::resize(3, some(sourced_curve(p.ram)));
     p.dirty_series = *some(dirty_point());
+    p.write_trace = *maybe(rc::gen::resize(5, write_trace()));
     p.vcpus = *maybe(rc::gen::inRange(0, 65537));
     p.host_cpus = *maybe(rc::gen::inRange(0, 65537));
     p.duplicate_share = *maybe(ratio());
@@ -200,6 +214,13 @@ rc::Gen<PredictedRound> predicted_round() {
   return rc::gen::exec([] { return PredictedRound{*seconds(), *bytes(), *bytes()}; });
 }
 
+rc::Gen<Hump> hump() {
+  return rc::gen::exec([] {
+    const Seconds total = *seconds();
+    return Hump{*ratio(), {total, total, total}};
+  });
+}
+
 rc::Gen<TechniquePrediction> technique_prediction() {
   return rc::gen::exec([] {
     TechniquePrediction p;
@@ -211,6 +232,7 @@ rc::Gen<TechniquePrediction> technique_prediction() {
     p.why = *text();
     p.model = *text();
     p.total_time = *maybe_interval(seconds());
+    p.humps = *some(hump());
     p.downtime.qemu = *maybe_interval(seconds());
     p.downtime.events = *maybe_interval(seconds());
     p.downtime.probe = *maybe_interval(seconds());

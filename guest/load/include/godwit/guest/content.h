@@ -32,6 +32,9 @@ class ContentWriter {
   Random random_;
 };
 
+// A silent store: every word is written as it was.
+void rewrite(PageSpan page);
+
 // Fills `words` with random content, whatever its length.
 void fill_random(std::span<std::uint64_t> words, Random& random);
 

@@ -16,6 +16,7 @@ enum class LoadKind {
   kCpu,
   kMemoryWrite,
   kMemoryRead,
+  kMemoryHeap,
   kDiskWrite,
   kDiskRead,
   kTcpSend,
@@ -25,7 +26,7 @@ enum class LoadKind {
   kHttp,
   kProgram
 };
-inline constexpr int kLoadKinds = 12;
+inline constexpr int kLoadKinds = 13;
 enum class Pattern { kSequential, kUniform, kHotCold };
 enum class Content { kRandom, kCompressible, kZero };
 enum class Program { kRedis, kPostgres, kNginx, kCompile };
@@ -43,6 +44,7 @@ struct LoadSpec {
   Pattern pattern = Pattern::kUniform;
   Content content = Content::kRandom;
   std::int64_t words_per_page = kPageWords;    // how many 8-byte words a page write changes
+  std::int64_t silent_percent = 0;             // of page writes that store what was there
   std::optional<std::int64_t> duty_percent{};  // of one vCPU; empty: all of it (`duty=full`)
   std::int64_t block_bytes = 65536;            // of one disk access; whole pages
   bool page_cache = true;                      // whether disk-read goes through it

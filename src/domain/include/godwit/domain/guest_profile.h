@@ -37,6 +37,18 @@ struct SourcedCurve {
   friend bool operator==(const SourcedCurve&, const SourcedCurve&) = default;
 };
 
+/// Which of a few pages, drawn at random, changed in each of many equal slots of time: how a
+/// guest's writing changes from moment to moment.
+struct WriteTrace {
+  Seconds slot{};   ///< length of one, more than 0
+  int slots = 0;    ///< how many, one after the other
+  PageCount pages;  ///< that were watched
+  /// Of each page that changed at all, whether it did in each of the slots.
+  std::vector<std::vector<bool>> changed;
+
+  friend bool operator==(const WriteTrace&, const WriteTrace&) = default;
+};
+
 /// What pages hold that are not zero, for the techniques that shrink them; of a sample.
 struct PageContents {
   PageCount sampled;        ///< more than 0
@@ -92,6 +104,7 @@ struct GuestProfile {
   std::vector<DirtyPoint> dirty_curve;             ///< ascending windows; `unique` never falls
   std::vector<SourcedCurve> other_curves;  ///< of further sources; prediction uses `dirty_curve`
   std::vector<DirtyPoint> dirty_series;    ///< consecutive intervals in time order
+  std::optional<WriteTrace> write_trace;   ///< by content hashes; absent where nobody looked
   /// Pages, of those that are not zero, whose content another sampled one has, too; of all RAM
   /// there are more.
   std::optional<Ratio> duplicate_share;

@@ -43,6 +43,13 @@ struct PredictedRound {
   friend bool operator==(const PredictedRound&, const PredictedRound&) = default;
 };
 
+/// Courses of a migration that end at about the same time, where others end at another.
+struct Hump {
+  Ratio share;  ///< of those that end
+  Interval<Seconds> total_time;
+  friend bool operator==(const Hump&, const Hump&) = default;
+};
+
 struct TechniquePrediction {
   Technique technique;  ///< with storage the times include the disks'
   MigrationParameters parameters;
@@ -56,6 +63,9 @@ struct TechniquePrediction {
   std::string model;  ///< who says so: "twin", "twin+residual"
   /// Given that it converges; absent where that is unlikely, as all below.
   std::optional<Interval<Seconds>> total_time;
+  /// Where total times fall into groups, with times between them that are hardly ever met: those
+  /// groups, in order. Empty where the interval says it all.
+  std::vector<Hump> humps;
   DowntimePrediction downtime;
   std::optional<Interval<Bytes>> transferred;
   std::optional<Interval<Ratio>> slowdown;  ///< 0 = guest undisturbed, 1 = stands still throughout

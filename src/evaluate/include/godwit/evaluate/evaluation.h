@@ -24,6 +24,7 @@
 /// - `jin`: Jin et al., eqs (1)-(3), with one dirty rate for all rounds
 /// - `history`: the median of what the same pair of hosts did with that guest before
 /// - `curve`: of the campaign, the predictor proposed for QEMU in 2023 (model/curve_rounds.h)
+/// - `climatology`: of verdicts, the share of the other loads' migrations that converged
 /// - `repeats`: no model, but how far a migration is from the median of others that differ from it
 ///   by chance alone, where there are some
 /// - `progress`, `twin`, and `curve` of precopy_rounds: ours, see below.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -26,6 +27,9 @@ using learn::Metric;
 
 /// The model that is none: how far migrations of one and the same cell are from each other.
 inline constexpr std::string_view kRepeats = "repeats";
+
+/// The verdict that knows no guest: how often others converged.
+inline constexpr std::string_view kClimatology = "climatology";
 
 /// A prediction, with a 90 % interval or without.
 struct Expected {
@@ -68,12 +72,20 @@ struct Score {
   /// How wide those are: the median, also of the actual value (as of errors).
   std::optional<double> width90_abs, width90_rel;
 };
+/// Verdicts whose probabilities lie within one tenth of 0...1.
+struct CalibrationBin {
+  std::size_t n = 0;
+  double said = 0;  ///< mean probability
+  double came = 0;  ///< share that did converge
+};
+inline constexpr std::size_t kCalibrationBins = 10;
 struct VerdictScore {
   std::string model;
   std::size_t n = 0;
   std::size_t wrong = 0;  ///< a yes (a probability of at least one half) that was none, or a no
   double brier = 0;       ///< the mean square of probability - outcome (Brier 1950)
   double log_loss = 0;    ///< the mean of -ln(what was said of what came), at most -ln kLeastSaid
+  std::array<CalibrationBin, kCalibrationBins> calibration{};
 };
 /// What a model that says yes or no is taken to have said of the other: a wrong yes would else cost
 /// the logarithm of 0.

@@ -69,6 +69,9 @@ class DirtyCurve {
   /// on as that one does. kBadInput when the profile has no curve or a broken one.
   static Result<DirtyCurve> from_profile(const GuestProfile& profile);
 
+  /// From points alone, of a guest of so much RAM.
+  static Result<DirtyCurve> from_points(const std::vector<DirtyPoint>& points, Bytes ram);
+
   [[nodiscard]] const Growth& likely() const { return likely_; }
   [[nodiscard]] const Growth& low() const { return low_; }
   [[nodiscard]] const Growth& high() const { return high_; }

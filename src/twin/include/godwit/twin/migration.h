@@ -4,12 +4,14 @@
 
 #include "godwit/model/dirty_curve.h"
 #include "godwit/twin/guest.h"
+#include "godwit/twin/phases.h"
 
 /// QEMU's migration of one guest on a simulated clock: passes over dirty memory, the sync after
 /// each, the look whether what is left fits the downtime limit, the switchover, or post-copy.
 ///
 /// Memory is not a bitmap: what is dirty is a point on the guest's dirty curve, so the cost does
-/// not depend on the guest's size. Seconds and bytes as doubles; "stream" bytes are pages as they
+/// not depend on the guest's size. A guest in phases has a curve for each, and where on them it is
+/// depends on the time. Seconds and bytes as doubles; "stream" bytes are pages as they
 /// are sent, other bytes are guest memory. QEMU's sources: migration/migration.c, ram.c,
 /// cpu-throttle.c.
 
@@ -53,7 +55,8 @@ struct Sending {
 /// What chance, the host and the guest decide in one run.
 struct Course {
   const model::Growth* growth = nullptr;  ///< how the guest writes; outlives the migration
-  double speed = 1;                       ///< factor on the stated rates
+  Life* life = nullptr;  ///< how it writes from moment to moment, if that is known; the same
+  double speed = 1;      ///< factor on the stated rates
   /// Where in its range between two looks the threshold is met: 0 = early, 1 = a whole window late.
   double phase = 0.5;
   double data_at_end = 1;     ///< how large the part of data at the end of RAM is, of the usual
@@ -131,6 +134,9 @@ class Migration {
   [[nodiscard]] double unsent_stream(double memory) const;
   [[nodiscard]] double cached_share() const;
   [[nodiscard]] double guest_speed() const;
+  [[nodiscard]] double written(double from, double to) const;
+  [[nodiscard]] double written_in_pass(double from, double to) const;
+  [[nodiscard]] double age_of(double bytes) const;
   [[nodiscard]] double dirtied_in_first_pass() const;
 
   Guest guest_;

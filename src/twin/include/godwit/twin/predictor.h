@@ -14,6 +14,7 @@
 #include "godwit/twin/guest.h"
 #include "godwit/twin/host_pair.h"
 #include "godwit/twin/migration.h"
+#include "godwit/twin/phases.h"
 
 /// What a migration will cost: the twin is run, and the runs are summed up. Every technique that
 /// moves a running guest, by its parts: streams and codec decide what pages become and how fast
@@ -26,13 +27,15 @@ struct Options {
   Seconds max_time{120};  ///< a migration that takes longer does not converge
   /// Runs whose chances are drawn, from which intervals are taken (Monte Carlo). 0: expectation
   /// only; intervals then reach from a run in which all goes well to one in which all goes badly,
-  /// which is wider, and takes a fraction of the time.
+  /// which is wider, and takes a fraction of the time. Of a guest in phases some are always drawn.
   int draws = 0;
   std::uint64_t seed = 1;  ///< of the draws: the same seed, the same prediction
 };
 /// Draws for an answer that somebody waits for: an interval's bounds then vary by a few percent of
 /// its width from seed to seed.
 inline constexpr int kManyDraws = 200;
+/// Draws for a guest in phases where none were asked for: what becomes of its migrations is chance.
+inline constexpr int kFewDraws = 16;
 
 [[nodiscard]] bool predicts(Technique technique);
 /// Only of a guest whose profile says what its pages hold?
@@ -66,8 +69,10 @@ struct Chance {
   double stream = 1;  ///< factor on the stream's bytes
   double coding = 1;  ///< factors, see Course
   double processors = 1;
-  double brownout = 0;  ///< share of the guest's work
-  double cpu = 1;       ///< factor on CPU times
+  double brownout = 0;     ///< share of the guest's work
+  double cpu = 1;          ///< factor on CPU times
+  double curve = 0;        ///< standard normal quantile of how much the guest writes
+  std::uint64_t life = 0;  ///< seed of what a guest in phases does
 };
 
 /// Predicts migrations of one guest over one link. Immutable, hence safe to share between threads.
@@ -88,11 +93,13 @@ class Predictor {
                                       const MigrationParameters& parameters = {}) const;
 
  private:
-  Predictor(Guest guest, const Link& link, const Options& options, const model::DirtyCurve& curve);
+  Predictor(Guest guest, const Link& link, const Options& options, const model::DirtyCurve& curve,
+            std::optional<Phases> phases);
 
   Guest guest_;
   Link link_;
   Options options_;
+  std::optional<Phases> phases_;  ///< where the guest's profile shows some
   // The likely run first; then those that intervals are taken from.
   std::vector<Chance> chances_;
   std::vector<model::Growth> growths_;
