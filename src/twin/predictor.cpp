@@ -30,7 +30,7 @@ struct Setup {
   const Options& options;
   MigrationParameters parameters;
   Sending sending;
-  const Phases* phases = nullptr;  ///< of a guest that has some
+  const model::Phases* phases = nullptr;  ///< of a guest that has some
 
   [[nodiscard]] double max_seconds() const { return options.max_time.count(); }
 };
@@ -50,7 +50,7 @@ struct Run {
   double lost = 0;       ///< seconds of guest time that throttling took
 };
 
-Course course_of(const Setup& x, const Chance& chance, const Growth& growth, Life* life) {
+Course course_of(const Setup& x, const Chance& chance, const Growth& growth, model::Life* life) {
   return {.growth = &growth,
           .life = life,
           .speed = chance.speed,
@@ -232,7 +232,7 @@ class Technician {
 
   [[nodiscard]] Run run(const Chance& chance, const Growth& growth,
                         std::vector<PredictedRound>* rounds = nullptr) const {
-    std::optional<Life> life;
+    std::optional<model::Life> life;
     if (x_.phases != nullptr && !still_) life.emplace(*x_.phases, chance.curve, chance.life);
     const Course course = course_of(x_, chance, still_ ? *still_ : growth, life ? &*life : nullptr);
     return uses_postcopy(technique_) ? run_postcopy(x_, course, share_, rounds)
@@ -498,7 +498,7 @@ Result<std::optional<BytesPerSecond>> compressing_rate(const GuestProfile& profi
 }
 
 Predictor::Predictor(Guest guest, const Link& link, const Options& options,
-                     const model::DirtyCurve& curve, std::optional<Phases> phases)
+                     const model::DirtyCurve& curve, std::optional<model::Phases> phases)
     : guest_(std::move(guest)), link_(link), options_(options), phases_(std::move(phases)) {
   if (phases_ && options_.draws <= 0) options_.draws = kFewDraws;
   Chances drawn = options_.draws > 0
@@ -520,7 +520,7 @@ Result<Predictor> Predictor::make(const GuestProfile& profile, const Link& link,
   }
   GODWIT_TRY(Guest guest, guest_of(profile));
   GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
-  GODWIT_TRY(std::optional<Phases> phases, Phases::from_profile(profile));
+  GODWIT_TRY(std::optional<model::Phases> phases, model::Phases::from_profile(profile));
   return Predictor(std::move(guest), link, options, curve, std::move(phases));
 }
 

@@ -1,4 +1,4 @@
-#include "godwit/twin/phases.h"
+#include "godwit/model/phases.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -14,6 +14,9 @@
 
 namespace godwit::twin {
 namespace {
+
+using model::Life;
+using model::Phases;
 
 constexpr std::int64_t kRamPages = 24'576;  // 96 MiB
 constexpr double kPage = 4096;

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "godwit/model/dirty_curve.h"
+#include "godwit/model/phases.h"
 #include "godwit/twin/guest.h"
-#include "godwit/twin/phases.h"
 
 /// QEMU's migration of one guest on a simulated clock: passes over dirty memory, the sync after
 /// each, the look whether what is left fits the downtime limit, the switchover, or post-copy.
@@ -55,8 +55,8 @@ struct Sending {
 /// What chance, the host and the guest decide in one run.
 struct Course {
   const model::Growth* growth = nullptr;  ///< how the guest writes; outlives the migration
-  Life* life = nullptr;  ///< how it writes from moment to moment, if that is known; the same
-  double speed = 1;      ///< factor on the stated rates
+  model::Life* life = nullptr;  ///< how it writes from moment to moment, if that is known; the same
+  double speed = 1;             ///< factor on the stated rates
   /// Where in its range between two looks the threshold is met: 0 = early, 1 = a whole window late.
   double phase = 0.5;
   double data_at_end = 1;     ///< how large the part of data at the end of RAM is, of the usual

@@ -11,10 +11,10 @@
 #include "godwit/domain/prediction.h"
 #include "godwit/domain/technique.h"
 #include "godwit/model/dirty_curve.h"
+#include "godwit/model/phases.h"
 #include "godwit/twin/guest.h"
 #include "godwit/twin/host_pair.h"
 #include "godwit/twin/migration.h"
-#include "godwit/twin/phases.h"
 
 /// What a migration will cost: the twin is run, and the runs are summed up. Every technique that
 /// moves a running guest, by its parts: streams and codec decide what pages become and how fast
@@ -94,12 +94,12 @@ class Predictor {
 
  private:
   Predictor(Guest guest, const Link& link, const Options& options, const model::DirtyCurve& curve,
-            std::optional<Phases> phases);
+            std::optional<model::Phases> phases);
 
   Guest guest_;
   Link link_;
   Options options_;
-  std::optional<Phases> phases_;  ///< where the guest's profile shows some
+  std::optional<model::Phases> phases_;  ///< where the guest's profile shows some
   // The likely run first; then those that intervals are taken from.
   std::vector<Chance> chances_;
   std::vector<model::Growth> growths_;

@@ -15,9 +15,9 @@
 /// memory in its own way (a Markov-modulated process: Ramanathan et al., section 7, and, with
 /// states that last as long as they were seen to, a semi-Markov one: Cinlar 1975, chapter 10).
 ///
-/// Seconds and bytes as doubles, as in migration.h.
+/// Seconds and bytes as doubles.
 
-namespace godwit::twin {
+namespace godwit::model {
 
 inline constexpr std::size_t kMostStates = 3;
 /// Seconds, or anything else, by state.
@@ -27,7 +27,7 @@ using ByState = std::array<double, kMostStates>;
 class Phases {
  public:
   struct State {
-    model::DirtyCurve curve;  ///< what it writes within so much time of its own
+    DirtyCurve curve;         ///< what it writes within so much time of its own
     double set = 0;           ///< bytes that it was seen to write at all
     double share = 0;         ///< of all time
     double dwell = 0;         ///< seconds that it lasts, in the mean
@@ -83,11 +83,11 @@ class Life {
 
   const Phases* phases_;
   Rng rng_;
-  std::vector<model::Growth> growths_;
+  std::vector<Growth> growths_;
   std::vector<std::size_t> order_;  ///< states by what they write, most first
   ByState dwells_{};                ///< mean, as it is in this life
   std::vector<Stay> stays_;
   double end_ = 0;  ///< of the last of them
 };
 
-}  // namespace godwit::twin
+}  // namespace godwit::model

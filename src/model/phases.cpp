@@ -1,4 +1,4 @@
-#include "godwit/twin/phases.h"
+#include "godwit/model/phases.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 #include "godwit/base/statistics.h"
 #include "godwit/forecast/hidden_states.h"
 
-namespace godwit::twin {
+namespace godwit::model {
 namespace {
 
 /// Slots, in the order of time, by number.
@@ -234,9 +234,8 @@ Result<std::optional<Phases>> Phases::from_profile(const GuestProfile& profile) 
   std::vector<State> states;
   for (std::size_t k = 0; k < n; ++k) {
     const Slots slots = slots_of(path, k);
-    GODWIT_TRY(
-        model::DirtyCurve curve,
-        model::DirtyCurve::from_points(curve_of(trace, slots, *scale, profile.ram), profile.ram));
+    GODWIT_TRY(DirtyCurve curve,
+               DirtyCurve::from_points(curve_of(trace, slots, *scale, profile.ram), profile.ram));
     State state{.curve = std::move(curve)};
     const auto count = static_cast<double>(std::count(sets[k].begin(), sets[k].end(), true));
     state.set = count * *scale;
@@ -389,4 +388,4 @@ double Life::age(double at, double bytes) {
   return high;
 }
 
-}  // namespace godwit::twin
+}  // namespace godwit::model
