@@ -23,6 +23,9 @@ struct Handle {
 
 namespace {
 
+/// Between a domain's end and the daemon's word of it.
+constexpr Seconds kEventPatience{2};
+
 tl::unexpected<Error> not_ours(std::string_view what) {
   return fail(
       ErrorCode::kUnsupported,
@@ -184,9 +187,16 @@ bool LibvirtDomain::moved_away() {
 }
 
 bool LibvirtDomain::known_ended() {
-  if (!connection_->alive() || moved_away()) return false;
+  if (!connection_->alive() || handle_ == nullptr) return false;
   const auto now = connection_->state_of(handle_->domain.get());
-  return now ? !now->active() : now.error().code == ErrorCode::kNotFound;
+  const bool shut_off = now ? !now->active() : now.error().code == ErrorCode::kNotFound;
+  // How it ended is asked after that it did; of a transient domain only an event tells, which may
+  // come a little later.
+  const TimePoint give_up = clock_.now() + kEventPatience;
+  while (shut_off && !moved_away() && queue_ != nullptr && !stopped_ && clock_.now() < give_up) {
+    if (const auto event = pull(give_up)) told_.push_back(told_as(*event));
+  }
+  return shut_off && !moved_away();
 }
 
 Result<MigrationStatus> LibvirtDomain::migration_status() {
@@ -203,9 +213,10 @@ Result<MigrationStatus> LibvirtDomain::migration_status() {
   const bool postcopy = now.state == VIR_DOMAIN_PAUSED && now.reason == VIR_DOMAIN_PAUSED_POSTCOPY;
   const bool broken =
       now.state == VIR_DOMAIN_PAUSED && now.reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED;
-  status.phase = broken     ? MigrationPhase::kPostcopyPaused
-                 : postcopy ? MigrationPhase::kPostcopyActive
-                            : MigrationPhase::kActive;
+  status.phase = broken               ? MigrationPhase::kPostcopyPaused
+                 : postcopy           ? MigrationPhase::kPostcopyActive
+                 : status.transferred ? MigrationPhase::kActive
+                                      : MigrationPhase::kSetup;
   return status;
 }
 
@@ -326,6 +337,7 @@ std::optional<DomainEvent> LibvirtDomain::pull(TimePoint deadline) {
   auto event = queue_->next(clock_, deadline);
   if (!event) return std::nullopt;
   if (event->kind == DomainEvent::Kind::kStopped) {
+    stopped_ = true;
     moved_away_ = event->detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED;
   }
   if (event->kind == DomainEvent::Kind::kJobEnded) ended_ = event->ended;

@@ -45,10 +45,11 @@ std::optional<BytesPerSecond> rate(std::span<const virTypedParameter> job, std::
   return value ? std::optional(BytesPerSecond(static_cast<double>(*value))) : std::nullopt;
 }
 
-/// libvirt counts dirtied pages a second.
+/// libvirt counts dirtied pages a second. Before the second sync 0 means that nothing is known.
 std::optional<BytesPerSecond> dirty_rate(std::span<const virTypedParameter> job) {
   const auto pages = number(job, VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE);
-  if (!pages) return std::nullopt;
+  const bool synced_twice = number(job, VIR_DOMAIN_JOB_MEMORY_ITERATION).value_or(0) > 1;
+  if (!pages || (*pages == 0 && !synced_twice)) return std::nullopt;
   const std::int64_t size = number(job, VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE).value_or(4096);
   return BytesPerSecond(static_cast<double>(*pages) * static_cast<double>(size));
 }
@@ -106,9 +107,10 @@ MigrationStatus status_of(std::span<const virTypedParameter> job, bool ended) {
   status.total_time = seconds(job, VIR_DOMAIN_JOB_TIME_ELAPSED);
   status.setup_time = seconds(job, VIR_DOMAIN_JOB_SETUP_TIME);
   (ended ? status.downtime : status.expected_downtime) = seconds(job, VIR_DOMAIN_JOB_DOWNTIME);
+  status.total = count<Bytes>(job, VIR_DOMAIN_JOB_MEMORY_TOTAL);
+  if (!status.total || *status.total == Bytes()) return status;  // memory's turn has not come
   status.transferred = count<Bytes>(job, VIR_DOMAIN_JOB_MEMORY_PROCESSED);
   status.remaining = count<Bytes>(job, VIR_DOMAIN_JOB_MEMORY_REMAINING);
-  status.total = count<Bytes>(job, VIR_DOMAIN_JOB_MEMORY_TOTAL);
   status.zero_pages = count<PageCount>(job, VIR_DOMAIN_JOB_MEMORY_CONSTANT);
   status.normal_pages = count<PageCount>(job, VIR_DOMAIN_JOB_MEMORY_NORMAL);
   status.page_size = count<Bytes>(job, VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE);

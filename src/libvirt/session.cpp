@@ -233,7 +233,9 @@ void LibvirtSession::take_suspended(const DomainEvent& event) {
       break;
     case VIR_DOMAIN_EVENT_SUSPENDED_PAUSED:
       seen_.paused_as = RunState::kPaused;
-      remarks_.emplace_back("somebody paused the guest at the source during the migration");
+      remarks_.emplace_back(
+          "somebody paused the guest at the source during the migration; libvirt lets a guest that "
+          "was not paused before run on at the destination");
       break;
     case VIR_DOMAIN_EVENT_SUSPENDED_IOERROR:
       seen_.paused_as = RunState::kIoError;
@@ -363,8 +365,11 @@ void LibvirtSession::reach_source() {
   next_reach_ = clock_.now() + kReachEvery;
   const bool there =
       ends_.destination->alive() || look(Side::kDestination).seen != SideLook::Seen::kUnknown;
+  const auto before = ends_.source.connection();
   if (ends_.source.reconnect() && there) {
-    if (ends_.source.connection()->alive()) return look_after_reaching();
+    const auto& now = ends_.source.connection();
+    if (now != before) (void)now->listen(ends_.source.uuid(), Side::kSource, queue_);
+    if (now->alive()) return look_after_reaching();
   }
   out_of_reach_ = clock_.now() - *lost_since_ > kReachPatience;
 }

@@ -81,6 +81,7 @@ class LibvirtDomain final : public Hypervisor {
   std::deque<HypervisorEvent> told_;   ///< that were looked at already, and not given yet
   bool migrating_ = false;             ///< its outgoing migration was seen
   bool moved_away_ = false;            ///< the daemon said that it left for another host
+  bool stopped_ = false;               ///< it said that it is shut off
   std::optional<MigrationStatus> ended_;
 };
 
