@@ -42,34 +42,47 @@ std::optional<Mapping> mapping_in(const std::string& line) {
   return mapping;
 }
 
-/// The kernel splits what was advised in parts (huge pages, post-copy).
 std::vector<Mapping> mappings_in(const std::string& maps) {
   std::vector<Mapping> all;
   std::istringstream lines(maps);
   for (std::string line; std::getline(lines, line);) {
-    auto one = mapping_in(line);
-    if (!one) continue;
-    const bool goes_on = !all.empty() && all.back().end == one->start &&
-                         all.back().shared == one->shared && all.back().name == one->name;
-    if (goes_on) {
-      all.back().end = one->end;
-    } else {
-      all.push_back(std::move(*one));
-    }
+    if (auto one = mapping_in(line)) all.push_back(std::move(*one));
   }
   return all;
+}
+
+bool goes_on(const Mapping& one, const Mapping& next) {
+  return one.end == next.start && one.shared == next.shared && one.name == next.name;
+}
+
+/// Where pieces of that size begin. The kernel splits what was advised in parts (huge pages,
+/// post-copy), and something else may lie just before or behind: so whole mappings come first, and
+/// rows of neighbours only where `count` of these are not there.
+std::vector<std::uint64_t> pieces_of(std::uint64_t size, std::size_t count,
+                                     const std::vector<Mapping>& mappings) {
+  std::vector<std::uint64_t> whole, rows;
+  for (std::size_t i = 0; i < mappings.size(); ++i) {
+    const std::uint64_t start = mappings[i].start;
+    if (mappings[i].end - start == size) whole.push_back(start);
+    std::size_t last = i;
+    while (mappings[last].end - start < size && last + 1 < mappings.size() &&
+           goes_on(mappings[last], mappings[last + 1])) {
+      ++last;
+    }
+    if (mappings[last].end - start == size) rows.push_back(start);
+  }
+  return whole.size() == count ? whole : rows;
 }
 
 }  // namespace
 
 Result<RamLayout> locate_ram(RamLayout layout, const std::string& maps) {
+  const std::vector<Mapping> mappings = mappings_in(maps);
   std::map<std::int64_t, std::vector<std::uint64_t>> by_size;
-  for (const Mapping& one : mappings_in(maps)) {
-    by_size[static_cast<std::int64_t>(one.end - one.start)].push_back(one.start);
-  }
   std::map<std::int64_t, std::size_t> wanted;
   for (const RamBlock& block : layout.blocks) ++wanted[block.size.count()];
   for (const auto& [size, count] : wanted) {
+    by_size[size] = pieces_of(static_cast<std::uint64_t>(size), count, mappings);
     const std::size_t found = by_size[size].size();
     if (found == count) continue;
     return fail(ErrorCode::kUnsupported,

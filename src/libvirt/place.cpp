@@ -27,6 +27,8 @@ Place source_runs(Seen destination, bool stopped) {
       return {VmRunsOn::kUnknown, true,
               "BOTH hosts say that they run it: pause both at once (virsh suspend), then destroy "
               "the one with the older state"};
+    case Seen::kPaused:
+      return {VmRunsOn::kUnknown, true, kAskBoth};
     case Seen::kMoving:
       return {VmRunsOn::kSource, false,
               "end what is left of it at the destination (virsh destroy)"};

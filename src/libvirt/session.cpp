@@ -219,7 +219,8 @@ void LibvirtSession::take_from_source(const DomainEvent& event) {
   }
 }
 
-/// By the migration, unless somebody did it.
+/// By the migration, or by a person: libvirt takes a pause in the middle for an order to send the
+/// rest with the guest standing still, and lets it run at the destination.
 void LibvirtSession::take_suspended(const DomainEvent& event) {
   switch (event.detail) {
     case VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY:
@@ -233,9 +234,7 @@ void LibvirtSession::take_suspended(const DomainEvent& event) {
       break;
     case VIR_DOMAIN_EVENT_SUSPENDED_PAUSED:
       seen_.paused_as = RunState::kPaused;
-      remarks_.emplace_back(
-          "somebody paused the guest at the source during the migration; libvirt lets a guest that "
-          "was not paused before run on at the destination");
+      remarks_.emplace_back("somebody paused the guest at the source during the migration");
       break;
     case VIR_DOMAIN_EVENT_SUSPENDED_IOERROR:
       seen_.paused_as = RunState::kIoError;
@@ -282,7 +281,6 @@ void LibvirtSession::poll() {
   if (clock_.now() < next_question_) return;
   const bool mute = rules_of(stage_of(seen_)).mute;
   next_question_ = clock_.now() + (mute ? kAskMuteEvery : kAskEvery);
-  if (mute && seen_.status.phase != MigrationPhase::kSetup) return;
   const auto domain = ends_.source.connection()->find(ends_.source.uuid());
   const auto job = domain ? job_of(*ends_.source.connection(), domain->get())
                           : Result<Job>(fail(domain.error()));
@@ -301,6 +299,7 @@ void LibvirtSession::take_job(const Job& job) {
     if (moved) seen_.last_progress = seen_.last_answer;
     seen_.storage = StorageView{job.disk_done, job.disk_left, ""};
   }
+  if (!job.status.transferred) return;
   seen_.status = job.status;
   seen_.status.phase =
       phase == MigrationPhase::kSetup && passes_seen_ ? MigrationPhase::kActive : phase;
