@@ -63,7 +63,7 @@ Result<const Api*> load() {
 Remedy remedy_of(int code, int domain) {
   switch (code) {
     case VIR_ERR_NO_DOMAIN:
-      return "virsh list --all shows the domains of that host";
+      return "virsh list (with its option all) shows the domains of that host";
     case VIR_ERR_AUTH_FAILED:
     case VIR_ERR_AUTH_CANCELLED:
     case VIR_ERR_ACCESS_DENIED:

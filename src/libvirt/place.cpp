@@ -6,7 +6,7 @@ namespace {
 using Seen = SideLook::Seen;
 
 constexpr const char* kAskBoth =
-    "ask both hosts (virsh domstate --reason DOMAIN); let it run on one of them only when it "
+    "ask both hosts (virsh domstate DOMAIN); let it run on one of them only when it "
     "certainly does not on the other";
 
 Place broken(Seen source, Seen destination) {
@@ -17,7 +17,8 @@ Place broken(Seen source, Seen destination) {
             "anew"};
   }
   return {VmRunsOn::kBothPaused, true,
-          "once the link is back: virsh migrate again with --postcopy --postcopy-resume (not with "
+          "once the link is back: virsh migrate once more, with its options postcopy and "
+          "postcopy-resume (not with "
           "libvirt 11.2 and 11.3 at the destination: their daemon dies of it)"};
 }
 

@@ -41,7 +41,7 @@ Result<void> check_name(const Pair& pair) {
     if (!state.active()) return {};
     return fail(ErrorCode::kBusy,
                 fmt::format("domain {} runs at the destination already", pair.domain.name),
-                "it may be received just now: see virsh domstate --reason on both hosts");
+                "it may be received just now: see virsh domstate on both hosts");
   }
   const auto by_name = pair.destination.find(pair.domain.name);
   if (!by_name) return {};

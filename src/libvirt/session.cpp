@@ -113,7 +113,7 @@ Result<void> LibvirtSession::prepare(const MigrationPlan& plan) {
   if (state != RunState::kRunning && !seen_.paused_as) {
     return fail(ErrorCode::kRefused,
                 fmt::format("the domain can't be migrated now: it is {}", to_string(state)),
-                "see virsh domstate --reason");
+                "see virsh domstate");
   }
   const std::string& uuid = ends_.source.uuid();
   GODWIT_CHECK_OK(ends_.source.connection()->listen(uuid, Side::kSource, queue_));

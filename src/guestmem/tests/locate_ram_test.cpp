@@ -30,8 +30,8 @@ TEST(LocateRam, FindsTheMappingOfItsSize) {
 
 TEST(LocateRam, JoinsWhatTheKernelSplitAndKnowsSharedFiles) {
   const std::string maps =
-      "7f1000000000-7f1004000000 rw-p 00000000 00:00 0 \n"
-      "7f1004000000-7f100c000000 rw-p 00000000 00:00 0 \n"
+      "7f1000000000-7f1002000000 rw-p 00000000 00:00 0 \n"
+      "7f1002000000-7f100c000000 rw-p 00000000 00:00 0 \n"
       "7f2000000000-7f2004000000 rw-s 00000000 00:01 9   /memfd:pc.ram (deleted)\n";
   const auto found = locate_ram(layout_of({192_MiB, 64_MiB}), maps);
   ASSERT_TRUE(found) << found.error().message;
