@@ -66,6 +66,12 @@ std::optional<std::string> HostOpener::monitor_of(const JournalEntry& entry, Sid
   const auto address = parse_destination(entry.destination);
   if (!address) return std::nullopt;
   if (const auto* qmp = std::get_if<QmpDestination>(&*address)) return qmp->socket;
+  if (const auto* host = std::get_if<LibvirtHost>(&*address)) {
+    const std::string& identity = entry.source_identity;  // which ends with the domain's UUID
+    const std::size_t blank = identity.rfind(' ');
+    if (blank == std::string::npos) return std::nullopt;
+    return to_string(VmAddress(LibvirtVm{host->uri, identity.substr(blank + 1)}));
+  }
   return guest == nullptr ? std::nullopt : lab_monitor(lab_, guest->name, entry.destination_pid);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <span>
 
+#include "domain_xml.h"
 #include "godwit/base/log.h"
 #include "godwit/base/proc_file.h"
 #include "job.h"
@@ -203,6 +204,11 @@ void Parameters::add(const char* name, unsigned long long value) {
 
 void Parameters::add(const char* name, const std::string& value) {
   (void)api_.virTypedParamsAddString(&values_, &count_, &room_, name, value.c_str());
+}
+
+std::string identity_of(const Connection& host, const std::string& uuid) {
+  const auto capabilities = host.capabilities();
+  return capabilities ? fmt::format("libvirt {} {}", host_uuid_of(*capabilities), uuid) : "";
 }
 
 Result<Job> job_of(const Connection& connection, virDomainPtr domain, unsigned flags) {

@@ -115,6 +115,8 @@ struct Job {
   Bytes disk_done;
   Bytes disk_left;
 };
+/// VmDescription::identity of a domain, wherever it is asked for; empty where the host is silent.
+[[nodiscard]] std::string identity_of(const Connection& host, const std::string& uuid);
 Result<Job> job_of(const Connection& connection, virDomainPtr domain, unsigned flags = 0);
 
 }  // namespace godwit::libvirt

@@ -122,7 +122,6 @@ Result<VmDescription> LibvirtDomain::describe() {
   GODWIT_CHECK_OK(reconnect());
   GODWIT_CHECK_OK(look_up(uuid_));
   GODWIT_TRY(const DomainState now, connection_->state_of(handle_->domain.get()));
-  GODWIT_TRY(const std::string host, connection_->capabilities());
   const Connection::Version version = connection_->hypervisor_version();
   VmDescription vm;
   vm.name = facts_->name;
@@ -143,7 +142,7 @@ Result<VmDescription> LibvirtDomain::describe() {
     vm.process_started = process_start(vm.pid);
     vm.vcpu_threads = vcpu_threads_of(vm.pid);
   }
-  vm.identity = fmt::format("libvirt {} {}", host_uuid_of(host), uuid_);
+  vm.identity = identity_of(*connection_, uuid_);
   vm.answered_by = fmt::format("libvirtd at {}", connection_->uri());
   return vm;
 }
@@ -229,6 +228,10 @@ Result<MigrationStatus> LibvirtDomain::status_after_job() {
   } else if (migrating_) {
     status.phase = MigrationPhase::kFailed;
     status.error = "it was cancelled or failed: libvirt tells only who started it";
+  } else if (const auto now = connection_->state_of(handle_->domain.get());
+             now && now->state == VIR_DOMAIN_RUNNING &&
+             now->reason == VIR_DOMAIN_RUNNING_MIGRATED) {
+    status.phase = MigrationPhase::kCompleted;  // it came here by one
   }
   return status;
 }

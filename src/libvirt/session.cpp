@@ -156,6 +156,8 @@ Result<void> LibvirtSession::note(std::string_view step) {
   JournalEntry entry;
   entry.source = ends_.source_name;
   entry.destination = ends_.destination_name;
+  entry.source_identity = identity_of(*ends_.source.connection(), ends_.source.uuid());
+  entry.destination_identity = identity_of(*ends_.destination, ends_.source.uuid());
   entry.step = step;
   entry.source_lease = lease_;
   return control::record_step(ends_.journal, clock_, std::move(entry));
@@ -540,8 +542,9 @@ void LibvirtSession::release(MigrationOutcome& outcome) {
     }
   }
   outcome.given_back = given;
-  const bool known =
-      outcome.vm_runs_on == VmRunsOn::kSource || outcome.vm_runs_on == VmRunsOn::kDestination;
+  const bool nowhere = here_.seen == SideLook::Seen::kGone && there_.seen == SideLook::Seen::kGone;
+  const bool known = outcome.vm_runs_on == VmRunsOn::kSource ||
+                     outcome.vm_runs_on == VmRunsOn::kDestination || nowhere;
   if (given) lease_.reset();
   (void)note(known && given ? "done" : fmt::format("left {}", to_string(outcome.vm_runs_on)));
 }

@@ -136,6 +136,7 @@ LibvirtHosts::LibvirtHosts(const std::string& load) {
   folder_ = fmt::format("/tmp/{}{}", kPrefix, ::getpid());
   own_network_.reset(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
   fs::create_directories(folder_ + "/guest");
+  ::setenv("XDG_STATE_HOME", (folder_ + "/state").c_str(), 1);  // its process is the test's own
   try {
     start_host(Side::kSource);
     start_host(Side::kDestination);
@@ -269,6 +270,12 @@ std::string LibvirtHosts::state(Side side) {
 
 void LibvirtHosts::await_state(Side side, const std::string& begin) {
   await(clock_, begin, [&] { return state(side).starts_with(begin); });
+}
+
+void LibvirtHosts::await_no_job() {
+  await(clock_, "the job's end", [&] {
+    return try_virsh(Side::kSource, {"domjobinfo", "vm"}).out.find("None") != std::string::npos;
+  });
 }
 
 void LibvirtHosts::await_sent(double mib) {

@@ -46,6 +46,7 @@ class LibvirtHosts {
   /// "running (migrated)"; "none" where there is no such domain.
   [[nodiscard]] std::string state(Side side);
   void await_state(Side side, const std::string& begin);
+  void await_no_job();
   /// The migration has sent so much at least.
   void await_sent(double mib);
 

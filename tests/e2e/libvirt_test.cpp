@@ -161,6 +161,23 @@ TEST_F(Libvirt, AGuestThatWasPausedBeforeStaysPaused) {
   EXPECT_THAT(outcome.at("guest").at("evidence").dump(), HasSubstr("stands still"));
 }
 
+TEST_F(Libvirt, AKilledGodwitsLimitIsGivenBackAndItIsSaidWhereTheGuestRuns) {
+  const auto before = hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"});
+  const auto running = begin({"--technique", "precopy", "--max-downtime", "20ms"});
+  running->signal(SIGKILL);
+  (void)running->wait();
+  const Json goes_on = run_godwit({"recover", "--json"}).json().at("vms").at(0);
+  EXPECT_EQ(goes_on.at("runs_on"), "source");
+  EXPECT_THAT(goes_on.at("was").dump(), HasSubstr("goes on by itself")) << "it is peer-to-peer";
+  hosts->virsh(Side::kSource, {"domjobabort", "vm"});
+  hosts->await_no_job();
+  const Json found = run_godwit({"recover", "--json"}).json().at("vms").at(0);
+  EXPECT_EQ(found.at("runs_on"), "source");
+  EXPECT_EQ(hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"}), before);
+  EXPECT_TRUE(run_godwit({"recover", "--json"}).json().at("vms").empty());
+  EXPECT_TRUE(hosts->works());
+}
+
 TEST_F(Libvirt, WhatVirshStartedIsWatchedToItsEnd) {
   hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "30"});
   GodwitProgram watching({"watch", hosts->vm(Side::kSource), "--wait", "--json"});
