@@ -108,7 +108,7 @@ std::string domain_xml(const std::string& folder, const std::string& uuid,
   if (!image) throw std::runtime_error(image.error().message + "; run ./dev build");
   return fmt::format(R"(<domain type='qemu'><name>vm</name><uuid>{}</uuid>
 <memory unit='MiB'>192</memory><vcpu>1</vcpu>
-<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}/vmlinuz</kernel>
+<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}/vmlinux</kernel>
 <initrd>{}/initrd.img</initrd><cmdline>{} godwit.load={}</cmdline></os>
 <features><acpi/></features><cpu mode='custom' match='exact'><model>Nehalem</model></cpu>
 <clock offset='utc'/><on_reboot>destroy</on_reboot>
