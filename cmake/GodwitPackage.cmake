@@ -54,7 +54,7 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_COMPONENT_GODWIT_DESCRIPTION
   "predicts, runs and checks live migrations of QEMU/KVM machines\nGodwit tells beforehand how long a live migration will take, how long the\nguest will stand still and how much will be sent, for every technique; runs\nthe one that fits what is wanted; and checks the guest afterwards.")
 set(CPACK_DEBIAN_GODWIT_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_GODWIT_PACKAGE_RECOMMENDS "qemu-system-x86 (>= 1:8.2)")
+set(CPACK_DEBIAN_GODWIT_PACKAGE_RECOMMENDS "qemu-system-x86 (>= 1:8.2), libvirt0")
 set(CPACK_DEBIAN_GODWIT_PACKAGE_SUGGESTS "godwit-lab, godwit-doc, libsvm3, libxgboost0")
 set(CPACK_DEBIAN_GODWIT_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/package/postrm)
 set(CPACK_COMPONENT_LAB_DESCRIPTION

@@ -100,11 +100,18 @@ int migrate(const MigrateOptions& options, terminal::Context& context) {
   if (guest != nullptr && host != nullptr) {
     return migrate_in_lab(options, *request, guest->name, host->name, engine, context);
   }
+  const auto* domain = std::get_if<LibvirtVm>(&*vm);
+  const auto* libvirt_host = std::get_if<LibvirtHost>(&*destination);
+  if (domain != nullptr && libvirt_host != nullptr) {
+    auto pair = engine.open_pair(*domain, *libvirt_host, {options.ping, options.ping_netns});
+    if (!pair) return context.out.error(pair.error());
+    return print_attempt(run_request(engine, std::move(*pair), *request, context), context);
+  }
   const auto* source = std::get_if<QmpVm>(&*vm);
   const auto* there = std::get_if<QmpDestination>(&*destination);
   if (source == nullptr || there == nullptr) {
-    return context.out.error({ErrorCode::kBadInput, "a lab's guest moves to a lab's host only",
-                              "use lab:NAME with lab:HOST, or qmp: on both sides"});
+    return context.out.error({ErrorCode::kBadInput, "a VM moves to a host of its own kind",
+                              "use lab:NAME with lab:HOST, or qmp: on both sides, or libvirt:"});
   }
   auto pair = engine.open_pair(*source, *there, {options.ping, options.ping_netns});
   if (!pair) return context.out.error(pair.error());
@@ -128,13 +135,14 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<MigrateOptions>();
   terminal::Command* command =
       app.add_subcommand("migrate", "predict a migration, run it, and check the guest afterwards");
-  command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
+  command->add_option("VM", options->vm, "lab:NAME, qmp:PATH, libvirt:NAME or libvirt:URI#NAME")
+      ->required();
   command
-      ->add_option(
-          "DEST", options->destination,
-          "lab:HOST, or qmp:PATH@tcp:ADDRESS:PORT of a QEMU started with -incoming defer, or "
-          "with -incoming tcp:ADDRESS:PORT, where it listens already (or @unix:PATH, or "
-          "@tcp:LISTEN:PORT,connect=ADDRESS:PORT)")
+      ->add_option("DEST", options->destination,
+                   "lab:HOST, libvirt:URI, or qmp:PATH@tcp:ADDRESS:PORT of a QEMU started with "
+                   "-incoming defer, or "
+                   "with -incoming tcp:ADDRESS:PORT, where it listens already (or @unix:PATH, or "
+                   "@tcp:LISTEN:PORT,connect=ADDRESS:PORT)")
       ->required();
   command
       ->add_option(
@@ -187,6 +195,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
       {"godwit migrate lab:guest lab:b --max-downtime 300ms",
        "godwit migrate lab:guest lab:b --max-downtime 300ms --observe-only",
        "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
+       "godwit migrate libvirt:web libvirt:qemu+ssh://root@kvm2/system --max-downtime 300ms",
        "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
        "godwit migrate lab:guest lab:b --rehearse --max-time 60s --confidence 95%",
        "godwit migrate lab:guest lab:b --technique postcopy --json",

@@ -270,7 +270,8 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::Command* command = app.add_subcommand(
       "profile",
       "observe a running VM from outside: its memory's dirty curve, zero pages, vCPU use");
-  command->add_option("VM", options->vm, "lab:NAME or qmp:PATH")->required();
+  command->add_option("VM", options->vm, "lab:NAME, qmp:PATH, libvirt:NAME or libvirt:URI#NAME")
+      ->required();
   command->add_option("-o,--output", options->file, "write the profile to a file")
       ->type_name("FILE");
   command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
@@ -287,7 +288,7 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::add_lab_name(*command, options->lab);
   terminal::add_examples(
       *command, {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json",
-                 "godwit profile qmp:/run/vm.qmp --rehearse",
+                 "godwit profile libvirt:web", "godwit profile qmp:/run/vm.qmp --rehearse",
                  "godwit profile qmp:/run/vm.qmp --every 30s --cpu 1% -o vm.jsonl"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
@@ -302,7 +303,7 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<PredictOptions>();
   terminal::Command* command = app.add_subcommand(
       "predict", "say what migrating a VM would cost by each technique, and which one to take");
-  command->add_option("VM", options->vm, "lab:NAME or qmp:PATH");
+  command->add_option("VM", options->vm, "lab:NAME, qmp:PATH, libvirt:NAME or libvirt:URI#NAME");
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")
       ->type_name("FILE");
   command->add_flag("--rehearse", options->rehearse, kRehearseHelp);

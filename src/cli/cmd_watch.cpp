@@ -92,14 +92,16 @@ void add_watch(terminal::Command& app, terminal::Chosen& chosen) {
       "shows it");
   command
       ->add_option("VM", options->vm,
-                   "the VM that is migrated, at its source: lab:NAME or qmp:PATH")
+                   "the VM that is migrated, at its source: lab:NAME, qmp:PATH, libvirt:NAME or "
+                   "libvirt:URI#NAME")
       ->required();
   command->add_flag("--wait", options->wait, "wait until somebody starts one");
   options->verdict.add_to(*command);
   terminal::add_lab_name(*command, options->lab);
-  terminal::add_examples(
-      *command, {"godwit watch qmp:/run/vm.qmp", "godwit watch qmp:/run/vm.qmp --wait --json",
-                 "godwit watch lab:guest --max-downtime 300ms --max-time 60s"});
+  terminal::add_examples(*command,
+                         {"godwit watch qmp:/run/vm.qmp", "godwit watch libvirt:web --wait",
+                          "godwit watch qmp:/run/vm.qmp --wait --json",
+                          "godwit watch lab:guest --max-downtime 300ms --max-time 60s"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) {

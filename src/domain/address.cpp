@@ -12,10 +12,13 @@
 namespace godwit {
 namespace {
 
-constexpr std::string_view kVmForms = "name a VM as lab:NAME or qmp:/path/to/qmp.sock";
+constexpr std::string_view kVmForms =
+    "name a VM as lab:NAME, qmp:/path/to/qmp.sock, libvirt:NAME or libvirt:URI#NAME (as in "
+    "libvirt:qemu+ssh://root@host/system#NAME)";
 constexpr std::string_view kDestinationForms =
     "name a destination as lab:HOST or qmp:/path/to/qmp.sock@tcp:ADDRESS:PORT (or @unix:/path, or "
-    "@tcp:LISTEN:PORT,connect=ADDRESS:PORT where the source reaches it by another address)";
+    "@tcp:LISTEN:PORT,connect=ADDRESS:PORT where the source reaches it by another address), or as "
+    "libvirt:URI (as in libvirt:qemu+ssh://root@host/system)";
 /// The longest path that a socket's address holds (sun_path, with the zero at its end).
 constexpr std::size_t kLongestSocketPath = 107;
 constexpr std::string_view kConnect = ",connect=";
@@ -39,6 +42,23 @@ bool is_plain_name(std::string_view name) {
   };
   return !name.empty() && name.size() <= 32 && name.front() != '-' &&
          std::all_of(name.begin(), name.end(), plain);
+}
+
+bool is_printable(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
+}
+
+/// As libvirt's URIs are: a scheme and "://", without blanks or a fragment.
+bool is_libvirt_uri(std::string_view text) {
+  const std::size_t mark = text.find("://");
+  return mark != std::string_view::npos && mark > 0 && is_printable(text) &&
+         text.find_first_of(" #") == std::string_view::npos;
+}
+
+/// What libvirt takes as a domain's name: no path and no lines.
+bool is_domain_name(std::string_view name) {
+  return !name.empty() && is_printable(name) && name.find('/') == std::string_view::npos;
 }
 
 bool is_digits(std::string_view text, std::string_view besides = "") {
@@ -160,6 +180,18 @@ Result<QmpDestination> with_unix(std::string_view text, std::string socket,
                 fmt::format("write it as unix:/path, of at most {} bytes", kLongestSocketPath));
 }
 
+Result<VmAddress> libvirt_vm(std::string_view text, std::string_view rest) {
+  const std::size_t mark = rest.find('#');
+  const bool by_uri = rest.substr(0, mark).find("://") != std::string_view::npos;
+  const std::string_view uri = by_uri ? rest.substr(0, mark) : std::string_view();
+  const std::string_view name = !by_uri                          ? rest
+                                : mark == std::string_view::npos ? std::string_view()
+                                                                 : rest.substr(mark + 1);
+  if (by_uri && !is_libvirt_uri(uri)) return refuse(text, "has no URI of libvirt's", kVmForms);
+  if (!is_domain_name(name)) return refuse(text, "names no domain", kVmForms);
+  return VmAddress(LibvirtVm{std::string(uri), std::string(name)});
+}
+
 }  // namespace
 
 Result<VmAddress> parse_vm(std::string_view text) {
@@ -172,6 +204,7 @@ Result<VmAddress> parse_vm(std::string_view text) {
     if (rest.empty()) return refuse(text, "has no socket path", kVmForms);
     return VmAddress(QmpVm{std::string(rest)});
   }
+  if (take_scheme(rest, "libvirt")) return libvirt_vm(text, rest);
   return refuse(text, "is no VM", kVmForms);
 }
 
@@ -195,12 +228,18 @@ Result<DestinationAddress> parse_destination(std::string_view text) {
     return take_scheme(stream, "tcp") ? with_tcp(text, std::move(monitor), stream)
                                       : with_unix(text, std::move(monitor), stream);
   }
+  if (take_scheme(rest, "libvirt")) {
+    if (!is_libvirt_uri(rest)) return refuse(text, "has no URI of libvirt's", kDestinationForms);
+    return DestinationAddress(LibvirtHost{std::string(rest)});
+  }
   return refuse(text, "is no destination", kDestinationForms);
 }
 
 std::optional<std::string> stream_host_of(std::string_view destination) {
   const auto address = parse_destination(destination);
-  const auto* qmp = address ? std::get_if<QmpDestination>(&*address) : nullptr;
+  if (!address) return std::nullopt;
+  if (const auto* host = std::get_if<LibvirtHost>(&*address)) return host_of_uri(host->uri);
+  const auto* qmp = std::get_if<QmpDestination>(&*address);
   if (qmp == nullptr) return std::nullopt;
   const auto tcp = tcp_address_of(qmp->stream);
   return tcp ? tcp->host : qmp->stream;
@@ -208,17 +247,34 @@ std::optional<std::string> stream_host_of(std::string_view destination) {
 
 std::string to_string(const VmAddress& address) {
   if (const auto* lab = std::get_if<LabVm>(&address)) return "lab:" + lab->name;
-  return "qmp:" + std::get<QmpVm>(address).socket;
+  if (const auto* qmp = std::get_if<QmpVm>(&address)) return "qmp:" + qmp->socket;
+  const auto& domain = std::get<LibvirtVm>(address);
+  return domain.uri.empty() ? "libvirt:" + domain.domain
+                            : fmt::format("libvirt:{}#{}", domain.uri, domain.domain);
 }
 
 std::string to_string(const DestinationAddress& address) {
   if (const auto* lab = std::get_if<LabHost>(&address)) return "lab:" + lab->name;
+  if (const auto* host = std::get_if<LibvirtHost>(&address)) return "libvirt:" + host->uri;
   const auto& qmp = std::get<QmpDestination>(address);
   std::string text = "qmp:" + qmp.socket + "@" + qmp.listen;
   if (qmp.stream == qmp.listen) return text;
   std::string_view connect = qmp.stream;
   take_scheme(connect, "tcp");
   return fmt::format("{}{}{}", text, kConnect, connect);
+}
+
+std::optional<std::string> host_of_uri(std::string_view uri) {
+  const std::size_t mark = uri.find("://");
+  if (mark == std::string_view::npos) return std::nullopt;
+  uri.remove_prefix(mark + 3);
+  uri = uri.substr(0, uri.find_first_of("/?#"));
+  if (const std::size_t user = uri.rfind('@'); user != std::string_view::npos) {
+    uri.remove_prefix(user + 1);
+  }
+  std::optional<std::string_view> host = bare_host(uri);
+  if (!host) host = bare_host(split_host(uri).host);
+  return host ? std::optional<std::string>(*host) : std::nullopt;
 }
 
 std::optional<TcpAddress> tcp_address_of(std::string_view uri) {

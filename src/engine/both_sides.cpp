@@ -21,6 +21,17 @@ std::vector<Disk> disks_of(const VmDescription& vm, const std::vector<MovedDisk>
   return moved;
 }
 
+/// As the VM's manager has it.
+Result<BothSides> ask_manager(OpenPair& pair, const MigrationPlan& plan) {
+  GODWIT_TRY(ManagedSides found, pair.manager->look(plan));
+  BothSides sides;
+  sides.source = pair.source.description;
+  sides.destination = std::move(found.destination);
+  sides.abilities = std::move(found.abilities);
+  sides.warnings = std::move(found.warnings);
+  return sides;
+}
+
 }  // namespace
 
 std::string without_postcopy(const std::string& why) {
@@ -29,6 +40,7 @@ std::string without_postcopy(const std::string& why) {
 
 Result<BothSides> look_at_both(OpenPair& pair, const MigrationPlan& plan, const Look& look,
                                Observer& observer) {
+  if (pair.manager != nullptr) return ask_manager(pair, plan);
   Hypervisor& destination = *pair.destination.hypervisor;
   GODWIT_TRY(control::PreflightFacts facts,
              control::gather_facts(*pair.source.hypervisor, destination));

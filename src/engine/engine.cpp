@@ -20,6 +20,10 @@
 namespace godwit::engine {
 namespace {
 
+/// Where libvirt's destinations listen first (migration_port_min in qemu.conf): it leads to the
+/// same interface as any other.
+constexpr const char* kFirstLibvirtPort = "49152";
+
 /// Both names lead to one socket, by whatever links.
 bool same_file(const std::string& a, const std::string& b) {
   std::error_code unknown;
@@ -37,6 +41,25 @@ pair::Ends ends_of(const OpenPair& pair, Journal& journal) {
   ends.source_end = end_of(pair.source_name, pair.source);
   ends.destination_end = end_of(pair.destination_name, pair.destination);
   return ends;
+}
+
+std::unique_ptr<MigrationSession> session_of(Clock& clock, const OpenPair& pair, Journal& journal,
+                                             CpuQuota* quota, StreamCarrier* carrier) {
+  if (pair.manager != nullptr) {
+    return pair.manager->session(journal, pair.source_name, pair.destination_name);
+  }
+  pair::Ends ends = ends_of(pair, journal);
+  ends.cpu_quota = quota;
+  ends.carrier = carrier;
+  return pair::make_session(clock, ends);
+}
+
+std::unique_ptr<OutageProbe> ping_of(const PingTarget& ping) {
+  if (ping.address.empty()) return nullptr;
+  probe::PingOptions options;
+  options.target = ping.address;
+  if (!ping.netns.empty()) options.netns = ping.netns;
+  return std::make_unique<probe::PingProbe>(std::move(options));
 }
 
 /// Gives the record its id.
@@ -152,12 +175,20 @@ Result<OpenPair> Engine::open_pair(const QmpVm& source, const QmpDestination& de
   pair.stream = destination.stream;
   GODWIT_TRY(pair.source, open_side("source", source.socket));
   GODWIT_TRY(pair.destination, open_side("destination", destination.socket));
-  if (!ping.address.empty()) {
-    probe::PingOptions options;
-    options.target = ping.address;
-    if (!ping.netns.empty()) options.netns = ping.netns;
-    pair.probe = std::make_unique<probe::PingProbe>(std::move(options));
-  }
+  pair.probe = ping_of(ping);
+  return pair;
+}
+
+Result<OpenPair> Engine::open_pair(const LibvirtVm& source, const LibvirtHost& destination,
+                                   const PingTarget& ping) {
+  OpenPair pair;
+  pair.source_name = to_string(VmAddress(source));
+  pair.destination_name = to_string(DestinationAddress(destination));
+  const auto host = host_of_uri(destination.uri);
+  if (host) pair.stream = uri_of(*host, kFirstLibvirtPort);
+  GODWIT_TRY(pair.source, open(source, Access::kDrive));
+  GODWIT_TRY(pair.manager, opener_->manager_of(pair.source.hypervisor, destination));
+  pair.probe = ping_of(ping);
   return pair;
 }
 
@@ -179,7 +210,8 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   control::RunOptions options;
   options.requested = planned.requested;
   // Who carries the stream can't leave: that would cut it, behind a guest that is on its way.
-  if (!planned.relay) options.leave = leave_;
+  // And a manager may cancel what nobody asks for any more.
+  if (!planned.relay && pair.manager == nullptr) options.leave = leave_;
   options.known = known_of(planned);
   options.mend_for = planned.mend_for;
   options.await_turn = planned.await_turn;
@@ -188,14 +220,11 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
-  pair::Ends ends = ends_of(pair, journal);
-  ends.cpu_quota = law_quota.quota.get();
   std::unique_ptr<StreamCarrier> carrier;
   if (planned.relay) {
     GODWIT_TRY(carrier, opener_->relay_to(pair.stream, pair.source.description));
   }
-  ends.carrier = carrier.get();
-  const auto session = pair::make_session(clock_, ends);
+  const auto session = session_of(clock_, pair, journal, law_quota.quota.get(), carrier.get());
   GODWIT_TRY(const auto law, law_for(planned));
   const control::Onlookers onlookers{pair.probe.get(), pair.check.get(), pair.wire.get()};
   GODWIT_TRY(record.outcome,

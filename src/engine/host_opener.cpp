@@ -2,15 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
 #include "godwit/base/log.h"
 #include "godwit/cpuquota/vcpu_quota.h"
+#include "godwit/guestmem/locate_ram.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/lab/lab.h"
+#include "godwit/libvirt/domain.h"
+#include "godwit/libvirt/session.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qemu/vm_lock.h"
+#include "libvirt_manager.h"
 #include "relayed_stream.h"
 #include "vm_activity.h"
 
@@ -40,6 +45,7 @@ std::optional<std::string> lab_monitor(const std::string& lab, const std::string
 
 Result<std::string> HostOpener::monitor_of(const VmAddress& address, Access access) {
   if (const auto* qmp = std::get_if<QmpVm>(&address)) return qmp->socket;
+  if (std::holds_alternative<LibvirtVm>(address)) return to_string(address);  // and its daemon's
   GODWIT_TRY(const lab::GuestStatus guest, lab::find_guest(lab_, std::get<LabVm>(address).name));
   if (guest.instances.empty() || guest.instances.front().pid == 0) {
     return fail(ErrorCode::kNotFound, fmt::format("guest {} does not run", guest.spec.name),
@@ -54,16 +60,29 @@ std::optional<std::string> HostOpener::monitor_of(const JournalEntry& entry, Sid
   const auto* guest = vm ? std::get_if<LabVm>(&*vm) : nullptr;
   if (side == Side::kSource) {
     if (guest != nullptr) return lab_monitor(lab_, guest->name, entry.source_pid);
+    if (vm && std::holds_alternative<LibvirtVm>(*vm)) return entry.source;
     return vm ? std::optional(std::get<QmpVm>(*vm).socket) : std::nullopt;
   }
   const auto address = parse_destination(entry.destination);
   if (!address) return std::nullopt;
   if (const auto* qmp = std::get_if<QmpDestination>(&*address)) return qmp->socket;
+  if (const auto* host = std::get_if<LibvirtHost>(&*address)) {
+    const std::string& identity = entry.source_identity;  // which ends with the domain's UUID
+    const std::size_t blank = identity.rfind(' ');
+    if (blank == std::string::npos) return std::nullopt;
+    return to_string(VmAddress(LibvirtVm{host->uri, identity.substr(blank + 1)}));
+  }
   return guest == nullptr ? std::nullopt : lab_monitor(lab_, guest->name, entry.destination_pid);
 }
 
 Result<std::shared_ptr<Hypervisor>> HostOpener::connect(const std::string& monitor) {
   log::debug("connecting to {}", monitor);
+  if (const auto address = parse_vm(monitor); address) {
+    if (const auto* domain = std::get_if<LibvirtVm>(&*address)) {
+      GODWIT_TRY(auto opened, libvirt::LibvirtDomain::connect(*domain, clock_));
+      return std::shared_ptr<Hypervisor>(std::move(opened));
+    }
+  }
   GODWIT_TRY(auto vm, qemu::QmpHypervisor::connect(monitor, clock_));
   return std::shared_ptr<Hypervisor>(std::move(vm));
 }
@@ -75,6 +94,11 @@ Result<std::unique_ptr<DriverLock>> HostOpener::lock(std::int64_t pid) {
 
 Result<std::unique_ptr<GuestMemory>> HostOpener::memory_of(Hypervisor& vm) {
   GODWIT_TRY(RamLayout layout, vm.ram_layout());
+  const bool located = std::all_of(layout.blocks.begin(), layout.blocks.end(),
+                                   [](const RamBlock& one) { return one.host_address != 0; });
+  if (!located) {
+    GODWIT_TRY(layout, guestmem::locate_ram(std::move(layout)));
+  }
   auto memory = guestmem::ProcessGuestMemory::open(std::move(layout));
   if (memory) return std::unique_ptr<GuestMemory>(std::move(*memory));
   return fail(std::move(memory).error());
@@ -85,6 +109,10 @@ std::unique_ptr<ActivityCounter> HostOpener::activity_of(Hypervisor& vm, std::in
 }
 
 Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& vm) {
+  if (vm.identity.starts_with("libvirt")) {
+    return fail(ErrorCode::kUnsupported, "the control groups of libvirt's domains are libvirt's",
+                "use a law that does without, or virsh schedinfo before the migration");
+  }
   if (vm.pid != 0) return cpuquota::make_vcpu_quota(vm.pid, vm.process_started, vm.vcpu_threads);
   return fail(ErrorCode::kUnsupported,
               fmt::format("the VM's process can't be seen from here: {} answers on its monitor",
@@ -95,6 +123,18 @@ Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& 
 Result<std::unique_ptr<StreamCarrier>> HostOpener::relay_to(const std::string& stream,
                                                             const VmDescription& source) {
   return relay_stream(clock_, source, stream);
+}
+
+Result<std::unique_ptr<Manager>> HostOpener::manager_of(const std::shared_ptr<Hypervisor>& source,
+                                                        const LibvirtHost& destination) {
+  auto domain = std::dynamic_pointer_cast<libvirt::LibvirtDomain>(source);
+  if (domain == nullptr) {
+    return fail(ErrorCode::kBadInput, "only a domain of libvirt's moves to a host of libvirt's",
+                "name the VM as libvirt:NAME or libvirt:URI#NAME");
+  }
+  GODWIT_TRY(auto host, libvirt::connect_host(destination.uri));
+  return std::unique_ptr<Manager>(
+      std::make_unique<LibvirtManager>(clock_, std::move(domain), std::move(host)));
 }
 
 Result<void> HostOpener::give_back_cpu(const LentCpu& lent) {

@@ -110,6 +110,10 @@ Result<PlannedMigration> Engine::plan(OpenPair& pair, const Request& request, Ob
 
 Result<PlannedMigration> Engine::Planning::run() {
   GODWIT_CHECK_OK(check(request_));
+  if (request_.relay && pair_.manager != nullptr) {
+    return fail(ErrorCode::kUnsupported, "libvirt's migrations are not relayed yet",
+                "leave the relay out");
+  }
   // First of all, so that a store that cannot be written is known before anything happens.
   std::unique_ptr<OutcomeStore> store;
   if (request_.keep) {

@@ -98,7 +98,13 @@ class OpenSide {
     if (!monitor || ended_) return;
     const auto opened =
         open(opener, *monitor, source ? entry.source_identity : entry.destination_identity);
-    if (!opened) problem_ = opened.error().message;
+    if (opened) return;
+    // A daemon that answers knows that it does not run; a QEMU's monitor that is not there says
+    // nothing.
+    const bool by_daemon = monitor->starts_with("libvirt:");
+    const ErrorCode code = opened.error().code;
+    ended_ = by_daemon && (code == ErrorCode::kNotFound || code == ErrorCode::kRefused);
+    if (!ended_) problem_ = opened.error().message;
   }
 
   [[nodiscard]] pair::LeftSide side() const { return {vm_.get(), ended_, give_back_cpu_}; }

@@ -5,13 +5,16 @@
 #include "godwit/domain/address.h"
 #include "godwit/domain/medium.h"
 
-/// Any bytes are a destination or kBadInput; one that was read is written and read back the same.
-/// And any bytes may be the name of a disk's file.
+/// Any bytes are a destination or kBadInput; one that was read is written and read back the same,
+/// as a VM is. And any bytes may be the name of a disk's file.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   godwit::Disk disk;
   disk.file = text;
   (void)godwit::medium_of(disk);
+  const auto vm = godwit::parse_vm(text);
+  const auto vm_again = vm ? godwit::parse_vm(godwit::to_string(*vm)) : vm;
+  if (vm && (!vm_again || *vm_again != *vm)) std::abort();
   const auto address = godwit::parse_destination(text);
   if (!address) {
     if (address.error().code != godwit::ErrorCode::kBadInput) std::abort();

@@ -36,6 +36,23 @@ TEST(Address, ListensOnOneAndConnectsToAnother) {
   EXPECT_EQ(socket, (QmpDestination{"/d@ta.qmp", "unix:/run/a@b.sock", "unix:/run/a@b.sock"}));
 }
 
+TEST(Address, NamesDomainsOfLibvirt) {
+  const auto vm = [](const char* text) { return std::get<LibvirtVm>(parse_vm(text).value()); };
+  EXPECT_EQ(vm("libvirt:web 1"), (LibvirtVm{"", "web 1"}));
+  EXPECT_EQ(vm("libvirt:a#b"), (LibvirtVm{"", "a#b"})) << "libvirt takes such names";
+  EXPECT_EQ(vm("libvirt:qemu+ssh://root@kvm1/system#web"),
+            (LibvirtVm{"qemu+ssh://root@kvm1/system", "web"}));
+  EXPECT_EQ(vm("libvirt:qemu:///system?socket=/run/a#b#c"),
+            (LibvirtVm{"qemu:///system?socket=/run/a", "b#c"}));
+  EXPECT_EQ(std::get<LibvirtHost>(parse_destination("libvirt:qemu+tls://kvm2/system").value()).uri,
+            "qemu+tls://kvm2/system");
+  EXPECT_EQ(stream_host_of("libvirt:qemu+tls://kvm2/system"), "kvm2");
+  EXPECT_EQ(stream_host_of("libvirt:qemu+tcp://[fd00::2]:16509/system"), "fd00::2");
+  EXPECT_EQ(host_of_uri("qemu+ssh://root@10.0.0.2:22/system?keyfile=/a@b"), "10.0.0.2");
+  EXPECT_EQ(host_of_uri("qemu:///system"), std::nullopt);
+  EXPECT_EQ(host_of_uri("qemu+unix:///system?socket=/run/x"), std::nullopt);
+}
+
 /// A wrong address, and the form that is offered instead.
 class WrongAddress : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 TEST_P(WrongAddress, IsAnsweredWithTheRightOne) {
@@ -77,7 +94,10 @@ TEST_P(BadVm, IsRefusedWithTheRightForm) {
 }
 INSTANTIATE_TEST_SUITE_P(All, BadVm,
                          testing::Values("", "guest", "lab:", "lab:../x", "lab:a b", "qmp:", "labx",
-                                         "lab:-rf", "ssh:host"));
+                                         "lab:-rf", "ssh:host", "libvirt:", "libvirt:/a",
+                                         "libvirt:qemu:///system", "libvirt:qemu:///system#",
+                                         "libvirt:qemu:///a b#vm", "libvirt:://#vm",
+                                         "libvirt:a\nb"));
 
 class BadDestination : public testing::TestWithParam<const char*> {};
 TEST_P(BadDestination, IsRefusedWithTheRightForm) {
@@ -88,11 +108,30 @@ TEST_P(BadDestination, IsRefusedWithTheRightForm) {
 INSTANTIATE_TEST_SUITE_P(All, BadDestination,
                          testing::Values("", "lab:", "qmp:/p", "qmp:/p@", "qmp:@tcp:h:1",
                                          "qmp:/p@tcp:h", "qmp:/p@tcp:h:0", "qmp:/p@tcp:h:99999",
-                                         "qmp:/p@exec:rm", "qmp:/p@tcp::1", "qmp:/p@tcp:h:1x"));
+                                         "qmp:/p@exec:rm", "qmp:/p@tcp::1", "qmp:/p@tcp:h:1x",
+                                         "libvirt:", "libvirt:host", "libvirt:://x",
+                                         "libvirt:qemu:///system#vm"));
 
 RC_GTEST_PROP(Address, TextAndValueAgree, (const std::string& text)) {
   if (const auto vm = parse_vm(text)) RC_ASSERT(to_string(*vm) == text);
   if (const auto destination = parse_destination(text)) RC_ASSERT(to_string(*destination) == text);
+}
+
+RC_GTEST_PROP(Address, DomainsAreWrittenAsTheyWereRead, ()) {
+  const auto piece = rc::gen::elementOf(
+      std::vector<std::string>{"qemu", "+ssh", "://", "#", "/", "system", "root@", "kvm1", "[::1]",
+                               ":22", "?socket=", " ", "\n", "vm", "."});
+  std::string text = "libvirt:";
+  for (const std::string& one : *rc::gen::container<std::vector<std::string>>(piece)) text += one;
+  if (const auto vm = parse_vm(text)) {
+    const auto& domain = std::get<LibvirtVm>(*vm);
+    RC_ASSERT(to_string(*vm) == text);
+    RC_ASSERT(!domain.domain.empty() && domain.uri.find('#') == std::string::npos);
+  }
+  if (const auto host = parse_destination(text)) {
+    RC_ASSERT(to_string(*host) == text);
+    RC_ASSERT(!parse_vm(text) || text.find('#') != std::string::npos);
+  }
 }
 
 /// Texts that are nearly addresses: none may be taken that QEMU would read in another way.

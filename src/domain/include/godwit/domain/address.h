@@ -10,7 +10,7 @@
 
 namespace godwit {
 
-/// A VM as the user names it: `lab:NAME` or `qmp:PATH`.
+/// A VM as the user names it: `lab:NAME`, `qmp:PATH`, `libvirt:NAME` or `libvirt:URI#NAME`.
 struct LabVm {
   std::string name;
   friend bool operator==(const LabVm&, const LabVm&) = default;
@@ -19,11 +19,18 @@ struct QmpVm {
   std::string socket;
   friend bool operator==(const QmpVm&, const QmpVm&) = default;
 };
-using VmAddress = std::variant<LabVm, QmpVm>;
+/// A domain of libvirt's.
+struct LibvirtVm {
+  std::string uri;     ///< of its daemon, as virsh takes it; empty: the local system's
+  std::string domain;  ///< its name, UUID or number
+  friend bool operator==(const LibvirtVm&, const LibvirtVm&) = default;
+};
+using VmAddress = std::variant<LabVm, QmpVm, LibvirtVm>;
 
-/// A destination: `lab:HOST`, or a QEMU that waits for a migration: `qmp:PATH@tcp:HOST:PORT`,
-/// `qmp:PATH@unix:PATH`, or `qmp:PATH@tcp:LISTEN:PORT,connect=HOST:PORT` where the source reaches
-/// it by another address than it listens on (NAT, a virtual address, every address of its host).
+/// A destination: `lab:HOST`, a host of libvirt's as `libvirt:URI`, or a QEMU that waits for a
+/// migration: `qmp:PATH@tcp:HOST:PORT`, `qmp:PATH@unix:PATH`, or
+/// `qmp:PATH@tcp:LISTEN:PORT,connect=HOST:PORT` where the source reaches it by another address than
+/// it listens on (NAT, a virtual address, every address of its host).
 struct LabHost {
   std::string name;
   friend bool operator==(const LabHost&, const LabHost&) = default;
@@ -34,18 +41,26 @@ struct QmpDestination {
   std::string stream;  ///< where the source connects to: "tcp:10.0.0.2:4444"
   friend bool operator==(const QmpDestination&, const QmpDestination&) = default;
 };
-using DestinationAddress = std::variant<LabHost, QmpDestination>;
+struct LibvirtHost {
+  std::string uri;
+  friend bool operator==(const LibvirtHost&, const LibvirtHost&) = default;
+};
+using DestinationAddress = std::variant<LabHost, QmpDestination, LibvirtHost>;
 
 /// kBadInput with the right form when it is none.
 Result<VmAddress> parse_vm(std::string_view text);
 Result<DestinationAddress> parse_destination(std::string_view text);
 
 /// Where a destination's stream leads: "10.0.0.2" of "qmp:/a@tcp:10.0.0.2:4444", all of a UNIX
-/// socket's URI. Nothing for a lab's host, nor for what is no destination.
+/// socket's URI, the host of libvirt's. Nothing for a lab's host, nor for what is no destination.
 [[nodiscard]] std::optional<std::string> stream_host_of(std::string_view destination);
 
 std::string to_string(const VmAddress& address);
 std::string to_string(const DestinationAddress& address);
+
+/// The host in libvirt's URI: "kvm2" of "qemu+ssh://root@kvm2:22/system", without brackets. Nothing
+/// where it names none, and so means this one.
+[[nodiscard]] std::optional<std::string> host_of_uri(std::string_view uri);
 
 // --- QEMU's URIs of streams ---
 

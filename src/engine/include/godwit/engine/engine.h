@@ -83,6 +83,10 @@ class Engine {
   Result<OpenPair> open_pair(const QmpVm& source, const QmpDestination& destination,
                              const PingTarget& ping);
 
+  /// Opens a domain of libvirt's, and the host that it is to move to.
+  Result<OpenPair> open_pair(const LibvirtVm& source, const LibvirtHost& destination,
+                             const PingTarget& ping);
+
   /// Compares both sides, asks history for the link and the hosts, observes the guest, predicts
   /// each technique and chooses by the intent. The guest runs on as it was. Errors: what preflight
   /// refuses (control/preflight.h); kImpossible where nothing meets the intent, which the observer

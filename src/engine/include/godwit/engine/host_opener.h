@@ -7,7 +7,7 @@
 
 namespace godwit::engine {
 
-/// Opens QEMUs by their QMP sockets, and those of a lab by their names in it.
+/// Opens QEMUs by their QMP sockets, those of a lab by their names in it, and domains of libvirt's.
 class HostOpener final : public Opener {
  public:
   /// `lab`: the one that `lab:` addresses mean.
@@ -23,6 +23,8 @@ class HostOpener final : public Opener {
   Result<void> give_back_cpu(const LentCpu& lent) override;
   Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
                                                   const VmDescription& source) override;
+  Result<std::unique_ptr<Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,
+                                              const LibvirtHost& destination) override;
 
  private:
   Clock& clock_;

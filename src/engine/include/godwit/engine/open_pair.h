@@ -4,6 +4,7 @@
 #include <string>
 
 #include "godwit/domain/ports.h"
+#include "godwit/engine/manager.h"
 #include "godwit/engine/opener.h"
 
 namespace godwit::engine {
@@ -13,7 +14,9 @@ struct OpenPair {
   std::string source_name;  ///< as the user wrote it
   std::string destination_name;
   OpenVm source;
-  OpenVm destination;
+  OpenVm destination;  ///< nothing yet where there is a manager
+  /// Who moves the VM where Godwit does not drive both hypervisors itself; null where it does.
+  std::unique_ptr<Manager> manager;
   std::string listen;                  ///< where the destination is to listen
   std::string stream;                  ///< where the source connects to
   bool can_postcopy = true;            ///< false where it is known that the host forbids it

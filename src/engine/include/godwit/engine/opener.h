@@ -10,6 +10,7 @@
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
 #include "godwit/domain/stream_carrier.h"
+#include "godwit/engine/manager.h"
 
 namespace godwit::engine {
 
@@ -67,6 +68,14 @@ class Opener {
   /// on another host, kBadInput for a stream that is no TCP.
   virtual Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
                                                           const VmDescription& source) = 0;
+
+  /// libvirt, for a domain that was connected to and the host that it is to move to. kPeerGone
+  /// where no daemon answers there.
+  virtual Result<std::unique_ptr<Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,
+                                                      const LibvirtHost& destination) {
+    (void)source, (void)destination;
+    return fail(ErrorCode::kUnsupported, "libvirt is not known here");
+  }
 };
 
 }  // namespace godwit::engine

@@ -1,4 +1,5 @@
-// libsvm and XGBoost are for those who train: the program neither links them nor needs them else.
+// libsvm and XGBoost are for those who train, libvirt's library for those who name it: the program
+// neither links them nor needs them else.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,7 +32,8 @@ std::string output_of(const std::string& command) {
 class WithoutLibraries : public testing::Test {
  protected:
   WithoutLibraries() {
-    for (const char* name : {GODWIT_LIBSVM, GODWIT_XGBOOST}) std::ofstream(folder_.file(name));
+    for (const char* name : {GODWIT_LIBSVM, GODWIT_XGBOOST, "libvirt.so.0"})
+      std::ofstream(folder_.file(name));
     ::setenv("LD_LIBRARY_PATH", folder_.file("").c_str(), 1);
   }
   ~WithoutLibraries() override { ::unsetenv("LD_LIBRARY_PATH"); }
@@ -60,6 +62,25 @@ TEST_F(WithoutLibraries, WhatTrainsSaysWhatToInstall) {
     EXPECT_THAT(error.at("what_to_do"), HasSubstr("libsvm3"));
   }
   EXPECT_FALSE(std::ifstream(folder_.file("model.json")));
+}
+
+TEST(LibvirtLibrary, IsNotLinked) {
+  EXPECT_THAT(output_of("readelf -d " GODWIT_PROGRAM), Not(HasSubstr("libvirt")));
+}
+
+TEST_F(WithoutLibraries, WhoNamesADomainIsToldWhatToInstall) {
+  const std::vector<std::vector<std::string>> commands{
+      {"profile", "libvirt:vm", "--json"},
+      {"watch", "libvirt:vm", "--json"},
+      {"migrate", "libvirt:vm", "libvirt:qemu+tls://host/system", "--json", "--store",
+       folder_.file("store.db")}};
+  for (const auto& command : commands) {
+    const Finished run = run_godwit(command);
+    EXPECT_EQ(run.status, 3) << run.out << run.err;
+    const Json error = run.json().at("error");
+    EXPECT_EQ(error.at("code"), "environment");
+    EXPECT_THAT(error.at("what_to_do"), HasSubstr("libvirt0"));
+  }
 }
 
 TEST_F(WithoutLibraries, NobodyElseMissesThem) {

@@ -1,0 +1,20 @@
+#include "libvirt_manager.h"
+
+#include "godwit/libvirt/preflight.h"
+#include "godwit/libvirt/session.h"
+
+namespace godwit::engine {
+
+Result<ManagedSides> LibvirtManager::look(const MigrationPlan& plan) {
+  GODWIT_TRY(libvirt::Findings found, libvirt::look_at_both(*source_, *destination_, plan));
+  return ManagedSides{std::move(found.destination), std::move(found.abilities),
+                      std::move(found.warnings)};
+}
+
+std::unique_ptr<MigrationSession> LibvirtManager::session(Journal& journal,
+                                                          const std::string& source,
+                                                          const std::string& destination) {
+  return libvirt::make_session(clock_, {*source_, destination_, source, destination, &journal});
+}
+
+}  // namespace godwit::engine

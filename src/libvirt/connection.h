@@ -1,0 +1,122 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api.h"
+#include "event_queue.h"
+#include "godwit/base/error.h"
+
+/// Private to libvirt: its handles, which are given back by themselves.
+
+namespace godwit::libvirt {
+
+/// Frees with a function of the loaded library.
+template <class Handle>
+struct Free {
+  int (*free)(Handle*) = nullptr;
+  void operator()(Handle* handle) const { (void)free(handle); }
+};
+using DomainHandle = std::unique_ptr<virDomain, Free<virDomain>>;
+
+/// A domain's state as its daemon has it.
+struct DomainState {
+  int state = VIR_DOMAIN_NOSTATE;
+  int reason = 0;
+  [[nodiscard]] bool active() const {
+    return state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_NOSTATE;
+  }
+};
+
+/// A connection to a daemon. A daemon that hangs is noticed by the connection's keep-alive. Calls
+/// block for as long as the daemon does. Any thread; libvirt's connections can be shared.
+class Connection {
+ public:
+  /// `uri`: as virsh takes it; empty: the local system's. kEnvironment: no library. kPeerGone: no
+  /// daemon answers.
+  static Result<std::shared_ptr<Connection>> open(const std::string& uri);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] const Api& api() const { return api_; }
+  [[nodiscard]] virConnectPtr get() const { return connection_; }
+  [[nodiscard]] const std::string& uri() const { return uri_; }
+  [[nodiscard]] bool alive() const { return api_.virConnectIsAlive(connection_) == 1; }
+  [[nodiscard]] Error error(std::string_view what) const { return last_error(api_, what); }
+
+  /// By name, UUID or the number of one that runs. kNotFound.
+  Result<DomainHandle> find(const std::string& domain) const;
+  Result<DomainState> state_of(virDomainPtr domain) const;
+  /// As it runs; with `flags` of virDomainGetXMLDesc.
+  Result<std::string> xml_of(virDomainPtr domain, unsigned flags) const;
+  Result<std::string> capabilities() const;
+  /// "11.3.0", of the daemon; and of the hypervisor that it runs.
+  [[nodiscard]] std::string version() const;
+  struct Version {
+    int major = 0;
+    int minor = 0;
+    int micro = 0;
+    [[nodiscard]] std::string text() const;
+  };
+  [[nodiscard]] Version hypervisor_version() const;
+
+  /// Has what this daemon says of that domain put into the queue, for as long as the connection
+  /// lasts.
+  Result<void> listen(const std::string& uuid, Side side, std::shared_ptr<EventQueue> queue);
+
+  /// Text that libvirt allocated.
+  [[nodiscard]] static std::string take(char* text);
+
+ private:
+  Connection(const Api& api, virConnectPtr connection, std::string uri)
+      : api_(api), connection_(connection), uri_(std::move(uri)) {}
+
+  const Api& api_;
+  virConnectPtr connection_;
+  std::string uri_;
+  std::vector<int> callbacks_;
+};
+
+/// Typed parameters for a call, or from one.
+class Parameters {
+ public:
+  explicit Parameters(const Api& api) : api_(api) {}
+  ~Parameters() { api_.virTypedParamsFree(values_, count_); }
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+
+  void add(const char* name, int value);
+  void add(const char* name, unsigned long long value);
+  void add(const char* name, const std::string& value);
+
+  [[nodiscard]] virTypedParameterPtr get() const { return values_; }
+  [[nodiscard]] unsigned size() const { return static_cast<unsigned>(count_); }
+  [[nodiscard]] std::span<const virTypedParameter> all() const { return {values_, size()}; }
+  /// For a call that fills them in.
+  [[nodiscard]] virTypedParameterPtr* out() { return &values_; }
+  [[nodiscard]] int* out_size() { return &count_; }
+
+ private:
+  const Api& api_;
+  virTypedParameterPtr values_ = nullptr;
+  int count_ = 0;
+  int room_ = 0;
+};
+
+/// A domain's job of that moment, or the newest that ended.
+struct Job {
+  int type = VIR_DOMAIN_JOB_NONE;
+  int operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
+  MigrationStatus status;  ///< without a phase
+  Bytes disk_done;
+  Bytes disk_left;
+};
+/// VmDescription::identity of a domain, wherever it is asked for; empty where the host is silent.
+[[nodiscard]] std::string identity_of(const Connection& host, const std::string& uuid);
+Result<Job> job_of(const Connection& connection, virDomainPtr domain, unsigned flags = 0);
+
+}  // namespace godwit::libvirt

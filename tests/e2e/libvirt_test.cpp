@@ -1,0 +1,192 @@
+// Migrations by libvirt between two hosts of it, and what becomes of the guest where they are
+// disturbed.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "libvirt_hosts.h"
+
+namespace godwit::e2e {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+/// So slow that something can be done in the middle: 192 MiB take minutes.
+constexpr const char* kSlowly = "4MB/s";
+
+class Libvirt : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = LibvirtHosts::why_not(); !why.empty()) GTEST_SKIP() << why;
+    hosts = std::make_unique<LibvirtHosts>();
+  }
+  /// One that is under way, and has sent something.
+  std::unique_ptr<GodwitProgram> begin(std::vector<std::string> more) {
+    more.insert(more.end(), {"--link", kSlowly});
+    auto running = std::make_unique<GodwitProgram>(hosts->migrate(more));
+    hosts->await_sent(1);
+    return running;
+  }
+  static Json outcome_of(const Finished& run, int status) {
+    EXPECT_EQ(run.status, status) << run.out << run.err;
+    return run.json().value("outcome", Json::object());
+  }
+  std::unique_ptr<LibvirtHosts> hosts;
+};
+
+TEST_F(Libvirt, PrecopyMovesTheGuestAndPostcopyMovesItBack) {
+  Json outcome = outcome_of(run_godwit(hosts->migrate({"--technique", "precopy"})), 0);
+  EXPECT_EQ(outcome.at("status"), "completed");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_GT(outcome.at("downtime_ms").at("events"), 0);
+  EXPECT_GE(outcome.at("rounds").size(), 2U);
+  EXPECT_EQ(outcome.at("given_back"), true);
+  EXPECT_THAT(outcome.at("remarks").dump(), HasSubstr("peer-to-peer"));
+  EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("shut off (migrated)"));
+  EXPECT_EQ(hosts->state(Side::kDestination), "running (migrated)");
+  EXPECT_TRUE(hosts->works());
+
+  outcome = outcome_of(
+      run_godwit({"migrate", hosts->vm(Side::kDestination), "libvirt:qemu+tcp://10.92.0.1/system",
+                  "--technique", "postcopy", "--no-profile", "--json", "--store", hosts->store()}),
+      0);
+  EXPECT_EQ(outcome.at("status"), "completed");
+  EXPECT_EQ(outcome.at("technique"), "postcopy");
+  EXPECT_GT(outcome.at("downtime_ms").at("events"), 0);
+  EXPECT_EQ(hosts->state(Side::kDestination), "none") << "it was transient there";
+  EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running"));
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, IsPredictedFromItsMemoryAndNotTainted) {
+  const auto messages = [&] {
+    const std::string about = hosts->virsh(Side::kSource, {"dominfo", "vm"});
+    return about.substr(about.find("Messages"));
+  };
+  const std::string before = messages();
+  const Finished run = run_godwit(
+      {"predict", hosts->vm(Side::kSource), "--link", "50MB/s", "--for", "1s", "--json"});
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_FALSE(run.json().at("predictions").empty());
+  EXPECT_EQ(messages(), before) << "QMP behind libvirt's back would taint it";
+}
+
+TEST_F(Libvirt, StoppedInTheMiddleTheGuestStaysAndItsLimitIsGivenBack) {
+  const auto before = hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"});
+  const auto running = begin({"--technique", "precopy", "--max-downtime", "20ms"});
+  EXPECT_NE(hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"}), before);
+  running->signal(SIGINT);
+  const Json outcome = outcome_of(running->wait(), 1);
+  EXPECT_EQ(outcome.at("status"), "cancelled");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "source");
+  EXPECT_EQ(outcome.at("given_back"), true);
+  EXPECT_EQ(hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"}), before);
+  EXPECT_EQ(hosts->state(Side::kDestination), "none");
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, TheTimeThatWasAllowedEndsIt) {
+  const Json outcome = outcome_of(
+      run_godwit(hosts->migrate({"--technique", "precopy", "--link", kSlowly, "--max-time", "3s"})),
+      1);
+  EXPECT_EQ(outcome.at("status"), "did_not_converge");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "source");
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, ADomainThatIsThereAlreadyIsSaidBeforeAnythingIsTouched) {
+  hosts->virsh(Side::kDestination,
+               {"define", hosts->another_domain("vm", "6b5a3c1e-7d20-4f2a-9c58-1f8a5c2e9d02")});
+  const Finished run = run_godwit(hosts->migrate({}));
+  EXPECT_EQ(run.status, 2) << run.out << run.err;
+  EXPECT_THAT(run.json().at("error").at("message"), HasSubstr("another domain of the name vm"));
+  EXPECT_EQ(hosts->state(Side::kSource), "running (booted)");
+}
+
+TEST_F(Libvirt, WhatTheDestinationRefusesIsAnErrorAndNothingWasStarted) {
+  // Its QEMU can't open the console's file: a folder of that host is missing.
+  hosts->hide_console(Side::kDestination);
+  const Finished run = run_godwit(hosts->migrate({"--technique", "precopy"}));
+  EXPECT_NE(run.status, 0);
+  EXPECT_TRUE(run.json().contains("error")) << run.out;
+  EXPECT_EQ(run.json().value("vm_runs_on", ""), "source");
+  EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running"));
+  EXPECT_EQ(hosts->state(Side::kDestination), "none");
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, ADaemonThatIsKilledTakesNoGuestWithIt) {
+  const auto running = begin({"--technique", "precopy"});
+  hosts->kill_daemon(Side::kSource);
+  hosts->start_daemon(Side::kSource);
+  const Json outcome = outcome_of(running->wait(), 1);
+  EXPECT_EQ(outcome.at("status"), "failed");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "source");
+  EXPECT_THAT(outcome.at("remarks").dump(), HasSubstr("lost on the way"));
+  EXPECT_EQ(hosts->state(Side::kDestination), "none");
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, ADomainThatIsDestroyedInTheMiddleRunsNowhere) {
+  const auto running = begin({"--technique", "precopy"});
+  hosts->virsh(Side::kSource, {"destroy", "vm"});
+  const Json outcome = outcome_of(running->wait(), 1);
+  EXPECT_EQ(outcome.at("status"), "failed");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "unknown");
+  EXPECT_THAT(outcome.at("remarks").dump(), HasSubstr("neither host"));
+  EXPECT_EQ(hosts->state(Side::kDestination), "none");
+}
+
+TEST_F(Libvirt, AGuestThatIsPausedInTheMiddleStandsStillForTheRest) {
+  const auto running = std::make_unique<GodwitProgram>(
+      hosts->migrate({"--technique", "precopy", "--link", "20MB/s"}));
+  hosts->await_sent(1);
+  hosts->virsh(Side::kSource, {"suspend", "vm"});
+  const Json outcome = outcome_of(running->wait(), 0);
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_GT(outcome.at("downtime_ms").at("events"), 0);
+  EXPECT_THAT(hosts->state(Side::kDestination), HasSubstr("running")) << "as libvirt has it";
+  EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("shut off (migrated)"));
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, AGuestThatWasPausedBeforeStaysPaused) {
+  hosts->virsh(Side::kSource, {"suspend", "vm"});
+  const Json outcome = outcome_of(run_godwit(hosts->migrate({"--technique", "precopy"})), 0);
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_THAT(hosts->state(Side::kDestination), HasSubstr("paused"));
+  EXPECT_THAT(outcome.at("guest").at("evidence").dump(), HasSubstr("stands still"));
+}
+
+TEST_F(Libvirt, AKilledGodwitsLimitIsGivenBackAndItIsSaidWhereTheGuestRuns) {
+  const auto before = hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"});
+  const auto running = begin({"--technique", "precopy", "--max-downtime", "20ms"});
+  running->signal(SIGKILL);
+  (void)running->wait();
+  const Json goes_on = run_godwit({"recover", "--json"}).json().at("vms").at(0);
+  EXPECT_EQ(goes_on.at("runs_on"), "source");
+  EXPECT_THAT(goes_on.at("was").dump(), HasSubstr("goes on by itself")) << "it is peer-to-peer";
+  hosts->virsh(Side::kSource, {"domjobabort", "vm"});
+  hosts->await_no_job();
+  const Json found = run_godwit({"recover", "--json"}).json().at("vms").at(0);
+  EXPECT_EQ(found.at("runs_on"), "source");
+  EXPECT_EQ(hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"}), before);
+  EXPECT_TRUE(run_godwit({"recover", "--json"}).json().at("vms").empty());
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, WhatVirshStartedIsWatchedToItsEnd) {
+  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "30"});
+  GodwitProgram watching({"watch", hosts->vm(Side::kSource), "--wait", "--json"});
+  hosts->virsh(Side::kSource, {"migrate", "--live", "--p2p", "vm", "qemu+tcp://10.92.0.2/system"});
+  const Finished run = watching.wait();
+  EXPECT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_THAT(run.out, HasSubstr("\"look\""));
+  EXPECT_THAT(run.out, HasSubstr("\"completed\""));
+}
+
+}  // namespace
+}  // namespace godwit::e2e
