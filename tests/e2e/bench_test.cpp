@@ -131,7 +131,7 @@ TEST_F(Bench, AGuestsOwnDiskIsMovedLiveAndCold) {
   for (const Json& trial : trials()) {
     ASSERT_FALSE(trial.contains("broken")) << trial.at("broken");
     const Json& outcome = trial.at("record").at("outcome");
-    EXPECT_EQ(outcome.at("status"), "completed");
+    EXPECT_EQ(outcome.at("status"), "completed") << outcome.dump();
     EXPECT_EQ(outcome.at("guest").at("alive"), true);
     const Json& downtime = outcome.at("downtime_ms");
     EXPECT_GT(downtime.at("probe"), 0.0);

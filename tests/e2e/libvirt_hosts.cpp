@@ -26,7 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr Seconds kPatience{60};
 constexpr const char* kPrefix = "godwit-libvirt-";
-constexpr const char* kUuid = "6b5a3c1e-7d20-4f2a-9c58-1f8a5c2e9d01";
 constexpr std::array kNames{"a", "b"};
 
 std::string text_of(const std::string& path) {
@@ -142,7 +141,8 @@ LibvirtHosts::LibvirtHosts(const std::string& load) {
     start_host(Side::kDestination);
     lay_cable();
     for (const Side side : {Side::kSource, Side::kDestination}) start_daemon(side);
-    write_file(folder_ + "/vm.xml", domain_xml(folder_, kUuid, load));
+    // another one beside it would else have the same: a QEMU is found by it
+    write_file(folder_ + "/vm.xml", domain_xml(folder_, random_uuid(), load));
     virsh(Side::kSource, {"define", folder_ + "/vm.xml"});
     virsh(Side::kSource, {"start", "vm"});
     check_ = std::make_unique<lab::LabGuestCheck>(
