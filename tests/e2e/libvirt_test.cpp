@@ -74,6 +74,23 @@ TEST_F(Libvirt, IsPredictedFromItsMemoryAndNotTainted) {
   EXPECT_EQ(messages(), before) << "QMP behind libvirt's back would taint it";
 }
 
+/// A guest that no limit of 10 ms, with which the law begins, lets go.
+TEST_F(Libvirt, ALawsOrdersAreCarriedOutOnTheWay) {
+  hosts.reset();
+  hosts = std::make_unique<LibvirtHosts>("memory-write,set=16MiB,rate=30MB/s,fill=16MiB");
+  const Finished run =
+      run_godwit({"migrate", hosts->vm(Side::kSource), hosts->destination(), "--json", "--store",
+                  hosts->store(), "--for", "1s", "--technique", "precopy", "--law", "godwit",
+                  "--max-downtime", "2s", "--no-postcopy", "--link", "40MB/s"});
+  const Json outcome = outcome_of(run, 0);
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_EQ(outcome.at("technique"), "precopy");
+  ASSERT_FALSE(outcome.at("orders").empty()) << run.out;
+  EXPECT_TRUE(outcome.at("orders").at(0).at("accepted")) << outcome.at("orders").dump();
+  EXPECT_EQ(outcome.at("given_back"), true);
+  EXPECT_TRUE(hosts->works());
+}
+
 TEST_F(Libvirt, StoppedInTheMiddleTheGuestStaysAndItsLimitIsGivenBack) {
   const auto before = hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"});
   const auto running = begin({"--technique", "precopy", "--max-downtime", "20ms"});
