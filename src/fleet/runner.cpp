@@ -24,9 +24,8 @@ constexpr Seconds kTick{0.2};
 constexpr double kMostAhead = 4;
 /// A move that failed is tried once more.
 constexpr int kMostAttempts = 2;
-/// What a move gets before it is given up, of the time that it takes in 95 % of cases; and at
-/// least. Where there is another technique to try, it is tried rather soon.
-constexpr double kPatience = 3;
+/// What a move gets at least before it is given up. Where there is another technique to try, it is
+/// tried rather soon.
 constexpr Seconds kLeastPatience{120};  // as `godwit migrate` has it
 constexpr Seconds kLeastPatienceBeforeAnother{30};
 

@@ -17,9 +17,6 @@ using Kind = fleet::Entry::Kind;
 /// The same situation gives the same plan.
 constexpr std::uint64_t kSeed = 1;
 
-/// A move that takes longer than it should by so much is given up, as a runner does.
-constexpr double kSimulatedPatience = 3;
-
 class NobodyWaits final : public fleet::MoveWatcher {
  public:
   Result<void> destination_started(const std::string&) override { return {}; }
@@ -199,7 +196,7 @@ Result<fleet::RunOutcome> Operation::simulate(const Draft& draft) {
   NobodyWaits watcher;
   std::map<std::string, MigrationOutcome> outcomes;
   for (const fleet::PlannedMove& move : draft.plan.moves) {
-    const fleet::MoveOrder order{move, move.longest * kSimulatedPatience,
+    const fleet::MoveOrder order{move, move.longest * fleet::kPatience,
                                  &draft.situation.estimates.at(move.vm)};
     auto outcome = fleet_.move(order, watcher, stop_);
     if (!outcome) return fail(outcome.error().while_doing("VM " + move.vm));

@@ -3,10 +3,8 @@
 #include <sys/wait.h>
 
 #include <csignal>
-#include <fstream>
 #include <stdexcept>
 
-#include "godwit/lab/facts.h"
 #include "start_program.h"
 
 namespace godwit::e2e {
@@ -14,19 +12,6 @@ namespace {
 
 constexpr Seconds kBoot{90};
 constexpr Seconds kLook{0.02};
-
-std::string image(const std::string& file) {
-  const auto folder = lab::find_guest_image();
-  if (!folder) throw std::runtime_error(folder.error().message + "; run ./dev build");
-  return *folder + "/" + file;
-}
-
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 }  // namespace
 

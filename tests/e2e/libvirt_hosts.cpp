@@ -16,7 +16,6 @@
 
 #include "godwit/base/proc_file.h"
 #include "godwit/base/process.h"
-#include "godwit/lab/facts.h"
 #include "start_program.h"
 
 namespace godwit::e2e {
@@ -27,18 +26,6 @@ namespace fs = std::filesystem;
 constexpr Seconds kPatience{60};
 constexpr const char* kPrefix = "godwit-libvirt-";
 constexpr std::array kNames{"a", "b"};
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::string first_line(const std::string& path) {
-  const std::string text = text_of(path);
-  return text.substr(0, text.find('\n'));
-}
 
 void write_file(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
@@ -103,12 +90,10 @@ std::string qemu_settings(int number) {
 
 std::string domain_xml(const std::string& folder, const std::string& uuid,
                        const std::string& load) {
-  const auto image = lab::find_guest_image();
-  if (!image) throw std::runtime_error(image.error().message + "; run ./dev build");
   return fmt::format(R"(<domain type='qemu'><name>vm</name><uuid>{}</uuid>
 <memory unit='MiB'>192</memory><vcpu>1</vcpu>
-<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}/vmlinux</kernel>
-<initrd>{}/initrd.img</initrd><cmdline>{} godwit.load={}</cmdline></os>
+<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}</kernel>
+<initrd>{}</initrd><cmdline>{} godwit.load={}</cmdline></os>
 <features><acpi/></features><cpu mode='custom' match='exact'><model>Nehalem</model></cpu>
 <clock offset='utc'/><on_reboot>destroy</on_reboot>
 <devices><emulator>{}</emulator>
@@ -116,8 +101,8 @@ std::string domain_xml(const std::string& folder, const std::string& uuid,
 <serial type='file'><source path='{}/guest/report' append='on'/><target port='1'/></serial>
 <controller type='usb' model='none'/><memballoon model='none'/><video><model type='none'/></video>
 </devices></domain>)",
-                     uuid, *image, *image, first_line(*image + "/cmdline"), load,
-                     program_path("qemu-system-x86_64").value(), folder, folder);
+                     uuid, image("vmlinux"), image("initrd.img"), first_line(image("cmdline")),
+                     load, program_path("qemu-system-x86_64").value(), folder, folder);
 }
 
 }  // namespace

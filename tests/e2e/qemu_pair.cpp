@@ -16,7 +16,6 @@
 
 #include "godwit/base/process.h"
 #include "godwit/base/unique_fd.h"
-#include "godwit/lab/facts.h"
 
 namespace godwit::e2e {
 namespace {
@@ -27,24 +26,6 @@ constexpr Seconds kPatience{20};
 constexpr int kPort = 4444;    // on hosts of their own
 constexpr int kNextPorts = 3;  // after it, where disks are served
 constexpr const char* kNamespace = "godwit-pair-";
-
-std::string image(const std::string& file) {
-  const auto folder = lab::find_guest_image();
-  if (!folder) throw std::runtime_error(folder.error().message + "; run ./dev build");
-  return *folder + "/" + file;
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::string first_line(const std::string& path) {
-  const std::string text = text_of(path);
-  return text.substr(0, text.find('\n'));
-}
 
 bool ip(const std::string& words) {
   RealClock clock;

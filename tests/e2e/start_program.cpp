@@ -11,9 +11,12 @@
 
 #include <csignal>
 #include <cstdint>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 #include "godwit/base/unique_fd.h"
+#include "godwit/lab/facts.h"
 
 namespace godwit::e2e {
 namespace {
@@ -64,6 +67,24 @@ pid_t start_program(std::vector<std::string> words, const StartWith& with) {
   if (pid == 0) become(argv.data(), with, with.netns.empty() ? nullptr : netns.c_str());
   if (pid < 0) throw std::runtime_error("cannot start " + words.front());
   return pid;
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string first_line(const std::string& path) {
+  const std::string text = text_of(path);
+  return text.substr(0, text.find('\n'));
+}
+
+std::string image(const std::string& file) {
+  const auto folder = lab::find_guest_image();
+  if (!folder) throw std::runtime_error(folder.error().message + "; run ./dev build");
+  return *folder + "/" + file;
 }
 
 int free_port() {

@@ -29,6 +29,9 @@ class MoveWatcher {
   virtual void warning(const std::string& text) = 0;
 };
 
+/// Of the time that a move takes in 95 % of cases, after which it is given up.
+inline constexpr double kPatience = 3;
+
 /// One move, and what is known of it beforehand. The estimate outlives it.
 struct MoveOrder {
   PlannedMove move;
