@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "godwit/base/statistics.h"
+#include "godwit/domain/seen_share.h"
 
 namespace godwit::model {
 namespace {
@@ -82,19 +83,6 @@ Tail likely_tail(const Growth& curve, double last) {
   return {.saturation = (full - half) * y * y / (1 - y * y),
           .decay = -4 * std::log(y) / last,
           .slope = s2};
-}
-
-/// A curve's likely value between its points, linear.
-double unique_at(const std::vector<DirtyPoint>& points, Seconds window) {
-  DirtyPoint before;
-  for (const DirtyPoint& point : points) {
-    if (point.window >= window) {
-      const double share = (window - before.window) / (point.window - before.window);
-      return std::lerp(before.unique.as_double(), point.unique.as_double(), share);
-    }
-    before = point;
-  }
-  return before.unique.as_double();
 }
 
 /// Goes on with what another source saw in longer windows, if both saw the same in those that they

@@ -7,6 +7,9 @@
 
 namespace godwit {
 
+/// A dirty curve's likely value between its points, linear, in bytes; beyond them that of the last.
+[[nodiscard]] double unique_at(const std::vector<DirtyPoint>& points, Seconds window);
+
 /// What one source saw of the writing that the profile's `dirty_curve` shows.
 struct SeenShare {
   DirtySource source = DirtySource::kContentHash;
