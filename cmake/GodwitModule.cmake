@@ -12,24 +12,6 @@ include(GoogleTest)
 # Where the tests that boot a guest find its image; `./dev build` makes it.
 set(GODWIT_GUEST_IMAGE ${PROJECT_SOURCE_DIR}/build/guest-image CACHE PATH "Folder of the guest's image")
 
-# The suites of those sources that build labs, as a filter of GoogleTest's. Labs have names and leave
-# traces that such a test looks for on the whole machine: they run one at a time, beside any others.
-function(godwit_lab_suites OUT)
-  set(filters "")
-  foreach(source IN LISTS ARGN)
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-    file(READ ${source} text)
-    if(text MATCHES "traces\\(\\)|lab_fixture\\.h|\"lab\", \"up\"")
-      string(REGEX MATCHALL "TEST(_F|_P)?\\([A-Za-z0-9_]+," tests "${text}")
-      list(TRANSFORM tests REPLACE "TEST(_F|_P)?\\(([A-Za-z0-9_]+)," "\\2.*:*/\\2.*")
-      list(APPEND filters ${tests})
-    endif()
-  endforeach()
-  list(REMOVE_DUPLICATES filters)
-  list(JOIN filters ":" filter)
-  set(${OUT} "${filter}" PARENT_SCOPE)
-endfunction()
-
 # All tests but the end-to-end ones, which `./dev test quick` builds; and those.
 add_custom_target(unit_tests)
 add_custom_target(end_to_end_tests)
@@ -53,14 +35,11 @@ function(godwit_test TARGET)
     return()
   endif()
   add_dependencies(end_to_end_tests ${TARGET})
-  set(properties TIMEOUT 600 LABELS e2e ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
-  godwit_lab_suites(of_labs ${ARG_UNPARSED_ARGUMENTS})
-  if(of_labs)
-    gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST TEST_FILTER ${of_labs}
-                         PROPERTIES ${properties} RESOURCE_LOCK lab)
-  endif()
-  gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST TEST_FILTER "-${of_labs}"
-                       PROPERTIES ${properties})
+  # gtest_discover_tests runs them by it, each test on its own
+  set_target_properties(${TARGET} PROPERTIES
+    CROSSCOMPILING_EMULATOR ${PROJECT_SOURCE_DIR}/tests/e2e/own-machine)
+  gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT 600 LABELS e2e ENVIRONMENT GODWIT_GUEST_DIR=${GODWIT_GUEST_IMAGE})
 endfunction()
 
 function(godwit_fuzz MODULE FILE)

@@ -56,7 +56,7 @@ class Evacuate : public testing::Test {
     return {{"calm", "idle"},
             {"light", "memory-write,set=4MiB,rate=1MB/s"},
             {"steady", "memory-write,set=16MiB,rate=4MB/s"},
-            {"wild", "memory-write,set=40MiB,rate=200MB/s"}};
+            {"wild", "memory-write,set=40MiB,rate=80MB/s"}};
   }
   static std::vector<std::string> words(const std::string& command,
                                         const std::vector<std::string>& more = {}) {

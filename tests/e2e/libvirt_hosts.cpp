@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Seconds kPatience{60};
-constexpr const char* kPrefix = "godwit-libvirt-";
 constexpr std::array kNames{"a", "b"};
 
 void write_file(const std::string& path, const std::string& text) {
@@ -54,18 +53,6 @@ Finished run(Clock& clock, const std::vector<std::string>& words) {
 void must(Clock& clock, const std::vector<std::string>& words) {
   const Finished finished = run(clock, words);
   if (finished.status != 0) throw std::runtime_error(words.front() + ": " + finished.err);
-}
-
-/// Of tests that were killed.
-void remove_stale_folders() {
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator("/tmp", none)) {
-    const std::string name = entry.path().filename();
-    if (!name.starts_with(kPrefix)) continue;
-    if (!fs::exists("/proc/" + name.substr(std::string(kPrefix).size()))) {
-      fs::remove_all(entry.path(), none);
-    }
-  }
 }
 
 std::string random_uuid() {
@@ -116,8 +103,8 @@ std::string LibvirtHosts::why_not() {
 }
 
 LibvirtHosts::LibvirtHosts(const std::string& load) {
-  remove_stale_folders();
-  folder_ = fmt::format("/tmp/{}{}", kPrefix, ::getpid());
+  folder_ = "/tmp/godwit-libvirt-XXXXXX";
+  if (::mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary folder");
   own_network_.reset(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
   fs::create_directories(folder_ + "/guest");
   ::setenv("XDG_STATE_HOME", (folder_ + "/state").c_str(), 1);  // its process is the test's own

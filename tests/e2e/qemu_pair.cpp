@@ -236,7 +236,7 @@ void QemuPair::boot_once(const std::vector<std::string>& words, const PairSetup&
   await_monitor(Side::kSource);
   await_guest();
   fs::create_directories(fs::path(booted).parent_path());
-  const std::string mine = fmt::format("{}.{}", booted, ::getpid());
+  const std::string mine = fmt::format("{}.{}", booted, first_line("/proc/sys/kernel/random/uuid"));
   (void)ask(Side::kSource, "migrate-set-parameters", {{"max-bandwidth", 10'000'000'000}});
   (void)try_ask(Side::kSource, "migrate", {{"uri", "file:" + mine}});
   await("a stored guest", [&] {

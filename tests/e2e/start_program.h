@@ -25,8 +25,8 @@ struct StartWith {
 /// A file of the guest's image. Throws where there is no image.
 [[nodiscard]] std::string image(const std::string& file);
 
-/// A port that nobody on this host has, nor one of the next few for its disks. The tests of all
-/// processes take turns, and no outgoing connection is given it.
+/// A port that nobody on this host has, nor one of the next few for its disks; each call's is
+/// another, and no outgoing connection is given it.
 [[nodiscard]] int free_port();
 
 }  // namespace godwit::e2e

@@ -16,6 +16,6 @@ inline constexpr bool kSanitized = false;
 #endif
 
 /// Step of a sweep that does something at each call. The optimised tests go through all of them.
-inline constexpr int kEachCall = kSanitized ? 7 : 1;
+inline constexpr int kEachCall = kSanitized ? 15 : 1;
 
 }  // namespace godwit

@@ -151,7 +151,7 @@ void expect_true(const MigrationOutcome& outcome, const twin::Session& session,
 }
 
 TEST(FaultSweepOnTheTwin, AMishapAtAnyTimeOfAnyTechnique) {
-  constexpr double kStep = kSanitized ? 1.55 : 0.05;
+  constexpr double kStep = kSanitized ? 3.05 : 0.05;
   int runs = 0;
   for (const Technique technique :
        {Technique::kPrecopy, Technique::kAutoConverge, Technique::kXbzrle, Technique::kMultifd,

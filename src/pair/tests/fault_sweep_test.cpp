@@ -163,7 +163,7 @@ void expect_true_place(const FaultyRun& run) {
 int stride(const Case& one, int call, int calls) {
   const bool stuck = one.fault == Fault::kLinkDead || one.fault == Fault::kLinkDeadAWhile;
   if (one.technique == Technique::kStopAndCopy && stuck) return kSanitized ? 701 : 41;
-  if (kSanitized) return 61;
+  if (kSanitized) return 173;
   const bool whole = one.technique == Technique::kPrecopy ||
                      one.technique == Technique::kPostcopy ||
                      one.technique == Technique::kStopAndCopy;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <random>
 
 #include "lab_fixture.h"
 
@@ -65,7 +66,8 @@ class UserLab : public LabTest {
     waitpid(child, &status, 0);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
-  std::string tun_ = "/tmp/godwit-test-tun-" + std::to_string(getpid());
+  // tests on machines of their own have the same process ids, and share /tmp
+  std::string tun_ = "/tmp/godwit-test-tun-" + std::to_string(std::random_device()());
 };
 
 TEST_F(UserLab, OrdinaryUserBuildsUsesAndEndsALabOverSeveralPrograms) {
