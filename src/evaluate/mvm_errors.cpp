@@ -8,6 +8,7 @@
 #include "godwit/base/statistics.h"
 #include "godwit/evaluate/evaluation.h"
 #include "godwit/schedule/calibrate.h"
+#include "godwit/schedule/paths.h"
 
 namespace godwit::evaluate {
 namespace {
@@ -75,13 +76,14 @@ ExecutedPlan executed(const Instance& instance,
                       const std::map<std::int64_t, BytesPerSecond>& capacity) {
   ExecutedPlan plan;
   Network network;
-  std::map<std::int64_t, Paths::Host> numbers;
+  std::map<std::int64_t, schedule::Paths::Host> numbers;
   for (const auto& [host, rate] : capacity) {
     numbers[host] = network.hosts.size();
     plan.hosts.push_back(std::to_string(host));
     network.hosts.push_back({plan.hosts.back(), "", rate, rate});
   }
-  plan.paths = Paths::of(network).value();  // names and capacities are fit by construction
+  plan.paths =
+      schedule::Paths::of(network).value();  // names and capacities are fit by construction
   for (const MvmMove& move : instance.plan) {
     schedule::OrderedMove ordered{
         {move.memory, move.hot, move.cold}, numbers[move.from], numbers[move.to], move.planned};

@@ -7,6 +7,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/config/toml.h"
+#include "godwit/schedule/paths.h"
 
 namespace godwit::hosts {
 namespace {
@@ -86,7 +87,7 @@ class Reader {
     GODWIT_CHECK_OK(read_uplinks());
     GODWIT_TRY(const toml::table* const vms, config::section(file_, "vms"));
     for (const auto& [key, node] : *vms) GODWIT_CHECK_OK(read_vm(key, node));
-    GODWIT_CHECK_OK(Paths::of(fleet_.network));
+    GODWIT_CHECK_OK(schedule::Paths::of(fleet_.network));
     return std::move(fleet_);
   }
 

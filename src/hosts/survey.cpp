@@ -13,6 +13,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/engine/history.h"
 #include "godwit/engine/models.h"
+#include "godwit/schedule/paths.h"
 #include "godwit/twin/predictor.h"
 
 namespace godwit::hosts {
@@ -29,7 +30,7 @@ constexpr std::int64_t kHistory = 100;
 BytesPerSecond rate_for(const fleet::Inventory& inventory, const fleet::FleetVm& vm) {
   BytesPerSecond widest;
   const auto from = host_index(inventory, vm.host);
-  const auto paths = Paths::of(inventory.network);
+  const auto paths = schedule::Paths::of(inventory.network);
   for (std::size_t to = 0; paths && to < inventory.hosts.size(); ++to) {
     if (to != *from) widest = std::max(widest, paths->widest(*from, to));
   }

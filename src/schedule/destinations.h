@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "godwit/domain/network.h"
+#include "godwit/schedule/paths.h"
 #include "godwit/schedule/plan.h"
 
 namespace godwit::schedule {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "godwit/domain/network.h"
+#include "godwit/schedule/paths.h"
 #include "godwit/schedule/plan.h"
 
 namespace godwit::schedule {

@@ -3,13 +3,14 @@
 #include <string_view>
 
 #include "godwit/hosts/fleet_file.h"
+#include "godwit/schedule/paths.h"
 
 /// Any bytes are a fleet whose network has a path for each host and whose VMs are on hosts of it,
 /// or kBadInput with what to do.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto fleet = godwit::hosts::parse_fleet_file({reinterpret_cast<const char*>(data), size});
   if (fleet && (fleet->start.empty() || fleet->hosts.size() != fleet->network.hosts.size() ||
-                !godwit::Paths::of(fleet->network))) {
+                !godwit::schedule::Paths::of(fleet->network))) {
     std::abort();
   }
   if (!fleet &&

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "godwit/schedule/paths.h"
+
 namespace godwit::hosts {
 namespace {
 
@@ -41,7 +43,7 @@ TEST(FleetFile, SaysHostsLinksVmsAndHowADestinationIsStarted) {
   EXPECT_EQ(fleet->network.hosts[0].egress, BytesPerSecond(125e6));
   EXPECT_EQ(fleet->network.hosts[1].egress, BytesPerSecond(1250e6));
   ASSERT_EQ(fleet->network.uplinks.size(), 1u);
-  const auto paths = Paths::of(fleet->network);
+  const auto paths = schedule::Paths::of(fleet->network);
   ASSERT_TRUE(paths);
   EXPECT_EQ(paths->widest(0, 1), BytesPerSecond(125e6));
   EXPECT_EQ(fleet->vms.at("web").monitor, "/run/vms/web.qmp");

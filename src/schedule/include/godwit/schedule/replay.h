@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "godwit/domain/network.h"
+#include "godwit/schedule/paths.h"
 #include "godwit/schedule/transfer.h"
 
 /// What becomes of a plan when it is carried out: rates under sharing, and so starts and ends.

@@ -1,4 +1,4 @@
-#include "godwit/domain/network.h"
+#include "godwit/schedule/paths.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <map>
 #include <optional>
 
-namespace godwit {
+namespace godwit::schedule {
 namespace {
 
 constexpr const char* kExample = "see docs/scheduling.md for the form of a network";
@@ -158,4 +158,4 @@ BytesPerSecond Paths::widest(Host from, Host to) const {
   return rate;
 }
 
-}  // namespace godwit
+}  // namespace godwit::schedule

@@ -1,9 +1,9 @@
-#include "godwit/domain/network.h"
+#include "godwit/schedule/paths.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace godwit {
+namespace godwit::schedule {
 namespace {
 
 using testing::ElementsAre;
@@ -80,4 +80,4 @@ TEST(Network, WhatIsWrongIsNamed) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::schedule
