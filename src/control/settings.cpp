@@ -47,4 +47,19 @@ Settings settings_for(const MigrationPlan& plan) {
   return settings;
 }
 
+Technique technique_of(const CapabilitySet& on, const MigrationParameters& parameters) {
+  Technique technique;
+  if (on.contains(Capability::kXbzrle)) technique.codec = Codec::kXbzrle;
+  if (on.contains(Capability::kCompress)) technique.codec = Codec::kCompress;
+  if (on.contains(Capability::kAutoConverge)) technique.throttle = Throttle::kAutoConverge;
+  if (!on.contains(Capability::kMultifd)) return technique;
+  technique.streams = Streams::kMultifd;
+  for (const Codec in_channels : {Codec::kZlib, Codec::kZstd}) {
+    if (parameters.multifd_compression == compression_in_channels(in_channels)) {
+      technique.codec = in_channels;
+    }
+  }
+  return technique;
+}
+
 }  // namespace godwit::control

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "godwit/control/migration_run.h"
+#include "godwit/control/settings.h"
 #include "godwit/engine/engine.h"
 #include "godwit/pair/watch_session.h"
 #include "godwit/steer/law.h"
@@ -12,20 +13,6 @@ namespace {
 
 /// Somebody who starts one does not notice.
 constexpr Seconds kLookEvery{0.1};
-
-/// What its settings say. One that ends by post-copy is known by its phase, when it does.
-Technique technique_of(const CapabilitySet& on, const MigrationParameters& parameters) {
-  const auto is_on = [&on](Capability one) { return on.contains(one); };
-  if (is_on(Capability::kMultifd)) {
-    if (parameters.multifd_compression == "zlib") return Technique::kMultifdZlib;
-    if (parameters.multifd_compression == "zstd") return Technique::kMultifdZstd;
-    return Technique::kMultifd;
-  }
-  if (is_on(Capability::kAutoConverge)) return Technique::kAutoConverge;
-  if (is_on(Capability::kXbzrle)) return Technique::kXbzrle;
-  if (is_on(Capability::kCompress)) return Technique::kCompress;
-  return Technique::kPrecopy;
-}
 
 }  // namespace
 
@@ -49,7 +36,7 @@ Result<MigrationOutcome> Engine::watch(OpenVm& vm, const Intent& intent, Observe
   MigrationPlan plan;
   GODWIT_TRY(const CapabilitySet on, vm.hypervisor->capabilities());
   GODWIT_TRY(plan.parameters, vm.hypervisor->parameters());
-  plan.technique = technique_of(on, plan.parameters);
+  plan.technique = control::technique_of(on, plan.parameters);
   plan.intent = intent;
   control::RunOptions options;
   options.requested = {to_string(plan.technique), "none", intent};

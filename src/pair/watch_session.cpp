@@ -168,7 +168,7 @@ void WatchSession::note_pass(std::int64_t wall_us) {
 void WatchSession::settle(MigrationOutcome& outcome, const std::stop_token&) {
   outcome.status = OutcomeStatus::kFailed;
   outcome.vm_runs_on = VmRunsOn::kUnknown;
-  if (seen_.postcopy_ordered) outcome.technique = Technique::kHybrid;
+  if (seen_.postcopy_ordered) outcome.technique.ending = Ending::kPostcopyAfterShare;
   const MigrationStatus& status = seen_.status;
   if (status.phase == MigrationPhase::kCompleted) return settle_completed(outcome);
   if (side_.ended() || !side_.connected()) {

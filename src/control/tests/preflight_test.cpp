@@ -541,6 +541,20 @@ TEST(Settings, AreExactlyTheTechnique) {
   EXPECT_EQ(settings_for(plan).parameters.multifd_compression, "zstd");
 }
 
+TEST(Settings, TellTheTechniqueOfWhoeverSetThem) {
+  for (const char* name :
+       {"precopy", "auto-converge", "xbzrle", "compress", "multifd", "multifd-zlib", "multifd-zstd",
+        "multifd+auto-converge", "xbzrle+auto-converge", "multifd-zstd+auto-converge"}) {
+    MigrationPlan plan;
+    plan.technique = parse_technique(name).value();
+    const Settings set = settings_for(plan);
+    EXPECT_EQ(to_string(technique_of(set.on, set.parameters)), name);
+  }
+  MigrationParameters left_over;  // compresses nothing where there are no channels
+  left_over.multifd_compression = "zstd";
+  EXPECT_EQ(technique_of({}, left_over), Technique::kPrecopy);
+}
+
 TEST(Settings, OfACombinationAreThoseOfItsParts) {
   MigrationPlan plan;
   plan.technique = parse_technique("multifd-zlib+auto-converge+hybrid+storage").value();

@@ -27,10 +27,10 @@ struct Watched {
     pair.source.log.clear();
     pair.destination.log.clear();
   }
-  Result<MigrationOutcome> follow() {
+  Result<MigrationOutcome> follow(const MigrationPlan& plan = {}) {
     const auto session = make_watch_session(world.clock, pair.source);
     steer::AsPlanned nothing;
-    return control::run_migration(world.clock, *session, {}, nothing, {}, options,
+    return control::run_migration(world.clock, *session, plan, nothing, {}, options,
                                   stop.get_token());
   }
   void expect_untouched() const {
@@ -135,9 +135,12 @@ TEST(Watch, APostcopyThatBreaksIsSaid) {
   watched.pair.source.log.clear();
   watched.pair.go_on_alone(Seconds(0.5));
   watched.pair.cut_link();
-  const auto outcome = watched.follow();
+  MigrationPlan plan;
+  plan.technique = Technique::kXbzrle;
+  const auto outcome = watched.follow(plan);
   ASSERT_TRUE(outcome);
   EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kBothPaused);
+  EXPECT_EQ(to_string(outcome->technique), "xbzrle+hybrid") << "its other parts are as before";
   watched.expect_untouched();
 }
 

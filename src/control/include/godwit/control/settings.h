@@ -14,4 +14,9 @@ struct Settings {
 
 [[nodiscard]] Settings settings_for(const MigrationPlan& plan);
 
+/// The other way round, as far as it can be told beforehand: streams, codec and throttle of a
+/// migration that somebody else started. Its ending shows when it comes.
+[[nodiscard]] Technique technique_of(const CapabilitySet& on,
+                                     const MigrationParameters& parameters);
+
 }  // namespace godwit::control
