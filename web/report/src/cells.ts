@@ -93,8 +93,15 @@ export function settings(rows: readonly Row[]): { varying: Setting[]; shared: Se
   };
 }
 
-export const isCold = (technique: string): boolean =>
-  technique === "stop-and-copy" || technique.startsWith("cold");
+/** A technique's name is words joined by "+", in which its ending may stand anywhere. */
+const hasWord = (technique: string, word: RegExp): boolean =>
+  technique.split("+").some((one) => word.test(one));
+
+export const isCold = (technique: string): boolean => hasWord(technique, /^(stop-and-copy|cold)/);
+
+/** The guest runs at the destination before all of it is there, or only after all of it is. */
+export const switchesEarly = (technique: string): boolean =>
+  isCold(technique) || hasWord(technique, /^(postcopy|hybrid)/);
 
 /** The techniques in the order of cli.md, unknown ones after them by name, cold ones last. */
 export function techniquesOf(rows: readonly Row[]): string[] {

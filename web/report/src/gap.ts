@@ -1,5 +1,6 @@
 // Where in a migration the guest answered nobody.
 
+import { switchesEarly } from "./cells";
 import type { Pings, Row } from "./data";
 
 export interface Gap {
@@ -38,8 +39,7 @@ export function switchover(row: Row): Gap | null {
   const silence = row.pings && longestSilence(row.pings);
   if (silence) return { ...silence, source: "pings" };
   const lasted = row.downtimeMs.events ?? row.downtimeMs.qemu;
-  const early = /^(postcopy|hybrid|stop-and-copy|cold)/.test(row.cell.technique);
-  if (early || lasted === null || row.totalTimeS === null) return null;
+  if (switchesEarly(row.cell.technique) || lasted === null || row.totalTimeS === null) return null;
   return {
     startS: Math.max(0, row.totalTimeS - lasted / 1000),
     endS: row.totalTimeS,

@@ -84,7 +84,8 @@ test("techniques come in the order of the documents, unknown ones later, cold on
     "cold-compressed",
     "stop-and-copy",
   ]);
-  assert.ok(isCold("stop-and-copy") && isCold("cold") && !isCold("precopy"));
+  assert.ok(isCold("stop-and-copy") && isCold("cold-zstd") && !isCold("precopy"));
+  assert.ok(isCold("multifd+stop-and-copy") && !isCold("multifd+hybrid"));
 });
 
 test("sizes that double get a logarithmic axis, few near values a linear one, words a place each", () => {
@@ -146,6 +147,7 @@ test("without pings the gap is placed only where the switchover ends the migrati
     switchover(rowsOf([{ ...row({ technique }, measured), ...more }])[0]!);
   assert.deepEqual(of("precopy"), { startS: 3.5, endS: 4, source: "end" });
   assert.equal(of("postcopy"), null);
+  assert.equal(of("multifd+postcopy"), null, "wherever the word stands");
   assert.equal(of("precopy", { status: "did_not_converge" }), null);
   assert.equal(of("precopy", { downtime_ms: null }), null);
 });
