@@ -23,7 +23,7 @@ function(godwit_test TARGET)
   cmake_parse_arguments(ARG "E2E" "" "" ${ARGN})
   add_executable(${TARGET} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${TARGET} PRIVATE
-    godwit_options godwit_test_options GTest::gmock GTest::gtest_main rapidcheck)
+    godwit_options godwit_test_options godwit_source_tree GTest::gmock GTest::gtest_main rapidcheck)
   godwit_precompile(${TARGET} tests)
   if(NOT ARG_E2E)
     gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
@@ -79,8 +79,6 @@ function(godwit_module_tests PROGRAM KIND FOLDER TESTED)
     target_link_libraries(${PROGRAM} PRIVATE ${TESTED})
     target_include_directories(${PROGRAM} PRIVATE
       ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/tests)
-    target_compile_definitions(${PROGRAM} PRIVATE
-      GODWIT_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/tests/data")
   endif()
 endfunction()
 

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "godwit_program.h"
+#include "source_tree.h"
 
 namespace godwit::e2e {
 namespace {
@@ -37,7 +38,7 @@ class BenchCommandOnALab : public testing::Test {
     ASSERT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
     before_ = traces();
     std::string text = kProfile;
-    replace_all(text, "GODWIT", GODWIT_PROGRAM);
+    replace_all(text, "GODWIT", built_godwit());
     replace_all(text, "STORE", store());
     std::ofstream(folder_.file("godwit.toml")) << text;
   }

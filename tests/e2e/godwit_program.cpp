@@ -15,6 +15,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "source_tree.h"
+
 extern char** environ;
 
 namespace godwit::e2e {
@@ -57,7 +59,7 @@ GodwitProgram::GodwitProgram(const std::vector<std::string>& arguments) {
   if (::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(err.data(), O_CLOEXEC) != 0) {
     throw std::runtime_error("no pipe");
   }
-  std::vector<std::string> words{GODWIT_PROGRAM};
+  std::vector<std::string> words{built_godwit()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -67,13 +69,13 @@ GodwitProgram::GodwitProgram(const std::vector<std::string>& arguments) {
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   ::posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-  const int failed = ::posix_spawn(&pid_, GODWIT_PROGRAM, &actions, nullptr, argv.data(), environ);
+  const int failed = ::posix_spawn(&pid_, argv.front(), &actions, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(out[1]);
   ::close(err[1]);
   out_ = out[0];
   err_ = err[0];
-  if (failed != 0) throw std::runtime_error("cannot start " GODWIT_PROGRAM);
+  if (failed != 0) throw std::runtime_error("cannot start " + words.front());
 }
 
 GodwitProgram::~GodwitProgram() {

@@ -16,6 +16,7 @@
 
 #include "godwit/base/proc_file.h"
 #include "godwit/base/process.h"
+#include "source_tree.h"
 #include "start_program.h"
 
 namespace godwit::e2e {
@@ -151,9 +152,10 @@ void LibvirtHosts::start_host(Side side) {
   write_file(host.folder + "/etc/libvirtd.conf", daemon_settings(host.folder));
   write_file(host.folder + "/etc/qemu.conf", qemu_settings(static_cast<int>(index(side)) + 1));
   ::mkfifo((host.folder + "/control").c_str(), 0600);
-  host.unshare = start_program({"unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork",
-                                "--kill-child", GODWIT_LIBVIRT_HOST, host.folder, "host-" + name},
-                               {host.folder + "/host.log"});
+  host.unshare = start_program(
+      {"unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
+       in_source_tree("tests/e2e/libvirt-host"), host.folder, "host-" + name},
+      {host.folder + "/host.log"});
   await(clock_, "host " + name, [&] { return fs::exists(host.folder + "/ready"); });
   const std::string children = text_of(fmt::format("/proc/{0}/task/{0}/children", host.unshare));
   host.init =

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "godwit_program.h"
+#include "source_tree.h"
 
 namespace godwit::e2e {
 namespace {
@@ -42,7 +43,7 @@ class WithoutLibraries : public testing::Test {
 };
 
 TEST(TrainingLibraries, AreNotLinked) {
-  const std::string needed = output_of("readelf -d " GODWIT_PROGRAM);
+  const std::string needed = output_of("readelf -d " + built_godwit());
   EXPECT_THAT(needed, HasSubstr("(NEEDED)"));
   EXPECT_THAT(needed, Not(HasSubstr("svm")));
   EXPECT_THAT(needed, Not(HasSubstr("xgboost")));
@@ -65,7 +66,7 @@ TEST_F(WithoutLibraries, WhatTrainsSaysWhatToInstall) {
 }
 
 TEST(LibvirtLibrary, IsNotLinked) {
-  EXPECT_THAT(output_of("readelf -d " GODWIT_PROGRAM), Not(HasSubstr("libvirt")));
+  EXPECT_THAT(output_of("readelf -d " + built_godwit()), Not(HasSubstr("libvirt")));
 }
 
 TEST_F(WithoutLibraries, WhoNamesADomainIsToldWhatToInstall) {

@@ -17,6 +17,7 @@
 #include "godwit/evaluate/evaluation.h"
 #include "godwit/schedule/plan.h"
 #include "godwit/store/gzip.h"
+#include "source_tree.h"
 
 namespace godwit {
 namespace {
@@ -28,7 +29,7 @@ constexpr const char* kNotHere = "the public data is not here (tests/public/READ
 
 fs::path public_data() {
   const char* folder = std::getenv("GODWIT_PUBLIC_DATA");
-  return folder != nullptr ? fs::path(folder) : fs::path(GODWIT_SOURCE_DIR) / "../shared/data";
+  return folder != nullptr ? fs::path(folder) : fs::path(in_source_tree("../shared/data"));
 }
 
 class PublicData : public testing::Test {

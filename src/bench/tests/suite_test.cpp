@@ -10,6 +10,8 @@
 #include <map>
 #include <sstream>
 
+#include "source_tree.h"
+
 namespace godwit::bench {
 namespace {
 
@@ -81,7 +83,7 @@ TEST(Suite, CombinesTechniquesWithLoadsAndWhatTheySweep) {
 
 TEST(Suite, ThoseThatComeWithGodwitAreUnderstood) {
   int suites = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(GODWIT_SUITES)) {
+  for (const auto& entry : std::filesystem::directory_iterator(in_source_tree("suites"))) {
     std::ostringstream text;
     text << std::ifstream(entry.path()).rdbuf();
     const auto read = parse_suite(text.str());

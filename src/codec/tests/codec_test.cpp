@@ -11,6 +11,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "source_tree.h"
 #include "testing/generators.h"
 
 namespace godwit {
@@ -174,7 +175,7 @@ OutcomeRecord example_record() {
 /// The form that is promised to others lies in tests/data; GODWIT_UPDATE_GOLDEN=1 writes it anew,
 /// for a look at the difference before it is committed.
 void expect_golden(const Json& json, const std::string& name) {
-  const std::string path = fmt::format("{}/{}.json", GODWIT_TEST_DATA, name);
+  const std::string path = in_source_tree(fmt::format("src/codec/tests/data/{}.json", name));
   const std::string text = json.dump(2) + "\n";
   if (std::getenv("GODWIT_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
   std::ifstream file(path);

@@ -10,6 +10,7 @@
 
 #include "pattern.h"
 #include "placeholders.h"
+#include "source_tree.h"
 
 namespace godwit::command {
 namespace {
@@ -71,7 +72,7 @@ TEST(Profile, IsReadAsItIsWritten) {
 }
 
 TEST(Profile, TheOneInTheManualIsRead) {
-  std::ifstream file(std::filesystem::path(GODWIT_HYPERVISORS) / "../docs/command-driver.md");
+  std::ifstream file(in_source_tree("docs/command-driver.md"));
   const std::string manual((std::istreambuf_iterator<char>(file)),
                            std::istreambuf_iterator<char>());
   const std::string fence = "```toml\n";

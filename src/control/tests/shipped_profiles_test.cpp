@@ -9,6 +9,7 @@
 
 #include "drive_command.h"
 #include "godwit/command/driver.h"
+#include "source_tree.h"
 #include "testing/stand_ins.h"
 
 namespace godwit::command {
@@ -115,7 +116,7 @@ esac
 )sh"};
 
 CommandProfile read_shipped(const std::string& name) {
-  std::ifstream file(std::filesystem::path(GODWIT_HYPERVISORS) / (name + ".toml"));
+  std::ifstream file(in_source_tree("hypervisors/" + name + ".toml"));
   std::ostringstream text;
   text << file.rdbuf();
   auto profile = parse_profile(text.str());
@@ -158,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(All, ShippedProfile, testing::Values(kVirsh, kXe, kGovc
 
 TEST(ShippedProfiles, AreAllTested) {
   std::size_t files = 0;
-  for (const auto& file : std::filesystem::directory_iterator(GODWIT_HYPERVISORS)) {
+  for (const auto& file : std::filesystem::directory_iterator(in_source_tree("hypervisors"))) {
     if (file.path().extension() == ".toml") ++files;
   }
   EXPECT_EQ(files, 4u) << "add the new one to ShippedProfile";

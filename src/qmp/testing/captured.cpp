@@ -8,6 +8,7 @@
 #include "godwit/base/contract.h"
 #include "godwit/qmp/schema.h"
 #include "godwit/qmp/testing/fake_qmp_server.h"
+#include "source_tree.h"
 
 namespace godwit::qmp::testing {
 namespace {
@@ -114,8 +115,8 @@ class Checker {
 
 Json captured(QemuVersion version, std::string_view name) {
   const std::string path =
-      fmt::format("{}/{}/{}.json", GODWIT_QMP_CAPTURES,
-                  version == QemuVersion::k7_2 ? "qemu-7.2" : "qemu-10.0", name);
+      in_source_tree(fmt::format("src/qmp/tests/data/{}/{}.json",
+                                 version == QemuVersion::k7_2 ? "qemu-7.2" : "qemu-10.0", name));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   auto json = parse_json(text);

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "source_tree.h"
+
 namespace godwit::research {
 namespace {
 
@@ -15,7 +17,7 @@ using ::testing::HasSubstr;
 
 TEST(SuiteFile, EachThatComesWithGodwitCanBeMeant) {
   int found = 0;
-  const fs::path suites = (fs::path(GODWIT_TEST_DATA) / "../../../../suites").lexically_normal();
+  const fs::path suites = in_source_tree("suites");
   for (const auto& file : fs::directory_iterator(suites)) {
     if (file.path().extension() != ".toml") continue;
     ++found;

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "source_tree.h"
+
 namespace godwit::steer {
 namespace {
 
@@ -48,9 +50,7 @@ TEST(Stage, APostcopyThatWasOrderedIsNotCancelledAnyMore) {
 }
 
 TEST(Stage, TheTableInArchitectureIsThatOfTheCode) {
-  const std::filesystem::path data(GODWIT_TEST_DATA);  // src/steer/tests/data
-  const auto root = data.parent_path().parent_path().parent_path().parent_path();
-  std::ifstream file(root / "ARCHITECTURE.md");
+  std::ifstream file(in_source_tree("ARCHITECTURE.md"));
   const std::string text(std::istreambuf_iterator<char>(file), {});
   EXPECT_NE(text.find(stage_table()), std::string::npos) << "it should hold:\n" << stage_table();
 }

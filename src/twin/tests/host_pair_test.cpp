@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "source_tree.h"
+
 namespace godwit::twin {
 namespace {
 
@@ -72,9 +74,7 @@ std::vector<std::pair<std::string, std::string>> constants() {
 }
 
 TEST(TheTableOfConstants, IsThatOfTheCode) {
-  const std::filesystem::path data(GODWIT_TEST_DATA);  // src/twin/tests/data
-  const auto root = data.parent_path().parent_path().parent_path().parent_path();
-  std::ifstream file(root / "docs/host-pair.md");
+  std::ifstream file(in_source_tree("docs/host-pair.md"));
   const std::string text(std::istreambuf_iterator<char>(file), {});
   std::size_t rows = 0;
   for (std::size_t at = 0; (at = text.find("\n| `", at)) != std::string::npos; ++at) ++rows;

@@ -13,6 +13,7 @@
 
 #include "godwit/dataset/dirty_rates.h"
 #include "godwit/evaluate/evaluation.h"
+#include "source_tree.h"
 
 namespace godwit {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 class RamanathanTables : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    std::ifstream file(GODWIT_PUBLISHED_DATA "/ramanathan/data/dirty_rates.csv");
+    std::ifstream file(in_source_tree("tests/published/ramanathan/data/dirty_rates.csv"));
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     const auto rates = dataset::read_dirty_rates(text);
     ASSERT_TRUE(rates) << rates.error().message;
