@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "command.h"
 #include "console_observer.h"
@@ -13,12 +14,14 @@
 #include "godwit/terminal/options.h"
 #include "godwit/terminal/render.h"
 #include "progress_lines.h"
+#include "watch_all.h"
 
 namespace godwit::cli {
 namespace {
 
 struct FollowOptions {
   std::string vm;
+  std::vector<std::string> all;
   std::string lab{lab::kDefaultLab};
   bool wait = false;
   terminal::VerdictOptions verdict;
@@ -65,12 +68,19 @@ Result<std::optional<MigrationOutcome>> follow(const FollowOptions& options, con
   return std::optional(std::move(outcome));
 }
 
+Result<VmAddress> named_vm(const FollowOptions& options) {
+  if (!options.vm.empty()) return parse_vm(options.vm);
+  return fail(ErrorCode::kBadInput, "nothing is named that could be watched",
+              "name a VM, or hosts: godwit watch --all qemu:///system");
+}
+
 int watch_migration(const FollowOptions& options, terminal::Context& context) {
   context.out.begin_lines();
-  const auto vm = parse_vm(options.vm);
-  if (!vm) return context.out.error(vm.error());
   const auto intent = options.verdict.value();
   if (!intent) return context.out.error(intent.error());
+  if (!options.all.empty()) return watch_all(options.all, options.lab, *intent, context);
+  const auto vm = named_vm(options);
+  if (!vm) return context.out.error(vm.error());
   const auto followed = follow(options, *vm, *intent, context);
   if (!followed) return context.out.error(followed.error());
   if (!*followed) return nothing_to_watch(options.vm, context);
@@ -90,20 +100,31 @@ void add_watch(terminal::Command& app, terminal::Chosen& chosen) {
       "Changes nothing; with --json an object a line, the last one the outcome as far as the "
       "source "
       "shows it");
+  const terminal::Option* const vm =
+      command->add_option("VM", options->vm,
+                          "the VM that is migrated, at its source: lab:NAME, qmp:PATH, "
+                          "libvirt:NAME or libvirt:URI#NAME");
+  const terminal::Option* const wait =
+      command->add_flag("--wait", options->wait, "wait until somebody starts one");
   command
-      ->add_option("VM", options->vm,
-                   "the VM that is migrated, at its source: lab:NAME, qmp:PATH, libvirt:NAME or "
-                   "libvirt:URI#NAME")
-      ->required();
-  command->add_flag("--wait", options->wait, "wait until somebody starts one");
+      ->add_option("--all", options->all,
+                   "every migration that leaves those hosts, or of those VMs, until Ctrl-C: "
+                   "libvirt's URIs (qemu:///system, libvirt:URI), addresses of VMs, paths of QMP "
+                   "sockets")
+      ->type_name("HOST...")
+      ->excludes({vm, wait});
   options->verdict.add_to(*command);
   terminal::add_lab_name(*command, options->lab);
-  terminal::add_examples(*command,
-                         {"godwit watch qmp:/run/vm.qmp", "godwit watch libvirt:web --wait",
-                          "godwit watch qmp:/run/vm.qmp --wait --json",
-                          "godwit watch lab:guest --max-downtime 300ms --max-time 60s"});
+  terminal::add_examples(
+      *command, {"godwit watch qmp:/run/vm.qmp", "godwit watch libvirt:web --wait",
+                 "godwit watch --all qemu:///system",
+                 "godwit watch --all qemu:///system qemu+ssh://root@kvm2/system --json",
+                 "godwit watch --all /run/vms/*.qmp", "godwit watch qmp:/run/vm.qmp --wait --json",
+                 "godwit watch lab:guest --max-downtime 300ms --max-time 60s"});
   command->callback([&chosen, options] {
-    chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
+    std::vector<std::string> named = options->all;
+    named.push_back(options->vm);
+    chosen.lab = lab_entry_of(named, options->lab);
     chosen.action = [options](terminal::Context& context) {
       return watch_migration(*options, context);
     };

@@ -7,7 +7,6 @@
 #include <utility>
 #include <variant>
 
-#include "godwit/engine/host_opener.h"
 #include "godwit/hosts/fleet_file.h"
 #include "godwit/hosts/lab_fleet.h"
 #include "godwit/hosts/listed_fleet.h"
@@ -28,14 +27,6 @@ std::string key_of_file(const std::string& file) {
   return "file-" + (path.size() > kLongestKey ? path.substr(path.size() - kLongestKey) : path);
 }
 
-hosts::EngineMaker engine_maker(terminal::Context& context, const std::string& lab) {
-  return [&context, lab](std::stop_token stop) {
-    return std::make_unique<engine::Engine>(
-        context.clock, std::make_unique<engine::HostOpener>(context.clock, lab), context.places,
-        std::move(stop), context.leave);
-  };
-}
-
 Result<OpenedFleet> open_lab(const FleetOptions& options, const std::string& store,
                              terminal::Context& context) {
   OpenedFleet opened;
@@ -48,7 +39,7 @@ Result<OpenedFleet> open_lab(const FleetOptions& options, const std::string& sto
   opened.host = host->name;
   GODWIT_TRY(const std::string key, hosts::LabFleet::key_of(options.lab));
   GODWIT_TRY(opened.files, hosts::files_of(context.places, key));
-  opened.engines = engine_maker(context, options.lab);
+  opened.engines = terminal::engine_maker(context, options.lab);
   opened.fleet = std::make_unique<hosts::LabFleet>(options.lab, opened.engines, store);
   return opened;
 }
@@ -63,7 +54,7 @@ Result<OpenedFleet> open_file(const FleetOptions& options, const std::string& st
   if (!file) return fail(file.error().while_doing(options.file));
   GODWIT_TRY(opened.files, hosts::files_of(context.places, key_of_file(options.file)));
   GODWIT_TRY(const auto entries, hosts::read_record(opened.files.record));
-  opened.engines = engine_maker(context, std::string(lab::kDefaultLab));
+  opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
   opened.fleet = std::make_unique<hosts::ListedFleet>(context.clock, options.file, std::move(*file),
                                                       entries, opened.engines, store);
   return opened;
@@ -78,7 +69,7 @@ Result<OpenedFleet> open_simulation(const FleetOptions& options, terminal::Conte
   auto file = hosts::parse_fleet_file(text, hosts::FleetUse::kSimulated);
   if (!file) return fail(file.error().while_doing(options.simulated));
   GODWIT_TRY(opened.files, hosts::files_of(context.places, "simulated"));
-  opened.engines = engine_maker(context, std::string(lab::kDefaultLab));
+  opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
   opened.fleet = std::make_unique<hosts::SimulatedFleet>(options.simulated, std::move(*file));
   return opened;
 }

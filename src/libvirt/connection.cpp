@@ -22,11 +22,12 @@ constexpr unsigned kKeepAliveCount = 4;
 /// What a callback gets: libvirt frees it with the callback.
 struct Listener {
   const Api& api;
-  std::string uuid;
+  std::string uuid;  ///< empty: of every domain
   Side side;
   std::shared_ptr<EventQueue> queue;
 
   [[nodiscard]] bool concerns(virDomainPtr domain) const {
+    if (uuid.empty()) return true;
     std::array<char, VIR_UUID_STRING_BUFLEN> text{};
     return api.virDomainGetUUIDString(domain, text.data()) == 0 && uuid == text.data();
   }

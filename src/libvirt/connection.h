@@ -67,6 +67,10 @@ class Connection {
   /// Has what this daemon says of that domain put into the queue, for as long as the connection
   /// lasts.
   Result<void> listen(const std::string& uuid, Side side, std::shared_ptr<EventQueue> queue);
+  /// The same of all its domains, told apart by nothing.
+  Result<void> listen_to_all(Side side, std::shared_ptr<EventQueue> queue) {
+    return listen("", side, std::move(queue));
+  }
 
   /// Text that libvirt allocated.
   [[nodiscard]] static std::string take(char* text);

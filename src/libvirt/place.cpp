@@ -3,8 +3,6 @@
 namespace godwit::libvirt {
 namespace {
 
-using Seen = SideLook::Seen;
-
 constexpr const char* kAskBoth =
     "ask both hosts (virsh domstate DOMAIN); let it run on one of them only when it "
     "certainly does not on the other";

@@ -21,6 +21,7 @@ struct SideLook {
   Seen seen = Seen::kUnknown;
   std::string words;
 };
+using Seen = SideLook::Seen;
 
 struct Place {
   VmRunsOn vm = VmRunsOn::kUnknown;

@@ -365,7 +365,7 @@ void LibvirtSession::reach_source() {
   if (clock_.now() < next_reach_) return;
   next_reach_ = clock_.now() + kReachEvery;
   const bool there =
-      ends_.destination->alive() || look(Side::kDestination).seen != SideLook::Seen::kUnknown;
+      ends_.destination->alive() || look(Side::kDestination).seen != Seen::kUnknown;
   const auto before = ends_.source.connection();
   if (ends_.source.reconnect() && there) {
     const auto& now = ends_.source.connection();
@@ -386,8 +386,8 @@ void LibvirtSession::look_after_reaching() {
     return;  // looked at again, until it has ended
   }
   lost_since_.reset();
-  const bool arrived = look(Side::kDestination).seen == SideLook::Seen::kRuns &&
-                       look(Side::kSource).seen == SideLook::Seen::kGone;
+  const bool arrived = look(Side::kDestination).seen == Seen::kRuns &&
+                       look(Side::kSource).seen == Seen::kGone;
   seen_.status.phase = arrived ? MigrationPhase::kCompleted : MigrationPhase::kFailed;
   if (!arrived) seen_.status.error = end_ && end_->error ? end_->error->message : "";
   end_->well = arrived;
@@ -442,7 +442,6 @@ bool LibvirtSession::cancel(GiveUp why, const std::string& reason) {
 // --- the end ---
 
 SideLook LibvirtSession::look(Side side) {
-  using Seen = SideLook::Seen;
   if (side == Side::kDestination && !ends_.destination->alive()) {
     if (auto anew = Connection::open(ends_.destination->uri()))
       ends_.destination = std::move(*anew);
@@ -525,13 +524,13 @@ void LibvirtSession::settle(MigrationOutcome& outcome, const std::stop_token& le
 
 std::optional<RunState> LibvirtSession::run_state(Side side) {
   const SideLook seen = look(side);
-  if (seen.seen == SideLook::Seen::kRuns) return RunState::kRunning;
-  return seen.seen == SideLook::Seen::kPaused ? std::optional(RunState::kPaused) : std::nullopt;
+  if (seen.seen == Seen::kRuns) return RunState::kRunning;
+  return seen.seen == Seen::kPaused ? std::optional(RunState::kPaused) : std::nullopt;
 }
 
 /// Limits are the domain's at the source: they end with it where it moved away.
 void LibvirtSession::release(MigrationOutcome& outcome) {
-  const bool stays = look(Side::kSource).seen != SideLook::Seen::kGone;
+  const bool stays = look(Side::kSource).seen != Seen::kGone;
   bool given = true;
   if (lease_ && stays) {
     const auto back = ends_.source.set_parameters(lease_->before.parameters);
@@ -542,7 +541,7 @@ void LibvirtSession::release(MigrationOutcome& outcome) {
     }
   }
   outcome.given_back = given;
-  const bool nowhere = here_.seen == SideLook::Seen::kGone && there_.seen == SideLook::Seen::kGone;
+  const bool nowhere = here_.seen == Seen::kGone && there_.seen == Seen::kGone;
   const bool known = outcome.vm_runs_on == VmRunsOn::kSource ||
                      outcome.vm_runs_on == VmRunsOn::kDestination || nowhere;
   if (given) lease_.reset();

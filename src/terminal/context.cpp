@@ -1,6 +1,7 @@
 #include "godwit/terminal/context.h"
 
 #include <memory>
+#include <utility>
 
 #include "godwit/engine/host_opener.h"
 
@@ -9,6 +10,14 @@ namespace godwit::terminal {
 engine::Engine open_engine(Context& context, const std::string& lab) {
   return engine::Engine(context.clock, std::make_unique<engine::HostOpener>(context.clock, lab),
                         context.places, context.stop, context.leave);
+}
+
+EngineMaker engine_maker(Context& context, const std::string& lab) {
+  return [&context, lab](std::stop_token stop) {
+    return std::make_unique<engine::Engine>(
+        context.clock, std::make_unique<engine::HostOpener>(context.clock, lab), context.places,
+        std::move(stop), context.leave);
+  };
 }
 
 std::optional<LabEntry> lab_entry_of(const std::string& vm, const std::string& lab) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -25,6 +27,10 @@ struct Context {
 /// The engine, as a command needs it; `lab` is the one that `lab:` addresses mean. `context`
 /// outlives it.
 [[nodiscard]] engine::Engine open_engine(Context& context, const std::string& lab);
+
+/// The same for each of several threads, which a token of its own stops. Thread-safe.
+using EngineMaker = std::function<std::unique_ptr<engine::Engine>(std::stop_token)>;
+[[nodiscard]] EngineMaker engine_maker(Context& context, const std::string& lab);
 
 /// An ordinary user's lab lives in namespaces that must be entered before there is any thread.
 struct LabEntry {
