@@ -9,6 +9,8 @@ install(FILES ${PROJECT_BINARY_DIR}/godwit.1.gz DESTINATION share/man/man1 COMPO
 install(FILES ${PROJECT_BINARY_DIR}/godwit.bash
   DESTINATION share/bash-completion/completions RENAME godwit COMPONENT godwit)
 install(DIRECTORY hypervisors DESTINATION ${shared} COMPONENT godwit)
+install(FILES package/godwit-exporter.service DESTINATION lib/systemd/system COMPONENT godwit)
+install(DIRECTORY package/monitoring DESTINATION ${shared} COMPONENT godwit)
 install(FILES ${PROJECT_BINARY_DIR}/web/report.html DESTINATION ${shared} COMPONENT godwit OPTIONAL)
 
 foreach(file IN ITEMS vmlinux initrd.img cmdline)

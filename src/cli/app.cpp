@@ -85,6 +85,7 @@ int run(int argc, char** argv) {
   add_predict(program, chosen);
   add_migrate(program, chosen);
   add_watch(program, chosen);
+  add_exporter(program, chosen);
   add_recover(program, chosen);
   add_schedule(program, chosen);
   add_evacuate(program, chosen);

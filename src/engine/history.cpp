@@ -51,4 +51,9 @@ Result<std::unique_ptr<OutcomeStore>> open_store(const Places& places, const std
   return fail(std::move(opened).error());
 }
 
+Result<std::vector<OutcomeRecord>> kept_after(OutcomeStore& opened, std::int64_t id,
+                                              std::int64_t limit) {
+  return dynamic_cast<Store&>(opened).kept_after(id, limit);
+}
+
 }  // namespace godwit::engine

@@ -182,24 +182,38 @@ SQLite::Statement rows_for(SQLite::Database& database, const HistoryQuery& query
   return rows;
 }
 
+using Records = std::vector<OutcomeRecord>;
+
+/// So many rows of id and record, but for those that don't decode.
+Records read(SQLite::Statement& rows, std::int64_t limit, const fs::path& path) {
+  Records records;
+  while (static_cast<std::int64_t>(records.size()) < limit && rows.executeStep()) {
+    const std::int64_t id = rows.getColumn(0).getInt64();
+    auto record = decode(id, rows.getColumn(1).getString());
+    if (record) {
+      records.push_back(std::move(*record));
+    } else {
+      log::warning("{}: row {} is left out: {}", path.native(), id, record.error().message);
+    }
+  }
+  return records;
+}
+
 }  // namespace
 
 Result<std::vector<OutcomeRecord>> SqliteOutcomeStore::find(const HistoryQuery& query) {
-  using Records = std::vector<OutcomeRecord>;
   return connection_->guarded([&](SQLite::Database& database) -> Result<Records> {
-    Records records;
     SQLite::Statement rows = rows_for(database, query);
-    while (static_cast<std::int64_t>(records.size()) < query.limit && rows.executeStep()) {
-      const std::int64_t id = rows.getColumn(0).getInt64();
-      auto record = decode(id, rows.getColumn(1).getString());
-      if (record) {
-        records.push_back(std::move(*record));
-      } else {
-        log::warning("{}: row {} is left out: {}", connection_->path().native(), id,
-                     record.error().message);
-      }
-    }
-    return records;
+    return read(rows, query.limit, connection_->path());
+  });
+}
+
+Result<std::vector<OutcomeRecord>> SqliteOutcomeStore::kept_after(std::int64_t id,
+                                                                  std::int64_t limit) {
+  return connection_->guarded([&](SQLite::Database& database) -> Result<Records> {
+    SQLite::Statement rows(database, "SELECT id, record FROM outcomes WHERE id > ? ORDER BY id");
+    rows.bind(1, id);
+    return read(rows, limit, connection_->path());
   });
 }
 

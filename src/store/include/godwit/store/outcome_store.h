@@ -42,6 +42,9 @@ class SqliteOutcomeStore final : public OutcomeStore {
   /// no longer decodes (edited by hand, or with values that only a newer Godwit knows) is left out
   /// with a warning in the log, and another takes its place.
   Result<std::vector<OutcomeRecord>> find(const HistoryQuery& query) override;
+  /// The records that were kept after the one of that id: the oldest so many, oldest first. Rows
+  /// that don't decode as in `find`.
+  Result<std::vector<OutcomeRecord>> kept_after(std::int64_t id, std::int64_t limit);
   /// A copy of the store in a new file, whole or not there. kBadInput where there is a file
   /// already.
   Result<void> copy_to(const std::filesystem::path& file);
