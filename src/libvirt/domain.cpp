@@ -219,9 +219,18 @@ Result<MigrationStatus> LibvirtDomain::migration_status() {
   return status;
 }
 
+/// They come a little before or after the word that the domain is gone.
+void LibvirtDomain::await_statistics() {
+  const TimePoint give_up = clock_.now() + kEventPatience;
+  while (queue_ != nullptr && !ended_ && clock_.now() < give_up) {
+    if (const auto event = pull(give_up)) told_.push_back(told_as(*event));
+  }
+}
+
 /// There is no migration (any more). libvirt says how it went to who started it, and to others only
 /// that the domain has moved away.
 Result<MigrationStatus> LibvirtDomain::status_after_job() {
+  if (migrating_ && moved_away()) await_statistics();
   MigrationStatus status = ended_.value_or(MigrationStatus());
   if (moved_away()) {
     status.phase = MigrationPhase::kCompleted;

@@ -68,7 +68,10 @@ class RecordedCalls {
 const std::set<std::string>& questions() {
   static const std::set<std::string> all{
       "virInitialize",
+      "virGlobalInit",
+      "virRegisterConnectDriver",
       "virConnectOpenAuth",
+      "virConnectOpenInternal",
       "virConnectClose",
       "virConnectRef",
       "virConnectIsAlive",
@@ -128,7 +131,7 @@ class WatchedHost : public testing::Test {
     const TimePoint give_up = clock.now() + kLongest;
     while (!come()) {
       if (clock.now() > give_up) throw std::runtime_error(what + " did not come");
-      (void)clock.wait_until(clock.now() + Seconds(0.1), {});
+      (void)clock.wait_until(clock.now() + Seconds(0.5), {});
     }
   }
 
@@ -144,8 +147,10 @@ class WatchedHost : public testing::Test {
   }
   /// What Prometheus answers now; empty where there is nothing of it.
   std::string query(const std::string& expression) {
-    return run({"promtool", "query", "instant", fmt::format("http://{}", kPrometheus), expression})
-        .out;
+    const std::string said =
+        run({"promtool", "query", "instant", fmt::format("http://{}", kPrometheus), expression})
+            .out;
+    return said == "\n" ? "" : said;
   }
   void await_answer(const std::string& expression) {
     await(expression, [&] { return !query(expression).empty(); });
@@ -173,7 +178,7 @@ class WatchedHost : public testing::Test {
 };
 
 TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlone) {
-  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "6"});
+  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "10"});
   RecordedCalls of_exporter(folder.file("exporter.log"));
   GodwitProgram exporter({"exporter", "--all", hosts->uri(Side::kSource), "--json", "--store",
                           folder.file("store.db")});
@@ -192,7 +197,7 @@ TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlo
   (void)migrating.follow(clock, clock.now() + kLongest, {});
   EXPECT_EQ(hosts->state(Side::kDestination), "running (migrated)") << migrating.err();
   await_answer("godwit_migrations_total{outcome=\"completed\"} == 1");
-  EXPECT_THAT(query("godwit_migration_duration_seconds_count"), HasSubstr("=> 1"));
+  await_answer("godwit_migration_duration_seconds_count == 1");
   await("its gauges' end", [&] { return query("godwit_migration_round").empty(); });
 
   exporter.signal(SIGTERM);

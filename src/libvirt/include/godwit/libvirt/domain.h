@@ -69,6 +69,7 @@ class LibvirtDomain final : public Hypervisor {
   Result<void> listen_to_events();
   std::optional<DomainEvent> pull(TimePoint deadline);
   [[nodiscard]] bool moved_away();
+  void await_statistics();
   Result<MigrationStatus> status_after_job();
 
   Clock& clock_;
