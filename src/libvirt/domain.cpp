@@ -352,7 +352,10 @@ std::optional<DomainEvent> LibvirtDomain::pull(TimePoint deadline) {
     stopped_ = true;
     moved_away_ = event->detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED;
   }
-  if (event->kind == DomainEvent::Kind::kJobEnded) ended_ = event->ended;
+  if (event->kind == DomainEvent::Kind::kJobEnded) {
+    ended_ = event->ended;
+    ended_->downtime.reset();  // libvirt's own count, and none of the kinds that are told
+  }
   return event;
 }
 

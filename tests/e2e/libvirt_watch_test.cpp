@@ -198,6 +198,8 @@ TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlo
   EXPECT_EQ(hosts->state(Side::kDestination), "running (migrated)") << migrating.err();
   await_answer("godwit_migrations_total{outcome=\"completed\"} == 1");
   await_answer("godwit_migration_duration_seconds_count == 1");
+  EXPECT_THAT(query("godwit_migration_downtime_seconds_count{kind=\"qemu\"}"), HasSubstr("=> 0"))
+      << "libvirt's own count is none of QEMU's";
   await("its gauges' end", [&] { return query("godwit_migration_round").empty(); });
 
   exporter.signal(SIGTERM);
