@@ -364,8 +364,7 @@ Liveness LibvirtSession::liveness() {
 void LibvirtSession::reach_source() {
   if (clock_.now() < next_reach_) return;
   next_reach_ = clock_.now() + kReachEvery;
-  const bool there =
-      ends_.destination->alive() || look(Side::kDestination).seen != Seen::kUnknown;
+  const bool there = ends_.destination->alive() || look(Side::kDestination).seen != Seen::kUnknown;
   const auto before = ends_.source.connection();
   if (ends_.source.reconnect() && there) {
     const auto& now = ends_.source.connection();
@@ -386,8 +385,8 @@ void LibvirtSession::look_after_reaching() {
     return;  // looked at again, until it has ended
   }
   lost_since_.reset();
-  const bool arrived = look(Side::kDestination).seen == Seen::kRuns &&
-                       look(Side::kSource).seen == Seen::kGone;
+  const bool arrived =
+      look(Side::kDestination).seen == Seen::kRuns && look(Side::kSource).seen == Seen::kGone;
   seen_.status.phase = arrived ? MigrationPhase::kCompleted : MigrationPhase::kFailed;
   if (!arrived) seen_.status.error = end_ && end_->error ? end_->error->message : "";
   end_->well = arrived;

@@ -8,7 +8,6 @@
 namespace godwit::libvirt {
 namespace {
 
-
 VmRunsOn place(Seen source, Seen destination, bool stopped = false, bool well = false) {
   return place_of({source, ""}, {destination, ""}, stopped, well).vm;
 }
