@@ -167,9 +167,9 @@ Result<std::string> Connection::capabilities() const {
   return take(xml);
 }
 
-std::string Connection::version() const {
+Connection::Version Connection::daemon_version() const {
   unsigned long number = 0;
-  return api_.virConnectGetLibVersion(connection_, &number) == 0 ? version_of(number).text() : "";
+  return api_.virConnectGetLibVersion(connection_, &number) == 0 ? version_of(number) : Version{};
 }
 
 Connection::Version Connection::hypervisor_version() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,14 +55,15 @@ class Connection {
   /// As it runs; with `flags` of virDomainGetXMLDesc.
   Result<std::string> xml_of(virDomainPtr domain, unsigned flags) const;
   Result<std::string> capabilities() const;
-  /// "11.3.0", of the daemon; and of the hypervisor that it runs.
-  [[nodiscard]] std::string version() const;
   struct Version {
     int major = 0;
     int minor = 0;
     int micro = 0;
     [[nodiscard]] std::string text() const;
+    friend constexpr auto operator<=>(const Version&, const Version&) = default;
   };
+  /// Of the daemon, and of the hypervisor that it runs; zeros where it does not tell.
+  [[nodiscard]] Version daemon_version() const;
   [[nodiscard]] Version hypervisor_version() const;
 
   /// Has what this daemon says of that domain put into the queue, for as long as the connection

@@ -11,6 +11,7 @@
 #include "domain_xml.h"
 #include "godwit/base/quantity.h"
 #include "godwit/domain/combination_rule.h"
+#include "known_faults.h"
 
 namespace godwit::libvirt {
 namespace {
@@ -212,6 +213,9 @@ Result<Findings> look_at_both(LibvirtDomain& source, const Connection& destinati
   GODWIT_CHECK_OK(check_networks(pair));
   GODWIT_CHECK_OK(check_memory(pair));
   GODWIT_CHECK_OK(check_technique(plan, here, found));
+  for (std::string& fault : known_faults(plan.technique, destination.daemon_version())) {
+    found.warnings.push_back(std::move(fault));
+  }
   look_at_disks(pair, plan.technique.storage, found.warnings);
   return found;
 }

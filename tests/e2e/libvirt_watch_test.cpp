@@ -180,10 +180,11 @@ class WatchedHost : public testing::Test {
 TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlone) {
   hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "10"});
   RecordedCalls of_exporter(folder.file("exporter.log"));
-  GodwitProgram exporter({"exporter", "--all", hosts->uri(Side::kSource), "--json", "--store",
+  GodwitProgram exporter({"exporter", "--all", hosts->uri(Side::kSource),
+                          hosts->uri(Side::kDestination), "--json", "--store",
                           folder.file("store.db")});
   Process prometheus = start_prometheus();
-  await_answer("godwit_target_reached == 1");
+  await_answer("sum(godwit_target_reached) == 2");
   RecordedCalls of_watch(folder.file("watch.log"));
   GodwitProgram watching({"watch", "--all", hosts->uri(Side::kSource), "--json"});
   RecordedCalls::end();
@@ -201,6 +202,16 @@ TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlo
   EXPECT_THAT(query("godwit_migration_downtime_seconds_count{kind=\"qemu\"}"), HasSubstr("=> 0"))
       << "libvirt's own count is none of QEMU's";
   await("its gauges' end", [&] { return query("godwit_migration_round").empty(); });
+
+  // What a Godwit of this machine drives is in the store, and not counted from watching as well.
+  const Finished back =
+      run_godwit({"migrate", hosts->vm(Side::kDestination), "libvirt:qemu+tcp://10.92.0.1/system",
+                  "--technique", "precopy", "--no-profile", "--link", "20MB/s", "--json", "--store",
+                  folder.file("store.db")});
+  ASSERT_EQ(back.status, 0) << back.out << back.err;
+  await_answer("godwit_migration_downtime_seconds_count{kind=\"events\"} == 1");
+  await("its gauges' end", [&] { return query("godwit_migration_round").empty(); });
+  EXPECT_THAT(query("sum(godwit_migrations_total)"), HasSubstr("=> 2"));
 
   exporter.signal(SIGTERM);
   watching.signal(SIGINT);

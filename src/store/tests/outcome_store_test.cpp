@@ -99,6 +99,24 @@ TEST_F(OutcomeStoreTest, GivesTheNewestFirst) {
   EXPECT_EQ(sources(*store, -1), std::vector<std::string>{});
 }
 
+TEST_F(OutcomeStoreTest, WhatWasKeptAfterARecordIsReadPageByPage) {
+  const auto store = opened(file_);
+  for (const char* name : {"first", "second", "third", "fourth"}) {
+    ASSERT_TRUE(store->append(record_from(name)));
+  }
+  const auto page = [&](std::int64_t after, std::int64_t limit) {
+    std::vector<std::string> names;
+    const auto kept = store->kept_after(after, limit);
+    EXPECT_TRUE(kept);
+    for (const OutcomeRecord& one : *kept) names.push_back(one.source);
+    return names;
+  };
+  const std::int64_t first = store->kept_after(0, 1)->front().id;
+  EXPECT_EQ(page(0, 2), (std::vector<std::string>{"first", "second"}));
+  EXPECT_EQ(page(first, 2), (std::vector<std::string>{"second", "third"}));
+  EXPECT_EQ(page(first + 3, 2), std::vector<std::string>{});
+}
+
 // --- history by query ---
 
 OutcomeRecord to(const std::string& destination, const std::string& source,

@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
+
+#include "godwit/terminal/live_text.h"
 #include "godwit/terminal/progress_bar.h"
 #include "godwit/terminal/render.h"
 #include "godwit/terminal/table.h"
@@ -23,6 +27,34 @@ TEST(Table, AlignsByCharactersNotBytes) {
             "  ─────────  ─────\n"
             "  ä            1 s\n"
             "  long name      –");
+}
+
+TEST(LiveText, IsDrawnOverItselfAndTakenAway) {
+  char* written = nullptr;
+  std::size_t size = 0;
+  std::FILE* const stream = open_memstream(&written, &size);
+  {
+    LiveText live(stream);
+    live.draw("a\nb");
+    live.draw("c");
+    live.clear();
+    live.clear();
+  }
+  std::fclose(stream);
+  const std::string text(written, size);
+  std::free(written);
+  const std::string below = "\x1b[J";
+  const std::string keep = "\x1b[?7l";
+  const std::string wrap = "\x1b[?7h";
+  EXPECT_EQ(text, below + keep + "a\nb\n" + wrap + "\x1b[2F" + below + keep + "c\n" + wrap +
+                      "\x1b[1F" + below);
+}
+
+TEST(LiveText, WithoutATerminalDrawsNothing) {
+  LiveText live(nullptr);
+  EXPECT_FALSE(live.visible());
+  live.draw("a");
+  live.clear();
 }
 
 TEST(ProgressBar, ShowsShareTimeLeftAndNote) {
