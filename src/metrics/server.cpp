@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "godwit/base/ip_address.h"
+#include "godwit/base/log.h"
 #include "state.h"
 
 namespace godwit::metrics {
@@ -61,8 +62,8 @@ Result<std::unique_ptr<Server>> Server::listen(const std::string& address, const
     return std::unique_ptr<Server>(
         new Server(std::move(parts), fmt::format("{}:{}", place.host, port)));
   } catch (const std::exception& refused) {
-    return fail(ErrorCode::kEnvironment,
-                fmt::format("can't listen at {}: {}", address, refused.what()),
+    log::debug("{}: {}", address, refused.what());  // civetweb does not tell the kernel's reason
+    return fail(ErrorCode::kEnvironment, fmt::format("can't listen at {}", address),
                 "choose an address of this host and a port that nobody listens at "
                 "(ss -lnt shows those)");
   }
