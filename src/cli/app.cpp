@@ -12,6 +12,7 @@
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/version.h"
+#include "godwit/monitoring/commands.h"
 #include "godwit/research/commands.h"
 #include "signals.h"
 
@@ -85,7 +86,7 @@ int run(int argc, char** argv) {
   add_predict(program, chosen);
   add_migrate(program, chosen);
   add_watch(program, chosen);
-  add_exporter(program, chosen);
+  monitoring::add_exporter(program, chosen);
   add_recover(program, chosen);
   add_schedule(program, chosen);
   add_evacuate(program, chosen);

@@ -11,10 +11,10 @@
 #include "godwit/base/quantity.h"
 #include "godwit/engine/engine.h"
 #include "godwit/lab/lab.h"
+#include "godwit/monitoring/watch_all.h"
 #include "godwit/terminal/options.h"
+#include "godwit/terminal/progress_lines.h"
 #include "godwit/terminal/render.h"
-#include "progress_lines.h"
-#include "watch_all.h"
 
 namespace godwit::cli {
 namespace {
@@ -39,7 +39,7 @@ class WatchObserver final : public engine::Observer {
     console_.on_migrating(progress);
     if (last_ && progress.elapsed - *last_ < kLineEvery) return;
     last_ = progress.elapsed;
-    context_.out.line(line_of(progress, "look"));
+    context_.out.line(terminal::line_of(progress, "look"));
   }
   void on_event(const control::RunEvent& event) override { console_.on_event(event); }
 
@@ -78,7 +78,8 @@ int watch_migration(const FollowOptions& options, terminal::Context& context) {
   context.out.begin_lines();
   const auto intent = options.verdict.value();
   if (!intent) return context.out.error(intent.error());
-  if (!options.all.empty()) return watch_all(options.all, options.lab, *intent, context);
+  if (!options.all.empty())
+    return monitoring::watch_all(options.all, options.lab, *intent, context);
   const auto vm = named_vm(options);
   if (!vm) return context.out.error(vm.error());
   const auto followed = follow(options, *vm, *intent, context);
@@ -124,7 +125,7 @@ void add_watch(terminal::Command& app, terminal::Chosen& chosen) {
   command->callback([&chosen, options] {
     std::vector<std::string> named = options->all;
     named.push_back(options->vm);
-    chosen.lab = lab_entry_of(named, options->lab);
+    chosen.lab = monitoring::lab_entry_of(named, options->lab);
     chosen.action = [options](terminal::Context& context) {
       return watch_migration(*options, context);
     };

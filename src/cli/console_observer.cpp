@@ -4,8 +4,8 @@
 
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
+#include "godwit/terminal/progress_lines.h"
 #include "godwit/terminal/render.h"
-#include "progress_lines.h"
 
 namespace godwit::cli {
 
@@ -77,13 +77,13 @@ void ConsoleObserver::migrating(const MigrationPlan& plan, const std::string& de
 
 void ConsoleObserver::on_migrating(const control::Progress& progress) {
   const auto& eta = progress.forecast.eta;
-  draw(share_done(progress), eta ? std::optional(eta->p50) : std::nullopt,
-       fmt::format("round {}", progress.round), progress_note(progress));
+  draw(terminal::share_done(progress), eta ? std::optional(eta->p50) : std::nullopt,
+       fmt::format("round {}", progress.round), terminal::progress_note(progress));
 }
 
 void ConsoleObserver::on_event(const control::RunEvent& event) {
-  context_.out.line(line_of(event));
-  if (event.order != nullptr) say("  " + order_text(*event.order));
+  context_.out.line(terminal::line_of(event));
+  if (event.order != nullptr) say("  " + terminal::order_text(*event.order));
 }
 
 void ConsoleObserver::ended(const OutcomeRecord& record) {

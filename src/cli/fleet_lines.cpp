@@ -8,7 +8,7 @@
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/terminal/progress_bar.h"
-#include "progress_lines.h"
+#include "godwit/terminal/progress_lines.h"
 
 namespace godwit::cli {
 namespace {
@@ -90,8 +90,8 @@ void FleetLines::changed(const fleet::VmReport& report) {
 
 void FleetLines::on_progress(const std::string& vm, const control::Progress& progress) {
   Line& line = lines_[vm];
-  line.done = share_done(progress);
-  line.note = progress_note(progress);
+  line.done = terminal::share_done(progress);
+  line.note = terminal::progress_note(progress);
   draw(false);
 }
 

@@ -8,18 +8,19 @@
 #include <thread>
 #include <vector>
 
-#include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/process.h"
 #include "godwit/engine/history.h"
+#include "godwit/lab/lab.h"
 #include "godwit/metrics/metrics.h"
 #include "godwit/metrics/server.h"
+#include "godwit/monitoring/commands.h"
+#include "godwit/monitoring/watch_all.h"
 #include "godwit/store/journal.h"
 #include "godwit/terminal/options.h"
 #include "godwit/watch/watcher.h"
-#include "watch_all.h"
 
-namespace godwit::cli {
+namespace godwit::monitoring {
 namespace {
 
 struct ExporterOptions {
@@ -140,4 +141,4 @@ void add_exporter(terminal::Command& app, terminal::Chosen& chosen) {
   });
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::monitoring

@@ -7,7 +7,7 @@
 #include "godwit/terminal/context.h"
 #include "godwit/watch/target.h"
 
-namespace godwit::cli {
+namespace godwit::monitoring {
 
 /// Which hosts and VMs `--all` names.
 [[nodiscard]] Result<std::vector<watch::Target>> parse_targets(
@@ -20,4 +20,4 @@ namespace godwit::cli {
 int watch_all(const std::vector<std::string>& names, const std::string& lab, const Intent& intent,
               terminal::Context& context);
 
-}  // namespace godwit::cli
+}  // namespace godwit::monitoring

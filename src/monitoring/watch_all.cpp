@@ -1,4 +1,4 @@
-#include "watch_all.h"
+#include "godwit/monitoring/watch_all.h"
 
 #include <fmt/format.h>
 
@@ -11,12 +11,12 @@
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
 #include "godwit/terminal/live_text.h"
+#include "godwit/terminal/progress_lines.h"
 #include "godwit/terminal/render.h"
 #include "godwit/terminal/table.h"
 #include "godwit/watch/watcher.h"
-#include "progress_lines.h"
 
-namespace godwit::cli {
+namespace godwit::monitoring {
 namespace {
 
 /// A look is worth an object of JSON so often, and the table is drawn so often.
@@ -65,16 +65,16 @@ class AllLines final : public watch::Onlooker {
     row.now = now;
     if (!row.line_at || context_.clock.now() - *row.line_at >= kLineEvery) {
       row.line_at = context_.clock.now();
-      context_.out.line(named(one, line_of(now, "look")));
+      context_.out.line(named(one, terminal::line_of(now, "look")));
     }
     if (table_.visible()) return draw();
     if (row.said_at && context_.clock.now() - *row.said_at < kSayEvery) return;
     row.said_at = context_.clock.now();
     context_.out.say(fmt::format("{}: round {}, {}, ends in {}", one.vm, now.round,
-                                 progress_note(now), eta_text(now.forecast)));
+                                 terminal::progress_note(now), eta_text(now.forecast)));
   }
   void on_event(const watch::Followed& one, const control::RunEvent& event) override {
-    context_.out.line(named(one, line_of(event)));
+    context_.out.line(named(one, terminal::line_of(event)));
   }
   void ended(const watch::Followed& one, const MigrationOutcome& outcome) override {
     rows_.erase(one.vm);
@@ -162,4 +162,4 @@ int watch_all(const std::vector<std::string>& names, const std::string& lab, con
   return ended ? terminal::kDone : context.out.error(ended.error());
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::monitoring

@@ -1,4 +1,4 @@
-#include "progress_lines.h"
+#include "godwit/terminal/progress_lines.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "godwit/base/quantity.h"
 
-namespace godwit::cli {
+namespace godwit::terminal {
 namespace {
 
 template <class T, class Number>
@@ -78,4 +78,4 @@ Json line_of(const control::RunEvent& event) {
   return line;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::terminal

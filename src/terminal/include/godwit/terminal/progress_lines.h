@@ -8,7 +8,7 @@
 
 /// Where a running migration stands, as `migrate` and `watch` say it.
 
-namespace godwit::cli {
+namespace godwit::terminal {
 
 /// The end of a progress bar's line.
 [[nodiscard]] std::string progress_note(const control::Progress& progress);
@@ -22,4 +22,4 @@ namespace godwit::cli {
 /// The same with the round that has ended, or with the order.
 [[nodiscard]] Json line_of(const control::RunEvent& event);
 
-}  // namespace godwit::cli
+}  // namespace godwit::terminal
