@@ -15,6 +15,7 @@
 
 #include "godwit/base/process.h"
 #include "libvirt_hosts.h"
+#include "source_tree.h"
 
 namespace godwit::e2e {
 namespace {
@@ -242,9 +243,9 @@ TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlo
 TEST(Monitoring, TheAlertsAreWhatPrometheusTakes) {
   if (const auto promtool = program_path("promtool"); !promtool) GTEST_SKIP() << "needs promtool";
   RealClock clock;
-  auto process =
-      Process::start({program_path("promtool").value(),
-                      {"promtool", "check", "rules", GODWIT_MONITORING "/godwit-alerts.yml"}});
+  auto process = Process::start(
+      {program_path("promtool").value(),
+       {"promtool", "check", "rules", in_source_tree("package/monitoring/godwit-alerts.yml")}});
   ASSERT_TRUE(process);
   (void)process->follow(clock, clock.now() + kLongest, {});
   EXPECT_TRUE(process->end() && process->end()->well()) << process->out() << process->err();

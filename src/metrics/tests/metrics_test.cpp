@@ -3,11 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
+
+#include "source_tree.h"
 
 namespace godwit::metrics {
 namespace {
@@ -200,7 +201,7 @@ std::set<std::string> described_names() {
 
 TEST(Metrics, DashboardAndAlertsNameOnlyWhatThereIs) {
   for (const char* file : {"godwit-dashboard.json", "godwit-alerts.yml"}) {
-    std::ifstream in(std::filesystem::path(GODWIT_MONITORING) / file);
+    std::ifstream in(in_source_tree(std::string("package/monitoring/") + file));
     std::stringstream text;
     text << in.rdbuf();
     const auto named = names_in(text.str());
