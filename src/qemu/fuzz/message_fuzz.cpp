@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "decode.h"
+#include "decode_sharing.h"
 #include "godwit/qmp/message.h"
 #include "godwit/qmp/schema.h"
 
@@ -36,6 +37,10 @@ void decode_all(const godwit::Json& json) {
   static_cast<void>(decode_jobs(json));
   static_cast<void>(decode_nodes(json));
   static_cast<void>(decode_exports(json));
+  static_cast<void>(decode_node_bitmaps(json));
+  static_cast<void>(decode_block_exports(json));
+  static_cast<void>(decode_graph(json));
+  static_cast<void>(decode_node_settings(json, "disk0"));
   static_cast<void>(decode_vcpus(json));
   if (json.is_string()) static_cast<void>(decode_registers(json.get<std::string>()));
   if (const auto schema = godwit::qmp::Schema::parse(json))

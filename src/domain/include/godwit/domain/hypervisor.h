@@ -312,6 +312,8 @@ struct VcpuLook {
   std::optional<Seconds> cpu_time{};
 };
 
+class DiskSharing;
+
 /// One VM on one hypervisor process: adapters (qemu) and the twin implement it. Calls block up to
 /// the adapter's command deadline. Errors: kTimeout, kPeerGone, kProtocol, kRefused, kUnsupported.
 /// kPeerGone means that the connection is lost, and nothing more: `known_ended()` tells whether the
@@ -396,6 +398,9 @@ class Hypervisor {
   /// Either side, at any time: ends serving, gives running mirrors up, forgets ended ones. To be
   /// called again until the status counts no mirrors; each call does what can be done by then.
   virtual Result<void> drop_storage() { return no_storage(); }
+  /// What it does for a guest whose disks are not all there when it moves; null: it can't. It lives
+  /// as long as this.
+  virtual DiskSharing* disk_sharing() { return nullptr; }
   /// Source: goes on from pre-switchover.
   virtual Result<void> continue_switchover() { return no_storage(); }
 

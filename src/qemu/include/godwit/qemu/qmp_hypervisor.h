@@ -10,6 +10,7 @@
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
+#include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/qemu/ramblock.h"
 #include "godwit/qmp/qmp_client.h"
@@ -25,13 +26,15 @@ struct Patience {
 
 class QemuProcess;
 class StreamSink;
+struct BlockExport;
 struct BlockJob;
+struct GraphEdge;
 struct QomProperty;
 
 /// A VM on QEMU ≥ 2.11 through its QMP monitor. Nothing but the setters and verbs of `Hypervisor`
 /// changes anything on the VM: who only connects and asks is an observer. What QEMU can do is
 /// decided by its schema.
-class QmpHypervisor final : public Hypervisor {
+class QmpHypervisor final : public Hypervisor, public DiskSharing {
  public:
   ~QmpHypervisor() override;
   /// Errors as QmpClient::connect.
@@ -79,6 +82,20 @@ class QmpHypervisor final : public Hypervisor {
   Result<void> finish_storage() override;
   Result<void> drop_storage() override;
   Result<void> continue_switchover() override;
+
+  /// Since QEMU 10.0, whose inactive disks can be read by others.
+  DiskSharing* disk_sharing() override;
+  Result<StorageOffer> share_disks(const std::string& uri,
+                                   const std::vector<std::string>& devices) override;
+  Result<std::vector<WrittenExport>> rotate_written() override;
+  Result<void> keep_sharing() override;
+  Result<void> end_sharing() override;
+  Result<void> attach_source(const StorageOffer& offer, const std::vector<std::string>& devices,
+                             Seconds patience) override;
+  Result<void> detach_source() override;
+  Result<void> fetch_rest(std::optional<BytesPerSecond> most) override;
+  Result<RestStatus> rest_status() override;
+
   Result<void> start_postcopy() override;
   Result<void> pause_postcopy() override;
   Result<void> recover_postcopy(const std::string& uri) override;
@@ -128,6 +145,13 @@ class QmpHypervisor final : public Hypervisor {
                            const Json& tls, std::optional<BytesPerSecond> most);
   Result<bool> serves_for_godwit();
   Result<void> drop_mirrors();
+  Result<void> share_disk(const std::string& node, const std::string& name,
+                          const std::string& bitmap);
+  Result<void> forget_written(const std::string& but);
+  Result<void> set_active(bool active);
+  Result<std::vector<BlockExport>> block_exports();
+  Result<std::vector<GraphEdge>> block_graph();
+  Result<void> put_beneath(const std::string& node, const std::optional<std::string>& backing);
   Result<PageSize> page_size();
   Result<void> locate(std::vector<RamBlockLine>& blocks);
 
@@ -139,7 +163,9 @@ class QmpHypervisor final : public Hypervisor {
   Clock& clock_;
   Patience patience_;
   std::unique_ptr<StreamSink> sink_;
-  bool serves_ = false;  ///< an NBD server that we started
+  bool serves_ = false;              ///< an NBD server that we started
+  std::vector<std::string> shared_;  ///< nodes that we share, in the order of their exports
+  int rotation_ = 0;                 ///< the number of the bitmaps that count now
 };
 
 }  // namespace godwit::qemu

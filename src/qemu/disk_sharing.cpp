@@ -1,0 +1,321 @@
+// The part of QmpHypervisor for disks of which a share is copied beforehand: at the source exports
+// and bitmaps, at the destination a backing file that is the source's export, and jobs that fetch.
+// What was done by hand with QEMU 10.0, and why in this order, is in docs/disks.md.
+#include "godwit/domain/disk_sharing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "decode.h"
+#include "decode_sharing.h"
+#include "godwit/base/log.h"
+#include "godwit/qemu/qmp_hypervisor.h"
+
+namespace godwit::qemu {
+namespace {
+
+/// What is ours begins so. Exports at the source, and nodes at the destination:
+constexpr std::string_view kRest = "godwit-rest-";
+/// Bitmaps, and their exports, at the source:
+constexpr std::string_view kWritten = "godwit-written-";
+/// Jobs at the destination:
+constexpr std::string_view kFetch = "godwit-fetch-";
+/// As for mirrors: the guest's main loop stands still while QEMU connects.
+constexpr int kConnectSeconds = 2;
+/// Bitmaps see writes by this much: a cluster of an image at least, 1 MiB for large disks.
+constexpr std::int64_t kFinest = 64LL << 10;
+constexpr std::int64_t kCoarsest = 1LL << 20;
+constexpr std::int64_t kMostBits = 1LL << 20;
+
+bool is_ours(std::string_view name) {
+  return name.starts_with(kRest) || name.starts_with(kWritten);
+}
+
+std::int64_t granularity_for(const Disk& disk) {
+  std::int64_t granularity = kFinest;
+  while (granularity < kCoarsest && disk.size && disk.size->count() / granularity > kMostBits) {
+    granularity *= 2;
+  }
+  return granularity;
+}
+
+const std::string& node_of(const Disk& disk) {
+  return disk.node.empty() ? disk.device : disk.node;
+}
+
+Result<Disk> disk_called(const std::vector<Disk>& disks, const std::string& device) {
+  const auto found = std::find_if(disks.begin(), disks.end(),
+                                  [&device](const Disk& disk) { return disk.device == device; });
+  if (found != disks.end()) return *found;
+  return fail(ErrorCode::kNotFound, fmt::format("there is no disk {}", device));
+}
+
+bool in_the_way(const Result<void>& done) {
+  return !done && done.error().code != ErrorCode::kRefused;
+}
+
+Json action(std::string_view type, Json data) {
+  return Json{{"type", type}, {"data", std::move(data)}};
+}
+
+}  // namespace
+
+DiskSharing* QmpHypervisor::disk_sharing() {
+  const bool can = schema_.find("blockdev-set-active") != nullptr &&
+                   schema_.find("x-debug-query-block-graph") != nullptr;
+  return can ? this : nullptr;
+}
+
+Result<std::vector<BlockExport>> QmpHypervisor::block_exports() {
+  GODWIT_TRY(const Json listed, ask("query-block-exports"));
+  return decode_block_exports(listed);
+}
+
+Result<std::vector<GraphEdge>> QmpHypervisor::block_graph() {
+  GODWIT_TRY(const Json graph, ask("x-debug-query-block-graph"));
+  return decode_graph(graph);
+}
+
+// --- the source ---
+
+Result<StorageOffer> QmpHypervisor::share_disks(const std::string& uri,
+                                                const std::vector<std::string>& devices) {
+  GODWIT_TRY(const Json parameters, ask("query-migrate-parameters"));
+  GODWIT_TRY(const StreamTls tls, decode_tls(parameters));
+  if (!tls.credentials.empty()) {
+    return fail(ErrorCode::kUnsupported,
+                "the migration is encrypted, and a share of the disks can't be copied so yet",
+                "mirror all of them: leave the share out");
+  }
+  GODWIT_TRY(const std::vector<Disk> all, disks());
+  GODWIT_TRY(StorageOffer offer, start_nbd_server(uri, Json::object()));
+  shared_.clear();
+  Json bitmaps = Json::array();
+  for (const std::string& device : devices) {
+    GODWIT_TRY(const Disk disk, disk_called(all, device));
+    const std::string name = fmt::format("{}{}", kRest, shared_.size());
+    GODWIT_CHECK_OK(share_disk(node_of(disk), name, {}));
+    bitmaps.push_back(
+        action("block-dirty-bitmap-add", {{"node", node_of(disk)},
+                                          {"name", fmt::format("{}{}", kWritten, rotation_)},
+                                          {"granularity", granularity_for(disk)}}));
+    shared_.push_back(node_of(disk));
+    offer.exports.push_back({device, name});
+  }
+  GODWIT_CHECK_OK(order("transaction", Json{{"actions", bitmaps}}));
+  return offer;
+}
+
+/// An export by its name, which it keeps when the guest has left.
+Result<void> QmpHypervisor::share_disk(const std::string& node, const std::string& name,
+                                       const std::string& bitmap) {
+  Json arguments{{"type", "nbd"}, {"id", name},        {"node-name", node},
+                 {"name", name},  {"writable", false}, {"allow-inactive", true}};
+  if (!bitmap.empty()) arguments["bitmaps"] = Json::array({bitmap});
+  return order("block-export-add", arguments);
+}
+
+/// An enabled bitmap can't be exported read-only, so the one that counted until now is disabled in
+/// the very moment in which the next one begins.
+Result<std::vector<WrittenExport>> QmpHypervisor::rotate_written() {
+  const std::string done = fmt::format("{}{}", kWritten, rotation_);
+  const std::string next = fmt::format("{}{}", kWritten, ++rotation_);
+  GODWIT_CHECK_OK(forget_written(done));
+  GODWIT_TRY(const std::vector<Disk> all, disks());
+  Json actions = Json::array();
+  for (const std::string& node : shared_) {
+    const auto disk = std::find_if(all.begin(), all.end(),
+                                   [&node](const Disk& one) { return node_of(one) == node; });
+    const std::int64_t granularity = disk != all.end() ? granularity_for(*disk) : kFinest;
+    actions.push_back(action("block-dirty-bitmap-add",
+                             {{"node", node}, {"name", next}, {"granularity", granularity}}));
+    actions.push_back(action("block-dirty-bitmap-disable", {{"node", node}, {"name", done}}));
+  }
+  GODWIT_CHECK_OK(order("transaction", Json{{"actions", actions}}));
+  std::vector<WrittenExport> exports;
+  for (const std::string& node : shared_) {
+    const std::string name = fmt::format("{}-{}", done, exports.size());
+    GODWIT_CHECK_OK(share_disk(node, name, done));
+    exports.push_back({name, done});
+  }
+  return exports;
+}
+
+/// Bitmaps of ours, and their exports, except that one. What is in use still goes later.
+Result<void> QmpHypervisor::forget_written(const std::string& but) {
+  GODWIT_TRY(const std::vector<BlockExport> exports, block_exports());
+  for (const BlockExport& one : exports) {
+    if (!one.id.starts_with(kWritten) || (!but.empty() && one.id.starts_with(but + "-"))) continue;
+    const auto gone = order("block-export-del", Json{{"id", one.id}, {"mode", "hard"}});
+    if (in_the_way(gone)) return gone;
+  }
+  GODWIT_TRY(const Json blocks, ask("query-block"));
+  GODWIT_TRY(const std::vector<NodeBitmap> bitmaps, decode_node_bitmaps(blocks));
+  for (const NodeBitmap& bitmap : bitmaps) {
+    if (!bitmap.name.starts_with(kWritten) || bitmap.name == but) continue;
+    const auto gone =
+        order("block-dirty-bitmap-remove", Json{{"node", bitmap.node}, {"name", bitmap.name}});
+    if (in_the_way(gone)) return gone;
+  }
+  return {};
+}
+
+Result<void> QmpHypervisor::set_active(bool active) {
+  GODWIT_TRY(const std::vector<BlockExport> exports, block_exports());
+  for (const BlockExport& one : exports) {
+    if (!one.id.starts_with(kRest)) continue;
+    GODWIT_CHECK_OK(
+        order("blockdev-set-active", Json{{"node-name", one.node}, {"active", active}}));
+  }
+  return {};
+}
+
+Result<void> QmpHypervisor::keep_sharing() {
+  return set_active(true);
+}
+
+/// A disk whose guest has left is given back as QEMU left it: inactive, and not locked.
+Result<void> QmpHypervisor::end_sharing() {
+  if (disk_sharing() == nullptr) return {};
+  GODWIT_TRY(const std::vector<BlockExport> exports, block_exports());
+  const auto ours = std::count_if(exports.begin(), exports.end(),
+                                  [](const BlockExport& one) { return is_ours(one.id); });
+  if (ours > 0 && ours == std::ssize(exports)) {
+    GODWIT_TRY(const RunState state, run_state());
+    if (state == RunState::kPostmigrate) {
+      if (const auto done = set_active(false); !done) log::debug("{}", done.error().message);
+    }
+    GODWIT_CHECK_OK(order("nbd-server-stop"));
+    serves_ = false;
+  } else {
+    for (const BlockExport& one : exports) {
+      if (!is_ours(one.id)) continue;
+      GODWIT_CHECK_OK(order("block-export-del", Json{{"id", one.id}, {"mode", "hard"}}));
+    }
+    if (exports.empty() && !shared_.empty() && std::exchange(serves_, false)) {
+      (void)order("nbd-server-stop");  // it had nothing to serve yet
+    }
+  }
+  shared_.clear();
+  return forget_written({});
+}
+
+// --- the destination ---
+
+Result<void> QmpHypervisor::attach_source(const StorageOffer& offer,
+                                          const std::vector<std::string>& devices,
+                                          Seconds patience) {
+  GODWIT_TRY(const std::vector<Disk> all, disks());
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    GODWIT_TRY(const Disk disk, disk_called(all, devices[i]));
+    const std::string node = fmt::format("{}{}", kRest, i);
+    GODWIT_CHECK_OK(
+        order("blockdev-add",
+              Json{{"driver", "nbd"},
+                   {"node-name", node},
+                   {"read-only", true},
+                   {"server",
+                    {{"type", "inet"}, {"host", offer.host}, {"port", std::to_string(offer.port)}}},
+                   {"export", offer.exports[i].name},
+                   {"open-timeout", kConnectSeconds},
+                   {"reconnect-delay", static_cast<std::int64_t>(patience.count())}}));
+    // else "Inactive 'godwit-rest-0' can't be a backing child of active"
+    GODWIT_CHECK_OK(order("blockdev-set-active", Json{{"node-name", node}, {"active", true}}));
+    GODWIT_CHECK_OK(put_beneath(node_of(disk), node));
+  }
+  return {};
+}
+
+/// Whatever a reopening does not say goes back to its default.
+Result<void> QmpHypervisor::put_beneath(const std::string& node,
+                                        const std::optional<std::string>& backing) {
+  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
+  GODWIT_TRY(const NodeSettings now, decode_node_settings(nodes, node));
+  GODWIT_TRY(const std::vector<GraphEdge> graph, block_graph());
+  const auto file = std::find_if(graph.begin(), graph.end(), [&node](const GraphEdge& edge) {
+    return edge.parent == node && edge.role == "file";
+  });
+  if (now.driver != "qcow2" || file == graph.end()) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("the destination's disk {} is no qcow2 image on a file", node),
+                "make it with qemu-img create -f qcow2 -o compat=0.10 FILE SIZE");
+  }
+  const Json options{{"driver", now.driver},
+                     {"node-name", node},
+                     {"discard", "unmap"},
+                     {"detect-zeroes", now.detect_zeroes},
+                     {"cache", {{"direct", now.direct}, {"no-flush", now.no_flush}}},
+                     {"file", file->child},
+                     {"backing", backing ? Json(*backing) : Json(nullptr)}};
+  return order("blockdev-reopen", Json{{"options", Json::array({options})}});
+}
+
+Result<void> QmpHypervisor::detach_source() {
+  if (disk_sharing() == nullptr) return {};
+  GODWIT_TRY(const std::vector<GraphEdge> graph, block_graph());
+  for (const GraphEdge& edge : graph) {
+    if (edge.role != "backing" || !edge.child.starts_with(kRest)) continue;
+    GODWIT_CHECK_OK(put_beneath(edge.parent, std::nullopt));
+  }
+  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
+  GODWIT_TRY(const std::vector<std::string> names, decode_nodes(nodes));
+  for (const std::string& name : names) {
+    if (!name.starts_with(kRest)) continue;
+    GODWIT_CHECK_OK(order("blockdev-del", Json{{"node-name", name}}));
+  }
+  return {};
+}
+
+/// A job that ended well has taken the backing file away; its node is left.
+Result<void> QmpHypervisor::fetch_rest(std::optional<BytesPerSecond> most) {
+  GODWIT_TRY(const std::vector<BlockJob> jobs, block_jobs());
+  for (const BlockJob& job : jobs) {
+    if (!job.id.starts_with(kFetch) || !job.ended) continue;
+    GODWIT_CHECK_OK(order("job-dismiss", Json{{"id", job.id}}));
+  }
+  GODWIT_TRY(const std::vector<GraphEdge> graph, block_graph());
+  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
+  GODWIT_TRY(const std::vector<std::string> names, decode_nodes(nodes));
+  for (const std::string& name : names) {
+    if (!name.starts_with(kRest)) continue;
+    const std::string id = fmt::format("{}{}", kFetch, name.substr(kRest.size()));
+    const bool runs = std::any_of(jobs.begin(), jobs.end(), [&id](const BlockJob& job) {
+      return job.id == id && !job.ended;
+    });
+    const auto disk = std::find_if(graph.begin(), graph.end(), [&name](const GraphEdge& edge) {
+      return edge.role == "backing" && edge.child == name;
+    });
+    if (runs) continue;
+    if (disk == graph.end()) {
+      GODWIT_CHECK_OK(order("blockdev-del", Json{{"node-name", name}}));
+      continue;
+    }
+    Json stream{{"job-id", id}, {"device", disk->parent}, {"auto-dismiss", false}};
+    if (most) stream["speed"] = detail::checked_round(most->value());
+    GODWIT_CHECK_OK(order("block-stream", stream));
+  }
+  return {};
+}
+
+Result<RestStatus> QmpHypervisor::rest_status() {
+  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
+  GODWIT_TRY(const std::vector<std::string> names, decode_nodes(nodes));
+  RestStatus status;
+  status.disks = static_cast<int>(std::count_if(
+      names.begin(), names.end(), [](const auto& name) { return name.starts_with(kRest); }));
+  if (status.disks == 0) return status;
+  GODWIT_TRY(const std::vector<BlockJob> jobs, block_jobs());
+  for (const BlockJob& job : jobs) {
+    if (!job.id.starts_with(kFetch)) continue;
+    if (!job.ended) ++status.running;
+    status.done = capped_sum(status.done, job.done);
+    status.total = capped_sum(status.total, job.total);
+    if (status.error.empty()) status.error = job.error;
+  }
+  return status;
+}
+
+}  // namespace godwit::qemu
