@@ -6,7 +6,8 @@
 
 namespace godwit::advise {
 
-std::optional<Seconds> mirror_time(const std::vector<Disk>& disks, const Link& link) {
+std::optional<Seconds> mirror_time(const std::vector<Disk>& disks, const Link& link,
+                                   std::optional<Ratio> share) {
   Bytes held;
   for (const Disk& disk : disks) {
     if (!disk.writable) continue;
@@ -14,7 +15,7 @@ std::optional<Seconds> mirror_time(const std::vector<Disk>& disks, const Link& l
     held = capped_sum(held, *disk.allocated);
   }
   if (link.rate.value() <= 0) return std::nullopt;
-  return held / link.rate;
+  return held / link.rate * share.value_or(Ratio(1)).value();
 }
 
 void add_storage(TechniquePrediction& prediction, std::optional<Seconds> mirror_time) {

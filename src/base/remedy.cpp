@@ -24,6 +24,10 @@ std::string_view to_string(Setting setting) {
       return "no_postcopy";
     case Setting::kNoProfile:
       return "no_profile";
+    case Setting::kPrecopyMemory:
+      return "precopy_memory";
+    case Setting::kPrecopyStorage:
+      return "precopy_storage";
     case Setting::kPrefer:
       return "prefer";
     case Setting::kQuick:

@@ -165,6 +165,9 @@ void add_guest_options(terminal::Command& command, UpOptions& options) {
       ->type_name("SIZE");
   command.add_flag("--own-disks", options.guest.own_disks,
                    "each host has a drive of its own for it, to be migrated with +storage");
+  command.add_flag("--qcow2", options.guest.qcow2,
+                   "with --own-disks: the drives are qcow2 images, of which a share can be moved "
+                   "beforehand (migrate --precopy-storage)");
   command.add_flag("--programs", options.guest.programs,
                    "it has real programs at hand, even if its first load is none");
   command.add_option("--vcpus", options.guest.vcpus, "its vCPUs")->capture_default_str();

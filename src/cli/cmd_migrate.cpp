@@ -32,11 +32,30 @@ struct MigrateOptions {
   bool no_profile = false;
   bool rehearse = false;
   bool relay = false;
+  std::string precopy_memory;
+  std::string precopy_storage;
   terminal::LinkOption link;
   terminal::ObserveOption observe;
   terminal::IntentOptions intent;
   terminal::StoreOption store;
 };
+
+Result<void> read_share(const std::string& text, std::string_view option,
+                        std::optional<Ratio>& into) {
+  if (text.empty()) return {};
+  auto share = terminal::parse_share(text);
+  if (!share) return fail(share.error().while_doing(option));
+  into = *share;
+  return {};
+}
+
+/// The guest may need both hosts still.
+bool needs_source(const Attempt& attempt) {
+  if (!attempt.done) return false;
+  const MigrationOutcome& outcome = attempt.done->outcome;
+  return outcome.storage && outcome.storage->precopy_share && !outcome.storage->independent_after &&
+         outcome.vm_runs_on != VmRunsOn::kSource;
+}
 
 Result<engine::Request> request_of(const MigrateOptions& options) {
   engine::Request request;
@@ -52,6 +71,9 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
     if (!recover_for) return fail(recover_for.error().while_doing("--recover-for"));
     request.mend_for = *recover_for;
   }
+  MigrationParameters& fixed = request.parameters;
+  GODWIT_CHECK_OK(read_share(options.precopy_memory, "--precopy-memory", fixed.precopy_share));
+  GODWIT_CHECK_OK(read_share(options.precopy_storage, "--precopy-storage", fixed.precopy_storage));
   request.profile = !options.no_profile;
   request.rehearse = options.rehearse;
   request.store = options.store.path;
@@ -70,6 +92,7 @@ int migrate_in_lab(const MigrateOptions& options, engine::Request request, const
   const std::string source_host = before->instances.front().host;
   const Attempt attempt = run_request(engine, std::move(*pair), request, context);
   const int status = print_attempt(attempt, context);
+  if (needs_source(attempt)) return status;
   // As long as nothing was started, it is where it was. Both monitors are closed by now: the QEMU
   // without the guest can end.
   const VmRunsOn runs_on = attempt.done ? attempt.done->outcome.vm_runs_on : VmRunsOn::kSource;
@@ -186,6 +209,18 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
       "carry the stream through this process, which keeps to --link by the "
       "millisecond and queues little: shorter outages in post-copy, and multifd keeps "
       "its rate; on the VM's host, to a tcp: destination. The migration ends with this process");
+  command
+      ->add_option("--precopy-memory", options->precopy_memory,
+                   "with hybrid: the share of memory that is sent before post-copy, 0 to 1")
+      ->type_name("SHARE");
+  command
+      ->add_option(
+          "--precopy-storage", options->precopy_storage,
+          "with +storage: the share of what the disks hold that is copied before the guest "
+          "moves, 0 to 1 (default 1). The rest follows; until it has come, the guest needs "
+          "both hosts. The destination's disks are empty qcow2 images of compat=0.10 with "
+          "discard=unmap; QEMU 10.0 or newer on both sides")
+      ->type_name("SHARE");
   options->link.add_to(*command);
   options->intent.add_to(*command);
   options->store.add_to(*command);
@@ -201,7 +236,8 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
        "godwit migrate lab:guest lab:b --technique postcopy --json",
        "godwit migrate lab:guest lab:b --no-postcopy --json --events",
        "godwit migrate lab:guest lab:b --technique multifd-zstd+auto-converge",
-       "godwit migrate lab:guest lab:b --technique precopy+storage"});
+       "godwit migrate lab:guest lab:b --technique precopy+storage",
+       "godwit migrate lab:guest lab:b --technique precopy+storage --precopy-storage 0.25"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) { return migrate(*options, context); };

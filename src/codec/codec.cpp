@@ -386,6 +386,7 @@ Json to_json(const MigrationParameters& p) {
   add("throttle_increment_percent", p.throttle_increment_percent, as_is);
   add("max_throttle_percent", p.max_throttle_percent, as_is);
   add("precopy_share", p.precopy_share, in_ratio);
+  add("precopy_storage", p.precopy_storage, in_ratio);
   add("postcopy_preempt", p.postcopy_preempt, as_is);
   return json;
 }
@@ -404,6 +405,7 @@ Result<MigrationParameters> parameters_from_json(const Json& json) {
   p.throttle_increment_percent = small_int(in, "throttle_increment_percent", 99);
   p.max_throttle_percent = small_int(in, "max_throttle_percent", 99);
   p.precopy_share = in.maybe_ratio("precopy_share");
+  p.precopy_storage = in.maybe_ratio("precopy_storage");
   p.postcopy_preempt = in.maybe_boolean("postcopy_preempt");
   return finish(in, std::move(p));
 }
@@ -710,7 +712,10 @@ Json to_json(const StorageOutcome& storage) {
   return Json{{"disks", storage.disks},
               {"mirrored_bytes", storage.mirrored.count()},
               {"ready_after_s", maybe(storage.ready_after, in_seconds)},
-              {"finish_ms", maybe(storage.finish, in_ms)}};
+              {"finish_ms", maybe(storage.finish, in_ms)},
+              {"precopy_share", maybe(storage.precopy_share, in_ratio)},
+              {"discarded_bytes", maybe(storage.discarded, in_bytes)},
+              {"independent_after_s", maybe(storage.independent_after, in_seconds)}};
 }
 
 std::optional<StorageOutcome> read_storage(JsonReader& parent) {
@@ -722,6 +727,9 @@ std::optional<StorageOutcome> read_storage(JsonReader& parent) {
   storage.mirrored = in.bytes("mirrored_bytes");
   storage.ready_after = in.maybe_seconds("ready_after_s");
   storage.finish = in.maybe_seconds("finish_ms");
+  storage.precopy_share = in.maybe_ratio("precopy_share");
+  storage.discarded = in.maybe_bytes("discarded_bytes");
+  storage.independent_after = in.maybe_seconds("independent_after_s");
   if (in.error()) parent.adopt(*in.error());
   return storage;
 }

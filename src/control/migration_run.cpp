@@ -20,6 +20,8 @@ namespace {
 using steer::Stage;
 using steer::StageRules;
 
+constexpr Seconds kFollowEvery{0.2};
+
 class MigrationRun {
  public:
   MigrationRun(Clock& clock, MigrationSession& session, const MigrationPlan& plan, steer::Law& law,
@@ -63,6 +65,7 @@ class MigrationRun {
   // --- the end ---
   void settle();
   void examine();
+  void follow();
   void look_from_outside();
   void take_remarks();
   void measure();
@@ -105,6 +108,7 @@ Result<MigrationOutcome> MigrationRun::run() {
   }
   settle();
   examine();
+  follow();
   session_.release(outcome_);
   measure();
   return outcome_;
@@ -361,6 +365,15 @@ void MigrationRun::examine() {
     outcome_.status = OutcomeStatus::kFailed;
     outcome_.reason = "the guest is not well on the destination: " + outcome_.guest.evidence;
   }
+}
+
+/// Until all of the guest's disks have come after it, or somebody waits no longer.
+void MigrationRun::follow() {
+  while (!stop_request_.stop_requested() && !options_.leave.stop_requested() &&
+         session_.follow_rest(clock_.now() + kFollowEvery)) {
+    report();
+  }
+  take_remarks();
 }
 
 /// Nobody can look inside.

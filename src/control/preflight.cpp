@@ -211,6 +211,49 @@ bool listens(const PreflightFacts& facts) {
   return facts.destination_migration.phase == MigrationPhase::kSetup;
 }
 
+/// A QEMU has one NBD server, and names are taken once. The source needs it for shares only.
+Result<void> check_disk_exports(const PreflightFacts& facts, const MigrationPlan& plan) {
+  if (!plan.technique.storage) return {};
+  const bool both = leaves_disks_behind(plan.parameters);
+  for (const auto* side : {&facts.destination_has, &facts.source_has}) {
+    const bool source = side == &facts.source_has;
+    if (side->disk_exports.empty() || (source && !both)) continue;
+    return fail(ErrorCode::kBusy,
+                fmt::format("the {}'s QEMU serves disks by NBD already (export '{}'), and has one "
+                            "server only",
+                            source ? "source" : "destination", side->disk_exports.front()),
+                "end it with the tool that started it (QMP: nbd-server-stop)");
+  }
+  return {};
+}
+
+/// A rule by version, so that it is known before anything is set up; what QEMU can do decides then.
+Result<void> check_shares_of_disks(const PreflightFacts& facts, const MigrationPlan& plan) {
+  constexpr int kSince = 10;  // exports of inactive disks, blockdev-set-active
+  if (!plan.technique.storage || !leaves_disks_behind(plan.parameters)) return {};
+  if (has_on(facts.source_has, "dirty-bitmaps")) {
+    return fail(ErrorCode::kBadInput,
+                "the migration capability dirty-bitmaps would take along the bitmaps by which a "
+                "share of the disks is copied",
+                {"switch it off on both sides, or move all of the disks beforehand: leave ",
+                 Setting::kPrecopyStorage, " out"});
+  }
+  if (!facts.source_has.tls.empty()) {
+    return fail(ErrorCode::kUnsupported,
+                "the migration is encrypted, and a share of the disks can't be copied so yet",
+                {"move all of the disks beforehand: leave ", Setting::kPrecopyStorage, " out"});
+  }
+  for (const auto* side : {&facts.source, &facts.destination}) {
+    if (side->version_major >= kSince) continue;
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("QEMU {} on the {} can't run a guest whose disk is not all there",
+                            side->version, side == &facts.source ? "source" : "destination"),
+                {"use QEMU 10.0 or newer there, or move all of the disks beforehand: leave ",
+                 Setting::kPrecopyStorage, " out"});
+  }
+  return {};
+}
+
 /// Disks need an address beside the stream's: at the destination, and as the source reaches it.
 Result<void> check_room_for_disks(const PreflightFacts& facts, const MigrationPlan& plan) {
   if (!plan.technique.storage) return {};
@@ -296,6 +339,8 @@ Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& pla
   GODWIT_CHECK_OK(check_bitmaps(facts, plan));
   GODWIT_CHECK_OK(check_disks(facts, plan));
   GODWIT_CHECK_OK(check_room_for_disks(facts, plan));
+  GODWIT_CHECK_OK(check_disk_exports(facts, plan));
+  GODWIT_CHECK_OK(check_shares_of_disks(facts, plan));
   GODWIT_CHECK_OK(check_tls(facts));
   GODWIT_CHECK_OK(check_other_capabilities(facts, plan));
   GODWIT_CHECK_OK(check_combination(plan.technique, facts.source));

@@ -156,6 +156,37 @@ Result<void> check_no_descriptor(const Pair& disk) {
   return {};
 }
 
+/// What is absent at the destination is taken from the source, so it must be possible that
+/// something is absent: that of an image of qcow2's newer versions reads as zeros for ever once
+/// discarded (measured on QEMU 10.0), and one with a backing file does not give up anything.
+Result<void> check_takes_a_share(const Pair& disk) {
+  constexpr std::int64_t kCluster = 64 * 1024;
+  constexpr const char* kMakeIt =
+      "make it anew, empty: qemu-img create -f qcow2 -o compat=0.10 FILE SIZE, opened with "
+      "discard=unmap; or move all of the disks beforehand";
+  const Disk& there = *disk.there;
+  if (there.format != "qcow2") {
+    return refuse(
+        fmt::format("disk {} is {} at the destination, and a share of a disk can be copied "
+                    "into qcow2 only",
+                    name_of(disk), there.format),
+        kMakeIt);
+  }
+  if (there.has_backing) {
+    return refuse(
+        fmt::format("disk {} has a backing file at the destination already", name_of(disk)),
+        kMakeIt);
+  }
+  if (there.image_version != "0.10" || there.cluster.value_or(Bytes()) != Bytes(kCluster)) {
+    return refuse(
+        fmt::format("disk {} is at the destination a qcow2 image of compat={} with clusters "
+                    "of {} bytes; a share of a disk needs compat=0.10 and 65536",
+                    name_of(disk), there.image_version, there.cluster.value_or(Bytes()).count()),
+        kMakeIt);
+  }
+  return {};
+}
+
 Result<void> check_disk(const PreflightFacts& facts, const MigrationPlan& plan, const Pair& disk) {
   GODWIT_CHECK_OK(check_medium_is_there(disk));
   if (disk.here->travels_with_memory)
@@ -165,7 +196,9 @@ Result<void> check_disk(const PreflightFacts& facts, const MigrationPlan& plan, 
   // QEMU mirrors between disks of one size only (measured on QEMU 10.0: "Source and target image
   // have different sizes", of a larger one too).
   if (!plan.technique.storage || !moves(facts, disk)) return {};
-  return sizes_differ(disk) ? refuse_size(disk) : check_no_descriptor(disk);
+  if (sizes_differ(disk)) return refuse_size(disk);
+  GODWIT_CHECK_OK(check_no_descriptor(disk));
+  return leaves_disks_behind(plan.parameters) ? check_takes_a_share(disk) : Result<void>();
 }
 
 /// Without +storage: a disk that is surely not shared is refused, and so is one with two names that

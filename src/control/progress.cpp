@@ -11,7 +11,9 @@ Progress progress_of(const Monitor& monitor, const Liveness& source, const EndFo
   progress.round = monitor.round();
   progress.transferred = status.transferred.value_or(Bytes());
   progress.remaining = status.remaining;
-  if (seen.held_back && seen.storage) progress.storage_left = seen.storage->left;
+  if ((seen.held_back || seen.rest_follows) && seen.storage)
+    progress.storage_left = seen.storage->left;
+  progress.rest_follows = seen.rest_follows;
   progress.rate = status.throughput;
   progress.dirty_rate = status.dirty_rate;
   progress.throttle_percent = status.throttle_percent;

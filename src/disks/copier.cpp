@@ -161,6 +161,8 @@ Result<void> Copier::check_destination(CopiedDisk& disk) {
   probe.insert(0);
   GODWIT_CHECK_OK(to.put(held.range_of(0), '\1', {}));
   const auto given_up = discard(disk, probe, {});
+  const std::lock_guard lock(mutex_);
+  status_.discarded = Bytes();  // it was nobody's
   if (given_up) return {};
   return fail(ErrorCode::kBadInput, fmt::format("{} does not give up what is discarded", to.name()),
               "make it of qcow2 with compat=0.10 and clusters of 64 KiB, without a backing file, "

@@ -43,14 +43,22 @@ pair::Ends ends_of(const OpenPair& pair, Journal& journal) {
   return ends;
 }
 
+/// What a session is lent, each of it only where the plan needs it.
+struct Lent {
+  CpuQuota* cpu_quota = nullptr;
+  StreamCarrier* carrier = nullptr;
+  DiskCopier* disk_copier = nullptr;
+};
+
 std::unique_ptr<MigrationSession> session_of(Clock& clock, const OpenPair& pair, Journal& journal,
-                                             CpuQuota* quota, StreamCarrier* carrier) {
+                                             const Lent& lent) {
   if (pair.manager != nullptr) {
     return pair.manager->session(journal, pair.source_name, pair.destination_name);
   }
   pair::Ends ends = ends_of(pair, journal);
-  ends.cpu_quota = quota;
-  ends.carrier = carrier;
+  ends.cpu_quota = lent.cpu_quota;
+  ends.carrier = lent.carrier;
+  ends.disk_copier = lent.disk_copier;
   return pair::make_session(clock, ends);
 }
 
@@ -224,7 +232,12 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   if (planned.relay) {
     GODWIT_TRY(carrier, opener_->relay_to(pair.stream, pair.source.description));
   }
-  const auto session = session_of(clock_, pair, journal, law_quota.quota.get(), carrier.get());
+  std::unique_ptr<DiskCopier> copier;
+  if (leaves_disks_behind(plan.parameters)) {
+    GODWIT_TRY(copier, opener_->disk_copier_of(pair.source.description));
+  }
+  const auto session =
+      session_of(clock_, pair, journal, {law_quota.quota.get(), carrier.get(), copier.get()});
   GODWIT_TRY(const auto law, law_for(planned));
   const control::Onlookers onlookers{pair.probe.get(), pair.check.get(), pair.wire.get()};
   GODWIT_TRY(record.outcome,

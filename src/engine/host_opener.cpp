@@ -8,6 +8,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/cpuquota/vcpu_quota.h"
+#include "godwit/disks/copier.h"
 #include "godwit/guestmem/locate_ram.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/lab/lab.h"
@@ -135,6 +136,17 @@ Result<std::unique_ptr<Manager>> HostOpener::manager_of(const std::shared_ptr<Hy
   GODWIT_TRY(auto host, libvirt::connect_host(destination.uri));
   return std::unique_ptr<Manager>(
       std::make_unique<LibvirtManager>(clock_, std::move(domain), std::move(host)));
+}
+
+/// Connections are made where the VM's process makes its own.
+Result<std::unique_ptr<DiskCopier>> HostOpener::disk_copier_of(const VmDescription& source) {
+  if (source.pid != 0) {
+    return disks::make_copier(clock_, fmt::format("/proc/{}/ns/net", source.pid));
+  }
+  return fail(ErrorCode::kUnsupported,
+              "a share of the disks is copied beside the VM, whose process can't be seen from here",
+              {"run godwit on the VM's host, or move all of the disks beforehand: leave ",
+               Setting::kPrecopyStorage, " out"});
 }
 
 Result<void> HostOpener::give_back_cpu(const LentCpu& lent) {

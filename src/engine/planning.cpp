@@ -114,6 +114,10 @@ Result<PlannedMigration> Engine::Planning::run() {
     return fail(ErrorCode::kUnsupported, "libvirt's migrations are not relayed yet",
                 "leave the relay out");
   }
+  if (leaves_disks_behind(request_.parameters) && pair_.manager != nullptr) {
+    return fail(ErrorCode::kUnsupported, "libvirt mirrors disks whole, before the guest moves",
+                {"leave ", Setting::kPrecopyStorage, " out"});
+  }
   // First of all, so that a store that cannot be written is known before anything happens.
   std::unique_ptr<OutcomeStore> store;
   if (request_.keep) {
@@ -127,15 +131,22 @@ Result<PlannedMigration> Engine::Planning::run() {
     GODWIT_CHECK_OK(engine_.opener_->relay_to(pair_.stream, pair_.source.description));
   }
   GODWIT_TRY(const KnownHosts known, recall(store.get()));
-  const auto mirror_time = moves_disks(request_) && known.link
-                               ? advise::mirror_time(sides.moved_disks, *known.link)
-                               : std::nullopt;
+  const auto mirror_time =
+      moves_disks(request_) && known.link
+          ? advise::mirror_time(sides.moved_disks, *known.link, request_.parameters.precopy_storage)
+          : std::nullopt;
   PlannedMigration planned = draft(sides, known, mirror_time);
   if (request_.profile) {
     GODWIT_CHECK_OK(choose_by_prediction(planned, sides, known, mirror_time));
   } else if (request_.intent.max_downtime) {
     // Nobody knows how the guest writes: QEMU's limit is all that can be set by the intent.
     planned.plan.parameters.downtime_limit = request_.intent.max_downtime;
+  }
+  planned.plan.parameters.precopy_storage = request_.parameters.precopy_storage;
+  if (leaves_disks_behind(planned.plan.parameters)) {
+    observer_.warning(
+        "a part of the disks follows the guest: from the switchover until it has come, losing "
+        "either host, or the link for long, loses the VM");
   }
   planned.plan.parameters.max_bandwidth.reset();  // an estimate is no order
   if (request_.link) planned.plan.parameters.max_bandwidth = request_.link->rate;
@@ -155,6 +166,7 @@ Result<BothSides> Engine::Planning::look() {
   MigrationPlan asked;
   asked.technique = asked_technique();
   asked.intent = request_.intent;
+  asked.parameters = request_.parameters;
   GODWIT_TRY(const bool steered, steer::may_order(law_of(request_), asked, request_.profile));
   const bool may_come_to_postcopy =
       !request_.technique || uses_postcopy(*request_.technique) || steered;

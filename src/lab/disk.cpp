@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "command.h"
 #include "godwit/base/quantity.h"
 #include "godwit/base/unique_fd.h"
 #include "paths.h"
@@ -28,6 +29,17 @@ Result<void> require_space(const std::string& folder, const GuestSpec& guest) {
               "free some space there, or give it a smaller disk");
 }
 
+/// Of the version in which what is discarded is absent.
+Result<void> make_image(const std::string& path, Bytes size) {
+  Command command;
+  command.arguments = {"qemu-img",    "create", "-q",
+                       "-f",          "qcow2",  "-o",
+                       "compat=0.10", path,     fmt::format("{}", size.count())};
+  command.package = "qemu-utils";
+  GODWIT_CHECK_OK(run_command(command));
+  return {};
+}
+
 }  // namespace
 
 std::string disk_file_of(const std::string& lab, const GuestSpec& guest, const std::string& host) {
@@ -40,6 +52,7 @@ Result<void> make_disk(const LabLock& lock, const GuestSpec& guest, const std::s
   if (!guest.disk) return {};
   GODWIT_CHECK_OK(require_space(lab_folder(lock.lab()), guest));
   const std::string path = disk_file_of(lock.lab(), guest, host);
+  if (guest.qcow2) return make_image(path, *guest.disk);
   const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (file.valid() && ftruncate(file.get(), guest.disk->count()) == 0) return {};
   return fail(errno_error(fmt::format("making {}", path), errno));

@@ -101,6 +101,10 @@ Result<CopiedDisk> copy_disk(const std::string& lab, const std::string& guest,
     const GuestSpec& spec = off.guest->spec;
     const std::string& home = off.guest->hosts.front();
     if (!spec.own_disks || home == host) return CopiedDisk{};
+    if (spec.qcow2) {
+      return fail(ErrorCode::kUnsupported, "the lab copies raw disks only between its hosts",
+                  "leave qcow2 out for moves of a guest that is off");
+    }
     GODWIT_TRY(const HostStatus here, find_host(lab, home));
     copy = {disk_file_of(lab, spec, home), disk_file_of(lab, spec, host), here.netns, there.netns,
             there.migration_address};

@@ -57,13 +57,17 @@ std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecor
     // so since 2.10. The host's page cache is used, as all the lab's hosts have the same one, and a
     // user's own lab lies on tmpfs, which can't do without. A host without space is an error for
     // the guest instead of QEMU's own way, which would stop it. Without discard=unmap a mirror that
-    // writes zeros into an empty disk would fill its file (measured on QEMU 10.0).
-    arguments.insert(arguments.end(),
-                     {"-blockdev",
-                      fmt::format("driver=raw,node-name=disk0,discard=unmap,file.driver=file,"
-                                  "file.filename={}",
-                                  disk_file_of(lab, guest.spec, host)),
-                      "-device", "virtio-blk-pci,drive=disk0,werror=report,rerror=report"});
+    // writes zeros into an empty disk would fill its file (measured on QEMU 10.0). A disk of which
+    // a part is on another host fails when that can't be reached: then the guest had better stop.
+    arguments.insert(
+        arguments.end(),
+        {"-blockdev",
+         fmt::format("driver={},node-name=disk0,discard=unmap,file.driver=file,"
+                     "file.filename={}",
+                     guest.spec.qcow2 ? "qcow2" : "raw", disk_file_of(lab, guest.spec, host)),
+         "-device",
+         fmt::format("virtio-blk-pci,drive=disk0,werror={0},rerror={0}",
+                     guest.spec.qcow2 ? "stop" : "report")});
   }
   if (guest.spec.programs) {
     // After the disk, which thereby stays the guest's first; its serial is how the guest knows it.

@@ -60,6 +60,11 @@ Result<void> validate_disk(const GuestSpec& spec) {
                 fmt::format("guest {} has no disk that could be each host's own", spec.name),
                 "give it a disk");
   }
+  if (spec.qcow2 && !spec.own_disks) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("guest {}'s disk can't be qcow2: the hosts share it", spec.name),
+                "give each host a disk of its own");
+  }
   if (!spec.disk) return {};
   if (*spec.disk >= kMiB && *spec.disk <= kMostDisk && spec.disk->count() % kMiB.count() == 0) {
     return {};

@@ -36,6 +36,7 @@ Json to_json(const GuestRecord& guest) {
             {"hosts", guest.hosts}};
   if (guest.spec.disk) json["disk_bytes"] = guest.spec.disk->count();
   if (guest.spec.own_disks) json["own_disks"] = true;
+  if (guest.spec.qcow2) json["qcow2"] = true;
   if (guest.spec.programs) json["programs"] = true;
   return json;
 }
@@ -71,7 +72,8 @@ Result<GuestRecord> guest_from(const Json& json, const LabSpec& lab) {
                 in.text("load"),
                 in.maybe_bytes("disk_bytes"),
                 in.maybe_boolean("own_disks").value_or(false),
-                in.maybe_boolean("programs").value_or(false)};
+                in.maybe_boolean("programs").value_or(false),
+                in.maybe_boolean("qcow2").value_or(false)};
   guest.index = small(in, "index", kMostGuests - 1);
   guest.accelerator = in.text("accelerator");
   guest.image = in.text("image");

@@ -12,12 +12,13 @@
 #include "godwit/control/vcpu_watch.h"
 #include "godwit/pair/recovery.h"
 #include "godwit/steer/stage.h"
+#include "godwit/storage/storage_mirror.h"
+#include "godwit/storage/storage_share.h"
 #include "patience.h"
 #include "quota_lease.h"
 #include "run_record.h"
 #include "settings_lease.h"
 #include "settlement.h"
-#include "storage_mirror.h"
 #include "watched_side.h"
 
 namespace godwit::pair {
@@ -43,6 +44,15 @@ constexpr BytesPerSecond kUnpaced{10e9};
 constexpr std::string_view kStillLimited =
     "the VM's vCPUs are still limited on the source's host: godwit recover gives them their time "
     "back";
+
+constexpr std::string_view kRestIsThere =
+    "a part of the guest's disks is still at the source, and the guest needs both hosts: do not "
+    "end "
+    "the source's QEMU; godwit recover fetches the rest and says when it is done";
+constexpr std::string_view kRestIsLost =
+    "the source's QEMU has ended, and with it a part of the guest's disks that had not come: end "
+    "the "
+    "guest, and start it from the source's disks";
 
 /// Has the migration begun its switchover, by its phase?
 bool switches(MigrationPhase phase) {
@@ -84,6 +94,7 @@ class PairSession final : public MigrationSession {
   void give_link_up() override;
   void mend_link() override;
   void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
+  bool follow_rest(TimePoint deadline) override;
   void leave(MigrationOutcome& outcome) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override {
     return side_of(side).run_state();
@@ -96,6 +107,7 @@ class PairSession final : public MigrationSession {
   Result<void> borrow_settings();
   Result<void> leave_pace_to_carrier(MigrationParameters& parameters);
   void start_clocks();
+  std::unique_ptr<storage::DiskMove> way_to_move_disks();
   Result<void> begin_storage();
   Result<void> launch();
   void launch_after_storage();
@@ -111,6 +123,7 @@ class PairSession final : public MigrationSession {
   void poll();
   void mind_storage();
   void look_at_storage();
+  void hand_storage_over();
   void go_on_again();
 
   Result<void> slow_down(Ratio share);
@@ -128,6 +141,7 @@ class PairSession final : public MigrationSession {
   }
 
   // --- the end ---
+  void follow_up(const MigrationOutcome& outcome);
   void note_storage(MigrationOutcome& outcome);
   bool settings_given_back();
   bool give_back(WatchedSide& side, SettingsLease& lease, bool may);
@@ -148,7 +162,7 @@ class PairSession final : public MigrationSession {
   RunRecord record_;
   std::vector<std::string> remarks_;
   std::vector<PassSync> syncs_;
-  std::optional<StorageMirror> storage_;  ///< where disks move, too
+  std::unique_ptr<storage::DiskMove> storage_;  ///< where disks move, too
 
   TimePoint next_question_{};
   TimePoint next_order_{};
@@ -162,12 +176,20 @@ class PairSession final : public MigrationSession {
 
 Result<void> PairSession::prepare(const MigrationPlan& plan) {
   plan_ = plan;
-  if (plan_.technique.storage) storage_.emplace(clock_, ends_.source, ends_.destination);
+  if (plan_.technique.storage) storage_ = way_to_move_disks();
   // A guest that stands still now will stand still at the destination.
   GODWIT_TRY(const RunState state, ends_.source.run_state());
   if (state != RunState::kRunning) record_.seen.paused_as = state;
   record_.seen.may_slow_down = quota_.check().has_value();
   return borrow_settings();
+}
+
+std::unique_ptr<storage::DiskMove> PairSession::way_to_move_disks() {
+  if (!leaves_disks_behind(plan_.parameters)) {
+    return std::make_unique<storage::StorageMirror>(clock_, ends_.source, ends_.destination);
+  }
+  return std::make_unique<storage::StorageShare>(clock_, ends_.source, ends_.destination,
+                                                 ends_.disk_copier);
 }
 
 /// What is borrowed is written down first: without that, nobody could give it back after a kill.
@@ -205,15 +227,15 @@ void PairSession::start_clocks() {
   seen.started = seen.last_progress = seen.last_answer = clock_.now();
   source_.forgive_silence();
   destination_.forgive_silence();
-  seen.held_back = storage_.has_value();
+  seen.held_back = storage_ != nullptr;
 }
 
 Result<void> PairSession::begin_storage() {
   if (const auto vm = ends_.source.describe()) record_.seen.ram = vm->ram;
   record_.seen.storage.emplace();
-  (void)note("mirroring");
-  return storage_->begin(ends_.listen.value_or(ends_.stream), ends_.stream, plan_.moved_disks,
-                         plan_.parameters.max_bandwidth);
+  (void)note(leaves_disks_behind(plan_.parameters) ? "copying a share" : "mirroring");
+  return storage_->begin(
+      {ends_.listen.value_or(ends_.stream), ends_.stream, plan_.moved_disks, plan_.parameters});
 }
 
 Result<void> PairSession::launch() {
@@ -399,10 +421,17 @@ void PairSession::mind_storage() {
   look_at_storage();
   if (record_.abort != GiveUp::kNone) return;
   if (!record_.seen.launched && storage_->ready()) launch_after_storage();
-  if (record_.seen.status.phase == MigrationPhase::kPreSwitchover) storage_->hand_over();
+  if (record_.seen.status.phase == MigrationPhase::kPreSwitchover) hand_storage_over();
   record_.seen.held_back = !storage_->let_go();
   record_.seen.storage->failure = storage_->failure();
   next_order_ = clock_.now() + kOrderAgain;
+}
+
+/// From here on the guest may run there on what is here still: a successor must know it first.
+void PairSession::hand_storage_over() {
+  const bool rest = leaves_disks_behind(plan_.parameters);
+  if (rest && step_ != kRestFollows && !note(kRestFollows)) return;
+  storage_->hand_over();
 }
 
 /// `migrate-continue` may have been lost with the connection; QEMU refuses a second one.
@@ -610,7 +639,28 @@ void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave
   if (broken && outcome.status != OutcomeStatus::kCompleted) {
     outcome.remarks.push_back("on the way to the destination: " + broken->message);
   }
+  if (storage_ && storage_->let_go()) follow_up(outcome);
   note_storage(outcome);
+}
+
+/// A guest that moved takes the rest of its disks along; one that stayed has all of them.
+void PairSession::follow_up(const MigrationOutcome& outcome) {
+  if (outcome.vm_runs_on == VmRunsOn::kSource) (void)storage_->give_back();
+  if (outcome.vm_runs_on != VmRunsOn::kDestination || storage_->independent()) return;
+  record_.seen.rest_follows = true;
+  (void)note(kRestFollows);
+  (void)storage_->follow();
+}
+
+bool PairSession::follow_rest(TimePoint deadline) {
+  if (!record_.seen.rest_follows) return false;
+  drain_destination();
+  (void)source_.run_state();
+  record_.seen.rest_follows = storage_->follow();
+  record_.seen.storage = {storage_->done(), storage_->left(), {}};
+  if (!record_.seen.rest_follows) return false;
+  (void)clock_.wait_until(deadline, {});
+  return true;
 }
 
 void PairSession::note_storage(MigrationOutcome& outcome) {
@@ -691,12 +741,17 @@ void PairSession::release(MigrationOutcome& outcome) {
   if (record_.seen.held_back) {
     all = (source_.ended() || source_.reach(kGiveBackPatience)) && storage_->give_back();
   }
+  if (outcome.storage) note_storage(outcome);
   all = settings_given_back() && all;
   tell_destinations_use(outcome);
   if (!all) {
     outcome.remarks.emplace_back(
         "settings are still changed on a side that could not be asked, or whose migration is not "
         "over: godwit recover gives them back");
+  }
+  if (storage_ && !storage_->independent() && outcome.vm_runs_on != VmRunsOn::kSource) {
+    all = false;
+    outcome.remarks.emplace_back(source_.ended() ? kRestIsLost : kRestIsThere);
   }
   if (!lift_quota()) {
     all = false;
@@ -713,6 +768,7 @@ void PairSession::release(MigrationOutcome& outcome) {
 std::string PairSession::left_step(const MigrationOutcome& outcome) const {
   std::string step = fmt::format("left {}, {}", to_string(outcome.vm_runs_on),
                                  record_.seen.launched ? "migrating" : "mirroring");
+  if (storage_ && storage_->let_go()) step += fmt::format(", {}", kRestFollows);
   if (record_.told_to_wait && !record_.seen.paused_as) step += fmt::format(", {}", kToldToWait);
   return step;
 }

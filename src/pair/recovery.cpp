@@ -8,6 +8,7 @@
 
 #include "godwit/pair/sink_session.h"
 #include "godwit/steer/stage.h"
+#include "godwit/storage/storage_share.h"
 #include "patience.h"
 #include "settings_lease.h"
 
@@ -39,6 +40,9 @@ class Recovery {
   [[nodiscard]] bool migrate_was_given() const;
   void take_back();
   void end_mirrors();
+  void mind_shared_disks();
+  [[nodiscard]] bool rest_is_needed() const;
+  void fetch_rest(DiskSharing& here, DiskSharing& there);
   void let_go_on();
   void tell_place();
   void tell_postcopy(MigrationPhase phase);
@@ -54,7 +58,8 @@ class Recovery {
   Look there_;
   Recovered found_;
   bool mirrors_left_ = false;
-  std::string cpu_left_;  ///< why the vCPUs are still limited; empty where they are not
+  bool rest_left_ = false;  ///< of disks whose guest has moved, a part is at the source
+  std::string cpu_left_;    ///< why the vCPUs are still limited; empty where they are not
 };
 
 bool is_over(MigrationPhase phase) {
@@ -66,14 +71,15 @@ Recovered Recovery::run() {
   look_at_both();
   cancel_what_waits();
   take_back();
-  end_mirrors();
+  mind_shared_disks();
+  if (!rest_left_) end_mirrors();
   let_go_on();
   tell_place();
   give_back();
   const bool leases_left =
       found_.left.source_lease || found_.left.destination_lease || found_.left.source_cpu;
   found_.finished =
-      !leases_left && !mirrors_left_ && !under_way() &&
+      !leases_left && !mirrors_left_ && !rest_left_ && !under_way() &&
       (found_.runs_on == VmRunsOn::kSource || found_.runs_on == VmRunsOn::kDestination ||
        (source_.ended && destination_.ended));
   if (!cpu_left_.empty()) {
@@ -164,6 +170,62 @@ void Recovery::end_mirrors() {
   if (destination_.vm != nullptr && !destination_.vm->drop_storage()) {
     mirrors_left_ = true;
     found_.what_to_do = "end the destination's NBD server (QMP: nbd-server-stop)";
+  }
+}
+
+/// May the guest run on disks of which a part is at the source? A destination that waits as before
+/// never had it, nor has a source that runs it given it away; else only the destination knows.
+bool Recovery::rest_is_needed() const {
+  if (here_.state == RunState::kRunning || there_.state == RunState::kInmigrate ||
+      destination_.ended) {
+    return false;
+  }
+  if (destination_.vm == nullptr) return true;
+  DiskSharing* const there = destination_.vm->disk_sharing();
+  if (there == nullptr) return false;
+  const auto status = there->rest_status();
+  return !status || status->disks > 0;
+}
+
+/// Shares that nobody needs are given back; what a guest that moved needs is fetched first.
+void Recovery::mind_shared_disks() {
+  if (under_way()) return;
+  DiskSharing* const here = source_.vm == nullptr ? nullptr : source_.vm->disk_sharing();
+  DiskSharing* const there = destination_.vm == nullptr ? nullptr : destination_.vm->disk_sharing();
+  if (rest_is_needed()) {
+    rest_left_ = there != nullptr || found_.left.step.find(kRestFollows) != std::string::npos;
+    if (here != nullptr && there != nullptr) fetch_rest(*here, *there);
+    if (rest_left_) {
+      found_.what_to_do =
+          source_.ended ? "the source's QEMU has ended, and with it a part of the guest's disks "
+                          "that had not come: end the guest, and start it from the source's disks"
+                        : "a part of the guest's disks is still at the source: do not end the "
+                          "source's QEMU, and run godwit recover again";
+    }
+    return;
+  }
+  if (there != nullptr && there_.state == RunState::kInmigrate) {
+    rest_left_ = !there->detach_source();
+  }
+  if (here != nullptr) rest_left_ = !here->end_sharing() || rest_left_;
+  if (rest_left_) found_.what_to_do = "run godwit recover again: disks are still shared";
+}
+
+/// As long as it goes on.
+void Recovery::fetch_rest(DiskSharing& here, DiskSharing& there) {
+  RestStatus status;
+  bool sharing = false;
+  Bytes before;
+  for (TimePoint give_up = clock_.now() + kPatience; clock_.now() < give_up;) {
+    const auto left = storage::fetch_step(here, there, std::nullopt, status, sharing);
+    if (left && !*left) {
+      rest_left_ = false;
+      found_.given_back.emplace_back("source: disks that the guest needed");
+      return;
+    }
+    if (left && status.done != before) give_up = clock_.now() + kPatience;
+    before = status.done;
+    (void)clock_.wait_until(clock_.now() + kTick, {});
   }
 }
 

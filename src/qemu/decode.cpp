@@ -126,6 +126,20 @@ void decode_blockers(JsonReader& in, MigrationStatus& status) {
   }
 }
 
+/// In format-specific.data.compat; other formats have something else there, or nothing.
+void decode_image_version(JsonReader& image, Disk& disk) {
+  const Json* specific = image.find("format-specific");
+  if (specific == nullptr) return;
+  JsonReader in(*specific, image.path_of("format-specific"));
+  const Json* data = in.find("data");
+  if (data != nullptr && data->is_object() && data->contains("compat")) {
+    JsonReader about(*data, in.path_of("data"));
+    disk.image_version = about.maybe_text("compat").value_or("");
+    if (about.error()) in.adopt(*about.error());
+  }
+  if (in.error()) image.adopt(*in.error());
+}
+
 void decode_image(JsonReader& medium, Disk& disk) {
   const Json* image = medium.find("image");
   if (image == nullptr) return;
@@ -133,6 +147,8 @@ void decode_image(JsonReader& medium, Disk& disk) {
   disk.size = in.maybe_bytes("virtual-size");
   disk.allocated = in.maybe_bytes("actual-size");
   disk.has_backing = in.find("backing-image") != nullptr;
+  disk.cluster = in.maybe_bytes("cluster-size");
+  decode_image_version(in, disk);
   if (in.error()) medium.adopt(*in.error());
 }
 
@@ -170,7 +186,7 @@ bool is_of_device(std::string_view qdev, std::string_view id) {
 
 /// The place of the device that has a drive: by the drive's name, else by the device's id, else by
 /// the name of the block node. Empty where none of them tells exactly one.
-std::string place_among(const std::vector<DrivePlace>& drives, std::string_view device,
+std::string place_among(const std::vector<hmp::DrivePlace>& drives, std::string_view device,
                         std::string_view qdev, std::string_view node) {
   const auto only = [&drives](const auto& matches) {
     const auto first = std::find_if(drives.begin(), drives.end(), matches);
@@ -335,7 +351,8 @@ Json encode_parameters(const MigrationParameters& parameters) {
   return json;
 }
 
-Result<std::vector<Disk>> decode_disks(const Json& json, const std::vector<DrivePlace>& drives) {
+Result<std::vector<Disk>> decode_disks(const Json& json,
+                                       const std::vector<hmp::DrivePlace>& drives) {
   if (!json.is_array()) return fail(qmp::unreadable("query-block", "no list"));
   std::vector<Disk> disks;
   for (const Json& one : json) {

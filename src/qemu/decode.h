@@ -8,7 +8,7 @@
 
 #include "godwit/base/json.h"
 #include "godwit/domain/hypervisor.h"
-#include "godwit/qemu/qtree.h"
+#include "godwit/hmp/qtree.h"
 #include "godwit/qmp/qmp_client.h"
 
 /// Private to qemu: QEMU's JSON to the house's values and back. Pure. QEMU's units end here: times
@@ -44,7 +44,7 @@ struct StreamTls {
 Result<StreamTls> decode_tls(const Json& json);
 /// `drives` tells where their devices are; without, nothing is said of places.
 Result<std::vector<Disk>> decode_disks(const Json& json,
-                                       const std::vector<DrivePlace>& drives = {});
+                                       const std::vector<hmp::DrivePlace>& drives = {});
 /// Of `query-fdsets`: a descriptor of each set, by the set's number.
 Result<std::map<int, int>> decode_fd_sets(const Json& json);
 Result<DiskTraffic> decode_disk_traffic(const Json& json);

@@ -39,7 +39,8 @@ Result<std::vector<BlockExport>> decode_block_exports(const Json& json) {
   std::vector<BlockExport> found;
   for (const Json& one : json) {
     JsonReader in(one, kQuestion);
-    found.push_back({in.text("id"), in.maybe_text("node-name").value_or("")});
+    found.push_back({in.text("id"), in.maybe_text("node-name").value_or(""),
+                     in.maybe_text("type").value_or("")});
     GODWIT_CHECK_OK(checked(in, kQuestion));
   }
   return found;

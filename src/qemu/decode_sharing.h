@@ -20,6 +20,7 @@ Result<std::vector<NodeBitmap>> decode_node_bitmaps(const Json& json);
 struct BlockExport {
   std::string id;
   std::string node;
+  std::string type;  ///< "nbd", "vhost-user-blk" …
   friend bool operator==(const BlockExport&, const BlockExport&) = default;
 };
 /// Of `query-block-exports`.

@@ -84,9 +84,9 @@ Result<void> QmpHypervisor::describe_cpus(VmDescription& vm) {
 /// Where their devices are, and through which descriptor a file is open that was handed to QEMU.
 Result<std::vector<Disk>> QmpHypervisor::describe_disks() {
   GODWIT_TRY(const Json blocks, ask("query-block"));
-  std::vector<DrivePlace> places;
+  std::vector<hmp::DrivePlace> places;
   if (const auto tree = ask_human("info qtree")) {
-    GODWIT_TRY(places, parse_drives(*tree));
+    GODWIT_TRY(places, hmp::parse_drives(*tree));
   } else if (tree.error().code != ErrorCode::kRefused) {
     return fail(tree.error());
   }
@@ -120,13 +120,13 @@ Result<RamLayout> QmpHypervisor::ram_layout() {
   layout.pid = process_->pid();
   GODWIT_TRY(layout.page_size, page_size());
   GODWIT_TRY(const std::string text, ask_human("info ramblock"));
-  GODWIT_TRY(auto blocks, parse_ramblock(text));
-  const auto not_migrated = [](const RamBlockLine& block) {
+  GODWIT_TRY(auto blocks, hmp::parse_ramblock(text));
+  const auto not_migrated = [](const hmp::RamBlockLine& block) {
     return block.name.empty() || block.used == Bytes(0);
   };
   blocks.erase(std::remove_if(blocks.begin(), blocks.end(), not_migrated), blocks.end());
   GODWIT_CHECK_OK(locate(blocks));
-  for (const RamBlockLine& block : blocks) {
+  for (const hmp::RamBlockLine& block : blocks) {
     if (block.host_address) layout.blocks.push_back({block.name, block.used, *block.host_address});
   }
   return layout;
@@ -149,19 +149,19 @@ Result<PageSize> QmpHypervisor::page_size() {
 
 /// Finds the host address of blocks that lack one (QEMU before 8.0) by way of guest-physical
 /// addresses that show them.
-Result<void> QmpHypervisor::locate(std::vector<RamBlockLine>& blocks) {
-  const auto lacks = [](const RamBlockLine& block) { return !block.host_address; };
+Result<void> QmpHypervisor::locate(std::vector<hmp::RamBlockLine>& blocks) {
+  const auto lacks = [](const hmp::RamBlockLine& block) { return !block.host_address; };
   if (std::none_of(blocks.begin(), blocks.end(), lacks)) return {};
   GODWIT_TRY(const std::string text, ask_human("info mtree -f"));
-  GODWIT_TRY(const auto regions, parse_mtree(text));
-  for (RamBlockLine& block : blocks) {
+  GODWIT_TRY(const auto regions, hmp::parse_mtree(text));
+  for (hmp::RamBlockLine& block : blocks) {
     const auto region = std::find_if(regions.begin(), regions.end(), [&](const auto& one) {
       return names(block.name, one.region);
     });
     if (block.host_address || region == regions.end()) continue;
     GODWIT_TRY(const std::string answer,
                ask_human(fmt::format("gpa2hva {:#x}", region->guest_address)));
-    const auto host = parse_gpa2hva(answer);
+    const auto host = hmp::parse_gpa2hva(answer);
     if (!host || host->region != region->region || host->address < region->offset) continue;
     block.host_address = host->address - region->offset;
   }

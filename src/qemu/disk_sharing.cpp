@@ -57,6 +57,20 @@ bool in_the_way(const Result<void>& done) {
   return !done && done.error().code != ErrorCode::kRefused;
 }
 
+/// The node that stands on that one.
+std::optional<std::string> disk_upon(const std::vector<GraphEdge>& graph, const std::string& node) {
+  const auto edge = std::find_if(graph.begin(), graph.end(), [&node](const GraphEdge& one) {
+    return one.role == "backing" && one.child == node;
+  });
+  return edge == graph.end() ? std::nullopt : std::optional(edge->parent);
+}
+
+int running_fetches(const std::vector<BlockJob>& jobs) {
+  return static_cast<int>(std::count_if(jobs.begin(), jobs.end(), [](const BlockJob& job) {
+    return job.id.starts_with(kFetch) && !job.ended;
+  }));
+}
+
 Json action(std::string_view type, Json data) {
   return Json{{"type", type}, {"data", std::move(data)}};
 }
@@ -70,6 +84,7 @@ DiskSharing* QmpHypervisor::disk_sharing() {
 }
 
 Result<std::vector<BlockExport>> QmpHypervisor::block_exports() {
+  if (schema_.find("query-block-exports") == nullptr) return std::vector<BlockExport>{};  // 5.2
   GODWIT_TRY(const Json listed, ask("query-block-exports"));
   return decode_block_exports(listed);
 }
@@ -77,6 +92,14 @@ Result<std::vector<BlockExport>> QmpHypervisor::block_exports() {
 Result<std::vector<GraphEdge>> QmpHypervisor::block_graph() {
   GODWIT_TRY(const Json graph, ask("x-debug-query-block-graph"));
   return decode_graph(graph);
+}
+
+/// Those at the destination that lead to a source.
+Result<std::vector<std::string>> QmpHypervisor::nodes_of_source() {
+  GODWIT_TRY(const Json nodes, block_nodes());
+  GODWIT_TRY(std::vector<std::string> names, decode_nodes(nodes));
+  std::erase_if(names, [](const std::string& name) { return !name.starts_with(kRest); });
+  return names;
 }
 
 // --- the source ---
@@ -92,6 +115,7 @@ Result<StorageOffer> QmpHypervisor::share_disks(const std::string& uri,
   }
   GODWIT_TRY(const std::vector<Disk> all, disks());
   GODWIT_TRY(StorageOffer offer, start_nbd_server(uri, Json::object()));
+  shares_ = std::exchange(serves_, false);
   shared_.clear();
   Json bitmaps = Json::array();
   for (const std::string& device : devices) {
@@ -189,16 +213,15 @@ Result<void> QmpHypervisor::end_sharing() {
       if (const auto done = set_active(false); !done) log::debug("{}", done.error().message);
     }
     GODWIT_CHECK_OK(order("nbd-server-stop"));
-    serves_ = false;
   } else {
     for (const BlockExport& one : exports) {
       if (!is_ours(one.id)) continue;
       GODWIT_CHECK_OK(order("block-export-del", Json{{"id", one.id}, {"mode", "hard"}}));
     }
-    if (exports.empty() && !shared_.empty() && std::exchange(serves_, false)) {
-      (void)order("nbd-server-stop");  // it had nothing to serve yet
-    }
+    // it had nothing to serve yet
+    if (exports.empty() && shares_) (void)order("nbd-server-stop");
   }
+  shares_ = false;
   shared_.clear();
   return forget_written({});
 }
@@ -232,7 +255,7 @@ Result<void> QmpHypervisor::attach_source(const StorageOffer& offer,
 /// Whatever a reopening does not say goes back to its default.
 Result<void> QmpHypervisor::put_beneath(const std::string& node,
                                         const std::optional<std::string>& backing) {
-  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
+  GODWIT_TRY(const Json nodes, block_nodes());
   GODWIT_TRY(const NodeSettings now, decode_node_settings(nodes, node));
   GODWIT_TRY(const std::vector<GraphEdge> graph, block_graph());
   const auto file = std::find_if(graph.begin(), graph.end(), [&node](const GraphEdge& edge) {
@@ -260,60 +283,58 @@ Result<void> QmpHypervisor::detach_source() {
     if (edge.role != "backing" || !edge.child.starts_with(kRest)) continue;
     GODWIT_CHECK_OK(put_beneath(edge.parent, std::nullopt));
   }
-  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
-  GODWIT_TRY(const std::vector<std::string> names, decode_nodes(nodes));
+  GODWIT_TRY(const std::vector<std::string> names, nodes_of_source());
   for (const std::string& name : names) {
-    if (!name.starts_with(kRest)) continue;
     GODWIT_CHECK_OK(order("blockdev-del", Json{{"node-name", name}}));
   }
   return {};
 }
 
-/// A job that ended well has taken the backing file away; its node is left.
+/// A job that has taken the backing file away leaves its node. Jobs dismiss themselves: one that
+/// had ended and waited for that would be deadly to whoever asks for nodes (`block_nodes`), when
+/// Godwit may be gone. While one runs nothing is done for the others.
 Result<void> QmpHypervisor::fetch_rest(std::optional<BytesPerSecond> most) {
   GODWIT_TRY(const std::vector<BlockJob> jobs, block_jobs());
-  for (const BlockJob& job : jobs) {
-    if (!job.id.starts_with(kFetch) || !job.ended) continue;
-    GODWIT_CHECK_OK(order("job-dismiss", Json{{"id", job.id}}));
-  }
+  if (running_fetches(jobs) > 0) return {};
   GODWIT_TRY(const std::vector<GraphEdge> graph, block_graph());
-  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
-  GODWIT_TRY(const std::vector<std::string> names, decode_nodes(nodes));
+  GODWIT_TRY(const std::vector<std::string> names, nodes_of_source());
+  std::vector<Json> streams;
   for (const std::string& name : names) {
-    if (!name.starts_with(kRest)) continue;
-    const std::string id = fmt::format("{}{}", kFetch, name.substr(kRest.size()));
-    const bool runs = std::any_of(jobs.begin(), jobs.end(), [&id](const BlockJob& job) {
-      return job.id == id && !job.ended;
-    });
-    const auto disk = std::find_if(graph.begin(), graph.end(), [&name](const GraphEdge& edge) {
-      return edge.role == "backing" && edge.child == name;
-    });
-    if (runs) continue;
-    if (disk == graph.end()) {
+    const auto disk = disk_upon(graph, name);
+    if (!disk) {
       GODWIT_CHECK_OK(order("blockdev-del", Json{{"node-name", name}}));
       continue;
     }
-    Json stream{{"job-id", id}, {"device", disk->parent}, {"auto-dismiss", false}};
+    Json stream{{"job-id", fmt::format("{}{}", kFetch, name.substr(kRest.size()))},
+                {"device", *disk}};
     if (most) stream["speed"] = detail::checked_round(most->value());
-    GODWIT_CHECK_OK(order("block-stream", stream));
+    streams.push_back(std::move(stream));
   }
+  for (const Json& stream : streams) GODWIT_CHECK_OK(order("block-stream", stream));
+  fetches_ = !streams.empty();
   return {};
 }
 
+/// By the jobs alone while there are any. Why one ended is told by an event only.
 Result<RestStatus> QmpHypervisor::rest_status() {
-  GODWIT_TRY(const Json nodes, ask("query-named-block-nodes"));
-  GODWIT_TRY(const std::vector<std::string> names, decode_nodes(nodes));
-  RestStatus status;
-  status.disks = static_cast<int>(std::count_if(
-      names.begin(), names.end(), [](const auto& name) { return name.starts_with(kRest); }));
-  if (status.disks == 0) return status;
   GODWIT_TRY(const std::vector<BlockJob> jobs, block_jobs());
+  RestStatus status;
+  status.running = running_fetches(jobs);
   for (const BlockJob& job : jobs) {
     if (!job.id.starts_with(kFetch)) continue;
-    if (!job.ended) ++status.running;
+    ++status.disks;
     status.done = capped_sum(status.done, job.done);
     status.total = capped_sum(status.total, job.total);
-    if (status.error.empty()) status.error = job.error;
+  }
+  if (status.disks > 0) return status;
+  GODWIT_TRY(const std::vector<std::string> names, nodes_of_source());
+  GODWIT_TRY(const std::vector<GraphEdge> graph, block_graph());
+  status.disks = static_cast<int>(names.size());
+  const auto stands = std::find_if(names.begin(), names.end(), [&graph](const std::string& name) {
+    return disk_upon(graph, name).has_value();
+  });
+  if (fetches_ && stands != names.end()) {
+    status.error = fmt::format("the block job for {} ended before all was there", *stands);
   }
   return status;
 }

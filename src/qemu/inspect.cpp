@@ -6,10 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "decode.h"
+#include "decode_sharing.h"
 #include "godwit/base/json_reader.h"
 #include "godwit/base/log.h"
+#include "godwit/hmp/qtree.h"
 #include "godwit/qemu/qmp_hypervisor.h"
-#include "godwit/qemu/qtree.h"
 #include "godwit/qmp/message.h"
 
 namespace godwit::qemu {
@@ -167,7 +168,7 @@ Result<std::map<std::string, std::string>> QmpHypervisor::machine_properties() {
 
 Result<void> QmpHypervisor::inspect_devices(Inspection& found) {
   GODWIT_TRY(const std::string text, ask_human("info qtree"));
-  GODWIT_TRY(found.devices, parse_qtree(text));
+  GODWIT_TRY(found.devices, hmp::parse_qtree(text));
   GODWIT_TRY(auto others, devices_without_a_bus(found.devices));
   std::move(others.begin(), others.end(), std::back_inserter(found.devices));
   GODWIT_TRY(const auto memory, ask_if_there("query-memory-devices"));
@@ -197,8 +198,8 @@ Result<std::vector<DeviceShape>> QmpHypervisor::devices_without_a_bus(
 
 Result<void> QmpHypervisor::inspect_memory_and_vcpus(Inspection& found) {
   GODWIT_TRY(const std::string text, ask_human("info ramblock"));
-  GODWIT_TRY(const auto blocks, parse_ramblock(text));
-  for (const RamBlockLine& block : blocks) {
+  GODWIT_TRY(const auto blocks, hmp::parse_ramblock(text));
+  for (const hmp::RamBlockLine& block : blocks) {
     if (!block.name.empty()) found.ram_blocks[block.name] = block.most;
   }
   GODWIT_TRY(const Json memory, ask("query-memory-size-summary"));
@@ -314,6 +315,10 @@ Result<void> QmpHypervisor::inspect_settings(Inspection& found) {
   found.tls = tls.credentials;
   GODWIT_TRY(const Json blocks, ask("query-block"));
   GODWIT_TRY(found.disk_bitmaps, decode_bitmaps(blocks));
+  GODWIT_TRY(const std::vector<BlockExport> exports, block_exports());
+  for (const BlockExport& one : exports) {
+    if (one.type == "nbd") found.disk_exports.push_back(one.id);
+  }
   GODWIT_TRY(const auto jobs, ask_if_there("query-jobs"));  // since QEMU 3.0
   if (!jobs) return {};
   GODWIT_TRY(const std::vector<BlockJob> known, decode_jobs(*jobs));

@@ -49,6 +49,16 @@ Result<Ratio> parse_percent(std::string_view text) {
   return Ratio(percent / 100);
 }
 
+Result<Ratio> parse_share(std::string_view text) {
+  if (text.ends_with('%')) return parse_percent(text);
+  double share = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, share, std::chars_format::fixed);
+  if (error == std::errc() && rest == end && share >= 0 && share <= 1) return Ratio(share);
+  return fail(ErrorCode::kBadInput, fmt::format("'{}' is no share", text),
+              "write it as a number from 0 to 1, for example 0.25, or as a percentage");
+}
+
 void IntentOptions::add_to(Command& command) {
   const auto* const group = "What you want";
   command.add_option("--max-downtime", max_downtime, "longest outage that a client may see")

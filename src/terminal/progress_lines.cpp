@@ -18,6 +18,11 @@ Json maybe(const std::optional<T>& value, Number number) {
 }  // namespace
 
 std::string progress_note(const control::Progress& p) {
+  if (p.rest_follows) {
+    return fmt::format(
+        "it runs at the destination and needs both hosts: {} of its disks are still at the source",
+        human(p.storage_left.value_or(Bytes())));
+  }
   const bool disks_first = p.phase == MigrationPhase::kNone && p.storage_left;
   if (disks_first) return fmt::format("mirroring, {} of the disks left", human(*p.storage_left));
   std::string note = fmt::format("{}, {} sent", to_string(p.phase), human(p.transferred));

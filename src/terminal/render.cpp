@@ -186,11 +186,18 @@ std::string prediction_text(const Prediction& prediction) {
 namespace {
 
 std::string storage_text(const StorageOutcome& storage) {
-  std::string out =
-      fmt::format("\n  disks: {}, {} mirrored", storage.disks, human(storage.mirrored));
+  std::string out = fmt::format("\n  disks: {}, {} {}", storage.disks, human(storage.mirrored),
+                                storage.precopy_share ? "copied beforehand" : "mirrored");
   if (storage.ready_after) out += fmt::format(", ready after {}", human(*storage.ready_after));
   if (storage.finish) {
-    out += fmt::format(", whole {} after the guest's stop", human(*storage.finish));
+    out += fmt::format(", {} {} after the guest's stop",
+                       storage.precopy_share ? "handed over" : "whole", human(*storage.finish));
+  }
+  if (storage.independent_after) {
+    out += fmt::format(", independent of the source {} after the switchover",
+                       human(*storage.independent_after));
+  } else if (storage.precopy_share) {
+    out += ", not independent of the source";
   }
   return out;
 }

@@ -157,6 +157,9 @@ MigrationOutcome example_outcome_with_storage() {
   o.total_time = Seconds(13.125);
   o.technique.storage = true;
   o.storage = StorageOutcome{1, 256_MiB, Seconds(6.5), Seconds(0.02)};
+  o.storage->precopy_share = Ratio(0.25);
+  o.storage->discarded = 1_MiB;
+  o.storage->independent_after = Seconds(12.5);
   return o;
 }
 

@@ -282,6 +282,67 @@ TEST(Preflight, ABitmapThatItsImageKeepsIsLostWhereTheDiskMoves) {
   EXPECT_TRUE(preflight(facts, plan));
 }
 
+/// Facts and a plan by which a quarter of the disk is copied beforehand.
+std::pair<PreflightFacts, MigrationPlan> a_share() {
+  auto facts = good_facts();
+  MigrationPlan plan;
+  plan.technique.storage = true;
+  plan.parameters.precopy_storage = Ratio(0.25);
+  facts.source.disks = {{"disk0", "/here/disk", "raw", true}};
+  facts.source.disks.front().size = 64_MiB;
+  facts.destination.disks = {{"disk0", "/there/disk.qcow2", "qcow2", true}};
+  Disk& there = facts.destination.disks.front();
+  there.size = 64_MiB;
+  there.image_version = "0.10";
+  there.cluster = Bytes(65536);
+  facts.same_file["disk0"] = false;
+  for (auto* side : {&facts.source, &facts.destination}) {
+    for (const Capability needed : settings_for(plan).on) side->can.insert(needed);
+  }
+  return {facts, plan};
+}
+
+TEST(Preflight, AShareOfADiskIsCopiedIntoAnEmptyImageOnly) {
+  const auto refusal = [](const std::function<void(PreflightFacts&)>& change) {
+    auto [facts, plan] = a_share();
+    change(facts);
+    return refused(facts, plan).message;
+  };
+  const auto [facts, plan] = a_share();
+  EXPECT_TRUE(preflight(facts, plan));
+  const auto there = [](PreflightFacts& f) -> Disk& { return f.destination.disks.front(); };
+  EXPECT_THAT(refusal([&](auto& f) { there(f).size = 32_MiB; }), HasSubstr("size of disk disk0"));
+  EXPECT_THAT(refusal([&](auto& f) { there(f).format = "raw"; }), HasSubstr("is raw"));
+  EXPECT_THAT(refusal([&](auto& f) { there(f).has_backing = true; }), HasSubstr("backing file"));
+  EXPECT_THAT(refusal([&](auto& f) { there(f).image_version = "1.1"; }), HasSubstr("compat=1.1"));
+  EXPECT_THAT(refusal([&](auto& f) { there(f).cluster = 1_MiB; }), HasSubstr("1048576"));
+}
+
+TEST(Preflight, WhatIsInTheWayOfAShareIsNamed) {
+  const auto refusal = [](const std::function<void(PreflightFacts&)>& change) {
+    auto [facts, plan] = a_share();
+    change(facts);
+    return refused(facts, plan).message;
+  };
+  EXPECT_THAT(refusal([](auto& f) { f.source.version_major = 9; }), HasSubstr("on the source"));
+  EXPECT_THAT(refusal([](auto& f) { f.destination.version_major = 9; }),
+              HasSubstr("on the destination"));
+  EXPECT_THAT(refusal([](auto& f) { f.source_has.disk_exports = {"godwit-rest-0"}; }),
+              HasSubstr("source's QEMU serves disks by NBD already (export 'godwit-rest-0')"));
+  EXPECT_THAT(refusal([](auto& f) { f.destination_has.disk_exports = {"x"}; }),
+              HasSubstr("destination's QEMU serves disks"));
+  EXPECT_THAT(refusal([](auto& f) { f.source_has.tls = f.destination_has.tls = "tls0"; }),
+              HasSubstr("encrypted"));
+  EXPECT_THAT(refusal([](auto& f) { f.source_has.other_capabilities = {"dirty-bitmaps"}; }),
+              HasSubstr("dirty-bitmaps"));
+  for (const char* type : {"backup", "mirror", "commit"}) {
+    EXPECT_THAT(refusal([type](auto& f) {
+                  f.source_has.disk_jobs = {{"nightly", type}};
+                }),
+                HasSubstr(std::string(type) + " 'nightly'"));
+  }
+}
+
 TEST(Preflight, CapabilitiesThatGodwitDoesNotKnowAreRefusedByName) {
   for (const bool at_source : {true, false}) {
     for (const char* name : {"background-snapshot", "x-ignore-shared", "mapped-ram", "x-colo",

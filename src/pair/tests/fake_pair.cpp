@@ -171,7 +171,8 @@ void FakePair::take_guest() {
     return;
   }
   destination.state = RunState::kRunning;
-  torn_ = torn_ || (with_storage_ && (!whole_ || serving_));
+  torn_ = torn_ || (with_storage_ && (!whole_ || serving_)) ||
+          (with_share_ && (!attached_ || !sharing_ || serving_));
   HypervisorEvent resumed = event(Kind::kResume, "RESUME");
   resumed.wall_us = world_.clock.wall_us();
   if (destination.connected) destination.inbox_.push_back(resumed);
@@ -643,6 +644,71 @@ Result<void> FakePair::Fake::continue_switchover() {
       pair_.go_over(pair_.now(), pair_.after_switchover_);
     }
   });
+}
+
+// --- a share of the disk, whose rest comes within a second ---
+
+Result<StorageOffer> FakePair::Fake::share_disks(const std::string&,
+                                                 const std::vector<std::string>& devices) {
+  GODWIT_CHECK_OK(enter("share-disks", [this] { pair_.with_share_ = pair_.sharing_ = true; }));
+  StorageOffer offer{"10.0.0.1", 4446, {}};
+  for (const std::string& device : devices) offer.exports.push_back({device, "rest"});
+  return offer;
+}
+
+Result<std::vector<WrittenExport>> FakePair::Fake::rotate_written() {
+  GODWIT_CHECK_OK(enter("rotate-written"));
+  return std::vector<WrittenExport>{{"written", "bitmap"}};
+}
+
+Result<void> FakePair::Fake::keep_sharing() {
+  return enter("keep-sharing");
+}
+
+/// A guest that stands on it would have lost its disk.
+Result<void> FakePair::Fake::end_sharing() {
+  return enter("end-sharing", [this] {
+    const bool taken = pair_.destination.alive && pair_.destination.state == RunState::kRunning;
+    pair_.torn_ = pair_.torn_ || (pair_.needs_source() && taken);
+    pair_.sharing_ = false;
+  });
+}
+
+Result<void> FakePair::Fake::attach_source(const StorageOffer&, const std::vector<std::string>&,
+                                           Seconds) {
+  return enter("attach-source", [this] { pair_.attached_ = true; });
+}
+
+Result<void> FakePair::Fake::detach_source() {
+  return enter("detach-source", [this] {
+    pair_.torn_ = pair_.torn_ || (pair_.attached_ && state == RunState::kRunning);
+    pair_.attached_ = false;
+  });
+}
+
+/// What has been fetched is let go by the next call.
+Result<void> FakePair::Fake::fetch_rest(std::optional<BytesPerSecond>) {
+  return enter("fetch-rest", [this] {
+    const TimePoint now = world_.clock.now();
+    const bool fetched = pair_.fetching_since_ && now - *pair_.fetching_since_ >= Seconds(1);
+    if (!pair_.attached_ || !pair_.source.alive) return;
+    if (fetched) pair_.attached_ = false;
+    if (!pair_.fetching_since_) pair_.fetching_since_ = now;
+  });
+}
+
+Result<RestStatus> FakePair::Fake::rest_status() {
+  GODWIT_CHECK_OK(enter("rest-status"));
+  RestStatus rest;
+  if (!pair_.attached_) return rest;
+  rest.disks = 1;
+  rest.total = Bytes(kDisk);
+  const Seconds since =
+      pair_.fetching_since_ ? world_.clock.now() - *pair_.fetching_since_ : Seconds(0);
+  rest.running = pair_.fetching_since_ && since < Seconds(1) ? 1 : 0;
+  rest.done =
+      Bytes(static_cast<std::int64_t>(std::min(1.0, since.count()) * static_cast<double>(kDisk)));
+  return rest;
 }
 
 // --- the guest ---

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "godwit/base/clock.h"
+#include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 
 namespace godwit::pair {
@@ -57,7 +58,8 @@ class FakePair {
     bool mirror_ends_badly = false;           ///< the last part cannot be written
     bool mirror_hangs = false;                ///< in its last part
     bool cancelled_stays_stopped =
-        false;  ///< as QEMU 7.2 does with post-copy before its switchover
+        false;                  ///< as QEMU 7.2 does with post-copy before its switchover
+    bool shares_disks = false;  ///< they can be left behind
     std::optional<std::string> refuse_serve;
     std::optional<std::string> refuse_mirror;
     std::optional<std::string> refuse_finish;
@@ -74,7 +76,7 @@ class FakePair {
     std::function<void()> effect;
   };
 
-  class Fake : public Hypervisor {
+  class Fake : public Hypervisor, public DiskSharing {
    public:
     Fake(FakePair& pair, World& world);
 
@@ -106,6 +108,17 @@ class FakePair {
     Result<void> finish_storage() override;
     Result<void> drop_storage() override;
     Result<void> continue_switchover() override;
+    DiskSharing* disk_sharing() override { return world_.shares_disks ? this : nullptr; }
+    Result<StorageOffer> share_disks(const std::string& uri,
+                                     const std::vector<std::string>& devices) override;
+    Result<std::vector<WrittenExport>> rotate_written() override;
+    Result<void> keep_sharing() override;
+    Result<void> end_sharing() override;
+    Result<void> attach_source(const StorageOffer& offer, const std::vector<std::string>& devices,
+                               Seconds patience) override;
+    Result<void> detach_source() override;
+    Result<void> fetch_rest(std::optional<BytesPerSecond> most) override;
+    Result<RestStatus> rest_status() override;
     Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) override;
 
     bool alive = true;
@@ -151,8 +164,11 @@ class FakePair {
   [[nodiscard]] bool postcopy() const { return postcopy_; }
   /// Is anything of a disk's migration left on a side that lives?
   [[nodiscard]] bool storage_left() const {
-    return (source.alive && mirror_ != Mirror::kNone) || (destination.alive && serving_);
+    return (source.alive && (mirror_ != Mirror::kNone || sharing_)) ||
+           (destination.alive && (serving_ || attached_));
   }
+  /// A part of the guest's disk is at the source still, and the destination stands on it.
+  [[nodiscard]] bool needs_source() const { return attached_ && sharing_; }
   /// The destination ran the guest although its disk was not whole, or was written to by others.
   [[nodiscard]] bool ran_on_a_torn_disk() const { return torn_; }
   void kill(Victim victim);
@@ -206,6 +222,11 @@ class FakePair {
   bool serving_ = false;
   bool whole_ = false;
   bool torn_ = false;
+
+  bool with_share_ = false;
+  bool sharing_ = false;   ///< the source, its disk
+  bool attached_ = false;  ///< the destination's disk stands on it
+  std::optional<TimePoint> fetching_since_;
 };
 
 /// QEMU's defaults, as both sides have them.

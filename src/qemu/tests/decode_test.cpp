@@ -168,10 +168,10 @@ TEST(Disks, AreWhereTheirDevicesAre) {
        drive("", "cd0", ""), drive("", "/machine/peripheral-anon/device[0]/virtio-backend", "n2"),
        drive("", "/machine/peripheral-anon/device[1]", ""), drive("s1", "", "#b"),
        drive("s2", "", "#c")});
-  const std::vector<DrivePlace> places{{"x1", "myblk", "pci 2"}, {"n1", "vb", "pci 3"},
-                                       {"n0", "hd1", "scsi 0"},  {"", "cd0", "ide 0"},
-                                       {"n2", "", "pci 4"},      {"", "", "ide 1"},
-                                       {"s1", "", "sd"},         {"s2", "", "sd"}};
+  const std::vector<hmp::DrivePlace> places{{"x1", "myblk", "pci 2"}, {"n1", "vb", "pci 3"},
+                                            {"n0", "hd1", "scsi 0"},  {"", "cd0", "ide 0"},
+                                            {"n2", "", "pci 4"},      {"", "", "ide 1"},
+                                            {"s1", "", "sd"},         {"s2", "", "sd"}};
   std::vector<std::string> found;
   const std::vector<Disk> disks = decode_disks(listed, places).value();
   for (const Disk& disk : disks) found.push_back(disk.place);

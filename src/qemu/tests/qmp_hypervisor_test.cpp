@@ -594,6 +594,26 @@ TEST_P(Hypervisors, InspectsWhatSomebodyHasSetUp) {
   EXPECT_THAT(found.disk_jobs, ElementsAre(DiskJob{"nightly", "backup"}));
 }
 
+/// From the end of such a job until it is dismissed, QEMU 10.0.2 dies of that question.
+TEST_P(Hypervisors, WhileADiskIsFetchedNobodyAsksForBlockNodes) {
+  Json fetch = job("godwit-fetch-0", "running", 700);
+  fetch["type"] = "stream";
+  Json pull = job("pull-vda", "concluded", 700);
+  pull["type"] = "stream";
+  Json jobs = Json::array({fetch});
+  fake.whenever("query-jobs", [&jobs](const Json&) -> Result<Json> { return jobs; });
+  QmpHypervisor& vm = connect();
+  EXPECT_TRUE(vm.describe());
+  EXPECT_EQ(vm.rest_status().value(), (RestStatus{1, 1, "", Bytes(700), Bytes(1000)}));
+  EXPECT_TRUE(vm.fetch_rest(std::nullopt)) << "it is under way";
+  for (const Json& one : {fetch, pull}) {
+    jobs = Json::array({one});
+    EXPECT_EQ(vm.drop_storage().error().code, ErrorCode::kBusy) << one;
+  }
+  (void)fake.finish();
+  EXPECT_THAT(fake.commands(), ::testing::Not(Contains("query-named-block-nodes")));
+}
+
 TEST_P(Hypervisors, TriesPostcopyWhereItChangesNothing) {
   const auto set = [](bool on) {
     return Json{

@@ -257,6 +257,18 @@ TEST_F(RealInspection, WhatBlocksAMigrationIsToldBeforehand) {
   EXPECT_EQ(status.phase, MigrationPhase::kNone);
 }
 
+TEST_F(RealInspection, DisksThatItServesAreNamed) {
+  const Qemu qemu(joined(waiting(kPlain), {"-blockdev", "driver=null-co,node-name=d0,size=1048576",
+                                           "-device", "virtio-blk-pci,drive=d0,id=disk"}));
+  const auto vm = connect(qemu);
+  EXPECT_THAT(vm->inspect().value().disk_exports, IsEmpty());
+  const std::string device = vm->describe().value().disks.front().device;
+  ASSERT_TRUE(vm->serve_storage("unix:" + qemu.file("in"), {device}));
+  EXPECT_THAT(vm->inspect().value().disk_exports, testing::ElementsAre("godwit-disk-0"));
+  ASSERT_TRUE(vm->drop_storage());
+  EXPECT_THAT(vm->inspect().value().disk_exports, IsEmpty());
+}
+
 TEST_F(RealInspection, ADestinationThatListensSaysWhere) {
   const Qemu qemu(joined(kPlain, {"-incoming", "tcp:[::1]:0"}));
   const auto status = connect(qemu)->migration_status().value();

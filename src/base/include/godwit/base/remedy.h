@@ -13,27 +13,30 @@ namespace godwit {
 /// What a person can set. How it is spelt depends on how Godwit is used: the command line makes an
 /// option of it, a server a member of a request.
 enum class Setting {
-  kConfidence,   ///< how likely a time that is asked for must be kept
-  kLab,          ///< the lab that is meant
-  kLink,         ///< the rate of the link
-  kMaxBytes,     ///< the intent's limit of bytes
-  kMaxDowntime,  ///< the intent's limit of downtime
-  kMaxSlowdown,  ///< the intent's limit of the guest's slowdown
-  kMaxTime,      ///< the intent's limit of total time
-  kNoPostcopy,   ///< that post-copy is excluded
-  kNoProfile,    ///< that the VM is not observed, and nothing predicted
-  kPrefer,       ///< what the intent prefers among the techniques that meet it
-  kQuick,        ///< that learning is not judged
-  kRehearse,     ///< that the profile comes from a rehearsal
-  kStore,        ///< the file of outcomes, or the folder of a run
-  kTechnique,    ///< the technique that is meant
-  kVariable,     ///< a variable of a hypervisor's command-line profile, as NAME=VALUE
+  kConfidence,      ///< how likely a time that is asked for must be kept
+  kLab,             ///< the lab that is meant
+  kLink,            ///< the rate of the link
+  kMaxBytes,        ///< the intent's limit of bytes
+  kMaxDowntime,     ///< the intent's limit of downtime
+  kMaxSlowdown,     ///< the intent's limit of the guest's slowdown
+  kMaxTime,         ///< the intent's limit of total time
+  kNoPostcopy,      ///< that post-copy is excluded
+  kNoProfile,       ///< that the VM is not observed, and nothing predicted
+  kPrecopyMemory,   ///< the share of memory that is sent before post-copy
+  kPrecopyStorage,  ///< the share of the disks that is copied beforehand
+  kPrefer,          ///< what the intent prefers among the techniques that meet it
+  kQuick,           ///< that learning is not judged
+  kRehearse,        ///< that the profile comes from a rehearsal
+  kStore,           ///< the file of outcomes, or the folder of a run
+  kTechnique,       ///< the technique that is meant
+  kVariable,        ///< a variable of a hypervisor's command-line profile, as NAME=VALUE
 };
 inline constexpr std::array kAllSettings{
-    Setting::kConfidence,  Setting::kLab,         Setting::kLink,    Setting::kMaxBytes,
-    Setting::kMaxDowntime, Setting::kMaxSlowdown, Setting::kMaxTime, Setting::kNoPostcopy,
-    Setting::kNoProfile,   Setting::kPrefer,      Setting::kQuick,   Setting::kRehearse,
-    Setting::kStore,       Setting::kTechnique,   Setting::kVariable};
+    Setting::kConfidence,  Setting::kLab,           Setting::kLink,           Setting::kMaxBytes,
+    Setting::kMaxDowntime, Setting::kMaxSlowdown,   Setting::kMaxTime,        Setting::kNoPostcopy,
+    Setting::kNoProfile,   Setting::kPrecopyMemory, Setting::kPrecopyStorage, Setting::kPrefer,
+    Setting::kQuick,       Setting::kRehearse,      Setting::kStore,          Setting::kTechnique,
+    Setting::kVariable};
 
 /// The setting's name, in words joined by '_': "max_downtime".
 [[nodiscard]] std::string_view to_string(Setting setting);

@@ -32,6 +32,8 @@ struct Progress {
   /// Of the disks to be mirrored; absent where none move, and once they are whole. Until memory's
   /// turn comes, the phase is kNone.
   std::optional<Bytes> storage_left;
+  /// The guest has moved; `storage_left` is what is still at the source of its disks.
+  bool rest_follows = false;
   std::optional<BytesPerSecond> rate;
   std::optional<BytesPerSecond> dirty_rate;  ///< as QEMU saw it at its last sync
   std::optional<int> throttle_percent;       ///< of the guest's vCPUs, by auto-converge

@@ -85,7 +85,9 @@ struct Disk {
   /// A firmware's flash: the guest sees it as memory, and it is sent with that. The destination
   /// writes what it gets into a file of its own.
   bool travels_with_memory = false;
-  bool has_backing = false;  ///< it shows what other images beneath it hold
+  std::string image_version{};     ///< of qcow2: "0.10", "1.1"
+  std::optional<Bytes> cluster{};  ///< what its image allocates at a time
+  bool has_backing = false;        ///< it shows what other images beneath it hold
   /// Where the device is that has it, as DeviceShape::place: equal on both sides, whatever the
   /// names are. Empty where no device has it, or the place is not known.
   std::string place{};
@@ -183,7 +185,8 @@ struct Inspection {
   CapabilitySet on;                             ///< on, of those that it knows
   std::vector<DiskJob> disk_jobs;               ///< Godwit's own left out
   std::vector<DiskBitmap> disk_bitmaps;
-  std::string tls;  ///< tls-creds of migrations; empty: not encrypted
+  std::vector<std::string> disk_exports;  ///< disks that it serves by NBD, by the exports' names
+  std::string tls;                        ///< tls-creds of migrations; empty: not encrypted
   friend bool operator==(const Inspection&, const Inspection&) = default;
 };
 

@@ -25,12 +25,20 @@ struct MigrationParameters {
   /// Hybrid and post-copy: share of RAM sent by pre-copy before the switch to post-copy (Zhang's
   /// M).
   std::optional<Ratio> precopy_share;
+  /// With +storage: share of what the disks hold that is copied before the guest moves (Zhang's S);
+  /// the rest follows afterwards. Absent, as 1: all of it.
+  std::optional<Ratio> precopy_storage{};
   /// Hybrid and post-copy: pages that the guest waits for go over a connection of their own
   /// (postcopy-preempt, QEMU 7.1).
   std::optional<bool> postcopy_preempt;
 
   friend bool operator==(const MigrationParameters&, const MigrationParameters&) = default;
 };
+
+/// A part of the disks follows the guest, which needs both hosts until it has come.
+[[nodiscard]] inline bool leaves_disks_behind(const MigrationParameters& parameters) {
+  return parameters.precopy_storage && parameters.precopy_storage->value() < 1;
+}
 
 /// What the user wants; absent = no wish.
 struct Intent {

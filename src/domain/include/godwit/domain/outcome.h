@@ -65,13 +65,21 @@ struct GuestOutcome {
 /// The disks' part of a migration that took them along.
 struct StorageOutcome {
   int disks = 0;
-  /// What was mirrored: the disks' size, empty parts included, and what was written again.
+  /// What was copied before the switchover, with what was written again. Of mirrors the disks'
+  /// size, empty parts included.
   Bytes mirrored;
   /// From the start to all mirrors being ready, when memory's turn came; the outcome's total time
   /// less this is the memory's. Absent: they never were.
   std::optional<Seconds> ready_after;
   /// From the guest's stop until its disks at the destination were whole; a part of the downtime.
   std::optional<Seconds> finish;
+  /// Absent: all was to be copied before the switchover, by mirrors.
+  std::optional<Ratio> precopy_share{};
+  /// Copied, and given up again at the switchover, as the guest had written to it since.
+  std::optional<Bytes> discarded{};
+  /// From the switchover until the destination had all, and did not need the source any more (of
+  /// Zhang's remote uptime the disks' part). Absent: it needs it still, or never did.
+  std::optional<Seconds> independent_after{};
   friend bool operator==(const StorageOutcome&, const StorageOutcome&) = default;
 };
 

@@ -67,6 +67,7 @@ struct SessionView {
   bool shut_down = false;        ///< the guest shut itself down at the source
   bool shut_down_there = false;  ///< at the destination
   std::optional<StorageView> storage;
+  bool rest_follows = false;   ///< the guest has moved, and a part of its disks has not
   Bytes ram;                   ///< known where disks come first
   std::string stream{};        ///< where the source connects to
   bool may_slow_down = false;  ///< the source's vCPUs can be given less time, as far as is known
@@ -136,6 +137,12 @@ class MigrationSession {
   /// Finds out where the guest runs, and lets it run on where it stands still. Fills in status,
   /// place, reason, and what it measured itself. Waits no longer once `leave` is requested.
   virtual void settle(MigrationOutcome& outcome, const std::stop_token& leave) = 0;
+  /// After `settle`, where a part of the VM follows its guest: waits until `deadline` at most, and
+  /// tells in the view how far it is. False once nothing is left, or nothing can be done.
+  virtual bool follow_rest(TimePoint deadline) {
+    (void)deadline;
+    return false;
+  }
   /// Instead of both settling and releasing, where somebody waits no longer: asks nobody, and
   /// leaves what was borrowed to a successor. The migration goes on by itself.
   virtual void leave(MigrationOutcome& outcome);

@@ -25,6 +25,7 @@ class HostOpener final : public Opener {
                                                   const VmDescription& source) override;
   Result<std::unique_ptr<Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,
                                               const LibvirtHost& destination) override;
+  Result<std::unique_ptr<DiskCopier>> disk_copier_of(const VmDescription& source) override;
 
  private:
   Clock& clock_;

@@ -7,6 +7,7 @@
 
 #include "godwit/base/error.h"
 #include "godwit/domain/address.h"
+#include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
 #include "godwit/domain/stream_carrier.h"
@@ -75,6 +76,12 @@ class Opener {
                                                       const LibvirtHost& destination) {
     (void)source, (void)destination;
     return fail(ErrorCode::kUnsupported, "libvirt is not known here");
+  }
+
+  /// What copies shares of the VM's disks from beside it. kUnsupported as above.
+  virtual Result<std::unique_ptr<DiskCopier>> disk_copier_of(const VmDescription& source) {
+    (void)source;
+    return fail(ErrorCode::kUnsupported, "no share of a disk can be copied from here");
   }
 };
 

@@ -40,6 +40,9 @@ struct GuestSpec {
   /// A read-only drive with real programs, for loads of the kind `program`: these need it, and it
   /// stays as it is when the load changes.
   bool programs = false;
+  /// Each host's own disk is an empty qcow2 image of compat=0.10 instead, of which a share can be
+  /// moved beforehand and the rest afterwards. Needs qemu-img.
+  bool qcow2 = false;
   friend bool operator==(const GuestSpec&, const GuestSpec&) = default;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "godwit/domain/cpu_quota.h"
+#include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
 #include "godwit/domain/stream_carrier.h"
@@ -29,6 +30,7 @@ struct Ends {
   CpuQuota* cpu_quota = nullptr;  ///< of the source; null: its vCPUs can't be slowed down from here
   /// Null: the source connects to `stream` itself. Else this paces it, and QEMU does not.
   StreamCarrier* carrier = nullptr;
+  DiskCopier* disk_copier = nullptr;  ///< null: no share of the disks can be copied
   End source_end{};
   End destination_end{};
 };

@@ -15,6 +15,9 @@ namespace godwit::pair {
 /// In the journal's step: the destination was told to wait, and nobody but us will let it go on.
 inline constexpr std::string_view kToldToWait = "cancelling";
 
+/// Likewise: the guest may run at the destination on disks of which a part is at the source.
+inline constexpr std::string_view kRestFollows = "migrating, the rest of the disks follows";
+
 /// One side of a migration that its Godwit did not live to end.
 struct LeftSide {
   Hypervisor* vm = nullptr;  ///< null where it can't be reached

@@ -12,7 +12,7 @@
 #include "godwit/base/units.h"
 #include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
-#include "godwit/qemu/ramblock.h"
+#include "godwit/hmp/ramblock.h"
 #include "godwit/qmp/qmp_client.h"
 #include "godwit/qmp/schema.h"
 
@@ -135,6 +135,7 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing {
   Result<std::vector<DeviceShape>> devices_without_a_bus(const std::vector<DeviceShape>& on_buses);
   Result<std::vector<VirtioShape>> virtio_devices();
   Result<std::string> pci_place(std::string device);
+  Result<Json> block_nodes();
   Result<std::vector<Disk>> disks();
   Result<std::vector<Disk>> describe_disks();
   Result<std::vector<BlockJob>> block_jobs();
@@ -151,9 +152,10 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing {
   Result<void> set_active(bool active);
   Result<std::vector<BlockExport>> block_exports();
   Result<std::vector<GraphEdge>> block_graph();
+  Result<std::vector<std::string>> nodes_of_source();
   Result<void> put_beneath(const std::string& node, const std::optional<std::string>& backing);
   Result<PageSize> page_size();
-  Result<void> locate(std::vector<RamBlockLine>& blocks);
+  Result<void> locate(std::vector<hmp::RamBlockLine>& blocks);
 
   qmp::QmpClient client_;
   qmp::Schema schema_;
@@ -164,7 +166,9 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing {
   Patience patience_;
   std::unique_ptr<StreamSink> sink_;
   bool serves_ = false;              ///< an NBD server that we started
+  bool shares_ = false;              ///< one at the source, that shares disks
   std::vector<std::string> shared_;  ///< nodes that we share, in the order of their exports
+  bool fetches_ = false;             ///< jobs of ours that fetch were begun
   int rotation_ = 0;                 ///< the number of the bitmaps that count now
 };
 

@@ -65,6 +65,8 @@ void add_lab_name(Command& command, std::string& name);
 
 /// "10%" → 0.1.
 Result<Ratio> parse_percent(std::string_view text);
+/// "0.25" or "25%", from 0 to 1.
+Result<Ratio> parse_share(std::string_view text);
 /// Techniques by their words, of memory alone.
 Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names);
 /// "auto", "auto+storage" or a technique by its words, into the request.

@@ -1,4 +1,4 @@
-#include "godwit/qemu/ramblock.h"
+#include "godwit/hmp/ramblock.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -10,7 +10,7 @@
 
 #include "godwit/qmp/testing/fake_qmp_server.h"
 
-namespace godwit::qemu {
+namespace godwit::hmp {
 namespace {
 
 using qmp::testing::captured_return;
@@ -129,4 +129,4 @@ RC_GTEST_PROP(RamBlock, WhatQemuPrintsIsReadBack, ()) {
 }
 
 }  // namespace
-}  // namespace godwit::qemu
+}  // namespace godwit::hmp

@@ -1,9 +1,9 @@
-#include "godwit/qemu/qtree.h"
+#include "godwit/hmp/qtree.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace godwit::qemu {
+namespace godwit::hmp {
 namespace {
 
 using ::testing::ElementsAre;
@@ -132,4 +132,4 @@ TEST(Qtree, WhatIsNoTreeIsAnErrorOrEmpty) {
 }
 
 }  // namespace
-}  // namespace godwit::qemu
+}  // namespace godwit::hmp

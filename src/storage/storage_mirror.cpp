@@ -1,4 +1,4 @@
-#include "storage_mirror.h"
+#include "godwit/storage/storage_mirror.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "godwit/base/log.h"
 
-namespace godwit::pair {
+namespace godwit::storage {
 namespace {
 
 constexpr Seconds kMirrorTick{0.02};
@@ -36,9 +36,8 @@ void name_as_source(StorageOffer& offer, const std::vector<MovedDisk>& disks) {
 
 }  // namespace
 
-Result<void> StorageMirror::begin(const std::string& listen, const std::string& stream,
-                                  const std::vector<MovedDisk>& disks,
-                                  std::optional<BytesPerSecond> most) {
+Result<void> StorageMirror::begin(const MoveRequest& request) {
+  const auto& [listen, stream, disks, parameters] = request;
   GODWIT_TRY(const StorageStatus before, source_.storage_status());
   if (before.mirrors > 0) {
     log::warning("giving up the mirrors that an earlier migration of disks has left");
@@ -58,7 +57,7 @@ Result<void> StorageMirror::begin(const std::string& listen, const std::string& 
   }
   disks_ = static_cast<int>(offer->exports.size());
   source_busy_ = true;
-  if (auto begun = source_.mirror_storage(*offer, most); !begun) {
+  if (auto begun = source_.mirror_storage(*offer, parameters.max_bandwidth); !begun) {
     give_back();
     return fail(begun.error().while_doing("mirroring the disks"));
   }
@@ -156,4 +155,4 @@ StorageOutcome StorageMirror::outcome(std::optional<std::int64_t> stopped_us) co
   return outcome;
 }
 
-}  // namespace godwit::pair
+}  // namespace godwit::storage

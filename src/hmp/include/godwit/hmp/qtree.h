@@ -7,7 +7,7 @@
 #include "godwit/base/error.h"
 #include "godwit/domain/hypervisor.h"
 
-namespace godwit::qemu {
+namespace godwit::hmp {
 
 /// The devices of `info qtree`: all that are on a bus, with the properties that they were made
 /// with. One question shows what QOM tells in a thousand, and nothing in it changes while the guest
@@ -25,4 +25,4 @@ struct DrivePlace {
 /// Of the same text. Errors as above.
 Result<std::vector<DrivePlace>> parse_drives(std::string_view text);
 
-}  // namespace godwit::qemu
+}  // namespace godwit::hmp

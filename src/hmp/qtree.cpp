@@ -1,4 +1,4 @@
-#include "godwit/qemu/qtree.h"
+#include "godwit/hmp/qtree.h"
 
 #include <fmt/format.h>
 
@@ -6,11 +6,9 @@
 #include <array>
 #include <set>
 
-#include "decode.h"
-
 #include "godwit/qmp/message.h"
 
-namespace godwit::qemu {
+namespace godwit::hmp {
 namespace {
 
 /// More is no device tree: each level costs four columns.
@@ -243,4 +241,4 @@ Result<std::vector<DeviceShape>> parse_qtree(std::string_view text) {
   return devices;
 }
 
-}  // namespace godwit::qemu
+}  // namespace godwit::hmp

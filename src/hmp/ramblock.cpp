@@ -1,12 +1,10 @@
-#include "godwit/qemu/ramblock.h"
+#include "godwit/hmp/ramblock.h"
 
 #include <charconv>
 
-#include "decode.h"
-
 #include "godwit/qmp/message.h"
 
-namespace godwit::qemu {
+namespace godwit::hmp {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
@@ -138,4 +136,4 @@ Result<HostAddress> parse_gpa2hva(std::string_view text) {
   return HostAddress{std::string(line.substr(name + 2, is - name - 2)), *address};
 }
 
-}  // namespace godwit::qemu
+}  // namespace godwit::hmp

@@ -12,7 +12,7 @@
 /// Readers of the three texts of QEMU's human monitor from which the place of guest RAM in the QEMU
 /// process is found. Pure; kProtocol when a text is not what it should be.
 
-namespace godwit::qemu {
+namespace godwit::hmp {
 
 /// A line of `info ramblock`.
 struct RamBlockLine {
@@ -38,4 +38,4 @@ struct HostAddress {
 };
 Result<HostAddress> parse_gpa2hva(std::string_view text);
 
-}  // namespace godwit::qemu
+}  // namespace godwit::hmp
