@@ -10,7 +10,7 @@
 namespace godwit::guest {
 namespace {
 
-constexpr std::size_t kMostConnections = 8;
+constexpr std::size_t kMostControllers = 8;
 
 class ControlSession final : public Session {
  public:
@@ -51,7 +51,7 @@ class ControlSession final : public Session {
 }  // namespace
 
 ControlServer::ControlServer(std::int64_t port, Engine& engine, Reporter& reporter)
-    : server_(port, kMostConnections,
+    : server_(port, kMostControllers,
               [&engine, &reporter] { return std::make_unique<ControlSession>(engine, reporter); }) {
 }
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "errors.h"
 #include "fd.h"
 #include "godwit/guest/content.h"
 #include "godwit/guest/page_picker.h"
@@ -15,10 +16,6 @@ namespace godwit::guest {
 namespace {
 
 constexpr std::int64_t kFillBytes = 1 << 20;
-
-[[noreturn]] void throw_errno(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 // Memory as direct access to a disk wants it.
 class Buffer {

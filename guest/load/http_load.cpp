@@ -8,7 +8,7 @@
 namespace godwit::guest {
 namespace {
 
-constexpr std::size_t kMostConnections = 256;
+constexpr std::size_t kMostClients = 256;
 
 class HttpSession final : public Session {
  public:
@@ -35,7 +35,7 @@ class Http final : public Load {
  public:
   Http(const LoadSpec& spec, const LoadContext& context)
       : page_(static_cast<std::size_t>(spec.page_bytes), '\0'),
-        server_(spec.port, kMostConnections, [this, &counters = context.counters] {
+        server_(spec.port, kMostClients, [this, &counters = context.counters] {
           return std::make_unique<HttpSession>(page_, counters);
         }) {
     Random random(context.seed);

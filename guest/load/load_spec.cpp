@@ -93,9 +93,9 @@ std::vector<std::string_view> keys_of(const Kind& kind) {
   return keys;
 }
 
-class Parser {
+class SpecParser {
  public:
-  explicit Parser(std::string_view whole) : whole_(whole) {}
+  explicit SpecParser(std::string_view whole) : whole_(whole) {}
 
   ParsedLoad run(std::string_view text) {
     const auto parts = split(text, ',');
@@ -277,7 +277,7 @@ std::string_view name_of(Program program) {
 }
 
 ParsedLoad parse_load_spec(std::string_view text, std::string_view whole) {
-  return Parser(whole).run(text);
+  return SpecParser(whole).run(text);
 }
 
 std::string format_load_spec(const LoadSpec& spec) {

@@ -6,14 +6,11 @@
 #include <cerrno>
 #include <stdexcept>
 #include <string>
-#include <system_error>
+
+#include "errors.h"
 
 namespace godwit::guest {
 namespace {
-
-[[noreturn]] void throw_errno(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 // Said beforehand, as the out-of-memory killer would say it in no useful words.
 void check_free(std::int64_t bytes) {

@@ -10,15 +10,12 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
+
+#include "errors.h"
 
 namespace godwit::guest {
 namespace {
-
-[[noreturn]] void throw_error(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), what);
-}
 
 // posix_spawn's two descriptions of a child, given back at the scope's end.
 class ChildSetup {
@@ -62,7 +59,7 @@ class ChildSetup {
 
 ProcessGroup::Pipe ProcessGroup::make_pipe() {
   std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw_error(errno, "pipe");
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("pipe");
   Pipe pipe{Fd(ends[0]), Fd(ends[1])};
   fcntl(pipe.read_end.get(), F_SETFL, O_NONBLOCK);
   return pipe;
@@ -71,7 +68,7 @@ ProcessGroup::Pipe ProcessGroup::make_pipe() {
 ProcessGroup::ProcessGroup(const std::vector<std::string>& command, Pipe output, Pipe errors)
     : output_(std::move(output.read_end)), errors_(std::move(errors.read_end)) {
   // Children whose parent ends become this program's: so it can wait for the last of them.
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw_error(errno, "prctl");
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw_errno("prctl");
   pid_ = ChildSetup(output.write_end, errors.write_end).spawn(command);
 }
 
@@ -79,7 +76,7 @@ ProcessGroup::ProcessGroup(const std::vector<std::string>& command, Pipe output,
 ProcessGroup::ProcessGroup(const std::vector<std::string>& command)
     : ProcessGroup(command, make_pipe(), make_pipe()) {
   ended_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-  if (!ended_.valid()) throw_error(errno, "pidfd_open");
+  if (!ended_.valid()) throw_errno("pidfd_open");
 }
 
 ProcessGroup::~ProcessGroup() {

@@ -14,7 +14,7 @@
 namespace godwit::guest {
 namespace {
 
-constexpr std::size_t kMostConnections = 64;
+constexpr std::size_t kMostSenders = 64;
 
 class Tally {
  public:
@@ -62,7 +62,7 @@ class MessageSession final : public Session {
 class TcpReceiver final : public Load {
  public:
   TcpReceiver(const LoadSpec& spec, const LoadContext& context)
-      : tally_(context.counters), server_(spec.port, kMostConnections, [this] {
+      : tally_(context.counters), server_(spec.port, kMostSenders, [this] {
           return std::make_unique<MessageSession>(tally_);
         }) {}
 

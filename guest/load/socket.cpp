@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
-#include <system_error>
 
+#include "errors.h"
 #include "godwit/guest/quantity.h"
 
 namespace godwit::guest {
@@ -19,10 +19,6 @@ constexpr int kConnectMs = 10'000;
 constexpr int kBacklog = 64;
 // So that it is the network that loses datagrams, not a receiver that had to wait for the CPU.
 constexpr int kReceiveBytes = 4 << 20;
-
-[[noreturn]] void throw_error(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), what);
-}
 
 struct Address {
   Address(std::uint32_t ip, std::int64_t port) {
@@ -38,14 +34,14 @@ struct Address {
 
 Fd open_socket(int type) {
   Fd fd(socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) throw_error(errno, "socket");
+  if (!fd.valid()) throw_errno("socket");
   return fd;
 }
 
 void bind_to(const Fd& fd, std::int64_t port) {
   const Address any(INADDR_ANY, port);
   if (bind(fd.get(), any.get(), sizeof any.in) != 0) {
-    throw_error(errno, "port " + std::to_string(port));
+    throw_errno("port " + std::to_string(port));
   }
 }
 
@@ -60,7 +56,7 @@ Fd listen_tcp(std::int64_t port) {
   const int on = 1;  // the former load's connections may linger
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   bind_to(fd, port);
-  if (listen(fd.get(), kBacklog) != 0) throw_error(errno, "port " + std::to_string(port));
+  if (listen(fd.get(), kBacklog) != 0) throw_errno("port " + std::to_string(port));
   return fd;
 }
 
@@ -75,7 +71,7 @@ std::int64_t port_of(const Fd& fd) {
   Address address(INADDR_ANY, 0);
   sockaddr generic{};
   socklen_t size = sizeof generic;
-  if (getsockname(fd.get(), &generic, &size) != 0) throw_error(errno, "getsockname");
+  if (getsockname(fd.get(), &generic, &size) != 0) throw_errno("getsockname");
   std::memcpy(&address.in, &generic, sizeof address.in);
   return ntohs(address.in.sin_port);
 }
@@ -83,7 +79,7 @@ std::int64_t port_of(const Fd& fd) {
 Fd connect_udp(std::uint32_t ip, std::int64_t port) {
   Fd fd = open_socket(SOCK_DGRAM);
   const Address peer(ip, port);
-  if (connect(fd.get(), peer.get(), sizeof peer.in) != 0) throw_error(errno, name_of(ip, port));
+  if (connect(fd.get(), peer.get(), sizeof peer.in) != 0) throw_errno(name_of(ip, port));
   return fd;
 }
 
@@ -91,7 +87,7 @@ Fd connect_tcp(std::uint32_t ip, std::int64_t port) {
   Fd fd = open_socket(SOCK_STREAM);
   const Address peer(ip, port);
   if (connect(fd.get(), peer.get(), sizeof peer.in) != 0 && errno != EINPROGRESS) {
-    throw_error(errno, name_of(ip, port));
+    throw_errno(name_of(ip, port));
   }
   pollfd ready{fd.get(), POLLOUT, 0};
   if (poll(&ready, 1, kConnectMs) != 1) throw_error(ETIMEDOUT, name_of(ip, port));

@@ -39,7 +39,7 @@ struct World {
 
 class FakeSide final : public Hypervisor, public DiskSharing {
  public:
-  FakeSide(World& world, bool source) : world_(world), source_(source) {}
+  explicit FakeSide(World& world) : world_(world) {}
   bool can_share = true;
   bool ended = false;
 
@@ -129,7 +129,6 @@ class FakeSide final : public Hypervisor, public DiskSharing {
 
  private:
   World& world_;
-  bool source_;
 };
 
 class FakeCopier final : public DiskCopier {
@@ -200,8 +199,8 @@ struct Stage {
   }
 
   World world_;
-  FakeSide source_{world_, true};
-  FakeSide destination_{world_, false};
+  FakeSide source_{world_};
+  FakeSide destination_{world_};
   FakeCopier copier_{world_};
   MoveRequest request_;
 };
