@@ -44,7 +44,14 @@ Result<MigrationOutcome> Engine::watch(OpenVm& vm, const Intent& intent, Observe
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
   const auto session = pair::make_watch_session(clock_, *vm.hypervisor);
   steer::AsPlanned nothing;
-  return control::run_migration(clock_, *session, plan, nothing, {}, options, stop_);
+  auto outcome = control::run_migration(clock_, *session, plan, nothing, {}, options, stop_);
+  if (!outcome && outcome.error().code == ErrorCode::kInterrupted) {
+    return fail(ErrorCode::kInterrupted,
+                "interrupted before anything was seen of the migration, "
+                "which goes on",
+                "run the command again");
+  }
+  return outcome;
 }
 
 }  // namespace godwit::engine
