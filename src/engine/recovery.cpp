@@ -34,12 +34,6 @@ bool has_ended(const JournalEntry& entry, const ProcessId& process) {
          process_start(process.pid) != process.started;
 }
 
-bool is_driven(const JournalEntry& entry) {
-  if (entry.step.starts_with(kLeft)) return false;
-  return entry.writer_pid != 0 && (entry.writer_world != process_world() ||
-                                   process_start(entry.writer_pid) == entry.writer_started);
-}
-
 /// The newest entry of each migration that is not done and that no Godwit drives any more.
 std::vector<JournalEntry> left_entries(const std::vector<JournalEntry>& all) {
   std::vector<JournalEntry> newest;
@@ -226,6 +220,12 @@ Result<void> recover_side(const std::filesystem::path& journal, const JournalEnt
 }
 
 }  // namespace
+
+bool is_driven(const JournalEntry& entry) {
+  if (entry.step.starts_with(kLeft)) return false;
+  return entry.writer_pid != 0 && (entry.writer_world != process_world() ||
+                                   process_start(entry.writer_pid) == entry.writer_started);
+}
 
 /// The one that is written, then that of an earlier version if it is there.
 std::vector<std::filesystem::path> Engine::journals() const {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "godwit/base/log.h"
-#include "godwit/base/process.h"
 #include "godwit/engine/history.h"
+#include "godwit/engine/recovery.h"
 #include "godwit/lab/lab.h"
 #include "godwit/metrics/metrics.h"
 #include "godwit/metrics/server.h"
@@ -34,11 +34,6 @@ struct ExporterOptions {
 /// The store is asked so often for what Godwit's own migrations left.
 constexpr Seconds kReadEvery{5};
 
-bool lives(const JournalEntry& entry) {
-  return !same_boot(entry.writer_world, process_world()) ||
-         process_start(entry.writer_pid) == entry.writer_started;
-}
-
 /// Its end is told by the store, which knows what was predicted, too.
 bool driven_here(const engine::Places& places, const watch::Followed& one) {
   const auto file = places.journal();
@@ -46,7 +41,7 @@ bool driven_here(const engine::Places& places, const watch::Followed& one) {
       file ? store::read_journal(*file) : Result<std::vector<JournalEntry>>(fail(file.error()));
   if (!entries || one.identity.empty()) return false;
   return std::any_of(entries->begin(), entries->end(), [&one](const JournalEntry& entry) {
-    return entry.source_identity == one.identity && lives(entry);
+    return entry.source_identity == one.identity && engine::is_driven(entry);
   });
 }
 

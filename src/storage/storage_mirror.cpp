@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "godwit/base/log.h"
+#include "switchover.h"
 
 namespace godwit::storage {
 namespace {
@@ -93,14 +94,7 @@ void StorageMirror::release() {
   source_busy_ = false;
   if (!judge(destination_.drop_storage(), "the destination goes on serving its disks")) return;
   destination_busy_ = false;
-  const auto going = source_.continue_switchover();
-  const bool refused = !going && (going.error().code == ErrorCode::kRefused ||
-                                  going.error().code == ErrorCode::kUnsupported);
-  if (refused) {
-    failure_ = fmt::format("QEMU did not go on to the switchover: {}", going.error().message);
-    return;
-  }
-  // Without an answer it may have gone on all the same.
+  if (!judge(go_on(source_), "QEMU did not go on to the switchover")) return;
   let_go_us_ = clock_.wall_us();
 }
 

@@ -6,6 +6,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/domain/address.h"
+#include "switchover.h"
 
 namespace godwit::storage {
 namespace {
@@ -169,14 +170,7 @@ Bytes StorageShare::last_rounds_budget() const {
 void StorageShare::hand_over() {
   if (let_go() || !failure_.empty()) return;
   if (!judge(prepare_destination(), "the guest's disks could not be handed over")) return;
-  const auto going = source_.continue_switchover();
-  const bool refused = !going && (going.error().code == ErrorCode::kRefused ||
-                                  going.error().code == ErrorCode::kUnsupported);
-  if (refused) {
-    failure_ = fmt::format("QEMU did not go on to the switchover: {}", going.error().message);
-    return;
-  }
-  // Without an answer it may have gone on all the same.
+  if (!judge(go_on(source_), "QEMU did not go on to the switchover")) return;
   let_go_us_ = clock_.wall_us();
 }
 

@@ -115,6 +115,12 @@ class StorageShare : public testing::Test {
       }
     }
   }
+  void recover() {
+    const Finished recovered = run_godwit({"recover", "--lab", kLab, "--json"});
+    EXPECT_EQ(recovered.status, 0) << recovered.out << recovered.err;
+    expect_nothing_of_ours("a");
+    expect_nothing_of_ours("b");
+  }
   /// Of a guest that writes no more. Stopped, QEMU has written down all that it knows.
   void expect_same_disk() {
     ASSERT_TRUE(observe("b")->pause());
@@ -180,10 +186,7 @@ TEST_F(StorageShare, AKilledGodwitsCopyIsGivenBackByRecover) {
     godwit.signal(SIGKILL);
     (void)godwit.wait();
   }
-  const Finished recovered = run_godwit({"recover", "--lab", kLab, "--json"});
-  EXPECT_EQ(recovered.status, 0) << recovered.out << recovered.err;
-  expect_nothing_of_ours("a");
-  expect_nothing_of_ours("b");
+  recover();
   EXPECT_EQ(observe("a")->run_state(), RunState::kRunning);
   change_load("disk-write,set=16MiB,rate=4MB/s");
   std::filesystem::remove(source_disk_);
@@ -198,10 +201,7 @@ TEST_F(StorageShare, AGuestThatMovedKeepsItsSourceWhenGodwitIsKilledAndRecoverFe
     godwit.signal(SIGKILL);
     (void)godwit.wait();
   }
-  const Finished recovered = run_godwit({"recover", "--lab", kLab, "--json"});
-  EXPECT_EQ(recovered.status, 0) << recovered.out << recovered.err;
-  expect_nothing_of_ours("a");
-  expect_nothing_of_ours("b");
+  recover();
   EXPECT_EQ(observe("b")->run_state(), RunState::kRunning);
   EXPECT_EQ(observe("a")->run_state(), RunState::kPostmigrate);
   std::filesystem::remove(source_disk_);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "godwit/domain/ports.h"
 #include "godwit/pair/recovery.h"
 
 namespace godwit::engine {
@@ -12,5 +13,9 @@ struct RecoveredVm {
   std::string destination;
   pair::Recovered found;
 };
+
+/// The Godwit that wrote the entry lives, or may: processes of another boot or process namespace
+/// can't be told from here.
+[[nodiscard]] bool is_driven(const JournalEntry& entry);
 
 }  // namespace godwit::engine
