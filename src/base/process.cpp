@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,13 +116,16 @@ std::int64_t process_start(std::int64_t pid) {
   return start_in_stat(text).value_or(0);
 }
 
+std::uint64_t process_namespace() {
+  struct stat space {};
+  return ::stat("/proc/self/ns/pid", &space) == 0 ? space.st_ino : 0;
+}
+
 std::string process_world() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string boot;
   std::getline(file, boot);
-  std::array<char, 64> space{};
-  const ssize_t size = ::readlink("/proc/self/ns/pid", space.data(), space.size());
-  return boot + " " + std::string(space.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  return fmt::format("{} pid:[{}]", boot, process_namespace());
 }
 
 bool same_boot(std::string_view world, std::string_view other) {

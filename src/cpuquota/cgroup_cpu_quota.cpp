@@ -11,6 +11,7 @@
 #include "cpu_bandwidth.h"
 #include "give_back.h"
 #include "godwit/base/log.h"
+#include "godwit/base/process.h"
 #include "godwit/cpuquota/vcpu_quota.h"
 
 namespace godwit::cpuquota {
@@ -40,7 +41,8 @@ CgroupCpuQuota::CgroupCpuQuota(KernelFiles& files, Clock& clock, VmProcess vm)
     : files_(files), clock_(clock), vm_(std::move(vm)) {
   lent_.pid = vm_.pid;
   lent_.started = vm_.started;
-  lent_.group = fmt::format("{}{}-{}", kOurPrefix, vm_.pid, vm_.started);
+  // With the namespace: containers that start at once have processes of one number and one start.
+  lent_.group = fmt::format("{}{}-{}-{}", kOurPrefix, vm_.numbered_in, vm_.pid, vm_.started);
 }
 
 CgroupCpuQuota::~CgroupCpuQuota() {
@@ -180,8 +182,9 @@ RealClock this_clock;
 
 std::unique_ptr<CpuQuota> make_vcpu_quota(std::int64_t pid, std::int64_t started,
                                           std::vector<std::int64_t> qemu_numbers) {
-  return std::make_unique<CgroupCpuQuota>(this_kernel, this_clock,
-                                          VmProcess{pid, started, std::move(qemu_numbers)});
+  return std::make_unique<CgroupCpuQuota>(
+      this_kernel, this_clock,
+      VmProcess{pid, started, process_namespace(), std::move(qemu_numbers)});
 }
 
 Result<void> give_back(const LentCpu& lent) {

@@ -13,7 +13,8 @@ namespace godwit::cpuquota {
 /// A VM's process and how its vCPU threads are known.
 struct VmProcess {
   std::int64_t pid = 0;
-  std::int64_t started = 0;  ///< process_start(pid)
+  std::int64_t started = 0;       ///< process_start(pid)
+  std::uint64_t numbered_in = 0;  ///< process_namespace()
   /// The vCPUs' threads by QEMU's own count (query-cpus-fast), by vCPU. For a QEMU whose threads
   /// have no names; a vCPU that is plugged later is not known there.
   std::vector<std::int64_t> qemu_numbers;

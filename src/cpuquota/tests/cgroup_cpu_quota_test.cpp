@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::int64_t kPid = 100;
 constexpr std::int64_t kStarted = 5000;
-constexpr const char* kGroup = "godwit-100-5000";
+constexpr std::uint64_t kNamespace = 9;
+constexpr const char* kGroup = "godwit-9-100-5000";
 
 /// Where a VM's threads are, and by which version of control groups.
 struct Layout {
@@ -83,8 +84,8 @@ struct Host {
     kernel.add_thread(kPid, 102, "CPU 1/KVM", layout.vcpu1);
   }
   std::unique_ptr<CgroupCpuQuota> open(std::vector<std::int64_t> qemu_numbers = {}) {
-    return std::make_unique<CgroupCpuQuota>(kernel, clock,
-                                            VmProcess{kPid, kStarted, std::move(qemu_numbers)});
+    return std::make_unique<CgroupCpuQuota>(
+        kernel, clock, VmProcess{kPid, kStarted, kNamespace, std::move(qemu_numbers)});
   }
   /// The group of ours for a thread that was in `home`.
   static std::string group(const std::string& home, std::int64_t thread) {
@@ -300,13 +301,14 @@ TEST(CgroupCpuQuota, AnotherVmInTheSameGroupKeepsItsLimit) {
   host.kernel.add_process(200, 7000);
   host.kernel.add_thread(200, 201, "CPU 0/KVM", kByHand.vcpu0);
   const auto mine = host.open();
-  auto other = std::make_unique<CgroupCpuQuota>(host.kernel, host.clock, VmProcess{200, 7000, {}});
+  auto other = std::make_unique<CgroupCpuQuota>(host.kernel, host.clock,
+                                                VmProcess{200, 7000, kNamespace, {}});
   ASSERT_TRUE(mine->plan());
   ASSERT_TRUE(mine->limit(Ratio(0.5)));
   ASSERT_TRUE(other->plan());
   ASSERT_TRUE(other->limit(Ratio(0.2)));
   ASSERT_TRUE(mine->lift());
-  EXPECT_EQ(host.kernel.quota(std::string(kByHand.vcpu0) + "/godwit-200-7000-201"), "2000 10000");
+  EXPECT_EQ(host.kernel.quota(std::string(kByHand.vcpu0) + "/godwit-9-200-7000-201"), "2000 10000");
   ASSERT_TRUE(other->lift());
   host.kernel.end_process(200);
   EXPECT_EQ(host.kernel.state(), before) << "the last one switched the controller off";
@@ -352,7 +354,8 @@ TEST(CgroupCpuQuota, AnOuterLimitThatIsStricterHoldsInV1Too) {
 TEST(GiveBack, TouchesOnlyWhatItsNamesSay) {
   Host host{kByHand};
   const LentCpu lent = host.open()->plan().value();
-  for (const char* const name : {"/godwit-100-50001-101", "/godwit-99-5000-101", "/vm"}) {
+  for (const char* const name :
+       {"/godwit-9-100-50001-101", "/godwit-9-99-5000-101", "/godwit-8-100-5000-101", "/vm"}) {
     host.kernel.add_group(kByHand.vcpu0 + std::string(name), true);
   }
   const std::string before = host.kernel.state();

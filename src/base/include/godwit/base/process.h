@@ -24,6 +24,10 @@ std::optional<std::string> program_path(const std::string& name);
 /// number it names a process for ever.
 std::int64_t process_start(std::int64_t pid);
 
+/// The number of this process's process namespace (pid_namespaces(7)): in another one, other
+/// processes have the same numbers. 0 when the kernel does not say.
+std::uint64_t process_namespace();
+
 /// Names the boot and the process namespace in which numbers of processes mean something.
 std::string process_world();
 /// Whether two of these are of one boot of one host.
