@@ -106,7 +106,7 @@ std::string describe(const Cell& cell) {
   std::string text = fmt::format("{} by {} over {}, {}", cell.load, to_string(cell.technique),
                                  human(cell.link), human(cell.ram));
   for (const auto& [key, value] : cell.sweep) text += fmt::format(", {}={}", key, value);
-  if (cell.law != "none") text += fmt::format(", law {}", cell.law);
+  if (cell.law != kNoLaw) text += fmt::format(", law {}", cell.law);
   if (const std::string wanted = intent_in_words(cell); !wanted.empty()) text += ", " + wanted;
   if (cell.relay) text += ", relayed";
   return text + fmt::format(", repeat {}", cell.repeat);

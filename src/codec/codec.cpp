@@ -702,7 +702,7 @@ void read_requested(JsonReader& parent, Requested& requested) {
   if (json == nullptr) return;
   JsonReader in(*json, parent.path_of("requested"));
   requested.technique = in.text("technique");
-  requested.law = in.maybe_text("law").value_or("none");
+  requested.law = in.maybe_text("law").value_or(std::string(kNoLaw));
   requested.observe_only = in.maybe_boolean("observe_only").value_or(false);
   read_intent(in, requested.intent);
   if (in.error()) parent.adopt(*in.error());

@@ -63,7 +63,7 @@ Result<void> ColdRun::prepare(const std::stop_token& stop) {
   }
   outside_.mark_wire();
   outcome_.technique = plan_.technique;
-  outcome_.requested = {to_string(plan_.technique), "none"};
+  outcome_.requested = {to_string(plan_.technique)};
   outcome_.parameters = plan_.parameters;
   outcome_.started_wall_us = clock_.wall_us();
   started_ = clock_.now();

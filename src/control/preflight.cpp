@@ -9,9 +9,9 @@
 #include "godwit/base/quantity.h"
 #include "godwit/control/preflight_disks.h"
 #include "godwit/control/settings.h"
+#include "godwit/control/tcg_rule.h"
 #include "godwit/domain/address.h"
 #include "godwit/domain/combination_rule.h"
-#include "godwit/domain/tcg_rule.h"
 #include "preflight_machine.h"
 
 namespace godwit::control {

@@ -7,8 +7,17 @@ namespace {
 
 /// QEMU's word for it.
 std::string compression_in_channels(Codec codec) {
-  if (codec == Codec::kZlib) return "zlib";
-  return codec == Codec::kZstd ? "zstd" : "none";
+  switch (codec) {
+    case Codec::kZlib:
+      return "zlib";
+    case Codec::kZstd:
+      return "zstd";
+    case Codec::kNone:
+    case Codec::kXbzrle:  // of the one stream beside the channels
+    case Codec::kCompress:
+      break;
+  }
+  return "none";
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ pair::Ends ends_of(const OpenPair& pair, Journal& journal) {
 /// What a session is lent, each of it only where the plan needs it.
 struct Lent {
   CpuQuota* cpu_quota = nullptr;
-  StreamCarrier* carrier = nullptr;
+  pair::StreamCarrier* carrier = nullptr;
   DiskCopier* disk_copier = nullptr;
 };
 
@@ -228,7 +228,7 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
-  std::unique_ptr<StreamCarrier> carrier;
+  std::unique_ptr<pair::StreamCarrier> carrier;
   if (planned.relay) {
     GODWIT_TRY(carrier, opener_->relay_to(pair.stream, pair.source.description));
   }

@@ -121,8 +121,8 @@ Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& 
               "run godwit on the VM's host");
 }
 
-Result<std::unique_ptr<StreamCarrier>> HostOpener::relay_to(const std::string& stream,
-                                                            const VmDescription& source) {
+Result<std::unique_ptr<pair::StreamCarrier>> HostOpener::relay_to(const std::string& stream,
+                                                                  const VmDescription& source) {
   return relay_stream(clock_, source, stream);
 }
 

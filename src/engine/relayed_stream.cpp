@@ -16,7 +16,7 @@
 namespace godwit::engine {
 namespace {
 
-class RelayedStream final : public StreamCarrier {
+class RelayedStream final : public pair::StreamCarrier {
  public:
   RelayedStream(std::unique_ptr<relay::Relay> relay, std::unique_ptr<relay::RelayedPath> path)
       : relay_(std::move(relay)), path_(std::move(path)) {}
@@ -32,22 +32,24 @@ class RelayedStream final : public StreamCarrier {
   std::unique_ptr<relay::RelayedPath> path_;
 };
 
-Result<std::unique_ptr<StreamCarrier>> start_relay(Clock& clock, const TcpAddress& destination,
-                                                   uid_t qemu_user) {
+Result<std::unique_ptr<pair::StreamCarrier>> start_relay(Clock& clock,
+                                                         const TcpAddress& destination,
+                                                         uid_t qemu_user) {
   GODWIT_TRY(auto relay, relay::Relay::start(clock));
   relay::PathOptions options;
   options.qemu_user = qemu_user;
   GODWIT_TRY(auto path, relay->open(destination, options));
-  return std::unique_ptr<StreamCarrier>(
+  return std::unique_ptr<pair::StreamCarrier>(
       std::make_unique<RelayedStream>(std::move(relay), std::move(path)));
 }
 
 /// The relay's own thread stays in the namespace of the thread that starts it.
-Result<std::unique_ptr<StreamCarrier>> start_in(const std::string& netns, Clock& clock,
-                                                const TcpAddress& destination, uid_t qemu_user) {
+Result<std::unique_ptr<pair::StreamCarrier>> start_in(const std::string& netns, Clock& clock,
+                                                      const TcpAddress& destination,
+                                                      uid_t qemu_user) {
   const UniqueFd space(::open(netns.c_str(), O_RDONLY | O_CLOEXEC));
   if (!space.valid()) return fail(errno_error("opening " + netns, errno));
-  Result<std::unique_ptr<StreamCarrier>> started =
+  Result<std::unique_ptr<pair::StreamCarrier>> started =
       fail(ErrorCode::kInternal, "the relay was not started");
   std::thread([&] {
     if (::setns(space.get(), CLONE_NEWNET) != 0) {
@@ -67,8 +69,8 @@ bool is_this_network(const struct stat& other) {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamCarrier>> relay_stream(Clock& clock, const VmDescription& source,
-                                                    const std::string& stream) {
+Result<std::unique_ptr<pair::StreamCarrier>> relay_stream(Clock& clock, const VmDescription& source,
+                                                          const std::string& stream) {
   const auto destination = tcp_address_of(stream);
   if (!destination) {
     return fail(ErrorCode::kBadInput, fmt::format("a relay carries TCP, and {} is none", stream),

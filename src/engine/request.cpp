@@ -60,7 +60,7 @@ std::string technique_name(const Request& request) {
 }
 
 std::string law_of(const Request& request) {
-  return request.law.value_or(request.technique ? "none" : "godwit");
+  return request.law.value_or(std::string(request.technique ? kNoLaw : steer::kOwnLaw));
 }
 
 Result<void> check(const Request& request) {

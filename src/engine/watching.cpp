@@ -39,7 +39,7 @@ Result<MigrationOutcome> Engine::watch(OpenVm& vm, const Intent& intent, Observe
   plan.technique = control::technique_of(on, plan.parameters);
   plan.intent = intent;
   control::RunOptions options;
-  options.requested = {to_string(plan.technique), "none", intent};
+  options.requested = {to_string(plan.technique), std::string(kNoLaw), intent};
   options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
   const auto session = pair::make_watch_session(clock_, *vm.hypervisor);

@@ -22,9 +22,10 @@ std::string compression_of(Technique technique) {
       return "zlib";
     case Codec::kZstd:
       return "zstd";
-    default:
-      return "";
+    case Codec::kNone:
+      break;
   }
+  return "";
 }
 
 unsigned long long unsigned_of(Bytes size) {

@@ -7,7 +7,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/control/journal_step.h"
-#include "godwit/domain/tcg_rule.h"
+#include "godwit/control/tcg_rule.h"
 #include "godwit/steer/stage.h"
 #include "patience.h"
 #include "settings_lease.h"
@@ -44,7 +44,7 @@ Result<void> check(const VmDescription& vm, const MigrationStatus& status) {
                 fmt::format("the VM is not running (state {})", to_string(vm.state)),
                 "only a running guest dirties memory: let it run (QMP: cont)");
   }
-  GODWIT_CHECK_OK(refuse_unsafe(vm));
+  GODWIT_CHECK_OK(control::refuse_unsafe(vm));
   for (const Capability needed : {Capability::kEvents, Capability::kPauseBeforeSwitchover}) {
     if (vm.can.contains(needed)) continue;
     return fail(ErrorCode::kUnsupported,

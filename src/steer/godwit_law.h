@@ -25,7 +25,7 @@ class GodwitLaw final : public Law {
  public:
   explicit GodwitLaw(twin::Forecaster forecaster) : forecaster_(std::move(forecaster)) {}
 
-  [[nodiscard]] std::string_view name() const override { return "godwit"; }
+  [[nodiscard]] std::string_view name() const override { return kOwnLaw; }
   [[nodiscard]] static bool may_steer(const MigrationPlan& plan);
   [[nodiscard]] bool engages(const MigrationPlan& plan) const override { return may_steer(plan); }
   /// Sets the smallest downtime limit for the first pass: a guest that fits it stands still for the

@@ -29,7 +29,7 @@ std::unique_ptr<Law> ovirt() {
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all{
-      {{"none", "QEMU as it is"}, plain<AsPlanned>},
+      {{kNoLaw, "QEMU as it is"}, plain<AsPlanned>},
       {{"auto-converge", "QEMU's own throttle"}, plain<AutoConverge>},
       {{"jin", "Jin's vCPU scheduling", QuotaUse::kMust}, plain<Jin>},
       {{"sdps", "VMware's, by Ramanathan: slow until it converges", QuotaUse::kMust}, plain<Sdps>},
@@ -46,7 +46,7 @@ const std::vector<Entry>& entries() {
   return all;
 }
 
-constexpr LawName kOwn{"godwit", "predicts what each order would do, and gives the cheapest",
+constexpr LawName kOwn{kOwnLaw, "predicts what each order would do, and gives the cheapest",
                        QuotaUse::kMay};
 
 Result<std::unique_ptr<Law>> own(const Known& known) {

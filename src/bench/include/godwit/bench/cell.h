@@ -8,6 +8,7 @@
 #include "godwit/base/json.h"
 #include "godwit/base/units.h"
 #include "godwit/domain/migration_plan.h"
+#include "godwit/domain/outcome.h"
 
 namespace godwit::bench {
 
@@ -25,7 +26,7 @@ struct Cell {
   Seconds observe{2};                   ///< length of the profile that is taken before
   bool rehearse = false;                ///< is a rehearsal part of the profile?
   bool pings = true;                    ///< does a client ask the guest meanwhile?
-  std::string law = "none";             ///< which control law steers it
+  std::string law{kNoLaw};              ///< which control law steers it
   std::optional<Seconds> max_downtime;  ///< to which downtime
   bool no_postcopy = false;             ///< and without post-copy
   bool relay = false;                   ///< does the stream run through Godwit?

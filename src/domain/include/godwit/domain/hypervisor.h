@@ -101,8 +101,9 @@ struct Disk {
 /// What must agree on both sides before a migration, and what decides what is possible.
 struct VmDescription {
   std::string name;
-  std::string version;    ///< "10.0.2"
-  int version_major = 0;  ///< for rules that no schema shows: tcg_rule.h, combination_rule.h
+  std::string version;  ///< "10.0.2"
+  int version_major =
+      0;  ///< for rules that no schema shows: combination_rule.h, control/tcg_rule.h
   int version_minor = 0;
   std::string accelerator;  ///< "tcg", "kvm"
   std::string machine;      ///< "pc-i440fx-10.0"

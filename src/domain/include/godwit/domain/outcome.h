@@ -83,9 +83,12 @@ struct StorageOutcome {
   friend bool operator==(const StorageOutcome&, const StorageOutcome&) = default;
 };
 
+/// The law that orders nothing of its own: QEMU as it is.
+inline constexpr std::string_view kNoLaw = "none";
+
 struct Requested {
   std::string technique;  ///< as asked for: a technique's name, "auto" or "auto+storage"
-  std::string law = "none";
+  std::string law{kNoLaw};
   Intent intent{};            ///< what a law steered to
   bool observe_only = false;  ///< the law decided, and nothing was ordered
   friend bool operator==(const Requested&, const Requested&) = default;

@@ -67,7 +67,7 @@ class Law {
 /// Zhang's M (models.md §4).
 class AsPlanned final : public Law {
  public:
-  [[nodiscard]] std::string_view name() const override { return "none"; }
+  [[nodiscard]] std::string_view name() const override { return kNoLaw; }
   [[nodiscard]] bool engages(const MigrationPlan&) const override { return false; }
   Order at_look(const RoundView& view) override;
 };

@@ -12,6 +12,9 @@
 
 namespace godwit::steer {
 
+/// Godwit's own, which predicts before it orders.
+inline constexpr std::string_view kOwnLaw = "godwit";
+
 /// Whether a law gives vCPUs less time.
 enum class QuotaUse {
   kNever,

@@ -1,11 +1,11 @@
-#include "godwit/domain/tcg_rule.h"
+#include "godwit/control/tcg_rule.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <rapidcheck/gtest.h>
 
-namespace godwit {
+namespace godwit::control {
 namespace {
 
 VmDescription vm(const char* accelerator, int major) {
@@ -30,4 +30,4 @@ RC_GTEST_PROP(TcgRule, HoldsNothingAgainstKvmNorAgainstNewQemu, ()) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::control

@@ -6,7 +6,7 @@
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
 
-namespace godwit {
+namespace godwit::pair {
 
 /// Carries one migration's connections from the source's hypervisor to its destination, and paces
 /// them. It ends with its object, and with this process: the migration's link is cut then.
@@ -25,4 +25,4 @@ class StreamCarrier {
   [[nodiscard]] virtual std::optional<Error> failure() const = 0;
 };
 
-}  // namespace godwit
+}  // namespace godwit::pair

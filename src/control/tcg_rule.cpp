@@ -1,8 +1,8 @@
-#include "godwit/domain/tcg_rule.h"
+#include "godwit/control/tcg_rule.h"
 
 #include <fmt/format.h>
 
-namespace godwit {
+namespace godwit::control {
 namespace {
 constexpr int kFirstSoundTcg = 9;
 }
@@ -16,4 +16,4 @@ Result<void> refuse_unsafe(const VmDescription& vm) {
               "run the VM on QEMU 9 or newer, or with KVM");
 }
 
-}  // namespace godwit
+}  // namespace godwit::control

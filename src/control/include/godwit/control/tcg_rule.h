@@ -3,7 +3,7 @@
 #include "godwit/base/error.h"
 #include "godwit/domain/hypervisor.h"
 
-namespace godwit {
+namespace godwit::control {
 
 /// The one rule by version, as no schema shows it: QEMU before 9.0 under software emulation (TCG)
 /// forgets writes after it cleared its dirty bitmap, so whatever copies memory while the guest runs
@@ -12,4 +12,4 @@ namespace godwit {
 /// VM; KVM is safe.
 Result<void> refuse_unsafe(const VmDescription& vm);
 
-}  // namespace godwit
+}  // namespace godwit::control
