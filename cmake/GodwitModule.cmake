@@ -16,6 +16,16 @@ set(GODWIT_GUEST_IMAGE ${PROJECT_SOURCE_DIR}/build/guest-image CACHE PATH "Folde
 add_custom_target(unit_tests)
 add_custom_target(end_to_end_tests)
 
+# A sanitized program takes as long to start as most of its tests do, so it is started twice and not for each: a
+# half of the tests in each run, one after the other.
+function(godwit_tests_together TARGET)
+  foreach(half IN ITEMS 0 1)
+    add_test(NAME ${TARGET}.${half} COMMAND ${TARGET} --gtest_brief=1)
+    set_tests_properties(${TARGET}.${half} PROPERTIES TIMEOUT 1800
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${half};GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${TARGET}.${half}.xml")
+  endforeach()
+endfunction()
+
 # godwit_test(TARGET [E2E] source...): E2E is for tests on real guests, networks and whole programs, in
 # programs of their own; they are no part of sanitized builds. A TIMEOUT ends what hangs: it is many
 # times what a test takes, since no test may depend on how busy the machine is.
@@ -26,8 +36,12 @@ function(godwit_test TARGET)
     godwit_options godwit_test_options godwit_source_tree GTest::gmock GTest::gtest_main rapidcheck)
   godwit_precompile(${TARGET} tests)
   if(NOT ARG_E2E)
-    gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
     add_dependencies(unit_tests ${TARGET})
+    if(GODWIT_SANITIZE)
+      godwit_tests_together(${TARGET})
+    else()
+      gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+    endif()
     return()
   endif()
   if(GODWIT_SANITIZE)

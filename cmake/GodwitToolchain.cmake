@@ -40,6 +40,10 @@ endif()
 if(GODWIT_SANITIZE)
   add_compile_options(-fsanitize=${GODWIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${GODWIT_SANITIZE})
+  find_program(GODWIT_LLD ld.lld)
+  if(GODWIT_LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_link_options(-fuse-ld=lld)  # in a fifth of the time
+  endif()
 endif()
 if(GODWIT_LIBFUZZER)
   add_compile_options(-fsanitize=fuzzer-no-link)  # coverage feedback from the libraries

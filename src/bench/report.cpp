@@ -39,7 +39,7 @@ Json cell_json(const Cell& cell) {
 }
 
 /// What was sent and dirtied between two samples.
-Json samples_json(const std::vector<Sample>& samples) {
+Json curves_json(const std::vector<Sample>& samples) {
   Json t = Json::array();
   Json sent = Json::array();
   Json dirtied = Json::array();
@@ -86,7 +86,7 @@ Json row_json(const Trial& trial) {
   if (trial.record) add_record(trial, row);
   if (trial.network) row["network"] = std::move(whole["network"]);
   row["host_cpu_s"] = std::move(whole["host_cpu_s"]);
-  row["samples"] = samples_json(trial.samples);
+  row["samples"] = curves_json(trial.samples);
   row["pings"] = std::move(whole["pings"]);
   return row;
 }

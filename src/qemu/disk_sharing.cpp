@@ -13,6 +13,7 @@
 #include "decode_sharing.h"
 #include "godwit/base/log.h"
 #include "godwit/qemu/qmp_hypervisor.h"
+#include "nbd_disk.h"
 
 namespace godwit::qemu {
 namespace {
@@ -23,8 +24,6 @@ constexpr std::string_view kRest = "godwit-rest-";
 constexpr std::string_view kWritten = "godwit-written-";
 /// Jobs at the destination:
 constexpr std::string_view kFetch = "godwit-fetch-";
-/// As for mirrors: the guest's main loop stands still while QEMU connects.
-constexpr int kConnectSeconds = 2;
 /// Bitmaps see writes by this much: a cluster of an image at least, 1 MiB for large disks.
 constexpr std::int64_t kFinest = 64LL << 10;
 constexpr std::int64_t kCoarsest = 1LL << 20;
@@ -40,10 +39,6 @@ std::int64_t granularity_for(const Disk& disk) {
     granularity *= 2;
   }
   return granularity;
-}
-
-const std::string& node_of(const Disk& disk) {
-  return disk.node.empty() ? disk.device : disk.node;
 }
 
 Result<Disk> disk_called(const std::vector<Disk>& disks, const std::string& device) {

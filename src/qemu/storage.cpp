@@ -9,6 +9,7 @@
 #include "decode.h"
 #include "godwit/domain/address.h"
 #include "godwit/qemu/qmp_hypervisor.h"
+#include "nbd_disk.h"
 
 namespace godwit::qemu {
 namespace {
@@ -17,9 +18,6 @@ namespace {
 constexpr std::string_view kNode = "godwit-nbd-";
 constexpr std::string_view kExport = "godwit-disk-";
 constexpr int kPortsTried = 16;
-/// QEMU connects in its main loop, and the guest stands still meanwhile: with a destination that
-/// does not even refuse, for as long as TCP tries (over 8 s, measured on QEMU 10.0), without this.
-constexpr int kConnectSeconds = 2;
 
 bool port_is_taken(const Error& error) {
   return error.code == ErrorCode::kRefused &&
@@ -45,11 +43,6 @@ tl::unexpected<Error> cannot_encrypt(std::string_view option) {
                           "same way: its NBD has no '{}'",
                           option),
               "use a newer QEMU, or move without +storage");
-}
-
-/// A disk's node; drives of QEMUs that name none go by their device.
-const std::string& node_of(const Disk& disk) {
-  return disk.node.empty() ? disk.device : disk.node;
 }
 
 /// What the NBD server at the destination is told: the migration's own credentials, so that who may

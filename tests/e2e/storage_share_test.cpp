@@ -7,12 +7,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 
-#include "godwit/base/clock.h"
-#include "godwit/lab/lab.h"
-#include "godwit/qemu/qmp_hypervisor.h"
-#include "godwit_program.h"
+#include "disk_lab.h"
 
 namespace godwit::e2e {
 namespace {
@@ -21,20 +17,10 @@ using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
 
-/// Every test begins and ends with nothing of this lab.
-class StorageShare : public testing::Test {
+class StorageShare : public DiskLab {
  protected:
-  static constexpr const char* kLab = "e2e";
   static constexpr const char* kWrites = "disk-write,set=16MiB,rate=4MB/s,fill=24MiB";
 
-  void SetUp() override {
-    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
-    before_ = traces();
-  }
-  void TearDown() override {
-    EXPECT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
-    EXPECT_EQ(traces(), before_);
-  }
   void up(const std::string& rate, const std::vector<std::string>& more = {"--qcow2"}) {
     std::vector<std::string> line{"lab",         "up",     "--lab",  kLab,     "--rate",
                                   rate,          "--ram",  "128MiB", "--disk", "48MiB",
@@ -61,30 +47,6 @@ class StorageShare : public testing::Test {
             "--store",
             folder_.file("outcomes.db")};
   }
-  [[nodiscard]] static lab::GuestStatus guest() { return lab::find_guest(kLab, "guest").value(); }
-  static lab::Instance on(const std::string& host) {
-    for (const lab::Instance& one : guest().instances) {
-      if (one.host == host) return one;
-    }
-    throw std::runtime_error("no QEMU on " + host);
-  }
-  void change_load(const std::string& load) const {
-    const auto changed = lab::change_load(kLab, "guest", load, Seconds(30));
-    ASSERT_TRUE(changed) << changed.error().message;
-  }
-  [[nodiscard]] std::unique_ptr<qemu::QmpHypervisor> observe(const std::string& host) {
-    auto seen = qemu::QmpHypervisor::connect(on(host).observer_qmp, clock_);
-    if (!seen) throw std::runtime_error(seen.error().message);
-    return std::move(*seen);
-  }
-  void await(const std::function<bool()>& seen) {
-    const TimePoint give_up = clock_.now() + Seconds(120);
-    while (clock_.now() < give_up) {
-      if (seen()) return;
-      (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
-    }
-    FAIL() << "it did not get that far";
-  }
   /// The guest runs at the destination, and a part of its disk has not come.
   void await_rest() {
     std::unique_ptr<qemu::QmpHypervisor> there;
@@ -100,16 +62,10 @@ class StorageShare : public testing::Test {
       return state == RunState::kRunning && rest && rest->running > 0;
     });
   }
-  /// What a QEMU's monitor says to that question, as text.
-  std::string asked(const std::string& host, const std::string& question) {
-    const TimePoint deadline = clock_.now() + Seconds(60);
-    auto client = qmp::QmpClient::connect(on(host).observer_qmp, clock_, deadline).value();
-    return client.execute(question, Json::object(), deadline).value().dump();
-  }
   void expect_nothing_of_ours(const std::string& host) {
     for (const char* question :
          {"query-named-block-nodes", "query-block", "query-block-exports", "query-jobs"}) {
-      const std::string answer = asked(host, question);
+      const std::string answer = asked(on(host), question).dump();
       for (const char* name : {"godwit-rest", "godwit-written", "godwit-fetch", "godwit-disk"}) {
         EXPECT_THAT(answer, Not(HasSubstr(name))) << host << ": " << question;
       }
@@ -147,10 +103,7 @@ class StorageShare : public testing::Test {
     change_load("disk-write,set=16MiB,rate=4MB/s");  // it is filled anew: that can fail
   }
 
-  RealClock clock_;
-  TemporaryFolder folder_;
   std::string source_disk_;
-  std::vector<std::string> before_;
 };
 
 /// Writes until its memory is under way: what was copied becomes stale.
@@ -182,7 +135,9 @@ TEST_F(StorageShare, AKilledGodwitsCopyIsGivenBackByRecover) {
   up("10MB/s");
   {
     GodwitProgram godwit(move("0.9"));
-    await([&] { return asked("a", "query-block").find("godwit-written-1") != std::string::npos; });
+    await([&] {
+      return asked(on("a"), "query-block").dump().find("godwit-written-1") != std::string::npos;
+    });
     godwit.signal(SIGKILL);
     (void)godwit.wait();
   }
@@ -210,7 +165,9 @@ TEST_F(StorageShare, AGuestThatMovedKeepsItsSourceWhenGodwitIsKilledAndRecoverFe
 TEST_F(StorageShare, TheDestinationIsKilledWhileCopyingAndTheGuestGoesOnAtTheSource) {
   up("10MB/s");
   GodwitProgram godwit(move("0.9"));
-  await([&] { return asked("a", "query-block").find("godwit-written-1") != std::string::npos; });
+  await([&] {
+    return asked(on("a"), "query-block").dump().find("godwit-written-1") != std::string::npos;
+  });
   ASSERT_EQ(::kill(static_cast<pid_t>(on("b").pid), SIGKILL), 0);
   expect_untouched(godwit.wait());
   std::filesystem::remove(source_disk_);

@@ -5,12 +5,8 @@
 
 #include <csignal>
 #include <fstream>
-#include <functional>
 
-#include "godwit/base/clock.h"
-#include "godwit/lab/lab.h"
-#include "godwit/qemu/qmp_hypervisor.h"
-#include "godwit_program.h"
+#include "disk_lab.h"
 
 namespace godwit::e2e {
 namespace {
@@ -19,7 +15,6 @@ using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* kLab = "e2e";
 constexpr const char* kWrites = "disk-write,set=32MiB,rate=4MB/s,fill=40MiB";
 
 constexpr std::streamsize kDisk = 64 << 20;
@@ -33,17 +28,8 @@ std::string content_of(std::ifstream& file) {
   return content;
 }
 
-/// Every test begins and ends with nothing of this lab.
-class Storage : public testing::Test {
+class Storage : public DiskLab {
  protected:
-  void SetUp() override {
-    ASSERT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
-    before_ = traces();
-  }
-  void TearDown() override {
-    EXPECT_EQ(run_godwit({"lab", "down", "--lab", kLab}).status, 0);
-    EXPECT_EQ(traces(), before_);
-  }
   void up(const std::string& rate) const {
     const Finished run = run_godwit({"lab", "up", "--lab", kLab, "--rate", rate, "--disk", "64MiB",
                                      "--own-disks", "--load", kWrites, "--json"});
@@ -59,24 +45,9 @@ class Storage : public testing::Test {
             max_time,      "--json",
             "--store",     folder_.file("outcomes.db")};
   }
-  [[nodiscard]] static lab::GuestStatus guest() { return lab::find_guest(kLab, "guest").value(); }
-  void change_load(const std::string& load) const {
-    const auto changed = lab::change_load(kLab, "guest", load, Seconds(30));
-    ASSERT_TRUE(changed) << changed.error().message;
-  }
   /// Onlooker at the source.
   [[nodiscard]] std::unique_ptr<qemu::QmpHypervisor> observe() {
-    auto seen = qemu::QmpHypervisor::connect(guest().instances.front().observer_qmp, clock_);
-    if (!seen) throw std::runtime_error(seen.error().message);
-    return std::move(*seen);
-  }
-  void await(const std::function<bool()>& seen) {
-    const TimePoint give_up = clock_.now() + Seconds(60);
-    while (clock_.now() < give_up) {
-      if (seen()) return;
-      (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
-    }
-    FAIL() << "it did not get that far";
+    return DiskLab::observe(guest().instances.front());
   }
   void await_mirrored(Bytes bytes) {
     const auto source = observe();
@@ -98,18 +69,11 @@ class Storage : public testing::Test {
     change_load("disk-write,set=16MiB,rate=4MB/s");  // it is filled anew: that can fail
   }
   [[nodiscard]] std::vector<std::string> nodes() {
-    const TimePoint deadline = clock_.now() + Seconds(60);
-    auto client =
-        qmp::QmpClient::connect(guest().instances.front().observer_qmp, clock_, deadline).value();
-    const Json all = client.execute("query-named-block-nodes", Json::object(), deadline).value();
+    const Json all = asked(guest().instances.front(), "query-named-block-nodes");
     std::vector<std::string> names;
     for (const Json& one : all) names.push_back(one.at("node-name").get<std::string>());
     return names;
   }
-
-  RealClock clock_;
-  TemporaryFolder folder_;
-  std::vector<std::string> before_;
 };
 
 TEST_F(Storage, AGuestTakesItsDiskAlongToAndFro) {

@@ -1,6 +1,6 @@
 // What the relay is worth on real QEMU: a client's outage in post-copy over a link of 40 MB/s, how
-// a rate is kept, and what is lost of QEMU's full speed. Prints tables. tools/measure_relay builds
-// and runs it; docs/relay.md keeps what it said.
+// a rate is kept, what is lost of QEMU's full speed, and how two share a link. Prints tables.
+// tools/measure_relay builds and runs it; docs/relay.md keeps what it said.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -226,8 +226,13 @@ std::string in_order(std::vector<double> values) {
 void measure_outage(int repeats, const std::string& word) {
   const std::vector<Way> chosen = ways(word);
   const std::vector<std::string> loads{
+      "memory-write,set=16MiB,rate=10MB/s,fill=96MiB",
       "memory-write,set=64MiB,rate=20MB/s,fill=64MiB",
+      "memory-write,set=96MiB,rate=30MB/s,pattern=sequential,fill=32MiB",
+      "memory-write,set=96MiB,rate=40MB/s,pattern=hot-cold,fill=32MiB",
       "memory-write,set=128MiB,rate=60MB/s,fill=32MiB",
+      "memory-read,set=96MiB,rate=100MB/s",
+      "memory-heap,set=64MiB,rate=20MB/s,fill=32MiB",
       "memory-write,set=96MiB,rate=full,fill=32MiB",
   };
   std::cout
@@ -264,12 +269,15 @@ struct Sent {
   std::vector<Bytes> grains{};  ///< of the relay, to the end of the first pass
 };
 
-Sent send(int channels, const std::optional<PathOptions>& relayed, std::int64_t own_limit) {
+PairSetup to_send() {
   PairSetup setup;
   setup.load = "memory-write,set=4MiB,rate=1MB/s,fill=128MiB";
   setup.both = {"-m", "256M"};
-  QemuPair pair(setup);
-  RealClock clock;
+  return setup;
+}
+
+/// Its destination listens then.
+void prepare(QemuPair& pair, int channels, std::int64_t own_limit) {
   for (const Side side : {Side::kSource, Side::kDestination}) {
     if (channels == 1) continue;
     (void)pair.ask(side, "migrate-set-capabilities",
@@ -278,6 +286,22 @@ Sent send(int channels, const std::optional<PathOptions>& relayed, std::int64_t 
   }
   (void)pair.ask(Side::kSource, "migrate-set-parameters", Json{{"max-bandwidth", own_limit}});
   (void)pair.ask(Side::kDestination, "migrate-incoming", Json{{"uri", pair.stream()}});
+}
+
+bool passed_once(QemuPair& pair) {
+  const Json status = pair.ask(Side::kSource, "query-migrate");
+  return completed(status) ||
+         (status.contains("ram") && status.at("ram").at("dirty-sync-count") >= 2);
+}
+
+void await_end(QemuPair& pair) {
+  pair.await("the end", [&] { return completed(pair.ask(Side::kSource, "query-migrate")); });
+}
+
+Sent send(int channels, const std::optional<PathOptions>& relayed, std::int64_t own_limit) {
+  QemuPair pair(to_send());
+  RealClock clock;
+  prepare(pair, channels, own_limit);
   std::unique_ptr<Relay> relay;
   std::unique_ptr<RelayedPath> path;
   std::string uri = pair.stream();
@@ -289,13 +313,9 @@ Sent send(int channels, const std::optional<PathOptions>& relayed, std::int64_t 
   const TimePoint begin = clock.now();
   (void)pair.ask(Side::kSource, "migrate", Json{{"uri", uri}});
   Sent sent;
-  pair.await("the first pass", [&] {
-    const Json status = pair.ask(Side::kSource, "query-migrate");
-    return completed(status) ||
-           (status.contains("ram") && status.at("ram").at("dirty-sync-count") >= 2);
-  });
+  pair.await("the first pass", [&] { return passed_once(pair); });
   if (path) sent.grains = path->throughput(clock.now() - begin);
-  pair.await("the end", [&] { return completed(pair.ask(Side::kSource, "query-migrate")); });
+  await_end(pair);
   const Json seen = pair.ask(Side::kSource, "query-migrate");
   sent.total_s = seen.at("total-time").get<double>() / 1e3;
   sent.sent_MB = seen.at("ram").at("transferred").get<double>() / 1e6;
@@ -336,6 +356,50 @@ void measure_rate(int repeats) {
   }
 }
 
+/// Two migrations at once over one link, with weights 3 and 1: what each got, by the second, for as
+/// long as both were in their first pass.
+void share_a_link(int channels, std::vector<double>& ratios) {
+  QemuPair heavy(to_send());
+  QemuPair light(to_send());
+  RealClock clock;
+  const auto relay = must(Relay::start(clock, kLink));
+  PathOptions options;
+  options.weight = 3;
+  const auto heavy_path = must(relay->open(*tcp_address_of(heavy.stream()), options));
+  options.weight = 1;
+  const auto light_path = must(relay->open(*tcp_address_of(light.stream()), options));
+  prepare(heavy, channels, kNoLimit);
+  prepare(light, channels, kNoLimit);
+  (void)heavy.ask(Side::kSource, "migrate", Json{{"uri", heavy_path->uri()}});
+  (void)light.ask(Side::kSource, "migrate", Json{{"uri", light_path->uri()}});
+  const TimePoint begin = clock.now();
+  heavy.await("the first pass", [&] { return passed_once(heavy); });
+  const Seconds both = clock.now() - begin;
+  const std::vector<Bytes> more = heavy_path->throughput(both);
+  const std::vector<Bytes> less = light_path->throughput(both);
+  await_end(heavy);
+  await_end(light);
+  // the first second is that of pages of zeros
+  for (std::size_t at = 100; at + 100 < std::min(more.size(), less.size()); at += 100) {
+    const auto sum = [&](const std::vector<Bytes>& grains) {
+      const auto first = grains.begin() + static_cast<std::ptrdiff_t>(at);
+      return std::accumulate(first, first + 100, 0_B).as_double();
+    };
+    if (sum(less) > 0) ratios.push_back(sum(more) / sum(less));
+  }
+}
+
+void measure_weights(int repeats) {
+  std::cout << "| channels of each | seconds | least | median | most |\n|---|---|---|---|---|\n";
+  for (const int channels : {1, 4}) {
+    std::vector<double> ratios;
+    for (int i = 0; i < repeats; ++i) share_a_link(channels, ratios);
+    std::cout << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} |\n", channels, ratios.size(),
+                             quantile(ratios, 0), quantile(ratios, 0.5), quantile(ratios, 1))
+              << std::flush;
+  }
+}
+
 void measure_speed(int repeats) {
   std::cout << "| channels | QEMU alone, MB/s | relayed, MB/s | ratio of medians |\n"
                "|---|---|---|---|\n";
@@ -361,8 +425,10 @@ int run(const std::string& what, int repeats, const std::string& word) {
     measure_rate(repeats);
   } else if (what == "speed") {
     measure_speed(repeats);
+  } else if (what == "weights") {
+    measure_weights(repeats);
   } else {
-    std::cerr << "usage: measure_relay outage|rate|speed [REPEATS [WORD]]\n";
+    std::cerr << "usage: measure_relay outage|rate|speed|weights [REPEATS [WORD]]\n";
     return 2;
   }
   return 0;

@@ -53,6 +53,22 @@ class CountTests(unittest.TestCase):
             count_tests.line([ctest(case("A.b", "notrun", said))]), "0 passed, 1 failed, 0 skipped"
         )
 
+    def test_a_program_whose_tests_ran_in_one_go_counts_by_its_own_report(self):
+        own = (
+            '<?xml version="1.0"?><testsuites><testsuite>'
+            '<testcase name="a" result="completed"/>'
+            '<testcase name="b" result="completed"><failure message="x"/></testcase>'
+            '<testcase name="c" result="skipped"><skipped message="c.cpp:12&#x0A;no QEMU"/></testcase>'
+            '<testcase name="d" result="suppressed"/>'
+            "</testsuite></testsuites>"
+        )
+        ran = ctest(case("godwit_x_tests.0", "run"), case("fuzz.x", "run"))
+        self.assertEqual(count_tests.line([ran, own]), "2 passed, 1 failed, 1 skipped: no QEMU")
+
+    def test_one_of_those_that_died_failed(self):
+        died = ctest(case("godwit_x_tests.1", "fail"))
+        self.assertEqual(count_tests.line([died]), "0 passed, 1 failed, 0 skipped")
+
     def test_a_run_that_was_not_counted_is_no_zero(self):
         with self.assertRaises(SystemExit):
             count_tests.line(["node: command not found"])

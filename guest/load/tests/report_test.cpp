@@ -5,7 +5,7 @@
 namespace godwit::guest {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
+constexpr std::int64_t kMillisecond = 1'000'000;
 
 TEST(Report, IsOneJsonLine) {
   EXPECT_EQ(format_report({State::kReady, 12, 4200, 123456, 3, 0, {}}),
@@ -27,16 +27,16 @@ TEST(Report, TellsLoadsApart) {
 
 TEST(GapMeter, KeepsTheLongestUntilTaken) {
   GapMeter gaps;
-  for (const std::int64_t ms : {100, 105, 145, 150}) gaps.tick(ms * kMs);
+  for (const std::int64_t ms : {100, 105, 145, 150}) gaps.tick(ms * kMillisecond);
   EXPECT_EQ(gaps.take_ms(), 40);
   EXPECT_EQ(gaps.take_ms(), 0);
-  gaps.tick(157 * kMs);
+  gaps.tick(157 * kMillisecond);
   EXPECT_EQ(gaps.take_ms(), 7);
 }
 
 TEST(GapMeter, TheFirstTickIsNoGap) {
   GapMeter gaps;
-  gaps.tick(9'000 * kMs);
+  gaps.tick(9'000 * kMillisecond);
   EXPECT_EQ(gaps.take_ms(), 0);
 }
 

@@ -24,7 +24,7 @@ TEST(ParseJson, BoundsNesting) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
   EXPECT_TRUE(parse_json(nested(50)));
-  for (const std::size_t depth : {std::size_t{100}, std::size_t{1'000'000}}) {
+  for (const std::size_t depth : {std::size_t{100}, std::size_t{100'000}}) {
     for (const std::string& text : {nested(depth), std::string(depth, '[')}) {
       const auto json = parse_json(text);
       ASSERT_FALSE(json) << depth;
@@ -41,7 +41,7 @@ TEST(ParseJson, BoundsTheMembersOfAnObject) {
     return text + "}";
   };
   EXPECT_EQ(parse_json(wide(1024)).value().size(), 1024U);  // members of members count apart
-  const auto json = parse_json(wide(10'000));
+  const auto json = parse_json(wide(2000));
   ASSERT_FALSE(json);
   EXPECT_EQ(json.error().code, ErrorCode::kCorrupt);
 }

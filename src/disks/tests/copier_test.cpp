@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include <fstream>
 
 #include "godwit/base/rng.h"
+#include "godwit/base/unique_fd.h"
 
 namespace godwit::disks {
 namespace {
@@ -58,10 +61,17 @@ class CopierTest : public testing::Test {
       ::_exit(127);
     }
     servers_.push_back(pid);
-    StorageOffer offer = at(socket);
     RealClock clock;
-    while (!fs::exists(file(socket))) (void)clock.wait_until(clock.now() + Seconds(0.01), {});
+    while (!listens(file(socket))) (void)clock.wait_until(clock.now() + Seconds(0.01), {});
     return pid;
+  }
+  /// Its file is there a moment before that.
+  static bool listens(const std::string& socket) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socket.copy(address.sun_path, sizeof address.sun_path - 1);
+    const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   [[nodiscard]] StorageOffer at(const std::string& socket) const {
     StorageOffer offer;

@@ -8,6 +8,7 @@
 #include "drive.h"
 #include "fake_pair.h"
 #include "memory_journal.h"
+#include "sanitized.h"
 
 namespace godwit::pair {
 namespace {
@@ -504,7 +505,7 @@ class EveryCall : public testing::TestWithParam<FaultCase> {};
 TEST_P(EveryCall, ADeathLeavesOneTruthfulAnswer) {
   Scenario undisturbed(GetParam().technique);
   ASSERT_TRUE(undisturbed.go());
-  for (int call = 0; call < undisturbed.world.calls; ++call) {
+  for (int call = 0; call < undisturbed.world.calls; call += kEachCall) {
     SCOPED_TRACE(call);
     Scenario run(GetParam().technique);
     run.world.victim = GetParam().victim;

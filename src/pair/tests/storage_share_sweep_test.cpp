@@ -10,6 +10,7 @@
 #include "fake_pair.h"
 #include "godwit/pair/recovery.h"
 #include "memory_journal.h"
+#include "sanitized.h"
 
 namespace godwit::pair {
 namespace {
@@ -41,8 +42,8 @@ class FakeCopier final : public DiskCopier {
   DiskCopyStatus status_;
 };
 
-struct Scenario {
-  explicit Scenario(Technique technique) {
+struct ShareScenario {
+  explicit ShareScenario(Technique technique) {
     world.shares_disks = true;
     plan.technique = technique;
     plan.technique.storage = true;
@@ -73,7 +74,7 @@ struct Scenario {
 class ShareOfADisk : public testing::TestWithParam<Technique> {};
 
 TEST_P(ShareOfADisk, TheGuestMovesAndThenTheRestAndNothingIsLeft) {
-  Scenario run(GetParam());
+  ShareScenario run(GetParam());
   const auto outcome = run.go();
   ASSERT_TRUE(outcome) << outcome.error().message;
   EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination) << outcome->reason;
@@ -87,12 +88,12 @@ TEST_P(ShareOfADisk, TheGuestMovesAndThenTheRestAndNothingIsLeft) {
 /// A guest that can't run whole at the destination runs at the source, or nowhere; what its disk
 /// needs is kept as long as it runs there.
 TEST_P(ShareOfADisk, ADeathAtAnyCallLeavesOneGuestOnAWholeDisk) {
-  Scenario undisturbed(GetParam());
+  ShareScenario undisturbed(GetParam());
   ASSERT_TRUE(undisturbed.go());
   for (const Victim victim : {Victim::kSource, Victim::kDestination}) {
-    for (int call = 0; call < undisturbed.world.calls; ++call) {
+    for (int call = 0; call < undisturbed.world.calls; call += kEachCall) {
       SCOPED_TRACE(call);
-      Scenario run(GetParam());
+      ShareScenario run(GetParam());
       run.world.victim = victim;
       run.world.fault_at_call = call;
       const auto outcome = run.go();
@@ -120,11 +121,11 @@ TEST_P(ShareOfADisk, ADeathAtAnyCallLeavesOneGuestOnAWholeDisk) {
 }
 
 TEST_P(ShareOfADisk, AGodwitThatIsKilledAtAnyCallIsFollowedUpByRecover) {
-  Scenario undisturbed(GetParam());
+  ShareScenario undisturbed(GetParam());
   ASSERT_TRUE(undisturbed.go());
-  for (int call = 0; call < undisturbed.world.calls; ++call) {
+  for (int call = 0; call < undisturbed.world.calls; call += kEachCall) {
     SCOPED_TRACE(call);
-    Scenario run(GetParam());
+    ShareScenario run(GetParam());
     run.world.victim = Victim::kSource;
     run.world.fault = FakePair::Fault::kGodwitDies;
     run.world.fault_at_call = call;

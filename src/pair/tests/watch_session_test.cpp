@@ -6,8 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "fake_pair.h"
 #include "godwit/control/migration_run.h"
+#include "sanitized.h"
 
 namespace godwit::pair {
 namespace {
@@ -149,7 +152,7 @@ TEST(Watch, AFaultAtAnyCallOrdersNothing) {
   for (const FakeFault fault :
        {FakeFault::kDies, FakeFault::kLosesConnection, FakeFault::kLosesConnectionAWhile,
         FakeFault::kLinkCut, FakeFault::kMute, FakeFault::kRefuses, FakeFault::kTimesOut}) {
-    for (int call = 0; call < 200; call += 3) {
+    for (int call = 0; call < 200; call += std::max(3, kEachCall)) {
       Watched watched;
       watched.somebody_starts_it();
       watched.world.fault = fault;
