@@ -38,7 +38,7 @@ struct StageRules {
   /// Nothing was sent for longer: the link is dead. Absent: it is normal.
   std::optional<Seconds> longest_standstill{};
   DeadLink dead_link = DeadLink::kIsNone;
-  bool may_cancel = false;
+  bool may_cancel = false;  ///< a person or a law may; `dead_link` holds whether or not they may
   bool may_start_postcopy = false;
   bool may_mend = false;           ///< the link broke, and the guest can be put together over it
   bool may_change_limits = false;  ///< downtime limit and bandwidth act on what is still to come
