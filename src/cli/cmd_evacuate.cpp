@@ -10,9 +10,10 @@
 #include "fleet_text.h"
 #include "godwit/base/quantity.h"
 #include "godwit/hosts/operation.h"
+#include "godwit/hosts/time_until.h"
 #include "godwit/terminal/options.h"
+#include "godwit/terminal/shipped_files.h"
 #include "open_fleet.h"
-#include "time_until.h"
 
 /// `evacuate`, `restore` and `cordon`.
 
@@ -25,6 +26,7 @@ struct MoveOptions {
   std::vector<std::string> to;
   std::vector<std::string> keep;
   std::string by;
+  std::string intents;
   bool dry_run = false;
   bool no_profile = false;
   terminal::ObserveOption observe;
@@ -46,7 +48,7 @@ Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& o
   for (const std::string& host : options.to) wanted.to.push_back(host_name(host));
   for (const std::string& vm : options.keep) wanted.keep.push_back(host_name(vm));
   if (!options.by.empty()) {
-    auto within = time_until(options.by, context.clock.wall_us());
+    auto within = hosts::time_until(options.by, context.clock.wall_us());
     if (!within) return fail(within.error().while_doing("--by"));
     wanted.within = *within;
     if (*within <= Seconds(0)) {
@@ -56,6 +58,14 @@ Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& o
   }
   GODWIT_TRY(wanted.survey.intent, options.intent.value());
   GODWIT_TRY(wanted.survey.observe, options.observe.value());
+  if (!options.intents.empty()) {
+    GODWIT_TRY(const std::string text,
+               terminal::read_text(options.intents, "name a TOML file of intents"));
+    auto file = hosts::parse_intent_file(text, wanted.survey.intent, context.clock.wall_us());
+    if (!file) return fail(file.error().while_doing(options.intents));
+    wanted.intents = std::move(*file);
+    wanted.intents->name = options.intents;
+  }
   wanted.survey.profile = !options.no_profile;
   wanted.survey.store = options.store.path;
   return wanted;
@@ -173,6 +183,12 @@ const terminal::Option* add_common(terminal::Command& command,
                 "pre-copy")
       ->excludes({observe});
   options->intent.add_to(command);
+  command
+      .add_option("--intent", options->intents,
+                  "what single VMs are to keep, when each may move, and with which others; as TOML "
+                  "(docs/evacuating.md)")
+      ->type_name("FILE")
+      ->group("What you want");
   options->store.add_to(command);
   return fleet;
 }
@@ -224,11 +240,13 @@ void add_evacuate(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("--keep", options->keep, "leave this VM where it is (may be repeated)")
       ->once_for_each()
       ->type_name("VM");
-  terminal::add_examples(*command,
-                         {"godwit evacuate lab:a --dry-run", "godwit evacuate lab:a --by 10m",
-                          "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
-                          "godwit evacuate node7 --simulate rack.toml",
-                          "godwit evacuate lab:a --no-postcopy --keep guest --json"});
+  terminal::add_examples(
+      *command,
+      {"godwit evacuate lab:a --dry-run", "godwit evacuate lab:a --by 10m",
+       "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
+       "godwit evacuate node7 --simulate rack.toml",
+       "godwit evacuate node7 --fleet rack.toml --intent shop.toml --dry-run",
+       "godwit evacuate lab:a --no-postcopy --keep guest --json"});
   choose(*command, chosen, options);
 }
 

@@ -144,6 +144,7 @@ Json to_json(const fleet::FleetPlan& plan) {
                      {"technique", to_string(move.technique)},
                      {"rate_bytes_per_s", move.rate.value()},
                      {"start_s", move.start.count()},
+                     {"end_s", move.end.count()},
                      {"finish_s", seconds_json(move.finish)}});
   }
   Json blockers = Json::array();

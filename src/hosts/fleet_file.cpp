@@ -12,23 +12,14 @@
 namespace godwit::hosts {
 namespace {
 
+using config::quantity;
+
 constexpr const char* kManual = "docs/evacuating.md describes what a fleet's file may say";
 constexpr std::int64_t kMostVcpus = 1'000'000;
 constexpr std::size_t kMostArguments = 100;
 
 Error bad(const toml::node& node, std::string message, std::string what_to_do) {
   return config::at_line(node, {ErrorCode::kBadInput, std::move(message), std::move(what_to_do)});
-}
-
-template <class T>
-Result<std::optional<T>> quantity(const toml::table& table, std::string_view key,
-                                  Result<T> (*parse)(std::string_view)) {
-  const toml::node* const node = table.get(key);
-  if (node == nullptr) return std::optional<T>();
-  GODWIT_TRY(const std::string text, config::toml_text(*node));
-  auto value = parse(text);
-  if (!value) return fail(config::at_line(*node, value.error()));
-  return std::optional(*value);
 }
 
 Result<std::optional<int>> vcpus_of(const toml::table& table) {

@@ -8,6 +8,7 @@
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/fleet/replay.h"
+#include "wishes.h"
 
 namespace godwit::hosts {
 namespace {
@@ -61,6 +62,14 @@ std::optional<fleet::OpenRun> run_to_go_on(const std::vector<fleet::Entry>& entr
   auto left = open_run(entries);
   if (left && left->host == wanted.host && left->goal == goal_name(wanted)) return left;
   return std::nullopt;
+}
+
+SurveyOptions survey_options(const Wanted& wanted, const std::vector<std::string>& vms) {
+  SurveyOptions options = wanted.survey;
+  for (const std::string& vm : vms) {
+    if (wanted.intents) options.intents[vm] = wanted.intents->of(vm).intent;
+  }
+  return options;
 }
 
 std::string new_run(Clock& clock) {
@@ -158,12 +167,16 @@ Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
     goal.empty = wanted.host;
     goal.to = wanted.to;
     goal.keep = wanted.keep;
+    if (wanted.intents) keep_those_that_stay(*wanted.intents, inventory, goal);
     return goal;
   }
   const auto away = evacuated(entries_);
   for (const auto& [vm, home] : away) {
     const fleet::FleetVm* const there = find_vm(inventory, vm);
-    if (home == wanted.host && there != nullptr && there->host != home) goal.bring[vm] = home;
+    const bool stays = wanted.intents && wanted.intents->of(vm).stays;
+    if (home == wanted.host && there != nullptr && there->host != home && !stays) {
+      goal.bring[vm] = home;
+    }
   }
   return goal;
 }
@@ -178,17 +191,27 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   if (wanted.restore && host_index(inventory, wanted.host)) {  // its cordon is lifted with it
     inventory.hosts[*host_index(inventory, wanted.host)].cordoned = false;
   }
+  const auto left = run_to_go_on(entries_, wanted);
+  if (wanted.intents) {
+    const auto now = left ? std::nullopt : std::optional(clock_.wall_us());
+    const auto known = check(*wanted.intents, fleet_, inventory, now);
+    if (!known) return fail(known.error().while_doing(wanted.intents->name));
+  }
   GODWIT_TRY(draft.situation.goal, goal_of(wanted, inventory));
   fleet::Goal known = draft.situation.goal;
   if (wanted.restore) known.to = {wanted.host};  // is there such a host?
   GODWIT_CHECK_OK(check(inventory, known));
   const auto vms = vms_to_move(inventory, draft.situation.goal);
-  GODWIT_TRY(draft.situation.estimates, survey(fleet_, inventory, vms, engines_, places_,
-                                               wanted.survey, draft.costs, stop_, surveyed));
+  GODWIT_TRY(draft.situation.estimates,
+             survey(fleet_, inventory, vms, engines_, places_, survey_options(wanted, vms),
+                    draft.costs, stop_, surveyed));
+  if (wanted.intents) {  // as late as can be: observing took its time
+    draft.situation.goal.wishes = wishes_of(*wanted.intents, inventory, clock_.wall_us());
+  }
   Rng rng(kSeed);
   GODWIT_TRY(draft.plan, make_plan(draft.situation, draft.costs, rng));
   draft.too_late = too_late(wanted, draft.plan);
-  if (const auto left = run_to_go_on(entries_, wanted)) draft.earlier = left->moved;
+  if (left) draft.earlier = left->moved;
   return draft;
 }
 

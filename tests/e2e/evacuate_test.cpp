@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -192,6 +193,8 @@ TEST_F(Evacuate, WhatCanNotBeMeantIsRefusedBeforeAnythingMoves) {
   refused(words("evacuate", {"--by", "2020-01-01T00:00:00Z"}), "has passed");
   refused(words("evacuate", {"--by", "3s"}), "it would be done after");
   refused({"evacuate", "a", "--json"}, "which fleet");
+  std::ofstream(folder_.file("intents.toml")) << "[vms.clam]\nno_postcopy = true\n";
+  refused(words("evacuate", {"--intent", folder_.file("intents.toml")}), "has no VM 'clam'");
   expect_at("a", true);
 }
 

@@ -12,6 +12,7 @@
 #include "godwit/fleet/record.h"
 #include "godwit/fleet/runner.h"
 #include "godwit/hosts/fleet.h"
+#include "godwit/hosts/intent_file.h"
 #include "godwit/hosts/record_file.h"
 #include "godwit/hosts/survey.h"
 
@@ -38,6 +39,7 @@ struct Wanted {
   std::vector<std::string> keep{};
   std::optional<Seconds> within{};  ///< by the plan's 95 %; else kImpossible
   SurveyOptions survey{};
+  std::optional<IntentFile> intents{};  ///< what else holds for single VMs; overrides the survey's
 };
 
 struct Draft {
