@@ -12,7 +12,9 @@
 #include "godwit/hosts/operation.h"
 #include "godwit/hosts/time_until.h"
 #include "godwit/terminal/options.h"
+#include "godwit/terminal/plan_picture.h"
 #include "godwit/terminal/shipped_files.h"
+#include "godwit/terminal/write_file.h"
 #include "open_fleet.h"
 
 /// `evacuate`, `restore` and `cordon`.
@@ -27,6 +29,7 @@ struct MoveOptions {
   std::vector<std::string> keep;
   std::string by;
   std::string intents;
+  std::string picture;
   bool dry_run = false;
   bool no_profile = false;
   terminal::ObserveOption observe;
@@ -140,6 +143,14 @@ Result<hosts::Draft> draft_of(const hosts::Wanted& wanted, bool simulated,
   });
 }
 
+Result<void> draw(const MoveOptions& options, const hosts::Draft& draft,
+                  const hosts::Wanted& wanted) {
+  if (options.picture.empty()) return {};
+  return terminal::write_file(options.picture,
+                              terminal::plan_svg(draft.plan, draft.situation.inventory.network,
+                                                 promise_of(options, wanted.host)));
+}
+
 int move_vms(const MoveOptions& options, terminal::Context& context) {
   auto opened = open_fleet(options.fleet, options.store.path, context);
   if (!opened) return context.out.error(opened.error());
@@ -155,6 +166,9 @@ int move_vms(const MoveOptions& options, terminal::Context& context) {
   if (!draft) return context.out.error(draft.error());
   context.out.say("\n" + plan_text(draft->plan, promise_of(options, wanted->host)));
   const Json plan = to_json(draft->plan);
+  if (const auto drawn = draw(options, *draft, *wanted); !drawn) {
+    return context.out.error(drawn.error(), Json{{"plan", plan}});
+  }
   if (const auto refused = refusal(*draft, wanted->host, options.restore)) {
     return context.out.error(*refused, Json{{"plan", plan}});
   }
@@ -171,6 +185,10 @@ const terminal::Option* add_common(terminal::Command& command,
                                    const std::shared_ptr<MoveOptions>& options) {
   const terminal::Option* const fleet = options->fleet.add_to(command);
   command.add_flag("--dry-run", options->dry_run, "plan, and move nothing");
+  command
+      .add_option("--picture", options->picture,
+                  "draw the plan into this SVG file: moves, links, and the promised time")
+      ->type_name("FILE");
   command
       .add_option("--by", options->by,
                   "refuse what will not be done by then, in 95 % of cases: 30m (from now), 22:30 "
@@ -242,7 +260,7 @@ void add_evacuate(terminal::Command& app, terminal::Chosen& chosen) {
       ->type_name("VM");
   terminal::add_examples(
       *command,
-      {"godwit evacuate lab:a --dry-run", "godwit evacuate lab:a --by 10m",
+      {"godwit evacuate lab:a --dry-run --picture plan.svg", "godwit evacuate lab:a --by 10m",
        "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
        "godwit evacuate node7 --simulate rack.toml",
        "godwit evacuate node7 --fleet rack.toml --intent shop.toml --dry-run",
