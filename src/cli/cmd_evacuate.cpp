@@ -143,6 +143,19 @@ Result<hosts::Draft> draft_of(const hosts::Wanted& wanted, bool simulated,
   });
 }
 
+int only_planned(const hosts::Draft& draft, const Json& plan, bool simulated,
+                 const hosts::Operation& operation, terminal::Context& context) {
+  Json result{{"plan", plan}};
+  if (!simulated && !draft.plan.moves.empty()) {
+    const auto hours = operation.hours(draft);
+    if (!hours) return context.out.error(hours.error(), result);
+    context.out.say(hours_text(*hours, draft.plan.finish.p50));
+    result["hours"] = to_json(*hours);
+  }
+  context.out.result(result);
+  return terminal::kDone;
+}
+
 Result<void> draw(const MoveOptions& options, const hosts::Draft& draft,
                   const hosts::Wanted& wanted) {
   if (options.picture.empty()) return {};
@@ -172,10 +185,7 @@ int move_vms(const MoveOptions& options, terminal::Context& context) {
   if (const auto refused = refusal(*draft, wanted->host, options.restore)) {
     return context.out.error(*refused, Json{{"plan", plan}});
   }
-  if (options.dry_run) {
-    context.out.result(Json{{"plan", plan}});
-    return terminal::kDone;
-  }
+  if (options.dry_run) return only_planned(*draft, plan, simulated, operation, context);
   if (simulated) return simulate(options, *wanted, *draft, operation, context);
   return carry_out(options, *wanted, std::move(*draft), operation, context);
 }

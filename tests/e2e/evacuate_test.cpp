@@ -113,6 +113,7 @@ TEST_F(Evacuate, AHostIsEmptiedAsPlannedAndItsGuestsAreBroughtBack) {
   ASSERT_EQ(dry.status, 0) << dry.out << dry.err;
   EXPECT_FALSE(dry.json().contains("outcome"));
   EXPECT_EQ(dry.json().at("plan").at("moves").size(), 4u);
+  EXPECT_TRUE(dry.json().at("hours").empty()) << "all was seen on one day: " << dry.out;
   expect_at("a", true);
 
   const Finished run = run_godwit(words("drain"));

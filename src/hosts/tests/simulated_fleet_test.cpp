@@ -106,6 +106,39 @@ TEST_F(Simulation, WhoIsNotThereAndWhatHasPassedAreRefusedByName) {
               testing::HasSubstr("which has passed"));
 }
 
+TEST_F(Simulation, WhatWasSeenOnEarlierDaysTellsTheHours) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("godwit-seen-" + std::to_string(::getpid()));
+  const FleetFiles files{"/nonexistent/record", "/nonexistent/cordons", folder / "seen.jsonl"};
+  Operation operation(
+      clock_, *fleet_, [](std::stop_token) { return std::unique_ptr<engine::Engine>(); },
+      engine::Places(), files, std::stop_token());
+  auto draft = operation.draft(wanted_, {});
+  ASSERT_TRUE(draft) << draft.error().message;
+  const auto entries = read_record(files.seen);
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(entries->size(), 2u) << "calm and busy";
+  auto hours = operation.hours(*draft);
+  ASSERT_TRUE(hours) << hours.error().message;
+  EXPECT_TRUE(hours->empty()) << "of one day";
+  {
+    const auto file = FileRecord::open(files.seen);
+    ASSERT_TRUE(file) << file.error().message;
+    for (fleet::Entry entry : *entries) {
+      for (const std::int64_t days : {1, 2, 40}) {
+        entry.wall_us = clock_.wall_us() - days * 24 * 3'600'000'000;
+        EXPECT_TRUE((*file)->append(entry));
+      }
+    }
+  }
+  hours = operation.hours(*draft);
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(hours) << hours.error().message;
+  ASSERT_GE(hours->size(), 1u);
+  EXPECT_GE(hours->front().days, 2) << "what is older than four weeks does not count";
+  EXPECT_LE(hours->front().days, 3);
+}
+
 TEST_F(Simulation, IsTheSameEachTime) {
   const auto draft = operation_->draft(wanted_, {});
   ASSERT_TRUE(draft) << draft.error().message;
