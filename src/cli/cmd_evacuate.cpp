@@ -10,9 +10,12 @@
 #include "fleet_text.h"
 #include "godwit/base/quantity.h"
 #include "godwit/hosts/operation.h"
+#include "godwit/hosts/time_until.h"
 #include "godwit/terminal/options.h"
+#include "godwit/terminal/plan_picture.h"
+#include "godwit/terminal/shipped_files.h"
+#include "godwit/terminal/write_file.h"
 #include "open_fleet.h"
-#include "time_until.h"
 
 /// `evacuate`, `restore` and `cordon`.
 
@@ -25,6 +28,8 @@ struct MoveOptions {
   std::vector<std::string> to;
   std::vector<std::string> keep;
   std::string by;
+  std::string intents;
+  std::string picture;
   bool dry_run = false;
   bool no_profile = false;
   terminal::ObserveOption observe;
@@ -46,7 +51,7 @@ Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& o
   for (const std::string& host : options.to) wanted.to.push_back(host_name(host));
   for (const std::string& vm : options.keep) wanted.keep.push_back(host_name(vm));
   if (!options.by.empty()) {
-    auto within = time_until(options.by, context.clock.wall_us());
+    auto within = hosts::time_until(options.by, context.clock.wall_us());
     if (!within) return fail(within.error().while_doing("--by"));
     wanted.within = *within;
     if (*within <= Seconds(0)) {
@@ -56,6 +61,14 @@ Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& o
   }
   GODWIT_TRY(wanted.survey.intent, options.intent.value());
   GODWIT_TRY(wanted.survey.observe, options.observe.value());
+  if (!options.intents.empty()) {
+    GODWIT_TRY(const std::string text,
+               terminal::read_text(options.intents, "name a TOML file of intents"));
+    auto file = hosts::parse_intent_file(text, wanted.survey.intent, context.clock.wall_us());
+    if (!file) return fail(file.error().while_doing(options.intents));
+    wanted.intents = std::move(*file);
+    wanted.intents->name = options.intents;
+  }
   wanted.survey.profile = !options.no_profile;
   wanted.survey.store = options.store.path;
   return wanted;
@@ -130,6 +143,27 @@ Result<hosts::Draft> draft_of(const hosts::Wanted& wanted, bool simulated,
   });
 }
 
+int only_planned(const hosts::Draft& draft, const Json& plan, bool simulated,
+                 const hosts::Operation& operation, terminal::Context& context) {
+  Json result{{"plan", plan}};
+  if (!simulated && !draft.plan.moves.empty()) {
+    const auto hours = operation.hours(draft);
+    if (!hours) return context.out.error(hours.error(), result);
+    context.out.say(hours_text(*hours, draft.plan.finish.p50));
+    result["hours"] = to_json(*hours);
+  }
+  context.out.result(result);
+  return terminal::kDone;
+}
+
+Result<void> draw(const MoveOptions& options, const hosts::Draft& draft,
+                  const hosts::Wanted& wanted) {
+  if (options.picture.empty()) return {};
+  return terminal::write_file(options.picture,
+                              terminal::plan_svg(draft.plan, draft.situation.inventory.network,
+                                                 promise_of(options, wanted.host)));
+}
+
 int move_vms(const MoveOptions& options, terminal::Context& context) {
   auto opened = open_fleet(options.fleet, options.store.path, context);
   if (!opened) return context.out.error(opened.error());
@@ -145,13 +179,13 @@ int move_vms(const MoveOptions& options, terminal::Context& context) {
   if (!draft) return context.out.error(draft.error());
   context.out.say("\n" + plan_text(draft->plan, promise_of(options, wanted->host)));
   const Json plan = to_json(draft->plan);
+  if (const auto drawn = draw(options, *draft, *wanted); !drawn) {
+    return context.out.error(drawn.error(), Json{{"plan", plan}});
+  }
   if (const auto refused = refusal(*draft, wanted->host, options.restore)) {
     return context.out.error(*refused, Json{{"plan", plan}});
   }
-  if (options.dry_run) {
-    context.out.result(Json{{"plan", plan}});
-    return terminal::kDone;
-  }
+  if (options.dry_run) return only_planned(*draft, plan, simulated, operation, context);
   if (simulated) return simulate(options, *wanted, *draft, operation, context);
   return carry_out(options, *wanted, std::move(*draft), operation, context);
 }
@@ -161,6 +195,10 @@ const terminal::Option* add_common(terminal::Command& command,
                                    const std::shared_ptr<MoveOptions>& options) {
   const terminal::Option* const fleet = options->fleet.add_to(command);
   command.add_flag("--dry-run", options->dry_run, "plan, and move nothing");
+  command
+      .add_option("--picture", options->picture,
+                  "draw the plan into this SVG file: moves, links, and the promised time")
+      ->type_name("FILE");
   command
       .add_option("--by", options->by,
                   "refuse what will not be done by then, in 95 % of cases: 30m (from now), 22:30 "
@@ -173,6 +211,12 @@ const terminal::Option* add_common(terminal::Command& command,
                 "pre-copy")
       ->excludes({observe});
   options->intent.add_to(command);
+  command
+      .add_option("--intent", options->intents,
+                  "what single VMs are to keep, when each may move, and with which others; as TOML "
+                  "(docs/evacuating.md)")
+      ->type_name("FILE")
+      ->group("What you want");
   options->store.add_to(command);
   return fleet;
 }
@@ -224,11 +268,13 @@ void add_evacuate(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("--keep", options->keep, "leave this VM where it is (may be repeated)")
       ->once_for_each()
       ->type_name("VM");
-  terminal::add_examples(*command,
-                         {"godwit evacuate lab:a --dry-run", "godwit evacuate lab:a --by 10m",
-                          "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
-                          "godwit evacuate node7 --simulate rack.toml",
-                          "godwit evacuate lab:a --no-postcopy --keep guest --json"});
+  terminal::add_examples(
+      *command,
+      {"godwit evacuate lab:a --dry-run --picture plan.svg", "godwit evacuate lab:a --by 10m",
+       "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
+       "godwit evacuate node7 --simulate rack.toml",
+       "godwit evacuate node7 --fleet rack.toml --intent shop.toml --dry-run",
+       "godwit evacuate lab:a --no-postcopy --keep guest --json"});
   choose(*command, chosen, options);
 }
 

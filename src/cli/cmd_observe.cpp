@@ -59,7 +59,7 @@ Result<GuestProfile> observe_address(engine::Engine& engine, const std::string& 
 /// `--cpu`: of one CPU.
 Result<Ratio> cpu_cap_of(const ProfileOptions& options) {
   if (options.cpu.empty()) return profile::ObserveOptions{}.cpu_cap;
-  auto share = terminal::parse_percent(options.cpu);
+  auto share = parse_percent(options.cpu);
   if (!share) return fail(share.error().while_doing("--cpu"));
   if (share->value() > 0 && share->value() <= 1) return *share;
   return fail(ErrorCode::kBadInput, fmt::format("--cpu: {} is out of range", options.cpu),

@@ -113,6 +113,29 @@ std::string plan_text(const fleet::FleetPlan& plan, const std::string& what) {
   return text;
 }
 
+std::string hours_text(const std::vector<fleet::HourCost>& hours, Seconds now) {
+  constexpr std::size_t kFewestHours = 2;
+  constexpr double kWorthIt = 0.9;  // durations err by some percent
+  if (hours.size() < kFewestHours) {
+    return fmt::format(
+        "at which hour this is cheapest is not known yet: each VM must have been observed at {} "
+        "hours "
+        "of the day, on {} days each (so far: at {}); each plan observes",
+        kFewestHours, fleet::kFewestDays, hours.size());
+  }
+  const auto& best =
+      *std::min_element(hours.begin(), hours.end(),
+                        [](const auto& a, const auto& b) { return a.finish.p50 < b.finish.p50; });
+  if (best.finish.p50 >= now * kWorthIt) {
+    return fmt::format(
+        "of the {} hours of the day seen so far, none would be much cheaper than now",
+        hours.size());
+  }
+  return fmt::format(
+      "of the {} hours of the day seen so far, {:02}:00 would be the cheapest: {} instead of {}",
+      hours.size(), best.hour, human(best.finish.p50), human(now));
+}
+
 std::string outcome_text(const fleet::RunOutcome& outcome, const std::vector<fleet::Entry>& earlier,
                          const std::string& done) {
   terminal::Table table({"VM", "status", "runs on", "technique", "promised", "actual", "outage"});
@@ -144,6 +167,7 @@ Json to_json(const fleet::FleetPlan& plan) {
                      {"technique", to_string(move.technique)},
                      {"rate_bytes_per_s", move.rate.value()},
                      {"start_s", move.start.count()},
+                     {"end_s", move.end.count()},
                      {"finish_s", seconds_json(move.finish)}});
   }
   Json blockers = Json::array();
@@ -155,6 +179,14 @@ Json to_json(const fleet::FleetPlan& plan) {
               {"finish_s", seconds_json(plan.finish)},
               {"lower_bound_s", plan.lower_bound.count()},
               {"blockers", std::move(blockers)}};
+}
+
+Json to_json(const std::vector<fleet::HourCost>& hours) {
+  Json all = Json::array();
+  for (const fleet::HourCost& one : hours) {
+    all.push_back({{"hour", one.hour}, {"days", one.days}, {"finish_s", seconds_json(one.finish)}});
+  }
+  return all;
 }
 
 Json to_json(const fleet::RunOutcome& outcome, const std::vector<fleet::Entry>& earlier,

@@ -69,6 +69,7 @@ Result<OpenedFleet> open_simulation(const FleetOptions& options, terminal::Conte
   auto file = hosts::parse_fleet_file(text, hosts::FleetUse::kSimulated);
   if (!file) return fail(file.error().while_doing(options.simulated));
   GODWIT_TRY(opened.files, hosts::files_of(context.places, "simulated"));
+  opened.files.seen.clear();
   opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
   opened.fleet = std::make_unique<hosts::SimulatedFleet>(options.simulated, std::move(*file));
   return opened;

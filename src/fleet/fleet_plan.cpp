@@ -19,9 +19,6 @@ constexpr int kDraws = 400;
 /// Of the variance of durations, what all moves of one run have in common: the intraclass
 /// correlation of mVM's executions, each VM's repeats against their mean (100 runs of 10 VMs).
 constexpr double kInCommon = 0.08;
-/// Standard deviation of the logarithm of what goes beside a stream: of 24 moves on the lab,
-/// preparing took 4.06 s (2.68 ... 8.11 in 90 %), the end of the old QEMU 1.72 s (1.39 ... 3.42).
-constexpr double kOverheadError = 0.3;
 /// Ends and starts of a plan that rounding tells apart.
 constexpr Seconds kAtOnce{1e-6};
 
@@ -44,6 +41,7 @@ class Planning {
   [[nodiscard]] bool takes_vms(const FleetHost& host) const;
   [[nodiscard]] bool is_to_move(const std::string& vm) const;
   [[nodiscard]] const Way& way_of(const std::string& vm) const;
+  [[nodiscard]] const Wish& wish_for(const std::string& vm) const;
   [[nodiscard]] schedule::Problem problem() const;
   [[nodiscard]] schedule::HostState host_state(const FleetHost& host) const;
   [[nodiscard]] schedule::VmState vm_state(const FleetVm& vm) const;
@@ -77,6 +75,12 @@ const Way& Planning::way_of(const std::string& vm) const {
   return estimate.ways[std::min(index, estimate.ways.size() - 1)];
 }
 
+const Wish& Planning::wish_for(const std::string& vm) const {
+  static const Wish kNone;
+  const auto wish = now_.goal.wishes.find(vm);
+  return wish == now_.goal.wishes.end() ? kNone : wish->second;
+}
+
 /// One that takes no VMs has room for those that it has. Without a limit there is room for all.
 schedule::HostState Planning::host_state(const FleetHost& host) const {
   schedule::Capacity here, all;
@@ -106,6 +110,11 @@ schedule::VmState Planning::vm_state(const FleetVm& vm) const {
   state.name = vm.name;
   state.on = *host_index(now_.inventory, vm.host);
   state.takes = {vm.memory.count(), vm.vcpus};
+  const Wish& wish = wish_for(vm.name);
+  state.not_before = wish.not_before;
+  state.priority = wish.priority;
+  state.apart = wish.apart;
+  state.together = wish.together;
   state.fixed = !is_to_move(vm.name);
   if (state.fixed) return state;
   state.load = way_of(vm.name).load;
@@ -134,7 +143,8 @@ std::vector<PlannedMove> Planning::moves(const schedule::Plan& plan) const {
     one.parameters = way_of(one.vm).parameters;
     one.rate = move.rate;
     one.start = move.start;
-    one.finish.p50 = move.end;
+    one.end = move.end;
+    one.not_before = wish_for(one.vm).not_before;
     for (std::size_t i = 0; i < moves.size(); ++i) {
       if (plan.moves[i].end <= move.start + kAtOnce) one.after.push_back(i);
     }
@@ -157,15 +167,17 @@ void Planning::draw(FleetPlan& plan) {
   std::vector<double> last;
   for (int draw = 0; draw < kDraws; ++draw) {
     const double together = std::sqrt(kInCommon) * rng_.normal();
-    const double prepared = std::exp(kOverheadError * rng_.normal());
-    const double after = costs_.after.count() * std::exp(kOverheadError * rng_.normal());
+    const double prepared = std::exp(kCostsError * rng_.normal());
+    const double after = costs_.after.count() * std::exp(kCostsError * rng_.normal());
     std::vector<double> ends;
     double latest = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const PlannedMove& move = plan.moves[i];
-      double start = move.after.empty() ? move.start.count() * prepared : 0;
+      const bool prepares = move.after.empty() && move.start > move.not_before;
+      double start =
+          std::max(move.not_before.count(), prepares ? move.start.count() * prepared : 0.0);
       for (const std::size_t other : move.after) start = std::max(start, ends[other]);
-      const Seconds planned = move.finish.p50 - move.start;
+      const Seconds planned = move.end - move.start;
       const double error = together + std::sqrt(1 - kInCommon) * rng_.normal();
       const Way& way = way_of(move.vm);
       takes[i].push_back(planned.count() * std::exp((error > 0 ? way.later : way.sooner) * error));

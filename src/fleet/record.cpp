@@ -20,12 +20,12 @@ struct KindName {
   std::string_view name;
 };
 constexpr std::array kKinds{
-    KindName{Kind::kBegan, "began"},          KindName{Kind::kPreparing, "preparing"},
-    KindName{Kind::kStarted, "started"},      KindName{Kind::kMoving, "moving"},
-    KindName{Kind::kMoved, "moved"},          KindName{Kind::kNotMoved, "not_moved"},
-    KindName{Kind::kBlocked, "blocked"},      KindName{Kind::kGone, "gone"},
-    KindName{Kind::kEnded, "ended"},          KindName{Kind::kCordoned, "cordoned"},
-    KindName{Kind::kUncordoned, "uncordoned"}};
+    KindName{Kind::kBegan, "began"},           KindName{Kind::kPreparing, "preparing"},
+    KindName{Kind::kStarted, "started"},       KindName{Kind::kMoving, "moving"},
+    KindName{Kind::kMoved, "moved"},           KindName{Kind::kNotMoved, "not_moved"},
+    KindName{Kind::kBlocked, "blocked"},       KindName{Kind::kGone, "gone"},
+    KindName{Kind::kEnded, "ended"},           KindName{Kind::kCordoned, "cordoned"},
+    KindName{Kind::kUncordoned, "uncordoned"}, KindName{Kind::kSeen, "seen"}};
 
 struct TextKey {
   std::string_view key;
@@ -64,6 +64,10 @@ std::string to_line(const Entry& entry) {
   if (entry.prepared) json["prepared_s"] = entry.prepared->count();
   if (entry.around) json["around_s"] = entry.around->count();
   if (entry.after) json["after_s"] = entry.after->count();
+  if (entry.load) {
+    json["memory_bytes"] = entry.load->memory.count();
+    json["cold_bytes_per_s"] = entry.load->cold.value();
+  }
   return json_text(json);
 }
 
@@ -84,6 +88,17 @@ Result<Entry> entry_from(std::string_view line) {
   entry.prepared = in.maybe_seconds("prepared_s");
   entry.around = in.maybe_seconds("around_s");
   entry.after = in.maybe_seconds("after_s");
+  if (in.find("memory_bytes") != nullptr) {
+    const auto memory = static_cast<double>(in.integer("memory_bytes"));
+    const double cold = in.number("cold_bytes_per_s");
+    if (memory < 0 || memory > kMostBytes.as_double())
+      in.reject("memory_bytes", "is out of bounds");
+    if (cold < 0) in.reject("cold_bytes_per_s", "is out of bounds");
+    if (!in.error()) {
+      entry.load =
+          schedule::MemoryLoad{Bytes(in.integer("memory_bytes")), Bytes(0), BytesPerSecond(cold)};
+    }
+  }
   if (in.error()) return fail(*in.error());
   return entry;
 }
@@ -109,7 +124,7 @@ std::map<std::string, Entry> under_way(const std::vector<Entry>& entries) {
     if (entry.vm.empty()) continue;
     if (is_over(entry.kind)) {
       open.erase(entry.vm);
-    } else if (entry.kind != Kind::kBlocked) {
+    } else if (entry.kind != Kind::kBlocked && entry.kind != Kind::kSeen) {
       const std::string monitor = entry.monitor.empty() ? open[entry.vm].monitor : entry.monitor;
       open[entry.vm] = entry;
       if (entry.kind != Kind::kPreparing) open[entry.vm].monitor = monitor;

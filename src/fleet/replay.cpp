@@ -31,7 +31,7 @@ RunOutcome replay(const FleetPlan& plan, const Costs& costs,
   std::vector<Seconds> turn_over;  // of each move: the next one's turn comes
   for (const PlannedMove& move : plan.moves) {
     const MigrationOutcome& outcome = outcomes.at(move.vm);
-    Seconds start = plan.overhead;
+    Seconds start = std::max(plan.overhead, move.not_before);
     for (const std::size_t before : move.after) start = std::max(start, turn_over[before]);
     turn_over.push_back(start + outcome.total_time.value_or(move.longest) + costs.around);
     VmReport report = report_of(move, outcome);

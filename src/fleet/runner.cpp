@@ -62,6 +62,8 @@ class Runner {
   [[nodiscard]] std::size_t most_ahead() const;
   [[nodiscard]] Seconds patience_for(const PlannedMove& move) const;
   [[nodiscard]] bool is_due(std::size_t index) const;
+  [[nodiscard]] Seconds until_it_may(const PlannedMove& move) const;
+  [[nodiscard]] bool waits_for_a_time() const;
   [[nodiscard]] bool has_room(const PlannedMove& move) const;
   [[nodiscard]] bool ended_early() const { return outcome_.ended_early.has_value(); }
 
@@ -100,6 +102,7 @@ class Runner {
   std::stop_token stop_;
   TimePoint began_;
   FleetPlan plan_;
+  TimePoint planned_at_{};       ///< when its time began
   std::vector<bool> over_;       ///< by move of the plan: it holds nobody up any more
   std::set<const Job*> before_;  ///< were under way when the plan was made
   JobEvents events_;
@@ -167,12 +170,28 @@ Seconds Runner::patience_for(const PlannedMove& move) const {
       failed == failures_.end() ? 0 : static_cast<std::size_t>(failed->second);
   const bool another = estimate != now_.estimates.end() && tried + 1 < kMostAttempts &&
                        tried + 1 < estimate->second.ways.size();
-  return std::max(move.longest * kPatience, another ? kLeastPatienceBeforeAnother : kLeastPatience);
+  const Seconds patience =
+      std::max(move.longest * kPatience, another ? kLeastPatienceBeforeAnother : kLeastPatience);
+  const auto wanted = estimate == now_.estimates.end() ? std::nullopt : estimate->second.max_time;
+  return wanted ? std::min(patience, *wanted) : patience;
+}
+
+/// None or less where its time has come.
+Seconds Runner::until_it_may(const PlannedMove& move) const {
+  return move.not_before - (parts_.clock.now() - planned_at_);
+}
+
+bool Runner::waits_for_a_time() const {
+  for (std::size_t i = 0; i < plan_.moves.size(); ++i) {
+    const bool open = !over_[i] && !now_.settled.contains(plan_.moves[i].vm);
+    if (open && until_it_may(plan_.moves[i]) > Seconds(0)) return true;
+  }
+  return false;
 }
 
 bool Runner::is_due(std::size_t index) const {
   const auto& after = plan_.moves[index].after;
-  return before_.empty() &&
+  return before_.empty() && until_it_may(plan_.moves[index]) <= Seconds(0) &&
          std::all_of(after.begin(), after.end(), [this](std::size_t i) { return over_[i]; });
 }
 
@@ -211,6 +230,7 @@ bool Runner::has_room(const PlannedMove& move) const {
 
 void Runner::take(FleetPlan plan) {
   plan_ = std::move(plan);
+  planned_at_ = parts_.clock.now();
   over_.assign(plan_.moves.size(), false);
   for (const PlannedMove& move : plan_.moves) {
     VmReport& one = report(move.vm);
@@ -246,6 +266,9 @@ void Runner::keep_destination(const Job& job, Situation& then) const {
 void Runner::replan(const std::string& why) {
   if (ended_early()) return;
   Situation then = now_;
+  for (auto& [vm, wish] : then.goal.wishes) {
+    wish.not_before = std::max(wish.not_before - elapsed(), Seconds(0));
+  }
   before_.clear();
   for (const auto& job : jobs_) {
     if (!job->granted()) {
@@ -286,7 +309,7 @@ RunOutcome Runner::run() {
 bool Runner::step() {
   if (stop_.stop_requested() && !ended_early()) end_early(kStopped);
   waits_ = !ended_early() && start_what_may();
-  if (jobs_.empty()) return waits_ && unstick();
+  if (jobs_.empty() && !(waits_ && waits_for_a_time())) return waits_ && unstick();
   // a stop request is seen once; from then on only events count
   const std::stop_token stop = ended_early() ? std::stop_token() : stop_;
   if (const auto event = events_.next(kTick, stop)) handle(*event);
@@ -318,7 +341,8 @@ bool Runner::start_what_may() {
     waits = true;
     const bool due = is_due(i);
     if (job == nullptr) {
-      const bool may = (due || prepared_ahead() < most_ahead()) && !has_job(move.vm) &&
+      const bool soon = until_it_may(move) <= plan_.overhead;
+      const bool may = (due || (soon && prepared_ahead() < most_ahead())) && !has_job(move.vm) &&
                        place_of(move.vm) == move.from && has_room(move);
       if (may && !begin(move)) return false;
     } else if (due) {

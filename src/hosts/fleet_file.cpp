@@ -1,7 +1,10 @@
 #include "godwit/hosts/fleet_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -12,23 +15,14 @@
 namespace godwit::hosts {
 namespace {
 
+using config::quantity;
+
 constexpr const char* kManual = "docs/evacuating.md describes what a fleet's file may say";
 constexpr std::int64_t kMostVcpus = 1'000'000;
 constexpr std::size_t kMostArguments = 100;
 
 Error bad(const toml::node& node, std::string message, std::string what_to_do) {
   return config::at_line(node, {ErrorCode::kBadInput, std::move(message), std::move(what_to_do)});
-}
-
-template <class T>
-Result<std::optional<T>> quantity(const toml::table& table, std::string_view key,
-                                  Result<T> (*parse)(std::string_view)) {
-  const toml::node* const node = table.get(key);
-  if (node == nullptr) return std::optional<T>();
-  GODWIT_TRY(const std::string text, config::toml_text(*node));
-  auto value = parse(text);
-  if (!value) return fail(config::at_line(*node, value.error()));
-  return std::optional(*value);
 }
 
 Result<std::optional<int>> vcpus_of(const toml::table& table) {
@@ -184,6 +178,62 @@ class Reader {
 Result<FleetFile> parse_fleet_file(std::string_view text, FleetUse use) {
   GODWIT_TRY(const toml::table file, config::parse_toml(text));
   return Reader(file, use).read();
+}
+
+namespace {
+
+std::string quoted(const std::string& text) {
+  return "\"" + text + "\"";
+}
+
+/// In the largest unit of which it is a whole number.
+std::string rate_text(BytesPerSecond rate) {
+  for (const auto& [unit, size] : {std::pair("Gbit/s", 125e6), std::pair("Mbit/s", 125e3),
+                                   std::pair("kB/s", 1e3), std::pair("B/s", 1.0)}) {
+    const double count = rate.value() / size;
+    if (count >= 1 && count == std::floor(count))
+      return quoted(fmt::format("{:.0f}{}", count, unit));
+  }
+  return quoted(fmt::format("{:.6f}B/s", rate.value()));
+}
+
+std::string size_text(Bytes size) {
+  constexpr std::int64_t kMib = 1 << 20;
+  const bool whole = size.count() % kMib == 0;
+  return quoted(whole ? fmt::format("{}MiB", size.count() / kMib)
+                      : fmt::format("{}B", size.count()));
+}
+
+std::string vm_text(const std::string& name, const ListedVm& vm) {
+  std::string text = fmt::format("\n[vms.{}]\nhost = {}\n", quoted(name), quoted(vm.host));
+  if (!vm.monitor.empty()) text += fmt::format("qmp = {}\n", quoted(vm.monitor));
+  if (vm.memory) text += fmt::format("memory = {}\n", size_text(*vm.memory));
+  if (vm.vcpus) text += fmt::format("vcpus = {}\n", *vm.vcpus);
+  if (vm.load && vm.load->dirty.value() > 0) {
+    text += fmt::format("dirty = {}\nworking_set = {}\n", rate_text(vm.load->dirty),
+                        size_text(vm.load->working_set));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string to_toml(const FleetFile& fleet) {
+  std::string text;
+  for (std::size_t i = 0; i < fleet.hosts.size(); ++i) {
+    const fleet::FleetHost& host = fleet.hosts[i];
+    const NetworkHost& plug = fleet.network.hosts[i];
+    text += fmt::format("{}[hosts.{}]\n", text.empty() ? "" : "\n", quoted(host.name));
+    if (host.memory) text += fmt::format("memory = {}\n", size_text(*host.memory));
+    if (host.vcpus) text += fmt::format("vcpus = {}\n", *host.vcpus);
+    text += fmt::format("link = {}\nswitch = {}\n", rate_text(plug.egress), quoted(plug.at));
+  }
+  for (const auto& [name, vm] : fleet.vms) text += vm_text(name, vm);
+  for (const Uplink& uplink : fleet.network.uplinks) {
+    text += fmt::format("\n[[uplinks]]\nfrom = {}\nto = {}\nlink = {}\n", quoted(uplink.from),
+                        quoted(uplink.to), rate_text(uplink.forward));
+  }
+  return text;
 }
 
 std::vector<std::string> filled(const std::vector<std::string>& command, const std::string& vm,

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <utility>
 
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "godwit/fleet/replay.h"
+#include "wishes.h"
 
 namespace godwit::hosts {
 namespace {
@@ -16,6 +18,17 @@ using Kind = fleet::Entry::Kind;
 
 /// The same situation gives the same plan.
 constexpr std::uint64_t kSeed = 1;
+
+/// What guests did longer ago says little of what they do now: four weeks, in microseconds.
+constexpr std::int64_t kHabitsHoldFor = std::int64_t{28} * 86400 * 1'000'000;
+
+/// As this machine's clock shows it.
+fleet::LocalHour local_hour(std::int64_t wall_us) {
+  const auto when = static_cast<std::time_t>(wall_us / 1'000'000);
+  std::tm local{};
+  ::localtime_r(&when, &local);
+  return {local.tm_hour, std::int64_t{local.tm_year} * 366 + local.tm_yday};
+}
 
 class NobodyWaits final : public fleet::MoveWatcher {
  public:
@@ -63,6 +76,14 @@ std::optional<fleet::OpenRun> run_to_go_on(const std::vector<fleet::Entry>& entr
   return std::nullopt;
 }
 
+SurveyOptions survey_options(const Wanted& wanted, const std::vector<std::string>& vms) {
+  SurveyOptions options = wanted.survey;
+  for (const std::string& vm : vms) {
+    if (wanted.intents) options.intents[vm] = wanted.intents->of(vm).intent;
+  }
+  return options;
+}
+
 std::string new_run(Clock& clock) {
   return fmt::format("{}-{}", clock.wall_us(), ::getpid());
 }
@@ -83,6 +104,7 @@ Result<FleetFiles> files_of(const engine::Places& places, const std::string& key
   FleetFiles files;
   GODWIT_TRY(files.record, places.fleet(key));
   GODWIT_TRY(files.cordons, places.fleet(key + ".cordons"));
+  GODWIT_TRY(files.seen, places.fleet(key + ".seen"));
   return files;
 }
 
@@ -158,12 +180,16 @@ Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
     goal.empty = wanted.host;
     goal.to = wanted.to;
     goal.keep = wanted.keep;
+    if (wanted.intents) keep_those_that_stay(*wanted.intents, inventory, goal);
     return goal;
   }
   const auto away = evacuated(entries_);
   for (const auto& [vm, home] : away) {
     const fleet::FleetVm* const there = find_vm(inventory, vm);
-    if (home == wanted.host && there != nullptr && there->host != home) goal.bring[vm] = home;
+    const bool stays = wanted.intents && wanted.intents->of(vm).stays;
+    if (home == wanted.host && there != nullptr && there->host != home && !stays) {
+      goal.bring[vm] = home;
+    }
   }
   return goal;
 }
@@ -178,18 +204,62 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   if (wanted.restore && host_index(inventory, wanted.host)) {  // its cordon is lifted with it
     inventory.hosts[*host_index(inventory, wanted.host)].cordoned = false;
   }
+  const auto left = run_to_go_on(entries_, wanted);
+  if (wanted.intents) {
+    const auto now = left ? std::nullopt : std::optional(clock_.wall_us());
+    const auto known = check(*wanted.intents, fleet_, inventory, now);
+    if (!known) return fail(known.error().while_doing(wanted.intents->name));
+  }
   GODWIT_TRY(draft.situation.goal, goal_of(wanted, inventory));
   fleet::Goal known = draft.situation.goal;
   if (wanted.restore) known.to = {wanted.host};  // is there such a host?
   GODWIT_CHECK_OK(check(inventory, known));
   const auto vms = vms_to_move(inventory, draft.situation.goal);
-  GODWIT_TRY(draft.situation.estimates, survey(fleet_, inventory, vms, engines_, places_,
-                                               wanted.survey, draft.costs, stop_, surveyed));
+  GODWIT_TRY(draft.situation.estimates,
+             survey(fleet_, inventory, vms, engines_, places_, survey_options(wanted, vms),
+                    draft.costs, stop_, surveyed));
+  keep_what_was_seen(draft.situation.estimates);
+  if (wanted.intents) {  // as late as can be: observing took its time
+    draft.situation.goal.wishes = wishes_of(*wanted.intents, inventory, clock_.wall_us());
+  }
   Rng rng(kSeed);
   GODWIT_TRY(draft.plan, make_plan(draft.situation, draft.costs, rng));
   draft.too_late = too_late(wanted, draft.plan);
-  if (const auto left = run_to_go_on(entries_, wanted)) draft.earlier = left->moved;
+  if (left) draft.earlier = left->moved;
   return draft;
+}
+
+/// A survey whose record fails is as good as any other.
+void Operation::keep_what_was_seen(const std::map<std::string, fleet::Estimate>& estimates) const {
+  if (files_.seen.empty()) return;
+  const std::int64_t now = clock_.wall_us();
+  std::vector<fleet::Entry> entries;
+  for (const auto& [vm, estimate] : estimates) {
+    if (!estimate.profile || estimate.ways.empty()) continue;
+    fleet::Entry entry;
+    entry.kind = Kind::kSeen;
+    entry.wall_us = now;
+    entry.vm = vm;
+    entry.technique = to_string(estimate.ways.front().technique);
+    entry.load = estimate.ways.front().load;
+    entries.push_back(std::move(entry));
+  }
+  if (entries.empty()) return;
+  const auto file = FileRecord::open(files_.seen);
+  for (const fleet::Entry& entry : entries) {
+    const auto kept = file ? (*file)->append(entry) : fail(file.error());
+    if (kept) continue;
+    return log::warning("what was seen of the VMs is not kept: {}", kept.error().message);
+  }
+}
+
+Result<std::vector<fleet::HourCost>> Operation::hours(const Draft& draft) const {
+  if (files_.seen.empty()) return std::vector<fleet::HourCost>();
+  GODWIT_TRY(auto entries, read_record(files_.seen));
+  std::erase_if(entries, [oldest = clock_.wall_us() - kHabitsHoldFor](const fleet::Entry& entry) {
+    return entry.wall_us < oldest;
+  });
+  return cost_by_hour(draft.situation, draft.costs, entries, local_hour, kSeed);
 }
 
 Result<fleet::RunOutcome> Operation::simulate(const Draft& draft) {

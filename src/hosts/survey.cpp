@@ -69,12 +69,15 @@ class Surveyor {
                                                 BytesPerSecond rate) const;
 
  private:
+  [[nodiscard]] const Intent& intent_of(const std::string& vm) const;
   [[nodiscard]] Result<std::vector<OutcomeRecord>> history_of(const std::string& address) const;
   [[nodiscard]] Result<std::tuple<GuestProfile, CapabilitySet>> seen(
       const fleet::FleetVm& vm, const VmAddress& address) const;
   [[nodiscard]] Result<advise::Question> question_about(const fleet::FleetVm& vm,
                                                         BytesPerSecond rate,
                                                         const VmAddress& address) const;
+  [[nodiscard]] Result<fleet::Estimate> estimated(const fleet::FleetVm& vm, BytesPerSecond rate,
+                                                  const VmAddress& address) const;
   [[nodiscard]] Result<fleet::Estimate> predicted(const fleet::FleetVm& vm,
                                                   advise::Question question) const;
 
@@ -86,6 +89,11 @@ class Surveyor {
   std::stop_token stop_;
   std::shared_ptr<const learn::LearntModel> learnt_;
 };
+
+const Intent& Surveyor::intent_of(const std::string& vm) const {
+  const auto own = options_.intents.find(vm);
+  return own == options_.intents.end() ? options_.intent : own->second;
+}
 
 Result<std::vector<OutcomeRecord>> Surveyor::history_of(const std::string& address) const {
   GODWIT_TRY(const auto store, engine::open_store(places_, options_.store));
@@ -116,7 +124,7 @@ Result<advise::Question> Surveyor::question_about(const fleet::FleetVm& vm, Byte
   advise::Question question;
   GODWIT_TRY(std::tie(question.profile, question.possible), seen(vm, address));
   question.link = Link{rate, {}};
-  question.intent = options_.intent;
+  question.intent = intent_of(vm.name);
   question.intent.no_postcopy = question.intent.no_postcopy || !fleet_.can_postcopy();
   // the usual patience grows with the VM: 120 s are none for one of 100 GB
   if (!question.intent.max_time) {
@@ -193,6 +201,13 @@ Result<fleet::Estimate> Surveyor::look_at(const fleet::FleetVm& vm, BytesPerSeco
         vm.name, fmt::format("no link leads away from host {}", vm.host), "connect it"};
     return estimate;
   }
+  GODWIT_TRY(fleet::Estimate estimate, estimated(vm, rate, address));
+  estimate.max_time = intent_of(vm.name).max_time;
+  return estimate;
+}
+
+Result<fleet::Estimate> Surveyor::estimated(const fleet::FleetVm& vm, BytesPerSecond rate,
+                                            const VmAddress& address) const {
   if (!options_.profile) {
     GODWIT_TRY(const auto history, history_of(to_string(address)));
     return without_profile(vm.name, vm.memory, rate, history, costs_);

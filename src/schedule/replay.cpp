@@ -5,6 +5,8 @@
 #include <limits>
 #include <optional>
 
+#include "godwit/schedule/fair_share.h"
+
 namespace godwit::schedule {
 namespace {
 
@@ -12,49 +14,6 @@ constexpr double kEndless = std::numeric_limits<double>::infinity();
 /// Steps of the fixed point, each half the way: 2^-12 of the first difference is left.
 constexpr int kSteps = 12;
 constexpr double kLittle = 1e-9;  ///< of a limit: what is nearer to it has reached it
-
-struct Flow {
-  std::vector<Paths::Link> path;
-  double limit = 0;
-  double rate = 0;
-  bool held = false;
-};
-
-/// Max-min fairness by progressive filling (Bertsekas and Gallager, Data Networks, section 6.5.2).
-void fill(std::vector<Flow>& flows, const std::vector<SharedLink>& links) {
-  std::vector<double> left(links.size());
-  for (std::size_t i = 0; i < links.size(); ++i) left[i] = links[i].capacity.value();
-  std::vector<int> crossing(links.size());
-  std::size_t free = flows.size();
-  for (Flow& flow : flows) {
-    flow.rate = 0;
-    flow.held = false;
-    for (const Paths::Link link : flow.path) ++crossing[link];
-  }
-  while (free > 0) {
-    double step = kEndless;
-    for (const Flow& flow : flows) {
-      if (flow.held) continue;
-      step = std::min(step, flow.limit - flow.rate);
-      for (const Paths::Link link : flow.path) step = std::min(step, left[link] / crossing[link]);
-    }
-    for (Flow& flow : flows) {
-      if (flow.held) continue;
-      flow.rate += step;
-      for (const Paths::Link link : flow.path) left[link] -= step;
-    }
-    for (Flow& flow : flows) {
-      if (flow.held) continue;
-      const bool full = std::any_of(flow.path.begin(), flow.path.end(), [&](Paths::Link link) {
-        return left[link] <= kLittle * links[link].capacity.value();
-      });
-      if (!full && flow.limit - flow.rate > kLittle * flow.limit) continue;
-      flow.held = true;
-      --free;
-      for (const Paths::Link link : flow.path) --crossing[link];
-    }
-  }
-}
 
 }  // namespace
 
@@ -93,7 +52,7 @@ std::vector<double> Replay::rates(std::span<const OrderedMove> moves,
     flows.push_back({paths_.between(moves[i].from, moves[i].to), moves[i].planned.value()});
     ++arriving[moves[i].to];
   }
-  fill(flows, paths_.links());
+  share_fairly(flows, paths_.links());
   for (int step = 0; step < kSteps; ++step) {
     std::vector<double> sent(paths_.hosts());
     for (std::size_t k = 0; k < running.size(); ++k) sent[moves[running[k]].from] += flows[k].rate;
@@ -105,7 +64,7 @@ std::vector<double> Replay::rates(std::span<const OrderedMove> moves,
       flows[k].limit = (flows[k].limit + wanted) / 2;
     }
     if (!changed) break;
-    fill(flows, paths_.links());
+    share_fairly(flows, paths_.links());
   }
   std::vector<double> rates;
   for (std::size_t k = 0; k < running.size(); ++k) {

@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "godwit/base/statistics.h"
+#include "godwit/terminal/svg.h"
 
 namespace godwit::terminal {
 namespace {
@@ -29,10 +28,6 @@ constexpr int kLeft = 120;
 constexpr int kTop = 70;
 /// The axis ends where all but this share of the best model's errors are shown twice over.
 constexpr double kShown = 0.9;
-/// Okabe and Ito's colours, which are told apart by the colour-blind, too.
-constexpr std::array<std::string_view, 8> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                                   "#e69f00", "#56b4e9", "#000000", "#999999"};
-
 using Errors = std::vector<double>;
 /// By model.
 using Panel = std::map<std::string, Errors>;
@@ -138,12 +133,7 @@ std::string cdf_svg(std::span<const EvaluatedPrediction> predictions) {
   }
   const int width = kLeft + static_cast<int>(metrics.size()) * (kWidth + kGapX);
   const int height = kTop + static_cast<int>(techniques.size()) * (kHeight + kGapY);
-  return fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" "
-      "font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<title>Share of migrations whose error is at most so large</title>\n"
-      "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n{2}</svg>\n",
-      width, height, body);
+  return svg_file(width, height, "Share of migrations whose error is at most so large", body);
 }
 
 }  // namespace godwit::terminal

@@ -37,18 +37,6 @@ Result<Technique> parse_live_technique(std::string_view name) {
 
 }  // namespace
 
-Result<Ratio> parse_percent(std::string_view text) {
-  double percent = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, percent, std::chars_format::fixed);
-  if (error != std::errc() || std::string_view(rest, static_cast<std::size_t>(end - rest)) != "%" ||
-      !(percent >= 0 && percent <= 100)) {
-    return fail(ErrorCode::kBadInput, fmt::format("'{}' is no share", text),
-                "write it as a percentage from 0% to 100%, for example 10%");
-  }
-  return Ratio(percent / 100);
-}
-
 Result<Ratio> parse_share(std::string_view text) {
   if (text.ends_with('%')) return parse_percent(text);
   double share = 0;

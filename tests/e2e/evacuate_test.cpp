@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -112,6 +113,7 @@ TEST_F(Evacuate, AHostIsEmptiedAsPlannedAndItsGuestsAreBroughtBack) {
   ASSERT_EQ(dry.status, 0) << dry.out << dry.err;
   EXPECT_FALSE(dry.json().contains("outcome"));
   EXPECT_EQ(dry.json().at("plan").at("moves").size(), 4u);
+  EXPECT_TRUE(dry.json().at("hours").empty()) << "all was seen on one day: " << dry.out;
   expect_at("a", true);
 
   const Finished run = run_godwit(words("drain"));
@@ -192,6 +194,8 @@ TEST_F(Evacuate, WhatCanNotBeMeantIsRefusedBeforeAnythingMoves) {
   refused(words("evacuate", {"--by", "2020-01-01T00:00:00Z"}), "has passed");
   refused(words("evacuate", {"--by", "3s"}), "it would be done after");
   refused({"evacuate", "a", "--json"}, "which fleet");
+  std::ofstream(folder_.file("intents.toml")) << "[vms.clam]\nno_postcopy = true\n";
+  refused(words("evacuate", {"--intent", folder_.file("intents.toml")}), "has no VM 'clam'");
   expect_at("a", true);
 }
 

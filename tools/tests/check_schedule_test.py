@@ -58,7 +58,7 @@ class CheckSchedule(unittest.TestCase):
     def test_a_right_plan_passes(self):
         status, said = self.check(PLAN)
         self.assertEqual(status, 0, said)
-        self.assertIn("1 plans checked, 0 wrong", said)
+        self.assertIn("1 plans with 2 moves checked, 0 wrong", said)
 
     def test_a_vm_that_stays_is_found(self):
         self.found(lambda moves, plan: moves.pop(0), "VM 0 ends on 0, not on 1")
@@ -100,6 +100,53 @@ class CheckSchedule(unittest.TestCase):
         status, said = self.check(plan, "--within", "1.05")
         self.assertEqual(status, 1, said)
         self.assertIn("times the lower bound", said)
+
+    RACK = """
+link = "1Gbit/s"
+[hosts.a]
+[hosts.b]
+memory = "4GiB"
+[hosts.c]
+[vms.x]
+host = "a"
+memory = "2GiB"
+[vms.y]
+host = "a"
+memory = "2GiB"
+[vms.z]
+host = "b"
+memory = "2GiB"
+"""
+    INTENTS = '[apart]\nfar = ["x", "y"]\n[vms.y]\nnot_before = "1h"\n'
+    LEAVE = [{"vm": "x", "from": "a", "to": "b", "start_s": 4, "end_s": 22, "rate_bytes_per_s": 125e6},
+             {"vm": "y", "from": "a", "to": "c", "start_s": 3600, "end_s": 3618, "rate_bytes_per_s": 125e6}]
+
+    def evacuated(self, change):
+        moves = copy.deepcopy(self.LEAVE)
+        change(moves)
+        with tempfile.TemporaryDirectory() as folder:
+            files = {name: os.path.join(folder, name) for name in ("rack", "intents", "program")}
+            Path(files["rack"]).write_text(self.RACK, encoding="utf-8")
+            Path(files["intents"]).write_text(self.INTENTS, encoding="utf-8")
+            given = json.dumps({"plan": {"moves": moves, "blockers": []}})
+            Path(files["program"]).write_text(f"#!{sys.executable}\nprint({given!r})\n", encoding="utf-8")
+            os.chmod(files["program"], 0o755)
+            done = subprocess.run([sys.executable, CHECK, files["program"], files["rack"], "--empty", "a",
+                                   "--intent", files["intents"]], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_an_evacuation_is_held_against_the_fleet_and_the_intents(self):
+        self.assertEqual(self.evacuated(lambda moves: None)[0], 0)
+        for change, words in (
+            (lambda moves: moves[1].update(to="b"), "host b has"),
+            (lambda moves: moves[0].update(to="c"), "two of group far"),
+            (lambda moves: moves[1].update(start_s=30, end_s=48), "before it"),
+            (lambda moves: moves.pop(), "which is to be empty"),
+            (lambda moves: moves[0].update(end_s=10), "less than its memory takes"),
+        ):
+            status, said = self.evacuated(change)
+            self.assertEqual(status, 1, said)
+            self.assertIn(words, said)
 
 
 if __name__ == "__main__":

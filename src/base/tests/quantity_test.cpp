@@ -13,6 +13,7 @@ TEST(Quantity, ParsesWhatOperatorsWrite) {
   EXPECT_DOUBLE_EQ(parse_rate("400Mbit/s")->value(), 50e6);
   EXPECT_DOUBLE_EQ(parse_duration("300ms")->count(), 0.3);
   EXPECT_DOUBLE_EQ(parse_duration("2m")->count(), 120);
+  EXPECT_DOUBLE_EQ(parse_percent("10%")->value(), 0.1);
 }
 
 class BadQuantity : public testing::TestWithParam<const char*> {};
@@ -33,6 +34,8 @@ TEST(Quantity, BoundsWhatCannotBeMeant) {
   EXPECT_FALSE(parse_rate("2000GB/s"));
   EXPECT_FALSE(parse_bytes("99999999TiB"));
   EXPECT_FALSE(parse_duration("9999h"));
+  EXPECT_FALSE(parse_percent("101%"));
+  EXPECT_FALSE(parse_percent("0.1"));
 }
 
 TEST(Quantity, PrintsForPeople) {

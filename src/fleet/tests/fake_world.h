@@ -45,6 +45,7 @@ class FakeWorld final : public Mover, public Record {
   std::map<std::string, std::int64_t> room;           ///< memory of hosts
   std::map<std::pair<std::string, int>, Fate> fates;  ///< by VM and attempt, from 1 on; else kWell
   std::set<std::string> closed;                       ///< hosts that take none
+  std::map<std::string, Seconds> patience;            ///< that the last order for a VM had
   std::vector<Entry> entries;
   int killed_at = -1;      ///< the step at which the Godwit is killed; negative: never
   int record_full = -1;    ///< entries after which none can be written; negative: never
@@ -98,6 +99,7 @@ class FakeWorld final : public Mover, public Record {
                                 std::stop_token stop) override {
     const PlannedMove& move = order.move;
     GODWIT_TRY(const Fate fate, arrive(move));
+    note_patience(order);
     const Leaving leaving(*this, move);
     if (fate == Fate::kNotBegun) return fail(ErrorCode::kTimeout, "no destination", "look there");
     if (fate == Fate::kBusy) return fail(ErrorCode::kBusy, "somebody else drives it", "wait");
@@ -109,6 +111,10 @@ class FakeWorld final : public Mover, public Record {
   }
 
  private:
+  void note_patience(const MoveOrder& order) {
+    const std::lock_guard lock(mutex_);
+    patience[order.move.vm] = order.patience;
+  }
   static tl::unexpected<Error> dead() { return fail(ErrorCode::kInternal, "killed"); }
   bool step() {
     ++steps_;

@@ -96,6 +96,46 @@ TEST(FleetPlan, WhatIsToStayStaysAndIsNoBlocker) {
   EXPECT_THAT(plan.blockers, IsEmpty());
 }
 
+TEST(FleetPlan, AVmGoesNoSoonerThanItMayAndTheUrgentOneFirst) {
+  Situation now = situation();
+  now.goal.wishes["db"].not_before = Seconds(100);
+  now.goal.wishes["web"].priority = 5;
+  const FleetPlan plan = plan_of(now);
+  ASSERT_EQ(plan.moves.size(), 3u);
+  EXPECT_EQ(plan.moves[0].vm, "web");
+  EXPECT_EQ(plan.moves[1].vm, "mail");
+  EXPECT_EQ(plan.moves[2].vm, "db");
+  EXPECT_EQ(plan.moves[2].start, Seconds(100));
+  EXPECT_EQ(plan.moves[2].end, Seconds(110));
+  EXPECT_GT(plan.moves[2].finish.p05, Seconds(100)) << "its interval, too";
+}
+
+TEST(FleetPlan, GroupsEndTogetherOrApart) {
+  Situation now = situation();
+  now.goal.wishes["db"].together = now.goal.wishes["web"].together = "shop";
+  now.goal.wishes["mail"].apart = now.goal.wishes["web"].apart = "public";
+  const FleetPlan plan = plan_of(now);
+  EXPECT_THAT(plan.blockers, IsEmpty());
+  std::map<std::string, std::string> ends;
+  for (const PlannedMove& move : plan.moves) ends[move.vm] = move.to;
+  EXPECT_EQ(ends["db"], ends["web"]);
+  EXPECT_NE(ends["mail"], ends["web"]);
+}
+
+TEST(FleetPlan, AVmThatStaysCountsInItsGroups) {
+  Situation now = situation();
+  now.inventory.vms.push_back({"old", "b", 1_GiB, 1});
+  now.goal.wishes["old"].apart = now.goal.wishes["db"].apart = "databases";
+  now.goal.wishes["old"].together = now.goal.wishes["web"].together = "shop";
+  for (const PlannedMove& move : plan_of(now).moves) {
+    if (move.vm == "db") {
+      EXPECT_EQ(move.to, "c");
+    } else if (move.vm == "web") {
+      EXPECT_EQ(move.to, "b");
+    }
+  }
+}
+
 TEST(FleetPlan, OnlyHostsThatMayTakeVmsDo) {
   Situation now = situation();
   now.goal.to = {"c"};

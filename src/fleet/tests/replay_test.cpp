@@ -44,6 +44,14 @@ TEST(Replay, AMoveBeginsOnceThoseBeforeItAreOver) {
   EXPECT_TRUE(run.complete());
 }
 
+TEST(Replay, NothingBeginsBeforeItsTime) {
+  FleetPlan plan;
+  plan.moves = {planned("wild", {})};
+  plan.moves[0].not_before = Seconds(60);
+  const RunOutcome run = replay(plan, kCosts, {{"wild", arrived(Seconds(10))}});
+  EXPECT_EQ(run.vms[0].started, Seconds(60));
+}
+
 TEST(Replay, AVmThatDidNotArriveIsWhereItWas) {
   FleetPlan plan;
   plan.moves = {planned("wild", {}), planned("calm", {0})};

@@ -66,7 +66,9 @@ class Evacuation {
   explicit Evacuation(FakeWorld& world) : world_(world) {}
 
   RunOutcome run(RunObserver& observer, std::stop_token stop = {}) {
-    const Situation situation = situation_of(world_);
+    Situation situation = situation_of(world_);
+    situation.goal.wishes = wishes;
+    for (const auto& [vm, time] : max_times) situation.estimates[vm].max_time = time;
     auto plan = planned_for(situation);
     EXPECT_TRUE(plan) << plan.error().message;
     return run_plan({clock_, world_, world_, observer, planned_for}, situation, *plan, kRun, stop);
@@ -75,6 +77,9 @@ class Evacuation {
     RunObserver silent;
     return run(silent, std::move(stop));
   }
+
+  std::map<std::string, Wish> wishes{};
+  std::map<std::string, Seconds> max_times{};
 
  private:
   FakeWorld& world_;
@@ -253,6 +258,38 @@ TEST(Runner, NoHostCarriesMoreThanItCan) {
   world.room = {{"a", 100}, {"b", 3}, {"c", 3}};
   const RunOutcome outcome = Evacuation(with_vms(world, 6)).run();  // the world itself looks
   EXPECT_TRUE(outcome.complete());
+}
+
+TEST(Runner, NothingMovesBeforeItsTime) {
+  constexpr Seconds kLater{0.6};
+  FakeWorld world;
+  world.fates[{"vm0", 1}] = Fate::kFails;  // so that it is planned anew meanwhile
+  Evacuation evacuation(with_vms(world, 3));
+  evacuation.wishes["vm1"].not_before = kLater;
+  const RunOutcome outcome = evacuation.run();
+  EXPECT_TRUE(outcome.complete()) << (outcome.ended_early ? outcome.ended_early->message : "");
+  EXPECT_GE(*report_of(outcome, "vm1").started, kLater);
+  EXPECT_EQ(report_of(outcome, "vm0").attempts, 2);
+  expect_accounted_for(world, outcome);
+}
+
+TEST(Runner, AMoveIsGivenUpAfterTheTimeThatItsVmAllows) {
+  FakeWorld world;
+  Evacuation evacuation(with_vms(world, 2));
+  evacuation.max_times["vm1"] = Seconds(7);
+  EXPECT_TRUE(evacuation.run().complete());
+  EXPECT_EQ(world.patience.at("vm1"), Seconds(7));
+  EXPECT_GT(world.patience.at("vm0"), Seconds(7));
+}
+
+TEST(Runner, WhileATimeIsWaitedForItCanBeStopped) {
+  FakeWorld world;
+  StopsIt observer;
+  Evacuation evacuation(with_vms(world, 2));
+  evacuation.wishes["vm1"].not_before = Seconds(3600);
+  const RunOutcome outcome = evacuation.run(observer, observer.source.get_token());
+  EXPECT_EQ(report_of(outcome, "vm1").status, Status::kStayed);
+  expect_accounted_for(world, outcome);
 }
 
 /// A Godwit that comes after one that was killed.

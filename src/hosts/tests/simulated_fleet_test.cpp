@@ -69,6 +69,76 @@ TEST_F(Simulation, EmptiesAHostThatNobodyHasInAboutTheTimeThatIsPromised) {
   EXPECT_NEAR(run->took / draft->plan.finish.p50, 1, 0.1);
 }
 
+TEST_F(Simulation, FollowsWhatAFileSaysOfSingleVms) {
+  const auto now = clock_.wall_us();
+  auto intents = parse_intent_file(
+      "[vms.busy]\nnot_before = \"1h\"\nno_postcopy = true\n"
+      "[vms.calm]\nstays = true\n"
+      "[together]\npair = [\"busy\", \"elsewhere\"]\n",
+      {}, now);
+  ASSERT_TRUE(intents) << intents.error().message;
+  wanted_.intents = *intents;
+  const auto draft = operation_->draft(wanted_, {});
+  ASSERT_TRUE(draft) << draft.error().message;
+  ASSERT_EQ(draft->plan.moves.size(), 1u);
+  EXPECT_EQ(draft->plan.moves[0].vm, "busy");
+  EXPECT_GT(draft->plan.moves[0].start, Seconds(3500));
+  EXPECT_FALSE(uses_postcopy(draft->plan.moves[0].technique));
+  EXPECT_TRUE(draft->plan.blockers.empty());
+}
+
+TEST_F(Simulation, WhoIsNotThereAndWhatHasPassedAreRefusedByName) {
+  const auto refused = [this](const std::string& text) {
+    auto intents = parse_intent_file(text, {}, clock_.wall_us());
+    EXPECT_TRUE(intents) << text;
+    wanted_.intents = *intents;
+    wanted_.intents->name = "shop.toml";
+    const auto draft = operation_->draft(wanted_, {});
+    EXPECT_FALSE(draft) << text;
+    return draft ? "" : draft.error().message;
+  };
+  EXPECT_EQ(refused("[vms.calm]\n[vms.nobody]\n"), "shop.toml: line 2: rack has no VM 'nobody'");
+  EXPECT_EQ(refused("[apart]\nx = [\"calm\", \"clam\"]"),
+            "shop.toml: line 2: rack has no VM 'clam'");
+  EXPECT_THAT(refused("[vms.calm]\nnot_before = \"2020-01-01T00:00:00Z\""),
+              testing::HasSubstr("line 1: VM calm is not to move before 2020-01-01T00:00:00"));
+  EXPECT_THAT(refused("[default]\nnot_before = \"2020-01-01T00:00:00Z\""),
+              testing::HasSubstr("which has passed"));
+}
+
+TEST_F(Simulation, WhatWasSeenOnEarlierDaysTellsTheHours) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("godwit-seen-" + std::to_string(::getpid()));
+  const FleetFiles files{"/nonexistent/record", "/nonexistent/cordons", folder / "seen.jsonl"};
+  Operation operation(
+      clock_, *fleet_, [](std::stop_token) { return std::unique_ptr<engine::Engine>(); },
+      engine::Places(), files, std::stop_token());
+  auto draft = operation.draft(wanted_, {});
+  ASSERT_TRUE(draft) << draft.error().message;
+  const auto entries = read_record(files.seen);
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(entries->size(), 2u) << "calm and busy";
+  auto hours = operation.hours(*draft);
+  ASSERT_TRUE(hours) << hours.error().message;
+  EXPECT_TRUE(hours->empty()) << "of one day";
+  {
+    const auto file = FileRecord::open(files.seen);
+    ASSERT_TRUE(file) << file.error().message;
+    for (fleet::Entry entry : *entries) {
+      for (const std::int64_t days : {1, 2, 40}) {
+        entry.wall_us = clock_.wall_us() - days * 24 * 3'600'000'000;
+        EXPECT_TRUE((*file)->append(entry));
+      }
+    }
+  }
+  hours = operation.hours(*draft);
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(hours) << hours.error().message;
+  ASSERT_GE(hours->size(), 1u);
+  EXPECT_GE(hours->front().days, 2) << "what is older than four weeks does not count";
+  EXPECT_LE(hours->front().days, 3);
+}
+
 TEST_F(Simulation, IsTheSameEachTime) {
   const auto draft = operation_->draft(wanted_, {});
   ASSERT_TRUE(draft) << draft.error().message;

@@ -17,6 +17,8 @@ Result<Bytes> parse_bytes(std::string_view text);
 Result<BytesPerSecond> parse_rate(std::string_view text);
 /// `300ms`, `8s`, `2m`, `1h`. At most 30 days.
 Result<Seconds> parse_duration(std::string_view text);
+/// `10%` → 0.1. From 0 % to 100 %.
+Result<Ratio> parse_percent(std::string_view text);
 
 /// `512 MiB`, `1.50 GiB`: binary, three significant digits.
 std::string human(Bytes size);

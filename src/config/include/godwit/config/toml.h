@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,6 +30,18 @@ Result<bool> toml_boolean(const toml::node& node);
 Result<std::int64_t> toml_integer(const toml::node& node, std::int64_t least, std::int64_t most);
 /// Whole or not, within the bounds.
 Result<double> toml_number(const toml::node& node, double least, double most);
+
+/// A text under a key that may be missing, as `parse` reads it.
+template <class T>
+Result<std::optional<T>> quantity(const toml::table& table, std::string_view key,
+                                  Result<T> (*parse)(std::string_view)) {
+  const toml::node* const node = table.get(key);
+  if (node == nullptr) return std::optional<T>();
+  GODWIT_TRY(const std::string text, toml_text(*node));
+  auto value = parse(text);
+  if (!value) return fail(at_line(*node, value.error()));
+  return std::optional(*value);
+}
 
 /// The text under a key that must be there.
 Result<std::string> required_text(const toml::table& table, std::string_view key);

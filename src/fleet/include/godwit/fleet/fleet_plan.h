@@ -24,9 +24,11 @@ struct PlannedMove {
   MigrationParameters parameters;
   BytesPerSecond rate;             ///< its share of the path
   Seconds start{};                 ///< since the plan's start
+  Seconds end{};                   ///< likewise; its share of the path is free again
   Interval<Seconds> finish;        ///< likewise; nothing is left at its source then
   Seconds longest{};               ///< it takes longer in 5 % of cases
   std::vector<std::size_t> after;  ///< moves of the plan that must be over before it starts
+  Seconds not_before{};            ///< nor does it start before (Wish)
 };
 
 struct FleetPlan {

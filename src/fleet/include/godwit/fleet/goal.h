@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,12 +14,22 @@
 
 namespace godwit::fleet {
 
+/// What somebody wants of one VM, beside where it is to be.
+struct Wish {
+  Seconds not_before{};       ///< earliest start of its move, since the plan's start
+  std::int64_t priority = 0;  ///< of moves that wait, those of higher ones go first
+  std::string apart{};        ///< no two of a group on one host, not even while one of them moves
+  std::string together{};     ///< all of a group end on one host
+  friend bool operator==(const Wish&, const Wish&) = default;
+};
+
 struct Goal {
   std::string empty{};                         ///< the host that all VMs are to leave, if any
   std::map<std::string, std::string> bring{};  ///< VMs that are wanted on a host
   std::vector<std::string> to{};               ///< only these take VMs; empty: every host may
   std::vector<std::string> keep{};             ///< VMs that stay
   std::optional<Seconds> within{};             ///< all is to be done by then
+  std::map<std::string, Wish> wishes{};        ///< by VM, also of VMs that stay
 };
 
 /// kNotFound, kBadInput, by name: a host or VM that there is not, one that is named twice, a host

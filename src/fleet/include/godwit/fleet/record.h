@@ -29,7 +29,8 @@ struct Entry {
     kGone,       ///< it runs nowhere
     kEnded,      ///< the run
     kCordoned,   ///< `host`
-    kUncordoned
+    kUncordoned,
+    kSeen  ///< `vm` was observed: moving it by `technique` would take `load`
   };
   Kind kind = Kind::kBegan;
   std::int64_t wall_us = 0;
@@ -45,6 +46,7 @@ struct Entry {
   std::optional<Seconds> prepared{};
   std::optional<Seconds> around{};
   std::optional<Seconds> after{};
+  std::optional<schedule::MemoryLoad> load{};  ///< Way::load
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 [[nodiscard]] std::string to_line(const Entry& entry);

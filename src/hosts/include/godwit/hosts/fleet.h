@@ -32,6 +32,11 @@ class Fleet : public fleet::Mover {
     (void)vm;
     return std::nullopt;
   }
+  /// Does the fleet know a VM that is not in the inventory, as it does not run now?
+  [[nodiscard]] virtual bool lists(const std::string& vm) const {
+    (void)vm;
+    return false;
+  }
   /// False where it is known that the hosts forbid it.
   [[nodiscard]] virtual bool can_postcopy() const { return true; }
 };

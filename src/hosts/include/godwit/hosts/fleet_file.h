@@ -46,6 +46,9 @@ enum class FleetUse { kReal, kSimulated };
 /// kBadInput with the line: what is not known, missing or named twice.
 Result<FleetFile> parse_fleet_file(std::string_view text, FleetUse use = FleetUse::kReal);
 
+/// The same fleet as parse_fleet_file() reads it; of a command line nothing is written.
+[[nodiscard]] std::string to_toml(const FleetFile& fleet);
+
 /// The command with its placeholders filled in.
 [[nodiscard]] std::vector<std::string> filled(const std::vector<std::string>& command,
                                               const std::string& vm, const std::string& host);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -9,9 +10,11 @@
 #include <vector>
 
 #include "godwit/base/clock.h"
+#include "godwit/fleet/hours.h"
 #include "godwit/fleet/record.h"
 #include "godwit/fleet/runner.h"
 #include "godwit/hosts/fleet.h"
+#include "godwit/hosts/intent_file.h"
 #include "godwit/hosts/record_file.h"
 #include "godwit/hosts/survey.h"
 
@@ -23,6 +26,7 @@ namespace godwit::hosts {
 struct FleetFiles {
   std::filesystem::path record;
   std::filesystem::path cordons;  ///< apart, as hosts are cordoned while VMs move
+  std::filesystem::path seen{};   ///< what was observed of VMs; empty: nothing is kept
 };
 /// `key`: the fleet's, fit for a file's name.
 Result<FleetFiles> files_of(const engine::Places& places, const std::string& key);
@@ -38,6 +42,7 @@ struct Wanted {
   std::vector<std::string> keep{};
   std::optional<Seconds> within{};  ///< by the plan's 95 %; else kImpossible
   SurveyOptions survey{};
+  std::optional<IntentFile> intents{};  ///< what else holds for single VMs; overrides the survey's
 };
 
 struct Draft {
@@ -62,6 +67,9 @@ class Operation {
   /// survey, kNotFound where there is nothing to bring back.
   Result<Draft> draft(const Wanted& wanted,
                       const std::function<void(const fleet::Estimate&)>& surveyed);
+  /// What the same moves would take at each hour of the day at which the VMs were seen often
+  /// enough, by what was observed of them for earlier drafts and this one.
+  Result<std::vector<fleet::HourCost>> hours(const Draft& draft) const;
   /// How the draft's plan would go, where the fleet is only simulated: nothing is recorded.
   Result<fleet::RunOutcome> simulate(const Draft& draft);
   /// Cordons an evacuated host (lifts the cordon of one whose VMs come back), and moves the VMs.
@@ -71,6 +79,7 @@ class Operation {
   Result<void> settle_left(const std::vector<fleet::Entry>& entries);
   Result<fleet::Goal> goal_of(const Wanted& wanted, const fleet::Inventory& inventory) const;
   Result<fleet::Inventory> look();
+  void keep_what_was_seen(const std::map<std::string, fleet::Estimate>& estimates) const;
 
   Clock& clock_;
   Fleet& fleet_;

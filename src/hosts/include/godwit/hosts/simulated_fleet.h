@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "godwit/hosts/fleet.h"
@@ -11,8 +12,8 @@ namespace godwit::hosts {
 /// the same VM and host have the same chances each time.
 class SimulatedFleet final : public Fleet {
  public:
-  /// `name`: for people. `file`: read for a simulation.
-  SimulatedFleet(std::string name, FleetFile file);
+  /// `name`: for people. `file`: read for a simulation. `run`: others have other chances.
+  SimulatedFleet(std::string name, FleetFile file, std::uint64_t run = 0);
 
   Result<fleet::Inventory> look() override;
   Result<VmAddress> address_of(const std::string& vm) override;
@@ -26,6 +27,7 @@ class SimulatedFleet final : public Fleet {
  private:
   std::string name_;
   FleetFile file_;
+  std::uint64_t run_;
 };
 
 }  // namespace godwit::hosts

@@ -15,6 +15,7 @@ namespace godwit::hosts {
 
 struct SurveyOptions {
   Intent intent{};
+  std::map<std::string, Intent> intents{};  ///< of VMs for which another one holds
   Seconds observe{8};
   bool profile = true;  ///< false: nobody looks at the VMs; their history has to do
   std::string store{};  ///< the file of outcomes; empty: the usual one

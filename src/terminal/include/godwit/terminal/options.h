@@ -63,8 +63,6 @@ struct StoreOption {
 /// --lab NAME: which lab `lab:` addresses mean.
 void add_lab_name(Command& command, std::string& name);
 
-/// "10%" → 0.1.
-Result<Ratio> parse_percent(std::string_view text);
 /// "0.25" or "25%", from 0 to 1.
 Result<Ratio> parse_share(std::string_view text);
 /// Techniques by their words, of memory alone.

@@ -1,4 +1,4 @@
-#include "time_until.h"
+#include "godwit/hosts/time_until.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
 
-namespace godwit::cli {
+namespace godwit::hosts {
 namespace {
 
 struct TimeOfDay {
@@ -57,4 +57,4 @@ Result<Seconds> time_until(std::string_view text, std::int64_t now_wall_us) {
               "write it like 30m (from now), 22:30 (today), or 2026-11-27T22:30:00Z");
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::hosts

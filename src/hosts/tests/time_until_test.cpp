@@ -1,11 +1,11 @@
-#include "time_until.h"
+#include "godwit/hosts/time_until.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <ctime>
 
-namespace godwit::cli {
+namespace godwit::hosts {
 namespace {
 
 /// 2026-11-27T20:00:00Z
@@ -35,4 +35,4 @@ TEST(TimeUntil, OtherTextsAreNoTime) {
 }
 
 }  // namespace
-}  // namespace godwit::cli
+}  // namespace godwit::hosts
