@@ -10,6 +10,10 @@ CTEST = 'add_test(Suite.Works "true")\nadd_test([=[All/Sweep.Holds/3  # "a b"]=]
 HEAD = "| claim | held by |\n|---|---|\n| **Part** | |\n"
 
 
+# A program that says which tests it has, as GoogleTest does, and runs in two halves.
+PROGRAM = "#!/bin/sh\nprintf 'Running main()\\nTogether.\\n  Runs\\nAll/Each.\\n  Holds/0  # GetParam() = 1\\n'\n"
+
+
 def run(row, files=None, safety=""):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -22,6 +26,11 @@ def run(row, files=None, safety=""):
         for build, tests in (("build", CTEST.splitlines()[0]), ("build-asan", CTEST.splitlines()[1])):
             (root / build).mkdir()
             (root / build / "CTestTestfile.cmake").write_text(tests + "\n")
+        program = root / "x_tests"
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+        with (root / "build-asan/CTestTestfile.cmake").open("a") as file:
+            file.write(f'add_test(x_tests.0 "{program}" "--brief")\n')
         builds = [root / build for build in ("build", "build-asan", "none")]
         done = subprocess.run([TOOL, *builds, "--root", root], capture_output=True, text=True)
         return done.returncode, done.stderr
@@ -31,6 +40,9 @@ class CheckClaims(unittest.TestCase):
     def test_what_exists_passes(self):
         for row in ("| a | `Suite.Works` |", "| a | `Sweep.Holds`, `docs/claims.md` |", "| a | pending |"):
             self.assertEqual(run(row), (0, ""))
+
+    def test_what_a_program_runs_in_one_go_exists(self):
+        self.assertEqual(run("| a | `Together.Runs`, `Each.Holds` |"), (0, ""))
 
     def test_what_does_not_exist(self):
         for name in ("Suite.Gone", "docs/gone.md", "Suite"):
