@@ -8,6 +8,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "disk_profile_codec.h"
 #include "godwit/base/json_reader.h"
 #include "write_trace_codec.h"
 
@@ -308,6 +309,7 @@ Json to_json(const GuestProfile& profile) {
       {"host_cpus", maybe(profile.host_cpus, [](int n) { return n; })},
       {"vcpu_use", maybe(profile.vcpu_use, [](double v) { return v; })},
       {"activity", json_of(profile.activity)},
+      {"disks", array_of(profile.disks)},
       {"accelerator", maybe(profile.accelerator, [](auto& s) { return s; })},
       {"qemu_version", maybe(profile.qemu_version, [](auto& s) { return s; })}};
 }
@@ -320,6 +322,17 @@ SourcedCurve read_sourced_curve(JsonReader& in, Bytes ram) {
   curve.points = read_array(in, "dirty_curve", read_dirty_point);
   check_curve(in, "dirty_curve", curve.points, ram);
   return curve;
+}
+
+std::vector<DiskProfile> read_disks(JsonReader& in) {
+  std::vector<DiskProfile> disks;
+  const Json* array = in.array("disks");
+  for (std::size_t i = 0; array != nullptr && i < array->size() && !in.error(); ++i) {
+    auto disk = disk_profile_from_json((*array)[i]);
+    if (!disk) in.adopt(disk.error().while_doing(fmt::format("disks[{}]", i)));
+    if (disk) disks.push_back(std::move(*disk));
+  }
+  return disks;
 }
 }  // namespace
 
@@ -363,6 +376,7 @@ Result<GuestProfile> profile_from_json(const Json& json) {
   profile.vcpu_use = in.maybe_number("vcpu_use");
   if (profile.vcpu_use.value_or(0) < 0) in.reject("vcpu_use", "is negative");
   if (const Json* activity = in.find("activity")) read_activity(*activity, in, profile.activity);
+  if (in.find("disks") != nullptr) profile.disks = read_disks(in);
   profile.accelerator = in.maybe_text("accelerator");
   profile.qemu_version = in.maybe_text("qemu_version");
   check_curve(in, "dirty_curve", profile.dirty_curve, profile.ram);
@@ -432,6 +446,33 @@ Hump read_hump(JsonReader& in) {
   return hump;
 }
 
+Json to_json(const StoragePrediction& storage) {
+  return Json{{"precopy_share", storage.share.value()},
+              {"ready_after_s", interval(storage.ready_after, in_seconds)},
+              {"runs_there_after_s", interval(storage.runs_there_after, in_seconds)},
+              {"independent_after_s", interval(storage.independent_after, in_seconds)},
+              {"done_after_s", interval(storage.done_after, in_seconds)},
+              {"copied_bytes", interval(storage.copied, in_bytes)}};
+}
+
+Result<StoragePrediction> storage_prediction_from_json(const Json& json) {
+  JsonReader in(json, "storage");
+  StoragePrediction storage;
+  storage.share = in.ratio("precopy_share");
+  const auto read = [&in](std::string_view key, Interval<Seconds>& into) {
+    const auto value = read_interval<Seconds>(in, key, seconds_value);
+    if (!value) in.reject(key, "is missing");
+    into = value.value_or(Interval<Seconds>());
+  };
+  read("ready_after_s", storage.ready_after);
+  read("runs_there_after_s", storage.runs_there_after);
+  read("independent_after_s", storage.independent_after);
+  read("done_after_s", storage.done_after);
+  storage.copied =
+      read_interval<Bytes>(in, "copied_bytes", bytes_value).value_or(Interval<Bytes>());
+  return finish(in, storage);
+}
+
 PredictedRound read_predicted_round(JsonReader& in) {
   PredictedRound round;
   round.duration = in.seconds("duration_s");
@@ -462,6 +503,8 @@ Result<TechniquePrediction> technique_prediction_from_json(const Json& json) {
   p.transferred = read_interval<Bytes>(in, "transferred_bytes", bytes_value);
   p.slowdown = read_interval<Ratio>(in, "slowdown", ratio_value);
   p.host_cpu = read_interval<Seconds>(in, "host_cpu_s", seconds_value);
+  p.storage = read_optional_member(in, "storage", storage_prediction_from_json);
+  p.agility = read_interval<Ratio>(in, "agility", ratio_value);
   if (in.find("rounds") != nullptr) p.rounds = read_array(in, "rounds", read_predicted_round);
   return finish(in, std::move(p));
 }
@@ -484,6 +527,8 @@ Json to_json(const TechniquePrediction& p) {
               {"transferred_bytes", maybe_interval(p.transferred, in_bytes)},
               {"slowdown", maybe_interval(p.slowdown, in_ratio)},
               {"host_cpu_s", maybe_interval(p.host_cpu, in_seconds)},
+              {"storage", maybe(p.storage, [](auto& value) { return to_json(value); })},
+              {"agility", maybe_interval(p.agility, in_ratio)},
               {"rounds", array_of(p.rounds)}};
 }
 

@@ -12,6 +12,7 @@
 #include "godwit/pair/pair_session.h"
 #include "godwit/pair/sink_session.h"
 #include "godwit/probe/ping_probe.h"
+#include "godwit/storage/watch_lease.h"
 #include "godwit/store/journal.h"
 #include "law_for.h"
 #include "law_quota.h"
@@ -60,6 +61,31 @@ std::unique_ptr<MigrationSession> session_of(Clock& clock, const OpenPair& pair,
   ends.carrier = lent.carrier;
   ends.disk_copier = lent.disk_copier;
   return pair::make_session(clock, ends);
+}
+
+JournalEntry source_entry(const pair::End& end) {
+  JournalEntry entry;
+  entry.source = end.name;
+  entry.source_pid = end.pid;
+  entry.source_started = end.started;
+  entry.source_identity = end.identity;
+  return entry;
+}
+
+/// Those that can't be watched have sizes only.
+profile::WatchedDisks begin_watch(Clock& clock, storage::WatchLease& lease,
+                                  const std::vector<Disk>& disks, Observer& observer) {
+  profile::WatchedDisks watched{disks};
+  if (disks.empty()) return watched;
+  std::vector<std::string> names;
+  for (const Disk& disk : disks) names.push_back(disk.device);
+  const auto begun = lease.begin(names);
+  if (!begun) {
+    observer.warning("how the VM's disks are written can't be seen: " + begun.error().message);
+  }
+  watched.watch = lease.watch();
+  watched.since = clock.now();
+  return watched;
 }
 
 std::unique_ptr<OutageProbe> ping_of(const PingTarget& ping) {
@@ -139,9 +165,18 @@ Result<GuestProfile> Engine::observe(OpenVm& vm, const ObserveRequest& request,
   options.qemu_version = vm.description.version;
   const auto activity = opener_->activity_of(*vm.hypervisor, vm.description.pid);
   options.activity = activity.get();
-  return profile::observe(
+  std::filesystem::path path;
+  if (!request.disks.empty()) {
+    GODWIT_TRY(path, places_.journal());
+  }
+  store::FileJournal journal(path);
+  storage::WatchLease lease(clock_, journal, *vm.hypervisor, source_entry(end_of(request.vm, vm)));
+  options.disks = begin_watch(clock_, lease, request.disks, observer);
+  auto seen = profile::observe(
       *memory, clock_, rng, options, stop_,
       [&observer](const profile::ObserveProgress& p) { observer.on_observing(p); });
+  lease.end();
+  return seen;
 }
 
 Result<control::Rehearsal> Engine::rehearse(OpenVm& vm, const std::string& name,

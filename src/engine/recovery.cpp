@@ -14,6 +14,7 @@
 #include "godwit/base/process.h"
 #include "godwit/engine/engine.h"
 #include "godwit/pair/sink_session.h"
+#include "godwit/storage/watch_lease.h"
 #include "godwit/store/journal.h"
 
 namespace godwit::engine {
@@ -49,6 +50,12 @@ std::vector<JournalEntry> left_entries(const std::vector<JournalEntry>& all) {
   }
   newest.erase(std::remove_if(newest.begin(), newest.end(), is_driven), newest.end());
   return newest;
+}
+
+/// Rehearsals and observations have no destination.
+bool is_of_one_vm(const JournalEntry& entry) {
+  return entry.destination == pair::kRehearsalName ||
+         entry.destination == storage::kObservationName;
 }
 
 Result<std::vector<JournalEntry>> read_left(const std::filesystem::path& path) {
@@ -163,7 +170,7 @@ void await_end(Clock& clock, const OpenSide& source, const std::stop_token& stop
 
 pair::Recovered recover_entry(Opener& opener, Clock& clock, const JournalEntry& entry) {
   const OpenSide source(opener, entry, Side::kSource);
-  if (entry.destination == pair::kRehearsalName) {
+  if (is_of_one_vm(entry)) {
     pair::Recovered found = pair::recover(clock, entry, source.side(), {nullptr, true});
     if (!found.finished && !source.problem().empty()) found.was += ": " + source.problem();
     return found;
@@ -197,17 +204,17 @@ Part part_of(const VmDescription& vm, const JournalEntry& entry) {
 /// kBusy where its settings are not given back.
 Result<void> recover_side(const std::filesystem::path& journal, const JournalEntry& entry,
                           Hypervisor& vm, const Part& part, Opener& opener, Clock& clock) {
-  const bool rehearsal = entry.destination == pair::kRehearsalName;
+  const bool alone = is_of_one_vm(entry);
   const pair::LeftSide here{part.source ? &vm : nullptr,
                             has_ended(entry, {entry.source_pid, entry.source_started}),
                             cpu_of(opener, entry)};
   const pair::LeftSide there{
       part.destination ? &vm : nullptr,
-      rehearsal || has_ended(entry, {entry.destination_pid, entry.destination_started})};
+      alone || has_ended(entry, {entry.destination_pid, entry.destination_started})};
   const pair::Recovered found = pair::recover(clock, entry, here, there);
   write_down(journal, found, clock);
   const std::string what = fmt::format("an earlier {} of this VM ({}) was not ended by its godwit",
-                                       rehearsal ? "rehearsal" : "migration", entry.source);
+                                       alone ? entry.destination : "migration", entry.source);
   log::warning("{}: {}{}", what, found.was,
                found.given_back.empty()
                    ? ""

@@ -9,6 +9,7 @@
 #include "godwit/pair/sink_session.h"
 #include "godwit/steer/stage.h"
 #include "godwit/storage/storage_share.h"
+#include "godwit/storage/watch_lease.h"
 #include "patience.h"
 #include "settings_lease.h"
 
@@ -26,6 +27,7 @@ class Recovery {
   }
 
   Recovered run();
+  Recovered end_observation();
 
  private:
   /// What a side says of itself; absent where it did not answer.
@@ -87,6 +89,22 @@ Recovered Recovery::run() {
   }
   if (!found_.finished && found_.what_to_do.empty()) {
     found_.what_to_do = "run godwit recover again once both monitors can be reached";
+  }
+  return found_;
+}
+
+/// Nothing was moved: that its disks are watched is all there is to end.
+Recovered Recovery::end_observation() {
+  look_at_both();
+  if (here_.state == RunState::kRunning || here_.state == RunState::kPaused) {
+    found_.runs_on = VmRunsOn::kSource;
+  }
+  found_.was = "its disks were watched, and nothing was moved";
+  found_.finished =
+      source_.ended || (source_.vm != nullptr && storage::end_left_watch(*source_.vm));
+  if (found_.finished && !source_.ended) found_.given_back.emplace_back("source: dirty bitmaps");
+  if (!found_.finished) {
+    found_.what_to_do = "run godwit recover again once its monitor can be reached";
   }
   return found_;
 }
@@ -373,7 +391,9 @@ bool Recovery::give_back(const LeftSide& side, std::optional<Lease>& lease, std:
 }  // namespace
 
 Recovered recover(Clock& clock, const JournalEntry& entry, LeftSide source, LeftSide destination) {
-  return Recovery(clock, entry, std::move(source), std::move(destination)).run();
+  Recovery recovery(clock, entry, std::move(source), std::move(destination));
+  const bool observed = entry.destination == storage::kObservationName;
+  return observed ? recovery.end_observation() : recovery.run();
 }
 
 }  // namespace godwit::pair

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "curve_estimate.h"
+#include "disk_writes.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
 #include "look_plan.h"
@@ -98,6 +99,7 @@ class Observation {
         clock_(clock),
         options_(options),
         plan_(std::move(plan)),
+        disks_(options),
         runs_(std::move(runs)) {
     const PageSize page = memory.layout().page_size;
     population_ = page.pages_for(total_size(memory.layout())).count();
@@ -178,6 +180,7 @@ class Observation {
 
   std::size_t change_chunks_ = 0;  ///< chunks whose pages `change_` keeps
   std::optional<ChangeSample> change_;
+  DiskLooks disks_;
   ContentRuns runs_;
 };
 
@@ -208,10 +211,12 @@ Result<void> Observation::run(const std::stop_token& stop,
     } else {
       GODWIT_CHECK_OK(visit(due.chunk));
     }
+    disks_.look(clock_.now());
     keep_to_cpu_cap();
     report(progress);
   }
   end_ = clock_.now();
+  disks_.look(end_);
   GODWIT_CHECK_OK(runs_.look(memory_));
   GODWIT_TRY(const std::optional<Seconds> vcpu_after, memory_.vcpu_time());
   activity_ = activity_between(count_before, count(), end_ - start_);
@@ -371,6 +376,7 @@ GuestProfile Observation::profile() const {
   // Two clocks: a vCPU that never rests may seem to use a little more than there is.
   if (vcpu_use_ && options_.vcpus) profile.vcpu_use = std::min<double>(*vcpu_use_, *options_.vcpus);
   profile.activity = activity_;
+  profile.disks = disks_.profiles();
   profile.accelerator = options_.accelerator;
   profile.qemu_version = options_.qemu_version;
   return profile;

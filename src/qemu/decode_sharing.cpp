@@ -16,6 +16,8 @@ Result<std::vector<NodeBitmap>> decode_node_bitmaps(const Json& json) {
   for (const Json& one : json) {
     JsonReader in(one, "query-block");
     const Json* inserted = in.find("inserted");
+    std::string device = in.maybe_text("device").value_or("");
+    if (device.empty()) device = in.maybe_text("qdev").value_or("");
     GODWIT_CHECK_OK(checked(in, "query-block"));
     if (inserted == nullptr) continue;
     JsonReader medium(*inserted, "query-block.inserted");
@@ -26,8 +28,10 @@ Result<std::vector<NodeBitmap>> decode_node_bitmaps(const Json& json) {
     for (const Json& bitmap : *bitmaps) {
       JsonReader about(bitmap, "query-block.dirty-bitmaps");
       const std::string name = about.maybe_text("name").value_or("");
+      const Bytes count = about.maybe_bytes("count").value_or(Bytes());
+      const Bytes granularity = about.maybe_bytes("granularity").value_or(Bytes());
       GODWIT_CHECK_OK(checked(about, "query-block"));
-      if (!name.empty()) found.push_back({node, name});
+      if (!name.empty()) found.push_back({device, node, name, count, granularity});
     }
   }
   return found;

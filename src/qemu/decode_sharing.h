@@ -10,8 +10,11 @@ namespace godwit::qemu {
 
 /// A bitmap that counts what is written to a node.
 struct NodeBitmap {
+  std::string device;  ///< as `Disk::device`
   std::string node;
   std::string name;
+  Bytes count;        ///< written, in whole chunks
+  Bytes granularity;  ///< the size of a chunk
   friend bool operator==(const NodeBitmap&, const NodeBitmap&) = default;
 };
 /// Of `query-block`: those of the disks' own nodes that have a name.

@@ -1,5 +1,6 @@
 // The part of QmpHypervisor for disks of which a share is copied beforehand: at the source exports
 // and bitmaps, at the destination a backing file that is the source's export, and jobs that fetch.
+// Beside it, the watch of how disks are written.
 // What was done by hand with QEMU 10.0, and why in this order, is in docs/disks.md.
 #include "godwit/domain/disk_sharing.h"
 
@@ -22,6 +23,8 @@ namespace {
 constexpr std::string_view kRest = "godwit-rest-";
 /// Bitmaps, and their exports, at the source:
 constexpr std::string_view kWritten = "godwit-written-";
+/// Bitmaps of a watch:
+constexpr std::string_view kWatch = "godwit-watch";
 /// Jobs at the destination:
 constexpr std::string_view kFetch = "godwit-fetch-";
 /// Bitmaps see writes by this much: a cluster of an image at least, 1 MiB for large disks.
@@ -171,15 +174,21 @@ Result<void> QmpHypervisor::forget_written(const std::string& but) {
     const auto gone = order("block-export-del", Json{{"id", one.id}, {"mode", "hard"}});
     if (in_the_way(gone)) return gone;
   }
-  GODWIT_TRY(const Json blocks, ask("query-block"));
-  GODWIT_TRY(const std::vector<NodeBitmap> bitmaps, decode_node_bitmaps(blocks));
+  GODWIT_TRY(const std::vector<NodeBitmap> bitmaps, bitmaps_named(kWritten));
   for (const NodeBitmap& bitmap : bitmaps) {
-    if (!bitmap.name.starts_with(kWritten) || bitmap.name == but) continue;
+    if (bitmap.name == but) continue;
     const auto gone =
         order("block-dirty-bitmap-remove", Json{{"node", bitmap.node}, {"name", bitmap.name}});
     if (in_the_way(gone)) return gone;
   }
   return {};
+}
+
+Result<std::vector<NodeBitmap>> QmpHypervisor::bitmaps_named(std::string_view prefix) {
+  GODWIT_TRY(const Json blocks, ask("query-block"));
+  GODWIT_TRY(std::vector<NodeBitmap> bitmaps, decode_node_bitmaps(blocks));
+  std::erase_if(bitmaps, [prefix](const auto& one) { return !one.name.starts_with(prefix); });
+  return bitmaps;
 }
 
 Result<void> QmpHypervisor::set_active(bool active) {
@@ -219,6 +228,41 @@ Result<void> QmpHypervisor::end_sharing() {
   shares_ = false;
   shared_.clear();
   return forget_written({});
+}
+
+// --- a watch ---
+
+DiskWatch* QmpHypervisor::disk_watch() {
+  return schema_.find("block-dirty-bitmap-add") != nullptr ? this : nullptr;
+}
+
+Result<void> QmpHypervisor::watch_writes(const std::vector<std::string>& devices) {
+  GODWIT_CHECK_OK(end_watching());
+  GODWIT_TRY(const std::vector<Disk> all, disks());
+  Json bitmaps = Json::array();
+  for (const std::string& device : devices) {
+    GODWIT_TRY(const Disk disk, disk_called(all, device));
+    bitmaps.push_back(action(
+        "block-dirty-bitmap-add",
+        {{"node", node_of(disk)}, {"name", kWatch}, {"granularity", granularity_for(disk)}}));
+  }
+  return order("transaction", Json{{"actions", bitmaps}});
+}
+
+Result<std::vector<WrittenSoFar>> QmpHypervisor::written_so_far() {
+  GODWIT_TRY(const std::vector<NodeBitmap> bitmaps, bitmaps_named(kWatch));
+  std::vector<WrittenSoFar> written;
+  for (const NodeBitmap& one : bitmaps) written.push_back({one.device, one.granularity, one.count});
+  return written;
+}
+
+Result<void> QmpHypervisor::end_watching() {
+  GODWIT_TRY(const std::vector<NodeBitmap> bitmaps, bitmaps_named(kWatch));
+  for (const NodeBitmap& one : bitmaps) {
+    GODWIT_CHECK_OK(
+        order("block-dirty-bitmap-remove", Json{{"node", one.node}, {"name", one.name}}));
+  }
+  return {};
 }
 
 // --- the destination ---

@@ -555,6 +555,45 @@ TEST_F(KilledTest, TheTimeOfTheVcpusIsGivenBackWhateverBecameOfTheVm) {
   }
 }
 
+/// Godwit is killed while it watches how a VM's disks are written.
+TEST_F(KilledTest, AtAnyCallOfAnObservationItsWatchIsEnded) {
+  Disk disk;
+  disk.device = "disk0";
+  disk.size = 64_MiB;
+  int watched = 0;
+  for (int call = 0;; ++call) {
+    World world;
+    world.hosts.fault = Fault::kGodwitDies;
+    world.hosts.fault_at_call = call;
+    bool died = false;
+    try {
+      Engine engine = this->engine(world);
+      auto vm = engine.open(kVm, Access::kDrive);
+      ASSERT_TRUE(vm);
+      const auto seen =
+          engine.observe(*vm, {"qmp:/run/src.qmp", Seconds(1), Ratio(1), {disk}}, notes_);
+      ASSERT_TRUE(seen);
+      ASSERT_EQ(seen->disks.size(), 1u);
+      EXPECT_TRUE(seen->disks.front().writes);
+    } catch (const pair::FakePair::GodwitDied&) {
+      died = true;
+      leave_to_a_successor();
+    }
+    world.hosts.fault_at_call = -1;
+    world.hosts.godwit_is_dead = false;
+    if (died) {
+      watched += world.pair.source.watched.empty() ? 0 : 1;
+      const auto recovered = engine(world).recover();
+      ASSERT_TRUE(recovered) << recovered.error().message;
+    }
+    EXPECT_TRUE(world.pair.source.watched.empty()) << "call " << call;
+    EXPECT_EQ(world.pair.running_guests(), 1);
+    EXPECT_THAT(journal(), IsEmpty()) << "call " << call;
+    if (!died) break;
+  }
+  EXPECT_GE(watched, 4) << "it died with a watch of its own";
+}
+
 TEST_F(KilledTest, NobodyDrivesAVmWhoseVcpusAreStillLimited) {
   World world;
   JournalEntry entry;

@@ -437,6 +437,7 @@ Result<VmDescription> FakePair::Fake::describe() {
   vm.accelerator = "kvm";
   vm.vcpus = 1;
   vm.state = state;
+  vm.disks = disks;
   vm.identity = world_.vm + (is_source() ? ", source" : ", destination");
   vm.can = {Capability::kEvents,          Capability::kPauseBeforeSwitchover,
             Capability::kReturnPath,      Capability::kPostcopyRam,
@@ -644,6 +645,24 @@ Result<void> FakePair::Fake::continue_switchover() {
       pair_.go_over(pair_.now(), pair_.after_switchover_);
     }
   });
+}
+
+// --- disks that are written at 1 MiB/s ---
+
+Result<void> FakePair::Fake::watch_writes(const std::vector<std::string>& devices) {
+  return enter("watch-writes", [this, devices] { watched = devices; });
+}
+
+Result<std::vector<WrittenSoFar>> FakePair::Fake::written_so_far() {
+  GODWIT_CHECK_OK(enter("query-written"));
+  const Bytes unique(static_cast<std::int64_t>(pair_.now()) << 20);
+  std::vector<WrittenSoFar> written;
+  for (const std::string& device : watched) written.push_back({device, 64_KiB, unique});
+  return written;
+}
+
+Result<void> FakePair::Fake::end_watching() {
+  return enter("end-watching", [this] { watched.clear(); });
 }
 
 // --- a share of the disk, whose rest comes within a second ---

@@ -9,6 +9,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/domain/disk_sharing.h"
+#include "godwit/domain/disk_watch.h"
 #include "godwit/domain/hypervisor.h"
 
 namespace godwit::pair {
@@ -76,7 +77,7 @@ class FakePair {
     std::function<void()> effect;
   };
 
-  class Fake : public Hypervisor, public DiskSharing {
+  class Fake : public Hypervisor, public DiskSharing, public DiskWatch {
    public:
     Fake(FakePair& pair, World& world);
 
@@ -119,8 +120,14 @@ class FakePair {
     Result<void> detach_source() override;
     Result<void> fetch_rest(std::optional<BytesPerSecond> most) override;
     Result<RestStatus> rest_status() override;
+    DiskWatch* disk_watch() override { return this; }
+    Result<void> watch_writes(const std::vector<std::string>& devices) override;
+    Result<std::vector<WrittenSoFar>> written_so_far() override;
+    Result<void> end_watching() override;
     Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) override;
 
+    std::vector<Disk> disks;           ///< as described
+    std::vector<std::string> watched;  ///< devices
     bool alive = true;
     bool connected = true;
     std::optional<TimePoint> reachable_again;  ///< where the connection is lost for a while

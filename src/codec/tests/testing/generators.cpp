@@ -180,6 +180,19 @@ rc::Gen<WriteTrace> write_trace() {
   });
 }
 
+rc::Gen<DiskProfile> disk_profile() {
+  return rc::gen::exec([] {
+    DiskProfile disk{*text(), *bytes(), *maybe(bytes()), {}};
+    if (*rc::gen::arbitrary<bool>()) {
+      DiskWrites writes{Bytes(1 + *up_to(1 << 20)), *seconds(), {}};
+      const int classes = *rc::gen::inRange(0, 4);
+      for (int i = 0; i < classes; ++i) writes.classes.push_back({*number(), *number()});
+      disk.writes = std::move(writes);
+    }
+    return disk;
+  });
+}
+
 rc::Gen<GuestProfile> profile() {
   return rc::gen::exec([] {
     GuestProfile p;
@@ -204,6 +217,7 @@ rc::Gen<GuestProfile> profile() {
     p.end_contents = *maybe(contents());
     p.change = *maybe(change());
     p.vcpu_use = *maybe(number());
+    p.disks = *rc::gen::resize(3, some(disk_profile()));
     p.accelerator = *maybe(text());
     p.qemu_version = *maybe(text());
     return p;
@@ -218,6 +232,13 @@ rc::Gen<Hump> hump() {
   return rc::gen::exec([] {
     const Seconds total = *seconds();
     return Hump{*ratio(), {total, total, total}};
+  });
+}
+
+rc::Gen<StoragePrediction> storage_prediction() {
+  return rc::gen::exec([] {
+    const Interval<Seconds> time{*seconds(), *seconds(), *seconds()};
+    return StoragePrediction{*ratio(), time, time, time, time, {*bytes(), *bytes(), *bytes()}};
   });
 }
 
@@ -238,6 +259,8 @@ rc::Gen<TechniquePrediction> technique_prediction() {
     p.downtime.probe = *maybe_interval(seconds());
     p.transferred = *maybe_interval(bytes());
     p.slowdown = *maybe_interval(ratio());
+    p.storage = *maybe(storage_prediction());
+    p.agility = *maybe_interval(ratio());
     p.rounds = *some(predicted_round());
     return p;
   });

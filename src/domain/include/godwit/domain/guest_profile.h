@@ -88,6 +88,30 @@ struct Activity {
   friend bool operator==(const Activity&, const Activity&) = default;
 };
 
+/// Chunks of a disk that are written alike, as Poisson processes.
+struct ChunkClass {
+  double chunks = 0;
+  double writes_per_s = 0;  ///< to each
+  friend bool operator==(const ChunkClass&, const ChunkClass&) = default;
+};
+
+/// Which chunks of a disk are written how often; those of no class were not seen to be.
+struct DiskWrites {
+  Bytes chunk;         ///< more than 0
+  Seconds observed{};  ///< how long they were watched
+  std::vector<ChunkClass> classes;
+  friend bool operator==(const DiskWrites&, const DiskWrites&) = default;
+};
+
+/// A disk that would move along.
+struct DiskProfile {
+  std::string device;  ///< Disk::device
+  Bytes size;
+  std::optional<Bytes> allocated;    ///< of it; absent where the host doesn't tell
+  std::optional<DiskWrites> writes;  ///< absent: it could not be watched
+  friend bool operator==(const DiskProfile&, const DiskProfile&) = default;
+};
+
 /// All that prediction knows of a VM, observed over a few seconds from outside.
 struct GuestProfile {
   std::string vm;  ///< the address it was taken from, e.g. "qmp:/run/vm.qmp"
@@ -119,6 +143,7 @@ struct GuestProfile {
   std::optional<int> host_cpus;    ///< CPUs of its host that the VM's process may run on
   std::optional<double> vcpu_use;  ///< CPUs' worth of vCPU time used, 0…vcpus
   Activity activity;
+  std::vector<DiskProfile> disks;           ///< empty where nobody asked for them
   std::optional<std::string> accelerator;   ///< "tcg", "kvm"
   std::optional<std::string> qemu_version;  ///< "10.0.2"
 

@@ -317,6 +317,7 @@ struct VcpuLook {
 };
 
 class DiskSharing;
+class DiskWatch;
 
 /// One VM on one hypervisor process: adapters (qemu) and the twin implement it. Calls block up to
 /// the adapter's command deadline. Errors: kTimeout, kPeerGone, kProtocol, kRefused, kUnsupported.
@@ -405,6 +406,8 @@ class Hypervisor {
   /// What it does for a guest whose disks are not all there when it moves; null: it can't. It lives
   /// as long as this.
   virtual DiskSharing* disk_sharing() { return nullptr; }
+  /// What tells how its disks are written; null: nothing does. It lives as long as this.
+  virtual DiskWatch* disk_watch() { return nullptr; }
   /// Source: goes on from pre-switchover.
   virtual Result<void> continue_switchover() { return no_storage(); }
 

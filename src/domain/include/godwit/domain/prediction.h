@@ -50,6 +50,18 @@ struct Hump {
   friend bool operator==(const Hump&, const Hump&) = default;
 };
 
+/// The disks' part of a migration that takes them along (docs/disks.md).
+struct StoragePrediction {
+  Ratio share;                         ///< that is copied before the guest moves: Zhang's S
+  Interval<Seconds> ready_after;       ///< from the start until memory's turn
+  Interval<Seconds> runs_there_after;  ///< until the guest runs at the destination
+  /// From then until nothing is needed of the source: Zhang's remote uptime U.
+  Interval<Seconds> independent_after;
+  Interval<Seconds> done_after;  ///< from the start until then: Zhang's total time T
+  Interval<Bytes> copied;        ///< of disks, before and after
+  friend bool operator==(const StoragePrediction&, const StoragePrediction&) = default;
+};
+
 struct TechniquePrediction {
   Technique technique;  ///< with storage the times include the disks'
   MigrationParameters parameters;
@@ -71,6 +83,9 @@ struct TechniquePrediction {
   std::optional<Interval<Ratio>> slowdown;  ///< 0 = guest undisturbed, 1 = stands still throughout
   /// CPU time of both hypervisor processes while it runs, the guest's own included.
   std::optional<Interval<Seconds>> host_cpu;
+  std::optional<StoragePrediction> storage;  ///< absent: they stay, or nobody knows
+  /// Zhang's restoration agility: how fast the guest does its work again (agility/agility.h).
+  std::optional<Interval<Ratio>> agility;
   std::vector<PredictedRound> rounds;
 
   friend bool operator==(const TechniquePrediction&, const TechniquePrediction&) = default;

@@ -28,6 +28,8 @@ struct ObserveRequest {
   std::string vm;  ///< as the user named it; the profile carries it
   Seconds duration{8};
   Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;  ///< of one CPU
+  /// Watched meanwhile, of a VM that was opened with kDrive: dirty bitmaps are leased.
+  std::vector<Disk> disks{};
 };
 
 /// A migration that is ready to be run, and why it shall be run like this.
@@ -69,6 +71,7 @@ class Engine {
   Result<OpenVm> open_monitor(const std::string& monitor, Access access);
 
   /// Looks at the VM's memory from outside for a while. kPermission where it can't be read here.
+  /// Disks that can't be watched are warned of, and have sizes only.
   Result<GuestProfile> observe(OpenVm& vm, const ObserveRequest& request, Observer& observer);
   /// Rehearses a VM that was opened to be driven (control/rehearsal.h), with its journal.
   Result<control::Rehearsal> rehearse(OpenVm& vm, const std::string& name, Observer& observer);

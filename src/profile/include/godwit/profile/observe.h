@@ -4,15 +4,25 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
 #include "godwit/base/rng.h"
 #include "godwit/base/units.h"
+#include "godwit/domain/disk_watch.h"
 #include "godwit/domain/guest_profile.h"
+#include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
 
 namespace godwit::profile {
+
+/// Disks whose part in a move the profile shall tell.
+struct WatchedDisks {
+  std::vector<Disk> disks;
+  DiskWatch* watch = nullptr;  ///< has begun with all of them; null: only their sizes are known
+  TimePoint since{};           ///< when it began
+};
 
 struct ObserveOptions {
   /// Longest window of the dirty curve that is wanted, 1 s to 10 min. Windows are 1/8, 1/4 ... 8 s
@@ -32,6 +42,7 @@ struct ObserveOptions {
 
   /// Asked at the start and at the end, if there is one.
   ActivityCounter* activity = nullptr;
+  WatchedDisks disks{};
 
   /// What the caller knows of the VM and the profile shall repeat.
   std::string vm;

@@ -11,6 +11,7 @@
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
 #include "godwit/domain/disk_sharing.h"
+#include "godwit/domain/disk_watch.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/hmp/ramblock.h"
 #include "godwit/qmp/qmp_client.h"
@@ -29,12 +30,13 @@ class StreamSink;
 struct BlockExport;
 struct BlockJob;
 struct GraphEdge;
+struct NodeBitmap;
 struct QomProperty;
 
 /// A VM on QEMU ≥ 2.11 through its QMP monitor. Nothing but the setters and verbs of `Hypervisor`
 /// changes anything on the VM: who only connects and asks is an observer. What QEMU can do is
 /// decided by its schema.
-class QmpHypervisor final : public Hypervisor, public DiskSharing {
+class QmpHypervisor final : public Hypervisor, public DiskSharing, public DiskWatch {
  public:
   ~QmpHypervisor() override;
   /// Errors as QmpClient::connect.
@@ -96,6 +98,12 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing {
   Result<void> fetch_rest(std::optional<BytesPerSecond> most) override;
   Result<RestStatus> rest_status() override;
 
+  /// By dirty bitmaps, whose counts `query-block` tells: no server, and nothing is read.
+  DiskWatch* disk_watch() override;
+  Result<void> watch_writes(const std::vector<std::string>& devices) override;
+  Result<std::vector<WrittenSoFar>> written_so_far() override;
+  Result<void> end_watching() override;
+
   Result<void> start_postcopy() override;
   Result<void> pause_postcopy() override;
   Result<void> recover_postcopy(const std::string& uri) override;
@@ -149,6 +157,7 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing {
   Result<void> share_disk(const std::string& node, const std::string& name,
                           const std::string& bitmap);
   Result<void> forget_written(const std::string& but);
+  Result<std::vector<NodeBitmap>> bitmaps_named(std::string_view prefix);
   Result<void> set_active(bool active);
   Result<std::vector<BlockExport>> block_exports();
   Result<std::vector<GraphEdge>> block_graph();
