@@ -32,22 +32,12 @@ struct MigrateOptions {
   bool no_profile = false;
   bool rehearse = false;
   bool relay = false;
-  std::string precopy_memory;
-  std::string precopy_storage;
+  terminal::ShareOptions shares;
   terminal::LinkOption link;
   terminal::ObserveOption observe;
   terminal::IntentOptions intent;
   terminal::StoreOption store;
 };
-
-Result<void> read_share(const std::string& text, std::string_view option,
-                        std::optional<Ratio>& into) {
-  if (text.empty()) return {};
-  auto share = terminal::parse_share(text);
-  if (!share) return fail(share.error().while_doing(option));
-  into = *share;
-  return {};
-}
 
 /// The guest may need both hosts still.
 bool needs_source(const Attempt& attempt) {
@@ -71,9 +61,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
     if (!recover_for) return fail(recover_for.error().while_doing("--recover-for"));
     request.mend_for = *recover_for;
   }
-  MigrationParameters& fixed = request.parameters;
-  GODWIT_CHECK_OK(read_share(options.precopy_memory, "--precopy-memory", fixed.precopy_share));
-  GODWIT_CHECK_OK(read_share(options.precopy_storage, "--precopy-storage", fixed.precopy_storage));
+  GODWIT_CHECK_OK(options.shares.read_into(request.parameters));
   request.profile = !options.no_profile;
   request.rehearse = options.rehearse;
   request.store = options.store.path;
@@ -209,18 +197,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
       "carry the stream through this process, which keeps to --link by the "
       "millisecond and queues little: shorter outages in post-copy, and multifd keeps "
       "its rate; on the VM's host, to a tcp: destination. The migration ends with this process");
-  command
-      ->add_option("--precopy-memory", options->precopy_memory,
-                   "with hybrid: the share of memory that is sent before post-copy, 0 to 1")
-      ->type_name("SHARE");
-  command
-      ->add_option(
-          "--precopy-storage", options->precopy_storage,
-          "with +storage: the share of what the disks hold that is copied before the guest "
-          "moves, 0 to 1 (default 1). The rest follows; until it has come, the guest needs "
-          "both hosts. The destination's disks are empty qcow2 images of compat=0.10 with "
-          "discard=unmap; QEMU 10.0 or newer on both sides")
-      ->type_name("SHARE");
+  options->shares.add_to(*command);
   options->link.add_to(*command);
   options->intent.add_to(*command);
   options->store.add_to(*command);
@@ -237,7 +214,8 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
        "godwit migrate lab:guest lab:b --no-postcopy --json --events",
        "godwit migrate lab:guest lab:b --technique multifd-zstd+auto-converge",
        "godwit migrate lab:guest lab:b --technique precopy+storage",
-       "godwit migrate lab:guest lab:b --technique precopy+storage --precopy-storage 0.25"});
+       "godwit migrate lab:guest lab:b --technique precopy+storage --precopy-storage 0.25",
+       "godwit migrate lab:guest lab:b --technique auto+storage --prefer agility"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) { return migrate(*options, context); };

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -37,6 +39,7 @@ struct ProfileOptions {
   std::string lab{lab::kDefaultLab};
   std::string file;
   bool rehearse = false;
+  bool disks = false;
   terminal::ObserveOption observe;
   std::string cpu;
   std::string every;
@@ -49,13 +52,6 @@ struct Profiled {
   std::optional<control::Rehearsal> rehearsal;
 };
 
-Result<GuestProfile> observe_address(engine::Engine& engine, const std::string& address,
-                                     Seconds duration, Ratio cpu_cap, engine::Observer& observer) {
-  GODWIT_TRY(const VmAddress vm, parse_vm(address));
-  GODWIT_TRY(engine::OpenVm opened, engine.open(vm, engine::Access::kObserve));
-  return engine.observe(opened, {address, duration, cpu_cap}, observer);
-}
-
 /// `--cpu`: of one CPU.
 Result<Ratio> cpu_cap_of(const ProfileOptions& options) {
   if (options.cpu.empty()) return profile::ObserveOptions{}.cpu_cap;
@@ -66,30 +62,51 @@ Result<Ratio> cpu_cap_of(const ProfileOptions& options) {
               "give a share of one CPU, such as 1%");
 }
 
-/// Observed first: a rehearsal disturbs the guest.
-Result<Profiled> observe_and_rehearse(engine::Engine& engine, const std::string& address,
-                                      Seconds duration, Ratio cpu_cap, engine::Observer& observer) {
-  GODWIT_TRY(const VmAddress vm, parse_vm(address));
-  GODWIT_TRY(engine::OpenVm opened, engine.open(vm, engine::Access::kDrive));
-  GODWIT_CHECK_OK(pair::may_rehearse(*opened.hypervisor));  // before seconds are spent
+/// How a VM is looked at.
+struct Look {
+  std::string address;
+  Seconds duration{};
+  Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;
+  bool rehearse = false;
+  bool disks = false;  ///< watched, too
+};
+
+/// Those that a move could take along.
+std::vector<Disk> movable_disks(const VmDescription& vm) {
+  std::vector<Disk> disks;
+  std::copy_if(vm.disks.begin(), vm.disks.end(), std::back_inserter(disks),
+               [](const Disk& disk) { return disk.writable && !disk.travels_with_memory; });
+  return disks;
+}
+
+/// Observed first: a rehearsal disturbs the guest. Who borrows of the VM drives it.
+Result<Profiled> observe(engine::Engine& engine, const Look& look, engine::Observer& observer) {
+  GODWIT_TRY(const VmAddress address, parse_vm(look.address));
+  const bool borrows = look.rehearse || look.disks;
+  GODWIT_TRY(engine::OpenVm vm,
+             engine.open(address, borrows ? engine::Access::kDrive : engine::Access::kObserve));
+  if (look.rehearse) GODWIT_CHECK_OK(pair::may_rehearse(*vm.hypervisor));  // before seconds pass
+  engine::ObserveRequest request{look.address, look.duration, look.cpu_cap, {}};
+  if (look.disks) request.disks = movable_disks(vm.description);
   Profiled done;
-  GODWIT_TRY(done.profile, engine.observe(opened, {address, duration, cpu_cap}, observer));
-  GODWIT_TRY(done.rehearsal, engine.rehearse(opened, address, observer));
+  GODWIT_TRY(done.profile, engine.observe(vm, request, observer));
+  if (!look.rehearse) return done;
+  GODWIT_TRY(done.rehearsal, engine.rehearse(vm, look.address, observer));
   control::put_into(done.profile, *done.rehearsal);
   return done;
 }
 
-Result<Profiled> run_profile(const ProfileOptions& options, terminal::Context& context) {
+Result<Look> look_of(const ProfileOptions& options) {
   GODWIT_TRY(const Seconds duration, options.observe.value());
   GODWIT_TRY(const Ratio cpu_cap, cpu_cap_of(options));
+  return Look{options.vm, duration, cpu_cap, options.rehearse, options.disks};
+}
+
+Result<Profiled> run_profile(const ProfileOptions& options, terminal::Context& context) {
+  GODWIT_TRY(const Look look, look_of(options));
   engine::Engine engine = terminal::open_engine(context, options.lab);
   ConsoleObserver observer(context);
-  Profiled done;
-  if (options.rehearse) {
-    GODWIT_TRY(done, observe_and_rehearse(engine, options.vm, duration, cpu_cap, observer));
-  } else {
-    GODWIT_TRY(done.profile, observe_address(engine, options.vm, duration, cpu_cap, observer));
-  }
+  GODWIT_TRY(Profiled done, observe(engine, look, observer));
   if (!options.file.empty()) {
     GODWIT_CHECK_OK(terminal::write_file(options.file, json_text(to_json(done.profile), 2) + "\n"));
   }
@@ -156,13 +173,13 @@ Result<WatchOptions> watch_options(const ProfileOptions& options) {
 int watch(const ProfileOptions& options, terminal::Context& context) {
   const auto how = watch_options(options);
   if (!how) return context.out.error(how.error());
-  const auto cpu_cap = cpu_cap_of(options);
-  if (!cpu_cap) return context.out.error(cpu_cap.error());
-  const auto duration = options.observe.value();
+  const auto look = look_of(options);
+  if (!look) return context.out.error(look.error());
   engine::Engine engine = terminal::open_engine(context, options.lab);
   engine::Observer silent;
-  return watch_profile(*how, context, [&] {
-    return observe_address(engine, options.vm, *duration, *cpu_cap, silent);
+  return watch_profile(*how, context, [&]() -> Result<GuestProfile> {
+    GODWIT_TRY(Profiled done, observe(engine, *look, silent));
+    return std::move(done.profile);
   });
 }
 
@@ -195,6 +212,7 @@ struct PredictOptions {
   std::vector<std::string> techniques;
   terminal::LinkOption link;
   terminal::ObserveOption observe;
+  terminal::ShareOptions shares;
   terminal::IntentOptions intent;
 };
 
@@ -209,9 +227,29 @@ Result<Link> link_of(const PredictOptions& options) {
   return Link{status.spec.migration_rate, {}};
 }
 
+/// A named technique takes all of the disks beforehand, unless a share is named, too.
+Result<void> read_choice(const PredictOptions& options, advise::Question& question) {
+  GODWIT_TRY(terminal::TechniqueChoice choice, terminal::parse_techniques(options.techniques));
+  GODWIT_CHECK_OK(options.shares.read_into(question.parameters));
+  question.techniques = std::move(choice.techniques);
+  question.storage = choice.storage;
+  question.may_leave_disks = question.techniques.empty();
+  if (question.storage || !question.parameters.precopy_storage) return {};
+  return fail(ErrorCode::kBadInput, "the disks stay where they are: no share of them is copied",
+              "add +storage to the technique's name (auto+storage for all of them), or leave "
+              "--precopy-storage out");
+}
+
+/// What a profile from a file has to tell.
+Result<void> check_disks_known(const advise::Question& question) {
+  if (!question.storage || !question.profile.disks.empty()) return {};
+  return fail(ErrorCode::kBadInput, "the profile tells of no disks",
+              "take it with: godwit profile VM --disks -o FILE");
+}
+
 Result<advise::Advised> run_predict(const PredictOptions& options, terminal::Context& context) {
   advise::Question question;
-  GODWIT_TRY(question.techniques, terminal::parse_techniques(options.techniques));
+  GODWIT_CHECK_OK(read_choice(options, question));
   GODWIT_TRY(question.intent, options.intent.value());
   GODWIT_TRY(const Seconds duration, options.observe.value());
   if (options.vm.empty() == options.profile.empty()) {
@@ -227,19 +265,15 @@ Result<advise::Advised> run_predict(const PredictOptions& options, terminal::Con
   if (options.profile.empty()) {
     engine::Engine engine = terminal::open_engine(context, options.lab);
     ConsoleObserver observer(context);
-    const Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;
-    if (options.rehearse) {
-      GODWIT_TRY(Profiled done,
-                 observe_and_rehearse(engine, options.vm, duration, cpu_cap, observer));
-      context.out.say(terminal::rehearsal_text(*done.rehearsal));
-      question.profile = std::move(done.profile);
-    } else {
-      GODWIT_TRY(question.profile,
-                 observe_address(engine, options.vm, duration, cpu_cap, observer));
-    }
+    const Look look{options.vm, duration, profile::ObserveOptions{}.cpu_cap, options.rehearse,
+                    question.storage};
+    GODWIT_TRY(Profiled done, observe(engine, look, observer));
+    if (done.rehearsal) context.out.say(terminal::rehearsal_text(*done.rehearsal));
+    question.profile = std::move(done.profile);
   } else {
     GODWIT_TRY(question.profile, read_profile(options.profile));
   }
+  GODWIT_CHECK_OK(check_disks_known(question));
   const auto learnt = engine::usual_model(context.places);
   question.learnt = learnt.get();
   question.pair = engine::usual_pair(question.learnt);
@@ -275,6 +309,10 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("-o,--output", options->file, "write the profile to a file")
       ->type_name("FILE");
   command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
+  command->add_flag("--disks", options->disks,
+                    "tell of its disks, too, and by dirty bitmaps how often their chunks are "
+                    "written: what a prediction with +storage needs. No other godwit may drive the "
+                    "VM meanwhile");
   command->add_option("--cpu", options->cpu, "at most so much of one CPU (default 10%)")
       ->type_name("PERCENT");
   terminal::Option* every = command->add_option(
@@ -289,6 +327,7 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::add_examples(
       *command, {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json",
                  "godwit profile libvirt:web", "godwit profile qmp:/run/vm.qmp --rehearse",
+                 "godwit profile qmp:/run/vm.qmp --disks -o vm.json",
                  "godwit profile qmp:/run/vm.qmp --every 30s --cpu 1% -o vm.jsonl"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
@@ -308,19 +347,24 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
       ->type_name("FILE");
   command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
   command
-      ->add_option("--technique", options->techniques,
-                   "only these (may be repeated): words joined by +, each of which says something "
-                   "else, such as multifd-zstd+auto-converge. Words: " +
-                       technique_words())
+      ->add_option(
+          "--technique", options->techniques,
+          "only these (may be repeated): words joined by +, each of which says something "
+          "else, such as multifd-zstd+auto-converge; with +storage (also auto+storage) the "
+          "disks move along. Words: " +
+              technique_words())
       ->type_name("NAME");
   options->link.add_to(*command);
   options->observe.add_to(*command);
+  options->shares.add_to(*command);
   options->intent.add_to(*command);
   terminal::add_lab_name(*command, options->lab);
-  terminal::add_examples(*command,
-                         {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
-                          "godwit predict lab:guest --rehearse --max-time 60s --confidence 95%",
-                          "godwit predict --profile vm.json --link 50MB/s --no-postcopy --json"});
+  terminal::add_examples(
+      *command, {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
+                 "godwit predict lab:guest --rehearse --max-time 60s --confidence 95%",
+                 "godwit predict lab:guest --technique precopy+storage --precopy-storage 0.25",
+                 "godwit predict lab:guest --technique auto+storage --prefer agility",
+                 "godwit predict --profile vm.json --link 50MB/s --no-postcopy --json"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) {

@@ -11,10 +11,11 @@ namespace {
 constexpr detail::Names<DirtySource, 2> kSources{
     {{DirtySource::kContentHash, "content-hash"}, {DirtySource::kRehearsal, "rehearsal"}}};
 
-constexpr detail::Names<Intent::Prefer, 4> kPreferences{{{Intent::Prefer::kDowntime, "downtime"},
+constexpr detail::Names<Intent::Prefer, 5> kPreferences{{{Intent::Prefer::kDowntime, "downtime"},
                                                          {Intent::Prefer::kTime, "time"},
                                                          {Intent::Prefer::kBytes, "bytes"},
-                                                         {Intent::Prefer::kGuest, "guest"}}};
+                                                         {Intent::Prefer::kGuest, "guest"},
+                                                         {Intent::Prefer::kAgility, "agility"}}};
 
 constexpr detail::Names<OutcomeStatus, 4> kStatuses{
     {{OutcomeStatus::kCompleted, "completed"},

@@ -29,7 +29,16 @@ Result<BothSides> ask_manager(OpenPair& pair, const MigrationPlan& plan) {
   sides.destination = std::move(found.destination);
   sides.abilities = std::move(found.abilities);
   sides.warnings = std::move(found.warnings);
+  sides.no_share = "libvirt mirrors disks whole";
   return sides;
+}
+
+/// Why none of the disks could be left behind, by what can be seen beforehand.
+std::optional<std::string> refusal_of_shares(const control::PreflightFacts& facts,
+                                             MigrationPlan plan) {
+  plan.parameters.precopy_storage = Ratio(0);
+  const auto found = control::preflight(facts, plan);
+  return found ? std::nullopt : std::optional(found.error().message);
 }
 
 }  // namespace
@@ -63,6 +72,7 @@ Result<BothSides> look_at_both(OpenPair& pair, const MigrationPlan& plan, const 
   if (plan.technique.storage) {
     sides.moves = control::disks_to_move(facts);
     sides.moved_disks = disks_of(facts.source, sides.moves);
+    sides.no_share = refusal_of_shares(facts, plan);
   }
   sides.abilities = control::common_abilities(facts);
   sides.source = std::move(facts.source);

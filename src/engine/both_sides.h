@@ -19,9 +19,10 @@ struct BothSides {
   VmDescription destination;
   CapabilitySet abilities;  ///< that they have in common
   std::optional<std::string>
-      no_postcopy;                ///< why the destination may not do it, where it was asked
-  std::vector<Disk> moved_disks;  ///< the source's, that the plan moves
-  std::vector<MovedDisk> moves;   ///< the same, by both sides' names
+      no_postcopy;                      ///< why the destination may not do it, where it was asked
+  std::vector<Disk> moved_disks;        ///< the source's, that the plan moves
+  std::vector<MovedDisk> moves;         ///< the same, by both sides' names
+  std::optional<std::string> no_share;  ///< why no part of them may follow the guest
   std::vector<std::string> warnings;
 };
 

@@ -5,7 +5,6 @@
 
 #include "both_sides.h"
 #include "godwit/advise/advise.h"
-#include "godwit/advise/storage.h"
 #include "godwit/domain/combination_rule.h"
 #include "godwit/engine/engine.h"
 #include "godwit/engine/history.h"
@@ -40,12 +39,17 @@ Technique without_disks(Technique technique) {
   return technique;
 }
 
-/// The time that the disks need is not there for memory.
-Intent less_the_disks(Intent intent, std::optional<Seconds> mirror_time) {
-  if (mirror_time && intent.max_time) {
-    intent.max_time = std::max(*intent.max_time - *mirror_time, Seconds(1e-3));
+/// What the disks need at the link's rate, to be patient by. Nothing where one doesn't tell what it
+/// holds.
+std::optional<Seconds> time_for_disks(const std::vector<Disk>& disks, const Link& link,
+                                      const MigrationParameters& parameters) {
+  Bytes held;
+  for (const Disk& disk : disks) {
+    if (!disk.allocated) return std::nullopt;
+    held = capped_sum(held, *disk.allocated);
   }
-  return intent;
+  if (link.rate.value() <= 0) return std::nullopt;
+  return held / link.rate * parameters.precopy_storage.value_or(Ratio(1)).value();
 }
 
 }  // namespace
@@ -63,23 +67,18 @@ class Engine::Planning {
   Result<void> look_at_quota(BothSides& sides);
   Result<KnownHosts> recall(OutcomeStore* store);
   Result<std::optional<Link>> link_by(const std::vector<OutcomeRecord>& history);
-  Result<GuestProfile> profile();
+  Result<GuestProfile> profile(const BothSides& sides);
   [[nodiscard]] Intent intent_for(const BothSides& sides) const;
-  [[nodiscard]] Result<advise::Advised> predict(advise::Question question,
-                                                std::optional<Seconds> mirror_time) const;
-  [[nodiscard]] MigrationPlan plan_of(const BothSides& sides,
-                                      std::optional<Seconds> mirror_time) const;
-  [[nodiscard]] PlannedMigration draft(const BothSides& sides, const KnownHosts& known,
-                                       std::optional<Seconds> mirror_time) const;
+  [[nodiscard]] MigrationPlan plan_of(const BothSides& sides, const KnownHosts& known) const;
+  [[nodiscard]] PlannedMigration draft(const BothSides& sides, const KnownHosts& known) const;
   [[nodiscard]] advise::Question question_for(const GuestProfile& profile, const BothSides& sides,
-                                              const KnownHosts& known,
-                                              std::optional<Seconds> mirror_time) const;
+                                              const KnownHosts& known) const;
+  [[nodiscard]] bool may_choose_share(const BothSides& sides) const;
   Result<void> prepare_for_law(PlannedMigration& planned, const BothSides& sides) const;
   Result<void> choose_by_prediction(PlannedMigration& planned, const BothSides& sides,
-                                    const KnownHosts& known, std::optional<Seconds> mirror_time);
-  [[nodiscard]] Result<std::optional<TechniquePrediction>> expect(
-      const advise::Question& question, const Prediction& usual,
-      std::optional<Seconds> mirror_time) const;
+                                    const KnownHosts& known);
+  [[nodiscard]] Result<std::optional<TechniquePrediction>> expect(const advise::Question& question,
+                                                                  const Prediction& usual) const;
 
   Engine& engine_;
   OpenPair& pair_;
@@ -131,18 +130,13 @@ Result<PlannedMigration> Engine::Planning::run() {
     GODWIT_CHECK_OK(engine_.opener_->relay_to(pair_.stream, pair_.source.description));
   }
   GODWIT_TRY(const KnownHosts known, recall(store.get()));
-  const auto mirror_time =
-      moves_disks(request_) && known.link
-          ? advise::mirror_time(sides.moved_disks, *known.link, request_.parameters.precopy_storage)
-          : std::nullopt;
-  PlannedMigration planned = draft(sides, known, mirror_time);
+  PlannedMigration planned = draft(sides, known);
   if (request_.profile) {
-    GODWIT_CHECK_OK(choose_by_prediction(planned, sides, known, mirror_time));
+    GODWIT_CHECK_OK(choose_by_prediction(planned, sides, known));
   } else if (request_.intent.max_downtime) {
     // Nobody knows how the guest writes: QEMU's limit is all that can be set by the intent.
     planned.plan.parameters.downtime_limit = request_.intent.max_downtime;
   }
-  planned.plan.parameters.precopy_storage = request_.parameters.precopy_storage;
   if (leaves_disks_behind(planned.plan.parameters)) {
     observer_.warning(
         "a part of the disks follows the guest: from the switchover until it has come, losing "
@@ -213,9 +207,10 @@ Result<std::optional<Link>> Engine::Planning::link_by(const std::vector<OutcomeR
   return std::optional(estimate.link);
 }
 
-Result<GuestProfile> Engine::Planning::profile() {
-  GODWIT_TRY(GuestProfile profile,
-             engine_.observe(pair_.source, {pair_.source_name, request_.observe}, observer_));
+Result<GuestProfile> Engine::Planning::profile(const BothSides& sides) {
+  ObserveRequest look{pair_.source_name, request_.observe};
+  look.disks = sides.moved_disks;
+  GODWIT_TRY(GuestProfile profile, engine_.observe(pair_.source, look, observer_));
   if (request_.rehearse) {
     const auto rehearsal = engine_.rehearse(pair_.source, pair_.source_name, observer_);
     const bool stopped = !rehearsal && rehearsal.error().code == ErrorCode::kInterrupted;
@@ -237,33 +232,44 @@ Intent Engine::Planning::intent_for(const BothSides& sides) const {
   return intent;
 }
 
-Result<advise::Advised> Engine::Planning::predict(advise::Question question,
-                                                  std::optional<Seconds> mirror_time) const {
-  GODWIT_TRY(advise::Advised advised, advise::predict_all(std::move(question)));
-  if (moves_disks(request_)) advise::add_storage(advised, mirror_time);
-  return advised;
+/// Of a technique that somebody named, all of the disks go first unless he names a share, too.
+bool Engine::Planning::may_choose_share(const BothSides& sides) const {
+  if (request_.technique || !request_.storage) return false;
+  std::optional<std::string> why_not = sides.no_share;
+  if (const auto copier = engine_.opener_->disk_copier_of(pair_.source.description); !copier) {
+    why_not = copier.error().message;
+  }
+  if (why_not) {
+    observer_.warning("all of the disks go before the guest moves, as none can be left: " +
+                      *why_not);
+  }
+  return !why_not;
 }
 
 /// As far as the request alone decides it.
-MigrationPlan Engine::Planning::plan_of(const BothSides& sides,
-                                        std::optional<Seconds> mirror_time) const {
+MigrationPlan Engine::Planning::plan_of(const BothSides& sides, const KnownHosts& known) const {
+  const auto for_disks = known.link && moves_disks(request_)
+                             ? time_for_disks(sides.moved_disks, *known.link, request_.parameters)
+                             : std::nullopt;
   MigrationPlan plan;
   plan.technique = asked_technique();
   plan.parameters = request_.parameters;
   plan.intent = intent_for(sides);
   plan.moved_disks = sides.moves;
   plan.max_time = request_.intent.max_time.value_or(
-      kDefaultMaxTime + mirror_time.value_or(Seconds(0)) * kPatienceForDisks);
+      kDefaultMaxTime + for_disks.value_or(Seconds(0)) * kPatienceForDisks);
   return plan;
 }
 
 advise::Question Engine::Planning::question_for(const GuestProfile& profile, const BothSides& sides,
-                                                const KnownHosts& known,
-                                                std::optional<Seconds> mirror_time) const {
+                                                const KnownHosts& known) const {
   advise::Question question;
   question.profile = profile;
   question.link = *known.link;
-  question.intent = less_the_disks(intent_for(sides), mirror_time);
+  question.intent = intent_for(sides);
+  question.storage = moves_disks(request_);
+  question.may_leave_disks = may_choose_share(sides);
+  question.paced = request_.link.has_value();
   question.possible = sides.abilities;
   if (request_.technique) question.besides = without_disks(*request_.technique);
   question.parameters = request_.parameters;
@@ -273,10 +279,9 @@ advise::Question Engine::Planning::question_for(const GuestProfile& profile, con
   return question;
 }
 
-PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHosts& known,
-                                         std::optional<Seconds> mirror_time) const {
+PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHosts& known) const {
   PlannedMigration planned;
-  planned.plan = plan_of(sides, mirror_time);
+  planned.plan = plan_of(sides, known);
   planned.hosts = known.constants;
   planned.before.source = pair_.source_name;
   planned.before.destination = pair_.destination_name;
@@ -293,15 +298,14 @@ PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHost
 
 /// An explicit technique always runs; only "auto" refuses an intent that cannot be met.
 Result<void> Engine::Planning::choose_by_prediction(PlannedMigration& planned,
-                                                    const BothSides& sides, const KnownHosts& known,
-                                                    std::optional<Seconds> mirror_time) {
-  GODWIT_TRY(planned.before.profile, profile());
-  const advise::Question question =
-      question_for(*planned.before.profile, sides, known, mirror_time);
-  GODWIT_TRY(advise::Advised advised, predict(question, mirror_time));
+                                                    const BothSides& sides,
+                                                    const KnownHosts& known) {
+  GODWIT_TRY(planned.before.profile, profile(sides));
+  const advise::Question question = question_for(*planned.before.profile, sides, known);
+  GODWIT_TRY(advise::Advised advised, advise::predict_all(question));
   observer_.predicted(advised.prediction, *known.link);
   if (request_.technique) {
-    GODWIT_TRY(planned.expected, expect(question, advised.prediction, mirror_time));
+    GODWIT_TRY(planned.expected, expect(question, advised.prediction));
   } else if (advised.refusal) {
     Error refusal = std::move(*advised.refusal);
     // what was left out for a reason that may be mended
@@ -324,14 +328,13 @@ Result<void> Engine::Planning::choose_by_prediction(PlannedMigration& planned,
 /// What the technique that was asked for costs with the parameters that serve the intent best,
 /// whether or not they meet it; nothing for one that has no model yet. `usual`: with its defaults.
 Result<std::optional<TechniquePrediction>> Engine::Planning::expect(
-    const advise::Question& question, const Prediction& usual,
-    std::optional<Seconds> mirror_time) const {
+    const advise::Question& question, const Prediction& usual) const {
   const TechniquePrediction* known = find(usual, *request_.technique);
   if (known == nullptr) return std::optional<TechniquePrediction>();
   if (!request_.intent.max_downtime) return std::optional(*known);
   advise::Question only = question;
   only.techniques = {without_disks(*request_.technique)};
-  GODWIT_TRY(advise::Advised advised, predict(std::move(only), mirror_time));
+  GODWIT_TRY(advise::Advised advised, advise::predict_all(std::move(only)));
   return advised.plan ? std::move(advised.plan) : std::optional(*known);
 }
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <utility>
+
+#include "godwit/model/share_search.h"
 
 namespace godwit::model {
 namespace {
@@ -15,8 +16,6 @@ constexpr double kShorter = 0.95;
 constexpr int kMostRounds = 30;  // as Jin's N
 /// Steps in which the moved guest's work is followed.
 constexpr int kSteps = 200;
-constexpr double kTolerance = 0.01;
-constexpr int kGrid = 16;
 
 /// Classes cut in two: the `share` of units that are written least, and the others.
 struct Cut {
@@ -173,24 +172,6 @@ ZhangOutcome migrate(const ZhangVm& vm, const ZhangLink& link, double m, double 
   return outcome;
 }
 
-/// Where f is highest in [low, high], if it has one summit there.
-double ternary(const std::function<double(double)>& f, double low, double high) {
-  while (high - low > kTolerance) {
-    const double third = (high - low) / 3;
-    if (f(low + third) < f(high - third)) {
-      low += third;
-    } else {
-      high -= third;
-    }
-  }
-  // a summit at an end is met exactly
-  double best = (low + high) / 2;
-  for (const double end : {low, high}) {
-    if (f(end) > f(best)) best = end;
-  }
-  return best;
-}
-
 }  // namespace
 
 Result<ZhangOutcome> zhang_migration(const ZhangVm& vm, const ZhangLink& link,
@@ -207,45 +188,16 @@ Result<ZhangOutcome> zhang_migration(const ZhangVm& vm, const ZhangLink& link,
 Result<ZhangChoice> zhang_search(const ZhangVm& vm, const ZhangLink& link, Seconds work) {
   GODWIT_CHECK_OK(check(vm, link, work));
   const ZhangVm storage_only{{{}, vm.memory.unit, {}}, vm.storage};
-  const double s = ternary(
-      [&](double share) { return migrate(storage_only, link, 0, share, work.count()).agility; }, 0,
-      1);
-  const double m = ternary(
-      [&](double share) { return migrate(vm, link, share, s, work.count()).agility; }, 0, 1);
-  return ZhangChoice{Ratio(m), Ratio(s)};
+  return their_shares(
+      [&](double s) { return migrate(storage_only, link, 0, s, work.count()).agility; },
+      [&](double m, double s) { return migrate(vm, link, m, s, work.count()).agility; });
 }
 
 Result<ZhangChoice> best_fractions(const ZhangVm& vm, const ZhangLink& link, Seconds work) {
-  GODWIT_CHECK_OK(check(vm, link, work));
-  const auto agility = [&](double m, double s) {
-    return migrate(vm, link, m, s, work.count()).agility;
-  };
-  const int storage_steps = vm.storage.classes.empty() ? 0 : kGrid;
   GODWIT_TRY(const ZhangChoice theirs, zhang_search(vm, link, work));
-  double m = theirs.memory.value();
-  double s = theirs.storage.value();
-  double best = agility(m, s);
-  const auto offer = [&](double other_m, double other_s) {
-    const double at = agility(other_m, other_s);
-    if (at <= best) return;
-    best = at;
-    m = other_m;
-    s = other_s;
-  };
-  for (int i = 0; i <= kGrid; ++i) {
-    for (int j = 0; j <= storage_steps; ++j) offer(i / double{kGrid}, j / double{kGrid});
-  }
-  // around it, one after the other, until neither helps
-  constexpr double kReach = 1.0 / kGrid;
-  const auto around = [](double at, const std::function<double(double)>& f) {
-    return ternary(f, std::max(0.0, at - kReach), std::min(1.0, at + kReach));
-  };
-  for (double before = -1; best > before;) {
-    before = best;
-    offer(around(m, [&](double share) { return agility(share, s); }), s);
-    if (storage_steps > 0) offer(m, around(s, [&](double share) { return agility(m, share); }));
-  }
-  return ZhangChoice{Ratio(m), Ratio(s)};
+  return best_shares(
+      [&](double m, double s) { return migrate(vm, link, m, s, work.count()).agility; }, theirs,
+      {true, !vm.storage.classes.empty()});
 }
 
 }  // namespace godwit::model

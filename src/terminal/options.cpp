@@ -67,7 +67,8 @@ void IntentOptions::add_to(Command& command) {
       ->capture_default_str();
   command.add_flag("--no-postcopy", no_postcopy, "never split the guest over two hosts")
       ->group(group);
-  command.add_option("--prefer", prefer, "downtime, time, bytes or guest, where several fit")
+  command
+      .add_option("--prefer", prefer, "downtime, time, bytes, guest or agility, where several fit")
       ->type_name("WHAT")
       ->group(group)
       ->capture_default_str();
@@ -87,7 +88,7 @@ Result<Intent> IntentOptions::value() const {
   const auto preference = prefer_from_string(prefer);
   if (!preference) {
     return fail(ErrorCode::kBadInput, fmt::format("--prefer: unknown value '{}'", prefer),
-                "choose downtime, time, bytes or guest");
+                "choose downtime, time, bytes, guest or agility");
   }
   intent.prefer = *preference;
   intent.no_postcopy = no_postcopy;
@@ -153,17 +154,47 @@ void add_lab_name(Command& command, std::string& name) {
       ->capture_default_str();
 }
 
-Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names) {
-  std::vector<Technique> techniques;
+void ShareOptions::add_to(Command& command) {
+  command
+      .add_option("--precopy-memory", memory,
+                  "with hybrid: the share of memory that is sent before post-copy, 0 to 1")
+      ->type_name("SHARE");
+  command
+      .add_option(
+          "--precopy-storage", storage,
+          "with +storage: the share of what the disks hold that is copied before the guest "
+          "moves, 0 to 1 (default 1; auto+storage chooses it by the intent). The rest follows; "
+          "until it has come, the guest needs "
+          "both hosts. The destination's disks are empty qcow2 images of compat=0.10 with "
+          "discard=unmap; QEMU 10.0 or newer on both sides")
+      ->type_name("SHARE");
+}
+
+Result<void> ShareOptions::read_into(MigrationParameters& parameters) const {
+  GODWIT_CHECK_OK(read(memory, "--precopy-memory", parse_share, parameters.precopy_share));
+  return read(storage, "--precopy-storage", parse_share, parameters.precopy_storage);
+}
+
+Result<TechniqueChoice> parse_techniques(const std::vector<std::string>& names) {
+  TechniqueChoice choice;
+  std::size_t with_storage = 0;
   for (const std::string& name : names) {
-    GODWIT_TRY(const Technique technique, parse_live_technique(name));
-    if (technique.storage) {
-      return fail(ErrorCode::kBadInput, fmt::format("nothing is known of the disks of '{}'", name),
-                  "predict it without +storage: what memory costs; migrate adds the disks' time");
+    engine::Request one;
+    GODWIT_CHECK_OK(read_technique(name, one));
+    const bool storage = one.technique ? one.technique->storage : one.storage;
+    if (storage) ++with_storage;
+    if (!one.technique && names.size() > 1) {
+      return fail(ErrorCode::kBadInput, fmt::format("'{}' stands for all techniques", name),
+                  "give it alone, or name each of them");
     }
-    techniques.push_back(technique);
+    if (!one.technique) continue;
+    choice.techniques.push_back(*one.technique);
+    choice.techniques.back().storage = false;
   }
-  return techniques;
+  choice.storage = with_storage > 0;
+  if (with_storage == 0 || with_storage == names.size()) return choice;
+  return fail(ErrorCode::kBadInput, "some of the techniques take the disks along, and others don't",
+              "ask for those with +storage apart from the others");
 }
 
 Result<void> read_technique(const std::string& name, engine::Request& request) {

@@ -80,6 +80,26 @@ std::string activity_text(const Activity& activity) {
   return out;
 }
 
+/// Chunks that are written within so long.
+double chunks_within(const DiskWrites& writes, Seconds window) {
+  double all = 0;
+  for (const ChunkClass& c : writes.classes) {
+    all += c.chunks * -std::expm1(-c.writes_per_s * window.count());
+  }
+  return all;
+}
+
+std::string disk_text(const DiskProfile& disk) {
+  std::string out = fmt::format("  disk {}: {}, {} allocated", disk.device, human(disk.size),
+                                text(disk.allocated));
+  if (!disk.writes) return out + "; how it is written could not be seen\n";
+  const double unique = chunks_within(*disk.writes, disk.writes->observed);
+  const std::string what =
+      unique < 0.5 ? std::string("nothing")
+                   : fmt::format("{:.0f} chunks of {}", unique, human(disk.writes->chunk));
+  return out + fmt::format("; {} written within {}\n", what, human(disk.writes->observed));
+}
+
 }  // namespace
 
 std::string profile_text(const GuestProfile& profile) {
@@ -94,6 +114,7 @@ std::string profile_text(const GuestProfile& profile) {
                       : "one CPU");
   }
   out += activity_text(profile.activity);
+  for (const DiskProfile& disk : profile.disks) out += disk_text(disk);
   if (profile.contents) {
     out +=
         fmt::format("  a page shrinks to {:.0f} % by zlib, {:.0f} % by zstd; {:.1f} bits a byte\n",
@@ -163,6 +184,28 @@ std::string humps_text(const std::vector<Hump>& humps) {
   return out;
 }
 
+namespace {
+
+std::string storage_text(const StoragePrediction& storage,
+                         const std::optional<Interval<Ratio>>& agility) {
+  const auto with_range = [](const Interval<Seconds>& time) {
+    return fmt::format("{} ({} … {})", human(time.p50), human(time.p05), human(time.p95));
+  };
+  std::string out = fmt::format(
+      "{:.0f} % of the disks beforehand, memory's turn after {}, the guest runs there after {}",
+      storage.share.value() * 100, with_range(storage.ready_after),
+      with_range(storage.runs_there_after));
+  if (storage.independent_after.p50 > Seconds(0)) {
+    out +=
+        fmt::format(", independent of the source {} later", with_range(storage.independent_after));
+  }
+  if (!agility) return out;
+  return out + fmt::format("; agility {:.2f} ({:.2f} … {:.2f})", agility->p50.value(),
+                           agility->p05.value(), agility->p95.value());
+}
+
+}  // namespace
+
 std::string prediction_text(const Prediction& prediction) {
   Table table({"technique", "total time", "QEMU downtime", "client's outage", "work lost", "sent",
                "converges"});
@@ -172,6 +215,9 @@ std::string prediction_text(const Prediction& prediction) {
     table.add({name, text(p.total_time), text(p.downtime.qemu), text(p.downtime.probe),
                p.slowdown ? fmt::format("{:.0f} %", p.slowdown->p50.value() * 100) : "–",
                text(p.transferred), convergence(p)});
+    if (p.storage && leaves_disks_behind(p.parameters)) {
+      reasons += fmt::format("\n  {}: {}", name, storage_text(*p.storage, p.agility));
+    }
     if (!p.converges) reasons += fmt::format("\n  {}: {}", name, p.why);
     if (!p.humps.empty()) reasons += fmt::format("\n  {} {}", name, humps_text(p.humps));
   }
@@ -231,6 +277,12 @@ std::string comparison_text(const Prediction& predicted, const MigrationOutcome&
   add_comparison(table, "downtime, events", p->downtime.events, outcome.downtime.events, true);
   add_comparison(table, "outage, a client's", p->downtime.probe, outcome.downtime.probe, true);
   add_comparison(table, "sent", p->transferred, outcome.transferred.qemu, false);
+  if (p->storage && outcome.storage) {
+    add_comparison(table, "until memory's turn", std::optional(p->storage->ready_after),
+                   outcome.storage->ready_after, false);
+    add_comparison(table, "independent of the source", std::optional(p->storage->independent_after),
+                   outcome.storage->independent_after, false);
+  }
   return table.text();
 }
 

@@ -66,7 +66,8 @@ class StorageShare : public DiskLab {
     for (const char* question :
          {"query-named-block-nodes", "query-block", "query-block-exports", "query-jobs"}) {
       const std::string answer = asked(on(host), question).dump();
-      for (const char* name : {"godwit-rest", "godwit-written", "godwit-fetch", "godwit-disk"}) {
+      for (const char* name :
+           {"godwit-rest", "godwit-written", "godwit-fetch", "godwit-disk", "godwit-watch"}) {
         EXPECT_THAT(answer, Not(HasSubstr(name))) << host << ": " << question;
       }
     }
@@ -130,6 +131,45 @@ TEST_P(EachShare, TheDiskIsTheSameAtTheEndAndNothingIsLeft) {
   std::filesystem::remove(source_disk_);
 }
 INSTANTIATE_TEST_SUITE_P(Shares, EachShare, testing::Values("0", "0.25"));
+
+TEST_F(StorageShare, IsChosenByAPredictionThatWatchedTheDisk) {
+  up("10MB/s");
+  change_load("disk-write,set=16MiB,rate=100kB/s");
+  const Finished run = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kLab, "--technique",
+                                   "auto+storage", "--prefer", "agility", "--for", "2s", "--json",
+                                   "--store", folder_.file("outcomes.db")});
+  ASSERT_EQ(run.status, 0) << run.out << run.err;
+  const Json outcome = run.json().at("outcome");
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_EQ(outcome.at("given_back"), true);
+  const Json disks = run.json().at("profile").at("disks");
+  ASSERT_EQ(disks.size(), 1U);
+  EXPECT_GT(disks[0].at("allocated_bytes"), 16 << 20);
+  EXPECT_FALSE(disks[0].at("writes").at("classes").empty()) << disks.dump();
+  const Json advice = run.json().at("predicted").at("advice");
+  EXPECT_LT(advice.at("parameters").at("precopy_storage"), 1) << "its disk is not read";
+  EXPECT_EQ(outcome.at("storage").at("precopy_share"),
+            advice.at("parameters").at("precopy_storage"));
+  expect_nothing_of_ours("b");
+  std::filesystem::remove(source_disk_);
+}
+
+TEST_F(StorageShare, AKilledGodwitsWatchOfTheDiskIsEndedByRecover) {
+  up("40MB/s");
+  {
+    GodwitProgram godwit({"profile", "lab:guest", "--lab", kLab, "--disks", "--for", "60s"});
+    await([&] {
+      return asked(on("a"), "query-block").dump().find("godwit-watch") != std::string::npos;
+    });
+    godwit.signal(SIGKILL);
+    (void)godwit.wait();
+  }
+  const Finished recovered = run_godwit({"recover", "--lab", kLab, "--json"});
+  EXPECT_EQ(recovered.status, 0) << recovered.out << recovered.err;
+  EXPECT_EQ(recovered.json().at("vms").size(), 1U) << recovered.out;
+  expect_nothing_of_ours("a");
+  std::filesystem::remove(source_disk_);
+}
 
 TEST_F(StorageShare, AKilledGodwitsCopyIsGivenBackByRecover) {
   up("10MB/s");

@@ -127,5 +127,23 @@ void an_answer_to_an_intent(benchmark::State& state) {
 }
 BENCHMARK(an_answer_to_an_intent)->Unit(benchmark::kMicrosecond);
 
+/// The search for the shares of memory and of a disk of 64 GiB, by agility.
+void choose_shares(benchmark::State& state) {
+  advise::Question question;
+  question.profile = profile(0);
+  question.profile.disks = {{"disk0", 64_GiB, 40_GiB, DiskWrites{64_KiB, Seconds(8), {}}}};
+  for (const double rate : {0.03, 0.1, 0.4, 1.5, 6.0}) {
+    question.profile.disks.front().writes->classes.push_back({300, rate});
+  }
+  question.profile.activity.disk_read = 2_MB_per_s;
+  question.link = kLink;
+  question.intent.prefer = Intent::Prefer::kAgility;
+  question.storage = true;
+  question.techniques = {Technique::kHybrid};
+  question.draws = twin::kManyDraws;
+  for (auto _ : state) benchmark::DoNotOptimize(advise::predict_all(question));
+}
+BENCHMARK(choose_shares)->Unit(benchmark::kMillisecond);
+
 }  // namespace
 }  // namespace godwit

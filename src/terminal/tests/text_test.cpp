@@ -117,6 +117,36 @@ TEST(Render, DisksThatMovedAreNamedWithWhatTheyTook) {
   EXPECT_THAT(outcome_text(outcome), Not(HasSubstr("ready")));
 }
 
+TEST(Render, AShareOfTheDisksIsToldWithItsTimesAndCompared) {
+  TechniquePrediction p = converging();
+  p.technique.storage = true;
+  const Interval<Seconds> ready{Seconds(12), Seconds(11), Seconds(13)};
+  const Interval<Seconds> rest{Seconds(40), Seconds(38), Seconds(44)};
+  p.storage = StoragePrediction{Ratio(0.25), ready, ready, rest, rest, {}};
+  p.agility = Interval<Ratio>{Ratio(0.9), Ratio(0.8), Ratio(0.95)};
+  p.parameters.precopy_storage = Ratio(0.25);
+  const std::string text = prediction_text({{p}, {}});
+  EXPECT_THAT(text, HasSubstr("25 % of the disks beforehand, memory's turn after 12.0 s"));
+  EXPECT_THAT(text, HasSubstr("independent of the source 40.0 s (38.0 s … 44.0 s) later"));
+  EXPECT_THAT(text, HasSubstr("agility 0.90 (0.80 … 0.95)"));
+  MigrationOutcome outcome;
+  outcome.technique = p.technique;
+  outcome.storage.emplace().independent_after = Seconds(50);
+  EXPECT_THAT(comparison_text({{p}, {}}, outcome), HasSubstr("-20.0 %"));
+}
+
+TEST(Render, DisksOfAProfileAreToldAndWhatCouldNotBeSeen) {
+  GuestProfile profile;
+  profile.disks = {{"virtio0", 256_MiB, 128_MiB, DiskWrites{64_KiB, Seconds(8), {{100, 1}}}},
+                   {"virtio1", 256_MiB, {}, DiskWrites{64_KiB, Seconds(8), {}}},
+                   {"virtio2", 256_MiB, {}, {}}};
+  const std::string text = profile_text(profile);
+  EXPECT_THAT(text, HasSubstr("virtio0: 256 MiB, 128 MiB allocated; 100 chunks of 64.0 KiB"));
+  EXPECT_THAT(text, HasSubstr("nothing written within 8.00 s"));
+  EXPECT_THAT(text,
+              HasSubstr("virtio2: 256 MiB, – allocated; how it is written could not be seen"));
+}
+
 TEST(Render, WhatHasNoGroundIsNoNo) {
   TechniquePrediction unknown;
   unknown.technique = {.streams = Streams::kMultifd, .ending = Ending::kPostcopyAtOnce};

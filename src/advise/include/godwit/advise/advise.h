@@ -40,6 +40,10 @@ struct Question {
   std::optional<CapabilitySet> possible;
   /// Fixed by the user; a downtime limit that is given is kept, not searched for.
   MigrationParameters parameters;
+  bool storage = false;  ///< the profile's disks move along; techniques are named without
+  /// A part of them may follow the guest. Else, and where post-copy is excluded, all go first.
+  bool may_leave_disks = true;
+  bool paced = true;  ///< the hypervisor is held to the link's rate
   twin::HostPairConstants pair;
   int draws = 0;  ///< see twin::Options
   /// Corrects the twin where it was measured better; may be null, and outlives the question.
@@ -55,12 +59,16 @@ struct Question {
 /// - `no_postcopy`: the guest is never split over two hosts.
 /// A technique that ends by pre-copy's switchover stands for one candidate per downtime limit of a
 /// small grid: QEMU spends the limit that it is given, so the smallest one that still converges
-/// costs nothing. Hybrid stands for one per share of memory that is sent first. Candidates that
+/// costs nothing. Hybrid stands for the share of memory that serves the intent best, and whatever
+/// takes disks along for the share of them (agility/agility.h). Candidates that
 /// converge in time with less than `confidence` come after all others. Among the rest:
 /// `prefer`; where that tells none apart, the one that is likelier to end in time, the simpler
 /// technique; then outage, then time. For `prefer downtime`: the outage, or all the time that the
 /// guest loses where that is more, as it is when it is throttled. For `prefer guest`: also that in
-/// which it waits for pages (post-copy's remote phase).
+/// which it waits for pages (post-copy's remote phase), or in which its disks' rest comes. For
+/// `prefer agility`: restoration agility; of what is as good, where the guest runs at the
+/// destination sooner. With disks `max_time` is the time until memory is across, and where nobody
+/// gives it, memory has 120 s of its own.
 ///
 /// Errors: kUnsupported (a technique that cannot be predicted, naming those that can), kBadInput
 /// (profile, link, intent or parameters that cannot be meant). An intent that cannot be met is no

@@ -42,7 +42,7 @@ struct MigrationParameters {
 
 /// What the user wants; absent = no wish.
 struct Intent {
-  enum class Prefer { kDowntime, kTime, kBytes, kGuest };
+  enum class Prefer { kDowntime, kTime, kBytes, kGuest, kAgility };
 
   std::optional<Seconds> max_downtime;
   std::optional<Seconds> max_time;

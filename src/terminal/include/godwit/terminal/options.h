@@ -63,10 +63,27 @@ struct StoreOption {
 /// --lab NAME: which lab `lab:` addresses mean.
 void add_lab_name(Command& command, std::string& name);
 
+/// What is sent before the guest moves, of memory and of its disks.
+struct ShareOptions {
+  std::string memory;
+  std::string storage;
+
+  void add_to(Command& command);
+  /// Sets what was given.
+  Result<void> read_into(MigrationParameters& parameters) const;
+};
+
+/// Techniques to predict, by their words.
+struct TechniqueChoice {
+  std::vector<Technique> techniques;  ///< without storage; empty: all
+  bool storage = false;               ///< the disks move along
+};
+
 /// "0.25" or "25%", from 0 to 1.
 Result<Ratio> parse_share(std::string_view text);
-/// Techniques by their words, of memory alone.
-Result<std::vector<Technique>> parse_techniques(const std::vector<std::string>& names);
+/// "auto" (as no name), "auto+storage" alone, or techniques by their words: all of them with
+/// storage, or none.
+Result<TechniqueChoice> parse_techniques(const std::vector<std::string>& names);
 /// "auto", "auto+storage" or a technique by its words, into the request.
 Result<void> read_technique(const std::string& name, engine::Request& request);
 
