@@ -15,10 +15,10 @@
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
 #include "godwit/control/rehearsal.h"
-#include "godwit/domain/seen_share.h"
 #include "godwit/engine/engine.h"
 #include "godwit/engine/models.h"
 #include "godwit/lab/lab.h"
+#include "godwit/model/seen_share.h"
 #include "godwit/pair/sink_session.h"
 #include "godwit/profile/observe.h"
 #include "godwit/terminal/options.h"
@@ -123,7 +123,7 @@ Json json_of(const control::Rehearsal& rehearsal) {
 
 Json seen_json(const GuestProfile& profile) {
   Json all = Json::array();
-  for (const SeenShare& seen : seen_shares(profile)) {
+  for (const model::SeenShare& seen : model::seen_shares(profile)) {
     all.push_back(Json{{"source", to_string(seen.source)},
                        {"window_s", seen.window.count()},
                        {"share", seen.share.value()}});

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "godwit/base/statistics.h"
-#include "godwit/domain/seen_share.h"
+#include "godwit/model/seen_share.h"
 
 namespace godwit::model {
 namespace {

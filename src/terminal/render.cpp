@@ -8,7 +8,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
-#include "godwit/domain/seen_share.h"
+#include "godwit/model/seen_share.h"
 #include "godwit/terminal/table.h"
 
 namespace godwit::terminal {
@@ -137,7 +137,7 @@ std::string profile_text(const GuestProfile& profile) {
   if (!profile.blind_spot.empty()) {
     out += fmt::format("\n  source: {}; {}", to_string(profile.source), profile.blind_spot);
   }
-  for (const SeenShare& seen : seen_shares(profile)) {
+  for (const model::SeenShare& seen : model::seen_shares(profile)) {
     out += fmt::format("\n  of what it saw written within {}, {} saw {:.0f} %", human(seen.window),
                        to_string(seen.source), seen.share.value() * 100);
   }

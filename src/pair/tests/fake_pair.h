@@ -9,7 +9,6 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/domain/disk_sharing.h"
-#include "godwit/domain/disk_watch.h"
 #include "godwit/domain/hypervisor.h"
 
 namespace godwit::pair {

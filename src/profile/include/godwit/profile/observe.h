@@ -10,7 +10,7 @@
 #include "godwit/base/error.h"
 #include "godwit/base/rng.h"
 #include "godwit/base/units.h"
-#include "godwit/domain/disk_watch.h"
+#include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"

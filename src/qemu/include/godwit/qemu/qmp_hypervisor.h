@@ -11,7 +11,6 @@
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
 #include "godwit/domain/disk_sharing.h"
-#include "godwit/domain/disk_watch.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/hmp/ramblock.h"
 #include "godwit/qmp/qmp_client.h"

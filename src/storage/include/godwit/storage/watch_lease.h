@@ -6,7 +6,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
-#include "godwit/domain/disk_watch.h"
+#include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
 

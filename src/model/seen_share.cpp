@@ -1,9 +1,9 @@
-#include "godwit/domain/seen_share.h"
+#include "godwit/model/seen_share.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace godwit {
+namespace godwit::model {
 
 double unique_at(const std::vector<DirtyPoint>& points, Seconds window) {
   DirtyPoint before;
@@ -30,4 +30,4 @@ std::vector<SeenShare> seen_shares(const GuestProfile& profile) {
   return shares;
 }
 
-}  // namespace godwit
+}  // namespace godwit::model

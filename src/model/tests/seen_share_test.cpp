@@ -1,8 +1,8 @@
-#include "godwit/domain/seen_share.h"
+#include "godwit/model/seen_share.h"
 
 #include <gtest/gtest.h>
 
-namespace godwit {
+namespace godwit::model {
 namespace {
 
 DirtyPoint point(double window, Bytes unique) {
@@ -31,4 +31,4 @@ TEST(SeenShares, AreNotToldWhereNothingCanBeCompared) {
 }
 
 }  // namespace
-}  // namespace godwit
+}  // namespace godwit::model

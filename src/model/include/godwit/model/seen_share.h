@@ -5,7 +5,7 @@
 
 #include "godwit/domain/guest_profile.h"
 
-namespace godwit {
+namespace godwit::model {
 
 /// A dirty curve's likely value between its points, linear, in bytes; beyond them that of the last.
 [[nodiscard]] double unique_at(const std::vector<DirtyPoint>& points, Seconds window);
@@ -24,4 +24,4 @@ struct SeenShare {
 /// The sources looked one after the other, so that a guest that changed meanwhile shows here, too.
 [[nodiscard]] std::vector<SeenShare> seen_shares(const GuestProfile& profile);
 
-}  // namespace godwit
+}  // namespace godwit::model
