@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "godwit/base/quantity.h"
+#include "godwit/domain/downtime_limit.h"
 
 namespace godwit::agility {
 namespace {
@@ -17,8 +18,6 @@ constexpr double kRateError = 0.03;
 constexpr double kWritesError = 0.5;
 /// Factor by which DiskCosts differ from move to move (docs/disks.md).
 constexpr double kCostsError = 1.5;
-/// QEMU's own limit.
-constexpr Seconds kUsualDowntime{0.3};
 
 /// A bound of all intervals of a prediction, and the course of the disks that goes with it.
 struct Corner {
@@ -53,7 +52,7 @@ MemoryCourse memory_of(const TechniquePrediction& p, const Corner& corner) {
   memory.downtime = bound(*p.downtime.events, corner).count();
   memory.remote = std::min(remote_seconds(p), total);
   memory.seconds = std::max(total - memory.remote - memory.downtime, 0.0);
-  memory.downtime_limit = p.parameters.downtime_limit.value_or(kUsualDowntime).count();
+  memory.downtime_limit = p.parameters.downtime_limit.value_or(kDefaultDowntimeLimit).count();
   if (memory.remote > 0 && p.slowdown) {
     const double lost = bound(*p.slowdown, corner).value() * total - memory.downtime;
     memory.lost = std::clamp(lost, 0.0, memory.remote);

@@ -3,18 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "godwit/agility/share_rules.h"
+
 namespace godwit::agility {
 namespace {
 
-// As storage/storage_share.cpp carries it out.
-constexpr double kObserve = 2;             // seconds
-constexpr int kMostRounds = 5;             // then memory's turn comes
-constexpr double kSmallRound = 4 << 20;    // bytes: so does it after one of so many
-constexpr double kShareOfDowntime = 0.25;  // for what was written last
-
-// As model/zhang.cpp: a mirror that does not get shorter by this much never ends.
-constexpr double kShorter = 0.95;
-constexpr int kMostMirrorRounds = 30;
+constexpr double kObserve = kObserveWrites.count();
 
 /// A cluster of the destination's image: what a guest's read of what is absent fetches at least.
 constexpr double kCluster = 64 << 10;
@@ -126,9 +120,9 @@ double absent_of(const Classes& classes) {
 /// ready then), or rounds get no shorter.
 DiskModel::Before DiskModel::mirror(const std::vector<Class>& classes, double rate) const {
   Before b{held_ / rate, held_, held_ / rate};
-  for (int round = 1; round < kMostMirrorRounds; ++round) {
+  for (int round = 1; round < model::kMostZhangRounds; ++round) {
     const double again = written(classes, b.last_round);
-    if (again < kCluster || again / rate > kShorter * b.last_round) break;
+    if (again < kCluster || again / rate > model::kShorterRound * b.last_round) break;
     b.last_round = again / rate;
     b.seconds += b.last_round;
     b.copied += again;
@@ -146,7 +140,7 @@ DiskModel::Before DiskModel::copy_rounds(const std::vector<Class>& classes, doub
     b.last_round = bytes / rate;
     b.seconds += b.last_round;
     b.copied += bytes;
-    if (round >= kMostRounds || bytes <= kSmallRound) break;
+    if (round >= kMostRounds || bytes <= kSmallRound.as_double()) break;
     bytes = written(classes, b.last_round);
   }
   b.seconds += costs_.set_up * chance.costs + (share > 0 ? kObserve : 0);

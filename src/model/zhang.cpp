@@ -11,9 +11,6 @@ namespace {
 
 using Classes = std::vector<AccessClass>;
 
-/// Rounds end when the next one would not be this much shorter.
-constexpr double kShorter = 0.95;
-constexpr int kMostRounds = 30;  // as Jin's N
 /// Steps in which the moved guest's work is followed.
 constexpr int kSteps = 200;
 
@@ -59,7 +56,8 @@ double precopy(const Classes& classes, double unit_seconds, double& left) {
   double seconds = units(classes) * unit_seconds;
   double all = seconds;
   left = written(classes, seconds);
-  for (int round = 1; round < kMostRounds && left * unit_seconds < kShorter * seconds; ++round) {
+  for (int round = 1; round < kMostZhangRounds && left * unit_seconds < kShorterRound * seconds;
+       ++round) {
     if (left < 1) break;
     seconds = left * unit_seconds;
     all += seconds;

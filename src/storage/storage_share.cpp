@@ -4,23 +4,15 @@
 
 #include <algorithm>
 
+#include "godwit/agility/share_rules.h"
 #include "godwit/base/log.h"
 #include "godwit/domain/address.h"
+#include "godwit/domain/downtime_limit.h"
 #include "switchover.h"
 
 namespace godwit::storage {
 namespace {
 
-/// Long enough to see what is written again and again; a share that leaves nothing, or all, to
-/// choose from needs none.
-constexpr Seconds kObserve{2};
-/// Rounds go on while they are worth it: what is left may be discarded at no more than a fetch.
-constexpr int kMostRounds = 5;
-constexpr Bytes kSmallRound{4 << 20};
-/// QEMU's own.
-constexpr Seconds kUsualDowntime{0.3};
-/// Of the downtime that is allowed for what was written to disks last.
-constexpr double kShareOfDowntime = 0.25;
 constexpr Seconds kFetchAgain{1};
 
 double share_of(const MoveRequest& request) {
@@ -100,7 +92,7 @@ Result<void> StorageShare::set_up() {
   const double share = share_of(request_);
   if (share > 0 && share < 1) {
     step_ = Step::kObserving;
-    observe_until_ = clock_.now() + kObserve;
+    observe_until_ = clock_.now() + agility::kObserveWrites;
   }
   return {};
 }
@@ -138,7 +130,7 @@ void StorageShare::end_round() {
   copied_before_ = copied_.copied;
   ++rounds_;
   copying_for_ = clock_.now() - copying_since_;
-  if (rounds_ >= kMostRounds || round <= kSmallRound) {
+  if (rounds_ >= agility::kMostRounds || round <= agility::kSmallRound) {
     step_ = Step::kReady;
     return;
   }
@@ -163,8 +155,8 @@ Bytes StorageShare::left() const {
 /// At the pace at which it was copied before.
 Bytes StorageShare::last_rounds_budget() const {
   if (copying_for_.count() <= 0) return Bytes();
-  const Seconds allowed = request_.parameters.downtime_limit.value_or(kUsualDowntime);
-  return copied_.copied / copying_for_ * (allowed * kShareOfDowntime);
+  const Seconds allowed = request_.parameters.downtime_limit.value_or(kDefaultDowntimeLimit);
+  return copied_.copied / copying_for_ * (allowed * agility::kShareOfDowntime);
 }
 
 void StorageShare::hand_over() {

@@ -80,13 +80,18 @@ TEST_F(ByRule, PostcopyIsNotSimulatedSo) {
   EXPECT_EQ(outcome.error().code, ErrorCode::kUnsupported);
 }
 
+JudgementOptions of_fleets(int fleets, int runs, int hosts, Bytes memory) {
+  JudgementOptions options;
+  options.fleets = fleets;
+  options.runs = runs;
+  options.size.hosts = hosts;
+  options.size.memory = memory;
+  return options;
+}
+
 TEST(Judgement, APlanIsNoSlowerThanFixedRulesAndItsPromiseMostlyHolds) {
   ManualClock clock;
-  JudgementOptions options;
-  options.fleets = 6;
-  options.runs = 20;
-  options.size.hosts = 4;
-  options.size.memory = Bytes(std::int64_t{32} << 30);
+  const JudgementOptions options = of_fleets(6, 20, 4, 32_GiB);
   const auto judged = judge(clock, options, {}, {});
   ASSERT_TRUE(judged) << judged.error().message;
   EXPECT_EQ(judged->fleets, 6);
@@ -107,11 +112,7 @@ TEST(Judgement, APlanIsNoSlowerThanFixedRulesAndItsPromiseMostlyHolds) {
 
 TEST(Judgement, IsTheSameForASeed) {
   ManualClock clock;
-  JudgementOptions options;
-  options.fleets = 1;
-  options.runs = 2;
-  options.size.hosts = 3;
-  options.size.memory = Bytes(std::int64_t{16} << 30);
+  const JudgementOptions options = of_fleets(1, 2, 3, 16_GiB);
   const auto one = judge(clock, options, {}, {});
   const auto other = judge(clock, options, {}, {});
   ASSERT_TRUE(one && other);

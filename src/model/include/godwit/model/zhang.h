@@ -55,6 +55,10 @@ struct ZhangOutcome {
 /// The talk's delta-T.
 inline constexpr Seconds kZhangWork{20};
 
+/// Rounds end when the next one would not be this much shorter, or after so many (as Jin's N).
+inline constexpr double kShorterRound = 0.95;
+inline constexpr int kMostZhangRounds = 30;
+
 /// Storage is pre-copied first, then memory, each in rounds while those get shorter; what was
 /// written meanwhile, of both, is sent with the guest stopped. Then the rest is pushed in the order
 /// of use, and whoever touches what has not come yet waits a round trip and a unit's time.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "godwit/base/units.h"
+#include "godwit/domain/downtime_limit.h"
 
 /// Constants of QEMU's migration that others need, too.
 
@@ -11,6 +12,6 @@ namespace godwit::twin {
 inline constexpr double kPageHeader = 8;
 inline constexpr double kZeroMark = 9;
 
-inline constexpr Seconds kDefaultDowntimeLimit(0.3);  ///< QEMU's default
+using godwit::kDefaultDowntimeLimit;
 
 }  // namespace godwit::twin
