@@ -43,32 +43,6 @@ Curve hot_and_cold(Bytes hot, Bytes cold, BytesPerSecond slow) {
   };
 }
 
-/// The same chances for every law.
-twin::SessionOptions chances(Rng& rng) {
-  const twin::HostPairConstants pair;
-  const auto between = [&rng](double low, double high) {
-    return low + rng.uniform() * (high - low);
-  };
-  const auto within = [&between](const Interval<Seconds>& interval) {
-    return between(interval.p05.count(), interval.p95.count());
-  };
-  twin::SessionOptions options;
-  options.chance.speed = 1 + pair.rate_error.value() * (2 * rng.uniform() - 1);
-  options.chance.phase = rng.uniform();
-  options.chance.overhead = within(pair.overhead);
-  options.chance.device_state = within(pair.device_state);
-  options.chance.resume = within(pair.resume);
-  options.chance.postcopy_stop = within(pair.postcopy_stop);
-  options.chance.postcopy_resume = within(pair.postcopy_resume);
-  options.chance.client =
-      options.chance.resume + rng.uniform() * (pair.client.p50 - pair.resume.p50).count() * 2;
-  options.chance.faults_at_once = between(pair.faults_at_once.p05, pair.faults_at_once.p95);
-  options.chance.faults_after_pass =
-      between(pair.faults_after_pass.p05, pair.faults_after_pass.p95);
-  options.curve = 2 * rng.uniform() - 1;
-  return options;
-}
-
 /// What a law is to move: the same guest, link, intent and chances for every one.
 struct Task {
   const GuestProfile& profile;
@@ -147,10 +121,10 @@ Result<std::vector<SteeredRun>> run_steer_suite(const SteerSuite& suite,
     for (const Link& link : suite.links) {
       for (const SteeredIntent& intent : suite.intents) {
         for (int repeat = 0; repeat < suite.repeats; ++repeat) {
-          const twin::SessionOptions options = chances(rng);
+          GODWIT_TRY(const auto chances, twin::drawn_options({}, guest.profile, rng.next()));
           const Task task{guest.profile, link, intent.intent};
           for (const std::string& law : suite.laws) {
-            GODWIT_TRY(MigrationOutcome outcome, move(task, law, options));
+            GODWIT_TRY(MigrationOutcome outcome, move(task, law, chances));
             const bool kept = keeps(outcome, intent.intent);
             runs.push_back({law, guest.name, link.rate.value(), intent.name, repeat,
                             std::move(outcome), kept});
@@ -168,10 +142,11 @@ Result<std::vector<SteeredRun>> in_the_twin(std::span<const Trial> trials) {
   for (const Trial& trial : trials) {
     if (!trial.record || !trial.record->profile) continue;
     const Cell& cell = trial.cell;
-    Rng rng(static_cast<std::uint64_t>(cell.repeat));
+    GODWIT_TRY(const auto chances, twin::drawn_options({}, *trial.record->profile,
+                                                       static_cast<std::uint64_t>(cell.repeat)));
     const Task task{*trial.record->profile, Link{cell.link, {}}, intent_of(cell), cell.technique,
                     cell.parameters};
-    GODWIT_TRY(MigrationOutcome outcome, move(task, cell.law, chances(rng)));
+    GODWIT_TRY(MigrationOutcome outcome, move(task, cell.law, chances));
     runs.push_back(steered_run(cell, std::move(outcome)));
   }
   return runs;

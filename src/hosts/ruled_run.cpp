@@ -29,7 +29,6 @@ struct RuledMove {
   BytesPerSecond widest;
   Seconds begun{};
   std::optional<Seconds> started{};
-  twin::SessionOptions chances;
   ManualClock clock;
   std::unique_ptr<twin::Session> session;
   double rate = 0;
@@ -91,9 +90,8 @@ class RuledRun {
   Result<void> start(RuledMove& one) {
     const fleet::PlannedMove& move = *one.move;
     const GuestProfile profile = profile_of(move.vm, fleet_.vms.at(move.vm));
-    GODWIT_TRY(one.chances, chances_of(profile, move.to, run_));
-    GODWIT_TRY(one.session,
-               twin::Session::make(one.clock, profile, Link{one.widest, {}}, one.chances));
+    GODWIT_TRY(const auto chances, chances_of(profile, move.to, run_));
+    GODWIT_TRY(one.session, twin::Session::make(one.clock, profile, Link{one.widest, {}}, chances));
     MigrationPlan plan{rule_.plain ? Technique(Technique::kPrecopy) : move.technique,
                        rule_.plain ? MigrationParameters() : move.parameters, std::nullopt};
     if (uses_postcopy(plan.technique)) {
@@ -152,7 +150,6 @@ class RuledRun {
     outcome.transferred.qemu = status.transferred;
     one.session->settle(outcome, {});
     outcome.downtime.probe = one.session->client_outage();
-    count_as_qemu_does(one.chances, outcome);
     const bool arrived = outcome.vm_runs_on == VmRunsOn::kDestination;
     one.over = *one.started + outcome.total_time.value_or(now_ - *one.started) + costs_.around +
                costs_.after;

@@ -42,13 +42,6 @@ Result<twin::SessionOptions> chances_of(const GuestProfile& profile, const std::
                              std::hash<std::string>{}(profile.vm + " " + to) + run * kFar);
 }
 
-void count_as_qemu_does(const twin::SessionOptions& chances, MigrationOutcome& outcome) {
-  const bool loads =
-      outcome.status == OutcomeStatus::kCompleted && !uses_postcopy(outcome.technique);
-  if (!loads || !outcome.total_time) return;
-  *outcome.total_time -= Seconds(chances.chance.device_state + chances.chance.resume);
-}
-
 SimulatedFleet::SimulatedFleet(std::string name, FleetFile file, std::uint64_t run)
     : name_(std::move(name)), file_(std::move(file)), run_(run) {}
 
@@ -93,7 +86,6 @@ Result<MigrationOutcome> SimulatedFleet::move(const fleet::MoveOrder& order,
   GODWIT_TRY(MigrationOutcome outcome,
              control::run_migration(clock, *session, plan, law, {}, options, stop));
   outcome.downtime.probe = session->client_outage();
-  count_as_qemu_does(chances, outcome);
   return outcome;
 }
 

@@ -19,8 +19,4 @@ namespace godwit::hosts {
 [[nodiscard]] Result<twin::SessionOptions> chances_of(const GuestProfile& profile,
                                                       const std::string& to, std::uint64_t run);
 
-/// The twin's session ends when the destination runs the guest; QEMU's total time, of which
-/// predictions and fleet::Costs speak, with the last byte at the source.
-void count_as_qemu_does(const twin::SessionOptions& chances, MigrationOutcome& outcome);
-
 }  // namespace godwit::hosts

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "chance.h"
-#include "godwit/base/rng.h"
 #include "godwit/domain/downtime_limit.h"
 #include "postcopy.h"
 #include "sending.h"
@@ -39,7 +38,7 @@ Result<std::unique_ptr<Session>> Session::make(Clock& clock, const GuestProfile&
   GODWIT_TRY(Guest guest, guest_of(profile));
   GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
   return std::unique_ptr<Session>(
-      new Session(clock, std::move(guest), link, options, curve.at(options.curve)));
+      new Session(clock, std::move(guest), link, options, curve.at(options.chance.curve)));
 }
 
 Session::Session(Clock& clock, Guest guest, const Link& link, const SessionOptions& options,
@@ -160,6 +159,7 @@ void Session::end_of_step() {
     if (migration_->progress().stage == Stage::kSwitchover) stop_guest();
   } else if (now_ == Now::kSwitchover) {
     now_ = Now::kLoading;
+    sent_ = since_start();
   } else {
     finish(MigrationPhase::kCompleted);
   }
@@ -182,7 +182,7 @@ void Session::resume_there() {
 void Session::finish(MigrationPhase phase) {
   now_ = Now::kOver;
   phase_ = phase;
-  total_ = since_start();
+  total_ = phase == MigrationPhase::kCompleted && sent_ ? *sent_ : since_start();
 }
 
 /// `pages` is what the sync counted; where QEMU is asked right after it, nothing was sent since.
@@ -475,7 +475,6 @@ Result<SessionOptions> drawn_options(const HostPairConstants& pair, const GuestP
   SessionOptions options;
   options.pair = pair;
   options.chance = drawn_chances(pair, curve, 1, seed).chances.back();
-  options.curve = Rng(seed).normal();
   return options;
 }
 

@@ -81,7 +81,7 @@ std::vector<Setting> many(bool known) {
     one.known = known;
     one.options.chance.speed = 1 + pair.rate_error.value() * (2 * rng.uniform() - 1);
     one.options.chance.phase = rng.uniform();
-    one.options.curve = 2 * rng.uniform() - 1;
+    one.options.chance.curve = 2 * rng.uniform() - 1;
     all.push_back(std::move(one));
   }
   return all;

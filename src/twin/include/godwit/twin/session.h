@@ -37,8 +37,7 @@ struct Mishap {
 
 struct SessionOptions {
   HostPairConstants pair{};
-  Chance chance{};   ///< what chance decides in this run
-  double curve = 0;  ///< quantile of the dirty curve (model::DirtyCurve::at); 0: the likely one
+  Chance chance{};  ///< what chance decides in this run
   Mishap mishap{};
 };
 
@@ -138,7 +137,8 @@ class Session final : public MigrationSession {
   bool runs_here_ = true;
   bool runs_there_ = false;
   TimePoint heard_{};
-  Seconds total_{};
+  std::optional<Seconds> sent_;  ///< when the last byte of a pre-copy was
+  Seconds total_{};              ///< as QEMU counts: until the last byte
   std::optional<std::int64_t> stopped_us_;
   std::optional<std::int64_t> resumed_us_;
   std::optional<TimePoint> split_at_;  ///< when post-copy began
