@@ -13,26 +13,21 @@ namespace {
 
 using testing::HasSubstr;
 
-rc::Gen<Cell> cells() {
-  return rc::gen::map(
-      rc::gen::tuple(generate::text(), generate::text(), generate::technique(), generate::bytes(),
-                     rc::gen::arbitrary<bool>(), rc::gen::inRange(1, 1001)),
-      [](const auto& parts) {
-        Cell cell;
-        cell.load = std::get<0>(parts);
-        cell.spec = std::get<1>(parts);
-        cell.technique = std::get<2>(parts);
-        cell.ram = std::get<3>(parts);
-        cell.pings = std::get<4>(parts);
-        cell.repeat = std::get<5>(parts);
-        cell.rehearse = !cell.pings;
-        cell.parameters.downtime_limit = Seconds(0.25);
-        cell.law = cell.load;
-        if (cell.pings) cell.max_downtime = Seconds(0.5);
-        cell.no_postcopy = cell.relay = cell.rehearse;
-        cell.sweep = {{"set", "4MiB"}, {cell.load, cell.spec}};
-        return cell;
-      });
+Cell any_cell() {
+  Cell cell;
+  cell.load = generate::text();
+  cell.spec = generate::text();
+  cell.technique = generate::technique();
+  cell.ram = generate::bytes();
+  cell.pings = generate::flag();
+  cell.repeat = 1 + generate::count(999);
+  cell.rehearse = !cell.pings;
+  cell.parameters.downtime_limit = Seconds(0.25);
+  cell.law = cell.load;
+  if (cell.pings) cell.max_downtime = Seconds(0.5);
+  cell.no_postcopy = cell.relay = cell.rehearse;
+  cell.sweep = {{"set", "4MiB"}, {cell.load, cell.spec}};
+  return cell;
 }
 
 Trial whole_trial() {
@@ -54,7 +49,7 @@ Trial whole_trial() {
 }
 
 RC_GTEST_PROP(CellCodec, GivesBackWhatItWrote, ()) {
-  const Cell cell = *cells();
+  const Cell cell = any_cell();
   const auto read = cell_from_json(to_json(cell));
   RC_ASSERT(read.has_value());
   RC_ASSERT(*read == cell);
@@ -70,7 +65,7 @@ TEST(CellCodec, ARunOfAnOlderVersionWasSteeredByNoLaw) {
 
 RC_GTEST_PROP(TrialCodec, GivesBackWhatItWrote, (const OutcomeRecord& record)) {
   Trial trial = whole_trial();
-  trial.cell = *cells();
+  trial.cell = any_cell();
   trial.record = record;
   const auto read = trial_from_json(to_json(trial));
   RC_ASSERT(read.has_value());
@@ -87,13 +82,12 @@ TEST(TrialCodec, ABrokenTrialHasAReasonAndNoRecord) {
 
 Phases<Seconds> any_times() {
   const auto time = [] {
-    return *generate::maybe(
-        rc::gen::map(rc::gen::inRange(0, 100'000), [](int ms) { return Seconds(ms / 1e3); }));
+    return generate::maybe([] { return Seconds(generate::count(100'000) / 1e3); });
   };
   return {time(), time(), time()};
 }
 Phases<std::int64_t> any_counts() {
-  const auto count = [] { return *generate::maybe(generate::up_to(1'000'000)); };
+  const auto count = [] { return generate::maybe([] { return generate::up_to(1'000'000); }); };
   return {count(), count(), count()};
 }
 Network any_network() {
@@ -104,7 +98,7 @@ Network any_network() {
   network.http_p50 = any_times();
   network.http_p99 = any_times();
   network.http_failed = any_counts();
-  network.trouble = *generate::maybe(generate::text());
+  network.trouble = generate::maybe(generate::text);
   return network;
 }
 

@@ -2,398 +2,369 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 namespace godwit::generate {
 namespace {
 
-template <class T>
-rc::Gen<std::vector<T>> some(const rc::Gen<T>& value) {
-  return rc::gen::resize(6, rc::gen::container<std::vector<T>>(value));
+constexpr std::int64_t kCpus = 65536;
+
+std::int64_t number_of_process() {
+  return 1 + up_to(std::int64_t{1} << 40);
 }
 
 template <class T>
-rc::Gen<std::optional<Interval<T>>> maybe_interval(const rc::Gen<T>& value) {
-  return maybe(rc::gen::exec([value] { return Interval<T>{*value, *value, *value}; }));
+T one_of(std::initializer_list<T> all) {
+  return *(all.begin() + up_to(static_cast<std::int64_t>(all.size()) - 1));
+}
+
+/// At most so many.
+template <class Draw>
+auto some(const Draw& draw, int most = 6) {
+  std::vector<decltype(draw())> all;
+  for (std::int64_t left = up_to(most); left > 0; --left) all.push_back(draw());
+  return all;
+}
+
+template <class Draw>
+auto maybe_interval(const Draw& draw) {
+  return maybe([&draw] { return Interval<decltype(draw())>{draw(), draw(), draw()}; });
 }
 
 }  // namespace
 
-rc::Gen<std::string> text() {
-  static const std::vector<std::string> pieces{"a",
-                                               "Z",
-                                               "7",
-                                               " ",
-                                               "/",
-                                               "@",
-                                               ":",
-                                               "'",
-                                               "\"",
-                                               "\\",
-                                               "\n",
-                                               "\t",
-                                               std::string(1, '\0'),
-                                               "\x7f",
-                                               "é",
-                                               "\u2028",
-                                               "漢",
-                                               "\U0001F426"};
-  return rc::gen::map(
-      rc::gen::resize(12, rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(pieces))),
-      [](const std::vector<std::string>& chosen) {
-        std::string joined;
-        for (const std::string& piece : chosen) joined += piece;
-        return joined;
-      });
+// --- plain values ---
+
+std::int64_t up_to(std::int64_t most) {
+  return *rc::gen::inRange<std::int64_t>(0, most + 1);
 }
 
-rc::Gen<std::int64_t> up_to(std::int64_t most) {
-  return rc::gen::inRange<std::int64_t>(0, most + 1);
+bool flag() {
+  return up_to(1) == 1;
 }
 
-rc::Gen<Bytes> bytes(std::int64_t most) {
-  return rc::gen::map(rc::gen::oneOf(up_to(most), up_to(std::min<std::int64_t>(most, 1 << 20))),
-                      [](std::int64_t n) { return Bytes(n); });
+int count(int most) {
+  return static_cast<int>(up_to(most));
 }
 
-rc::Gen<Seconds> seconds() {
+std::string text() {
+  static const std::string pieces[] = {
+      "a",  "Z",  "7",  " ",    "/", "@",      ":",  "'",         "\"", std::string(1, '\0'),
+      "\\", "\n", "\t", "\x7f", "é", "\u2028", "漢", "\U0001F426"};
+  std::string joined;
+  for (std::int64_t left = up_to(12); left > 0; --left)
+    joined += pieces[up_to(std::ssize(pieces) - 1)];
+  return joined;
+}
+
+Bytes bytes(std::int64_t most) {
+  return Bytes(up_to(flag() ? most : std::min<std::int64_t>(most, 1 << 20)));
+}
+
+Seconds seconds() {
   constexpr std::int64_t kDay = 86'400'000'000'000;
-  return rc::gen::map(rc::gen::oneOf(up_to(kDay), up_to(1'000'000'000)),
-                      [](std::int64_t ns) { return Seconds(static_cast<double>(ns) / 1e9); });
+  return Seconds(static_cast<double>(up_to(flag() ? kDay : 1'000'000'000)) / 1e9);
 }
 
-rc::Gen<Ratio> ratio() {
-  return rc::gen::map(up_to(std::int64_t{1} << 53),
-                      [](std::int64_t n) { return Ratio(static_cast<double>(n) * 0x1.0p-53); });
+Ratio ratio() {
+  return Ratio(static_cast<double>(up_to(std::int64_t{1} << 53)) * 0x1.0p-53);
 }
 
-rc::Gen<double> number() {
-  return rc::gen::map(rc::gen::pair(up_to(std::int64_t{1} << 53), rc::gen::inRange(-90, -22)),
-                      [](const std::pair<std::int64_t, int>& parts) {
-                        return std::ldexp(static_cast<double>(parts.first), parts.second);
-                      });
+double number() {
+  const double digits = static_cast<double>(up_to(std::int64_t{1} << 53));
+  return std::ldexp(digits, -90 + count(67));
 }
 
-rc::Gen<BytesPerSecond> rate() {
-  return rc::gen::map(rc::gen::pair(number(), rc::gen::element(1.0, 1e6, 1e9)),
-                      [](const std::pair<double, double>& parts) {
-                        return BytesPerSecond(parts.first * parts.second);
-                      });
+BytesPerSecond rate() {
+  return BytesPerSecond(number() * one_of({1.0, 1e6, 1e9}));
 }
 
-rc::Gen<std::int64_t> wall_us() {
+std::int64_t wall_us() {
   return up_to(253'402'300'799'999'999);  // the last microsecond of the year 9999
 }
 
-rc::Gen<Technique> technique() {
-  return rc::gen::exec([] {
-    Technique t;
-    t.streams = *rc::gen::element(Streams::kOne, Streams::kMultifd);
-    t.codec = *rc::gen::element(Codec::kNone, Codec::kXbzrle, Codec::kCompress, Codec::kZlib,
-                                Codec::kZstd);
-    t.throttle = *rc::gen::element(Throttle::kNone, Throttle::kAutoConverge);
-    t.ending =
-        *rc::gen::element(Ending::kConverged, Ending::kPostcopyAtOnce, Ending::kPostcopyAfterShare,
-                          Ending::kFirstEstimate, Ending::kCold);
-    t.storage = *rc::gen::arbitrary<bool>();
-    return t;
+// --- what is planned ---
+
+Technique technique() {
+  Technique t;
+  t.streams = one_of({Streams::kOne, Streams::kMultifd});
+  t.codec = one_of({Codec::kNone, Codec::kXbzrle, Codec::kCompress, Codec::kZlib, Codec::kZstd});
+  t.throttle = one_of({Throttle::kNone, Throttle::kAutoConverge});
+  t.ending = one_of({Ending::kConverged, Ending::kPostcopyAtOnce, Ending::kPostcopyAfterShare,
+                     Ending::kFirstEstimate, Ending::kCold});
+  t.storage = flag();
+  return t;
+}
+
+namespace {
+
+int percent() {
+  return count(99);
+}
+
+MigrationParameters parameters() {
+  MigrationParameters p;
+  p.max_bandwidth = maybe(rate);
+  p.max_postcopy_bandwidth = maybe(rate);
+  p.avail_switchover_bandwidth = maybe(rate);
+  p.downtime_limit = maybe(seconds);
+  p.xbzrle_cache = maybe([] { return bytes(); });
+  p.multifd_channels = maybe([] { return count(255); });
+  p.multifd_compression = maybe(text);
+  p.throttle_initial_percent = maybe(percent);
+  p.throttle_increment_percent = maybe(percent);
+  p.max_throttle_percent = maybe(percent);
+  p.precopy_share = maybe(ratio);
+  p.postcopy_preempt = maybe(flag);
+  return p;
+}
+
+Link link() {
+  return {rate(), maybe(seconds)};
+}
+
+// --- a profile ---
+
+/// A curve as the profile promises it: windows and unique bytes rise, within `ram`.
+std::vector<DirtyPoint> curve(Bytes ram) {
+  DirtyPoint last;
+  return some([&last, ram] {
+    last.window += Seconds(static_cast<double>(1 + up_to(1'000'000'000)) / 1e9);
+    last.unique += bytes((ram - last.unique).count());
+    last.low = bytes(last.unique.count());
+    last.high = bytes();
+    return last;
   });
 }
 
-rc::Gen<int> percent() {
-  return rc::gen::inRange(0, 100);
+DirtyPoint dirty_point() {
+  return {seconds(), bytes(), bytes(), bytes()};
 }
 
-rc::Gen<MigrationParameters> parameters() {
-  return rc::gen::exec([] {
-    MigrationParameters p;
-    p.max_bandwidth = *maybe(rate());
-    p.max_postcopy_bandwidth = *maybe(rate());
-    p.avail_switchover_bandwidth = *maybe(rate());
-    p.downtime_limit = *maybe(seconds());
-    p.xbzrle_cache = *maybe(bytes());
-    p.multifd_channels = *maybe(rc::gen::inRange(0, 256));
-    p.multifd_compression = *maybe(text());
-    p.throttle_initial_percent = *maybe(percent());
-    p.throttle_increment_percent = *maybe(percent());
-    p.max_throttle_percent = *maybe(percent());
-    p.precopy_share = *maybe(ratio());
-    p.postcopy_preempt = *maybe(rc::gen::arbitrary<bool>());
-    return p;
+DirtySource dirty_source() {
+  return one_of({DirtySource::kContentHash, DirtySource::kRehearsal});
+}
+
+PageContents contents() {
+  return {PageCount(up_to(1 << 20)), ratio(), ratio(), seconds(), seconds(), 8 * ratio().value()};
+}
+
+PageChange change() {
+  return {PageCount(up_to(1 << 20)), ratio(), bytes(), ratio()};
+}
+
+WriteTrace write_trace() {
+  WriteTrace trace;
+  trace.slot = Seconds(0.125 * (1 + count(3)));
+  trace.slots = 1 + count(38);
+  trace.changed = some([&trace] {
+    std::vector<bool> slots(static_cast<std::size_t>(trace.slots));
+    for (auto slot : slots) slot = flag();
+    return slots;
   });
+  trace.pages = PageCount(std::ssize(trace.changed) + up_to(100));
+  return trace;
 }
 
-rc::Gen<Link> link() {
-  return rc::gen::exec([] { return Link{*rate(), *maybe(seconds())}; });
-}
-
-rc::Gen<std::vector<DirtyPoint>> curve(Bytes ram) {
-  return rc::gen::exec([ram] {
-    std::vector<DirtyPoint> points;
-    DirtyPoint last;
-    const int length = *rc::gen::inRange(0, 7);
-    for (int i = 0; i < length; ++i) {
-      last.window += Seconds(static_cast<double>(1 + *up_to(1'000'000'000)) / 1e9);
-      last.unique += *bytes((ram - last.unique).count());
-      last.low = *bytes(last.unique.count());
-      last.high = *bytes();
-      points.push_back(last);
-    }
-    return points;
+DiskProfile disk_profile() {
+  DiskProfile disk{text(), bytes(), maybe([] { return bytes(); }), {}};
+  disk.writes = maybe([] {
+    DiskWrites writes{Bytes(1 + up_to(1 << 20)), seconds(), {}};
+    for (int left = count(3); left > 0; --left) writes.classes.push_back({number(), number()});
+    return writes;
   });
+  return disk;
 }
 
-rc::Gen<DirtyPoint> dirty_point() {
-  return rc::gen::exec([] { return DirtyPoint{*seconds(), *bytes(), *bytes(), *bytes()}; });
+GuestProfile profile() {
+  const auto cpus = [] { return count(kCpus); };
+  GuestProfile p;
+  p.vm = text();
+  p.ram = bytes();
+  p.page_size = PageSize(std::int64_t{1} << (9 + up_to(21)));
+  p.zero_share = ratio();
+  p.observed = seconds();
+  p.sampled_pages = PageCount(up_to(std::int64_t{1} << 50));
+  p.source = dirty_source();
+  p.blind_spot = text();
+  p.dirty_curve = curve(p.ram);
+  p.other_curves = some([&p] { return SourcedCurve{dirty_source(), text(), curve(p.ram)}; }, 3);
+  p.dirty_series = some(dirty_point);
+  p.write_trace = maybe(write_trace);
+  p.vcpus = maybe(cpus);
+  p.host_cpus = maybe(cpus);
+  p.duplicate_share = maybe(ratio);
+  p.changed_to_zero_share = maybe(ratio);
+  p.contents = maybe(contents);
+  p.changed_contents = maybe(contents);
+  p.end_contents = maybe(contents);
+  p.change = maybe(change);
+  p.vcpu_use = maybe(number);
+  p.disks = some(disk_profile, 3);
+  p.accelerator = maybe(text);
+  p.qemu_version = maybe(text);
+  return p;
 }
 
-rc::Gen<DirtySource> dirty_source() {
-  return rc::gen::element(DirtySource::kContentHash, DirtySource::kRehearsal);
+// --- a prediction ---
+
+Hump hump() {
+  const Seconds total = seconds();
+  return {ratio(), {total, total, total}};
 }
 
-rc::Gen<SourcedCurve> sourced_curve(Bytes ram) {
-  return rc::gen::exec([ram] { return SourcedCurve{*dirty_source(), *text(), *curve(ram)}; });
+StoragePrediction storage_prediction() {
+  const Interval<Seconds> time{seconds(), seconds(), seconds()};
+  return {ratio(), time, time, time, time, {bytes(), bytes(), bytes()}};
 }
 
-rc::Gen<PageContents> contents() {
-  return rc::gen::exec([] {
-    return PageContents{PageCount(*up_to(1 << 20)), *ratio(), *ratio(), *seconds(), *seconds(),
-                        8 * (*ratio()).value()};
+TechniquePrediction technique_prediction() {
+  TechniquePrediction p;
+  p.technique = technique();
+  p.parameters = parameters();
+  p.grounded = flag();
+  p.converges = p.grounded && flag();
+  p.converges_probability = maybe(ratio);
+  p.why = text();
+  p.model = text();
+  p.total_time = maybe_interval(seconds);
+  p.humps = some(hump);
+  p.downtime.qemu = maybe_interval(seconds);
+  p.downtime.events = maybe_interval(seconds);
+  p.downtime.probe = maybe_interval(seconds);
+  p.transferred = maybe_interval([] { return bytes(); });
+  p.slowdown = maybe_interval(ratio);
+  p.storage = maybe(storage_prediction);
+  p.agility = maybe_interval(ratio);
+  p.rounds = some([] { return PredictedRound{seconds(), bytes(), bytes()}; });
+  return p;
+}
+
+Prediction prediction() {
+  const auto advice = [] { return Advice{technique(), parameters(), text()}; };
+  return {some(technique_prediction, 3), maybe(advice)};
+}
+
+// --- an outcome ---
+
+RoundRecord round_record() {
+  const auto size = [] { return bytes(); };
+  return {count(1'000'000), seconds(), seconds(), bytes(), maybe(size), maybe(size), some(ratio)};
+}
+
+AppliedOrder applied_order() {
+  Order order{maybe(seconds), maybe(rate), maybe(ratio), flag(), flag(), text()};
+  return {count(1'000'000), seconds(), std::move(order), text()};
+}
+
+MigrationOutcome outcome() {
+  const auto size = [] { return bytes(); };
+  MigrationOutcome o;
+  o.status = one_of({OutcomeStatus::kCompleted, OutcomeStatus::kCancelled, OutcomeStatus::kFailed,
+                     OutcomeStatus::kDidNotConverge});
+  o.vm_runs_on = one_of(
+      {VmRunsOn::kSource, VmRunsOn::kDestination, VmRunsOn::kBothPaused, VmRunsOn::kUnknown});
+  o.reason = text();
+  o.technique = technique();
+  o.requested = Requested{text(), text()};
+  o.parameters = parameters();
+  o.total_time = maybe(seconds);
+  o.downtime = Downtime{maybe(seconds), maybe(seconds), maybe(seconds)};
+  o.transferred = TransferredBytes{maybe(size), maybe(size)};
+  o.rounds = some(round_record);
+  o.guest = GuestOutcome{maybe(ratio), maybe(seconds), maybe(flag), text()};
+  o.storage = maybe([] {
+    return StorageOutcome{count(kCpus), bytes(), maybe(seconds), maybe(seconds)};
   });
+  o.technique.storage = o.storage.has_value();
+  o.started_wall_us = wall_us();
+  o.remarks = some(text);
+  o.orders = some(applied_order);
+  o.postcopy_standstill = maybe(seconds);
+  o.given_back = maybe(flag);
+  o.destination_usable = maybe(flag);
+  return o;
 }
 
-rc::Gen<PageChange> change() {
-  return rc::gen::exec([] {
-    return PageChange{PageCount(*up_to(1 << 20)), *ratio(), *bytes(), *ratio()};
-  });
+OutcomeRecord record() {
+  OutcomeRecord r;
+  r.id = flag() ? number_of_process() : -number_of_process();
+  r.source = text();
+  r.destination = text();
+  r.link = maybe(link);
+  r.profile = maybe(profile);
+  r.predicted = maybe(prediction);
+  r.outcome = outcome();
+  return r;
 }
 
-rc::Gen<WriteTrace> write_trace() {
-  return rc::gen::exec([] {
-    WriteTrace trace;
-    trace.slot = Seconds(0.125 * *rc::gen::inRange(1, 5));
-    trace.slots = *rc::gen::inRange(1, 40);
-    trace.changed =
-        *rc::gen::container<std::vector<std::vector<bool>>>(rc::gen::container<std::vector<bool>>(
-            static_cast<std::size_t>(trace.slots), rc::gen::arbitrary<bool>()));
-    trace.pages = PageCount(static_cast<std::int64_t>(trace.changed.size()) + *up_to(100));
-    return trace;
-  });
+// --- a journal's entry ---
+
+MigrationSettings migration_settings() {
+  const auto capability = [] {
+    return one_of({Capability::kEvents, Capability::kXbzrle, Capability::kMultifd,
+                   Capability::kSwitchoverAck});
+  };
+  const auto on = some(capability);
+  return {CapabilitySet(on.begin(), on.end()), parameters()};
 }
 
-rc::Gen<DiskProfile> disk_profile() {
-  return rc::gen::exec([] {
-    DiskProfile disk{*text(), *bytes(), *maybe(bytes()), {}};
-    if (*rc::gen::arbitrary<bool>()) {
-      DiskWrites writes{Bytes(1 + *up_to(1 << 20)), *seconds(), {}};
-      const int classes = *rc::gen::inRange(0, 4);
-      for (int i = 0; i < classes; ++i) writes.classes.push_back({*number(), *number()});
-      disk.writes = std::move(writes);
-    }
-    return disk;
-  });
+LentCpu lent_cpu() {
+  LentCpu lent{number_of_process(),
+               number_of_process(),
+               one_of({CgroupVersion::kV1, CgroupVersion::kV2}),
+               text(),
+               {}};
+  if (flag()) lent.homes.push_back({text(), flag()});
+  return lent;
 }
 
-rc::Gen<GuestProfile> profile() {
-  return rc::gen::exec([] {
-    GuestProfile p;
-    p.vm = *text();
-    p.ram = *bytes();
-    p.page_size = PageSize(std::int64_t{1} << *rc::gen::inRange(9, 31));
-    p.zero_share = *ratio();
-    p.observed = *seconds();
-    p.sampled_pages = PageCount(*up_to(std::int64_t{1} << 50));
-    p.source = *dirty_source();
-    p.blind_spot = *text();
-    p.dirty_curve = *curve(p.ram);
-    p.other_curves = *rc::gen::resize(3, some(sourced_curve(p.ram)));
-    p.dirty_series = *some(dirty_point());
-    p.write_trace = *maybe(rc::gen::resize(5, write_trace()));
-    p.vcpus = *maybe(rc::gen::inRange(0, 65537));
-    p.host_cpus = *maybe(rc::gen::inRange(0, 65537));
-    p.duplicate_share = *maybe(ratio());
-    p.changed_to_zero_share = *maybe(ratio());
-    p.contents = *maybe(contents());
-    p.changed_contents = *maybe(contents());
-    p.end_contents = *maybe(contents());
-    p.change = *maybe(change());
-    p.vcpu_use = *maybe(number());
-    p.disks = *rc::gen::resize(3, some(disk_profile()));
-    p.accelerator = *maybe(text());
-    p.qemu_version = *maybe(text());
-    return p;
-  });
+JournalEntry journal_entry() {
+  const auto lease = [] { return Lease{migration_settings(), migration_settings()}; };
+  JournalEntry entry;
+  entry.source = text();
+  entry.destination = text();
+  for (std::int64_t* one : {&entry.source_pid, &entry.source_started, &entry.destination_pid,
+                            &entry.destination_started, &entry.writer_pid, &entry.writer_started}) {
+    *one = number_of_process();
+  }
+  for (std::string* one :
+       {&entry.source_identity, &entry.destination_identity, &entry.writer_world}) {
+    *one = text();
+  }
+  entry.id = "m" + text();
+  entry.step = one_of<const char*>({"preparing", "migrating", "postcopy"});
+  entry.wall_us = wall_us();
+  entry.source_lease = maybe(lease);
+  entry.destination_lease = maybe(lease);
+  entry.source_cpu = maybe(lent_cpu);
+  return entry;
 }
 
-rc::Gen<PredictedRound> predicted_round() {
-  return rc::gen::exec([] { return PredictedRound{*seconds(), *bytes(), *bytes()}; });
-}
-
-rc::Gen<Hump> hump() {
-  return rc::gen::exec([] {
-    const Seconds total = *seconds();
-    return Hump{*ratio(), {total, total, total}};
-  });
-}
-
-rc::Gen<StoragePrediction> storage_prediction() {
-  return rc::gen::exec([] {
-    const Interval<Seconds> time{*seconds(), *seconds(), *seconds()};
-    return StoragePrediction{*ratio(), time, time, time, time, {*bytes(), *bytes(), *bytes()}};
-  });
-}
-
-rc::Gen<TechniquePrediction> technique_prediction() {
-  return rc::gen::exec([] {
-    TechniquePrediction p;
-    p.technique = *technique();
-    p.parameters = *parameters();
-    p.grounded = *rc::gen::arbitrary<bool>();
-    p.converges = p.grounded && *rc::gen::arbitrary<bool>();
-    p.converges_probability = *maybe(ratio());
-    p.why = *text();
-    p.model = *text();
-    p.total_time = *maybe_interval(seconds());
-    p.humps = *some(hump());
-    p.downtime.qemu = *maybe_interval(seconds());
-    p.downtime.events = *maybe_interval(seconds());
-    p.downtime.probe = *maybe_interval(seconds());
-    p.transferred = *maybe_interval(bytes());
-    p.slowdown = *maybe_interval(ratio());
-    p.storage = *maybe(storage_prediction());
-    p.agility = *maybe_interval(ratio());
-    p.rounds = *some(predicted_round());
-    return p;
-  });
-}
-
-rc::Gen<Advice> advice() {
-  return rc::gen::exec([] { return Advice{*technique(), *parameters(), *text()}; });
-}
-
-rc::Gen<Prediction> prediction() {
-  return rc::gen::exec([] {
-    return Prediction{*rc::gen::resize(3, some(technique_prediction())), *maybe(advice())};
-  });
-}
-
-rc::Gen<RoundRecord> round_record() {
-  return rc::gen::exec([] {
-    return RoundRecord{*rc::gen::inRange(0, 1'000'001),
-                       *seconds(),
-                       *seconds(),
-                       *bytes(),
-                       *maybe(bytes()),
-                       *maybe(bytes()),
-                       *some(ratio())};
-  });
-}
-
-rc::Gen<AppliedOrder> applied_order() {
-  return rc::gen::exec([] {
-    Order order{
-        *maybe(seconds()),           *maybe(rate()), *maybe(ratio()), *rc::gen::arbitrary<bool>(),
-        *rc::gen::arbitrary<bool>(), *text()};
-    return AppliedOrder{*rc::gen::inRange(0, 1'000'001), *seconds(), std::move(order), *text()};
-  });
-}
-
-rc::Gen<StorageOutcome> storage_outcome() {
-  return rc::gen::exec([] {
-    return StorageOutcome{*rc::gen::inRange(0, 65537), *bytes(), *maybe(seconds()),
-                          *maybe(seconds())};
-  });
-}
-
-rc::Gen<MigrationOutcome> outcome() {
-  return rc::gen::exec([] {
-    MigrationOutcome o;
-    o.status = *rc::gen::element(OutcomeStatus::kCompleted, OutcomeStatus::kCancelled,
-                                 OutcomeStatus::kFailed, OutcomeStatus::kDidNotConverge);
-    o.vm_runs_on = *rc::gen::element(VmRunsOn::kSource, VmRunsOn::kDestination,
-                                     VmRunsOn::kBothPaused, VmRunsOn::kUnknown);
-    o.reason = *text();
-    o.technique = *technique();
-    o.requested = Requested{*text(), *text()};
-    o.parameters = *parameters();
-    o.total_time = *maybe(seconds());
-    o.downtime = Downtime{*maybe(seconds()), *maybe(seconds()), *maybe(seconds())};
-    o.transferred = TransferredBytes{*maybe(bytes()), *maybe(bytes())};
-    o.rounds = *some(round_record());
-    o.guest = GuestOutcome{*maybe(ratio()), *maybe(seconds()), *maybe(rc::gen::arbitrary<bool>()),
-                           *text()};
-    o.storage = *maybe(storage_outcome());
-    o.technique.storage = o.storage.has_value();
-    o.started_wall_us = *wall_us();
-    o.remarks = *some(text());
-    o.orders = *some(applied_order());
-    o.postcopy_standstill = *maybe(seconds());
-    o.given_back = *maybe(rc::gen::arbitrary<bool>());
-    o.destination_usable = *maybe(rc::gen::arbitrary<bool>());
-    return o;
-  });
-}
-
-rc::Gen<OutcomeRecord> record() {
-  return rc::gen::exec([] {
-    OutcomeRecord r;
-    r.id = *rc::gen::arbitrary<std::int64_t>();
-    r.source = *text();
-    r.destination = *text();
-    r.link = *maybe(link());
-    r.profile = *maybe(profile());
-    r.predicted = *maybe(prediction());
-    r.outcome = *outcome();
-    return r;
-  });
-}
-
-rc::Gen<MigrationSettings> migration_settings() {
-  return rc::gen::exec([] {
-    const auto on = *some(rc::gen::element(Capability::kEvents, Capability::kXbzrle,
-                                           Capability::kMultifd, Capability::kSwitchoverAck));
-    return MigrationSettings{CapabilitySet(on.begin(), on.end()), *parameters()};
-  });
-}
-
-rc::Gen<Lease> lease() {
-  return rc::gen::exec([] { return Lease{*migration_settings(), *migration_settings()}; });
-}
-
-rc::Gen<LentCpu> lent_cpu() {
-  return rc::gen::exec([] {
-    LentCpu lent{*rc::gen::nonZero<std::int64_t>(),
-                 *rc::gen::nonZero<std::int64_t>(),
-                 *rc::gen::element(CgroupVersion::kV1, CgroupVersion::kV2),
-                 *text(),
-                 {}};
-    if (*rc::gen::arbitrary<bool>()) lent.homes.push_back({*text(), *rc::gen::arbitrary<bool>()});
-    return lent;
-  });
-}
-
-rc::Gen<JournalEntry> journal_entry() {
-  return rc::gen::exec([] {
-    const auto number = rc::gen::nonZero<std::int64_t>();
-    JournalEntry entry;
-    entry.source = *text();
-    entry.destination = *text();
-    for (std::int64_t* one :
-         {&entry.source_pid, &entry.source_started, &entry.destination_pid,
-          &entry.destination_started, &entry.writer_pid, &entry.writer_started}) {
-      *one = *number;
-    }
-    for (std::string* one :
-         {&entry.source_identity, &entry.destination_identity, &entry.writer_world}) {
-      *one = *text();
-    }
-    entry.id = *rc::gen::nonEmpty(text());
-    entry.step = *rc::gen::element<std::string>("preparing", "migrating", "postcopy");
-    entry.wall_us = *wall_us();
-    entry.source_lease = *maybe(lease());
-    entry.destination_lease = *maybe(lease());
-    entry.source_cpu = *maybe(lent_cpu());
-    return entry;
-  });
-}
-
+}  // namespace
 }  // namespace godwit::generate
+
+namespace rc {
+
+using namespace godwit;
+
+Gen<MigrationParameters> Arbitrary<MigrationParameters>::arbitrary() {
+  return gen::exec(generate::parameters);
+}
+Gen<GuestProfile> Arbitrary<GuestProfile>::arbitrary() {
+  return gen::exec(generate::profile);
+}
+Gen<Prediction> Arbitrary<Prediction>::arbitrary() {
+  return gen::exec(generate::prediction);
+}
+Gen<MigrationOutcome> Arbitrary<MigrationOutcome>::arbitrary() {
+  return gen::exec(generate::outcome);
+}
+Gen<OutcomeRecord> Arbitrary<OutcomeRecord>::arbitrary() {
+  return gen::exec(generate::record);
+}
+Gen<JournalEntry> Arbitrary<JournalEntry>::arbitrary() {
+  return gen::exec(generate::journal_entry);
+}
+
+}  // namespace rc
