@@ -48,18 +48,10 @@ bool is_image(const fs::path& folder) {
          fs::exists(folder / "cmdline", none);
 }
 
-std::optional<fs::path> cache_file() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache == '/') return fs::path(cache) / "godwit" / "accelerator";
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home != '/') return std::nullopt;
-  return fs::path(home) / ".cache" / "godwit" / "accelerator";
-}
-
 std::optional<std::string> cached_accelerator() {
-  const auto path = cache_file();
-  if (!path) return std::nullopt;
-  std::ifstream file(*path);
+  const std::string cache = cache_folder();
+  if (cache.empty()) return std::nullopt;
+  std::ifstream file(cache + "/accelerator");
   std::string boot;
   std::string accelerator;
   if (!(file >> boot >> accelerator) || boot != boot_id()) return std::nullopt;
@@ -69,11 +61,11 @@ std::optional<std::string> cached_accelerator() {
 
 /// Best effort: without a cache it is found out again.
 void remember(const std::string& accelerator) {
-  const auto path = cache_file();
-  if (!path) return;
+  const std::string cache = cache_folder();
+  if (cache.empty()) return;
   std::error_code none;
-  fs::create_directories(path->parent_path(), none);
-  std::ofstream(*path) << boot_id() << ' ' << accelerator << '\n';
+  fs::create_directories(cache, none);
+  std::ofstream(cache + "/accelerator") << boot_id() << ' ' << accelerator << '\n';
 }
 
 Result<bool> boots_with_kvm(const std::string& lab) {

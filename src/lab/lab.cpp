@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "booted.h"
 #include "command.h"
 #include "disk.h"
 #include "godwit/lab/facts.h"
@@ -306,7 +307,7 @@ Result<GuestStatus> start_guest(const std::string& lab, const GuestSpec& spec) {
   record.guests.push_back(guest);
   GODWIT_CHECK_OK(save_record(record));
   auto started = make_disk(lock, spec, spec.host);
-  if (started) started = start_instance(lock, guest, spec.host, false);
+  if (started) started = start_booted(lock, guest, spec.host);
   if (!started) {
     remove_disk(lock, spec, spec.host);
     record.guests.pop_back();
@@ -332,7 +333,7 @@ Result<Instance> prepare_destination(const std::string& lab, const std::string& 
   found->hosts.push_back(host);
   GODWIT_CHECK_OK(save_record(record));
   auto started = found->spec.own_disks ? make_disk(lock, found->spec, host) : Result<void>();
-  if (started) started = start_instance(lock, *found, host, true);
+  if (started) started = start_instance(lock, *found, host, {"defer"});
   if (!started) {
     remove_own_disk(lock, found->spec, host);
     found->hosts.pop_back();

@@ -126,7 +126,7 @@ Result<void> power_on(const std::string& lab, const std::string& guest, const st
     home = std::exchange(hosts, {host}).front();
     if (home != host) hosts.push_back(home);  // it has something there, too
     GODWIT_CHECK_OK(save_record(off.record));
-    up = start_instance(off.lock, *off.guest, host, false);
+    up = start_instance(off.lock, *off.guest, host);
   }
   if (up) up = wait_ready(lab, guest, patience, stop);
   GODWIT_CHECK_OK(up ? settle_on(lab, guest, host) : settle_on(lab, guest, home, host));

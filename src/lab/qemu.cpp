@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "disk.h"
+#include "godwit/base/clock.h"
 #include "network.h"
 #include "paths.h"
 #include "processes.h"
@@ -29,10 +30,17 @@ std::string doubled_commas(std::string_view path) {
   return text;
 }
 
+/// Words for guest/init. What was stored has another's address and the time of then.
+std::string what_it_is_told(const GuestRecord& guest) {
+  return fmt::format("godwit.ip={}/24 godwit.mac={} godwit.now={} godwit.load={}",
+                     guest_address(guest.index), guest_mac(guest.index),
+                     RealClock().wall_us() / 1'000'000, guest.spec.load);
+}
+
 }  // namespace
 
 std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecord& guest,
-                                        const std::string& host, bool incoming,
+                                        const std::string& host, const Beginning& beginning,
                                         const std::string& image_cmdline) {
   const auto file = [&](std::string_view ending) {
     return instance_file(lab, guest.spec.name, host, ending);
@@ -42,10 +50,8 @@ std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecor
       "-no-user-config", "-display", "none", "-daemonize", "-pidfile", file("pid"), "-accel",
       guest.accelerator, "-m", fmt::format("{}M", guest.spec.ram.count() >> 20), "-smp",
       fmt::format("{}", guest.spec.vcpus), "-kernel", guest.image + "/vmlinux", "-initrd",
-      guest.image + "/initrd.img", "-append",
-      fmt::format("{} godwit.ip={}/24 godwit.load={}", image_cmdline, guest_address(guest.index),
-                  guest.spec.load),
-      "-serial", "file:" + file("console"), "-serial", "file:" + file("report"), "-netdev",
+      guest.image + "/initrd.img", "-append", image_cmdline + " godwit.told=1", "-serial",
+      "file:" + file("console"), "-serial", "file:" + file("report"), "-netdev",
       fmt::format("tap,id=net0,ifname={},script=no,downscript=no", tap_name(guest.index)),
       // without its boot ROM: nobody boots from the network, and Debian packs the ROMs apart
       "-device", fmt::format("virtio-net-pci,netdev=net0,mac={},romfile=", guest_mac(guest.index)),
@@ -78,7 +84,13 @@ std::vector<std::string> qemu_arguments(const std::string& lab, const GuestRecor
                      doubled_commas(guest.image + "/programs.img")),
          "-device", "virtio-blk-pci,drive=programs,serial=programs"});
   }
-  if (incoming) arguments.insert(arguments.end(), {"-incoming", "defer"});
+  if (beginning.told) {
+    arguments.insert(arguments.end(), {"-fw_cfg", "name=opt/godwit,string=" +
+                                                      doubled_commas(what_it_is_told(guest))});
+  }
+  if (!beginning.incoming.empty()) {
+    arguments.insert(arguments.end(), {"-incoming", beginning.incoming});
+  }
   return arguments;
 }
 
@@ -91,12 +103,12 @@ Result<std::string> read_image_cmdline(const std::string& image) {
 }
 
 Result<void> start_instance(const LabLock& lock, const GuestRecord& guest, const std::string& host,
-                            bool incoming) {
+                            const Beginning& beginning) {
   GODWIT_TRY(const std::string cmdline, read_image_cmdline(guest.image));
   GODWIT_CHECK_OK(end_instance(lock, guest, host));  // of a godwit that died here
   GODWIT_CHECK_OK(add_tap(lock, host, guest.index));
   Command command;
-  command.arguments = qemu_arguments(lock.lab(), guest, host, incoming, cmdline);
+  command.arguments = qemu_arguments(lock.lab(), guest, host, beginning, cmdline);
   command.package = kQemuPackage;
   command.netns = netns_path(netns_name(lock.lab(), host));
   command.patience = Seconds{20};

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "await_boot.h"
 #include "godwit/base/clock.h"
 #include "godwit/base/stop_fd.h"
 #include "godwit/base/unique_fd.h"
@@ -41,10 +42,13 @@ class Tail {
 /// What has been heard of a guest while it boots.
 class BootWatch {
  public:
-  BootWatch(const std::string& guest, const Instance& instance)
-      : guest_(guest), console_(instance.console), report_(instance.report) {}
+  BootWatch(const std::string& guest, const Instance& instance, BootedTo booted_to)
+      : guest_(guest),
+        console_(instance.console),
+        report_(instance.report),
+        booted_to_(booted_to) {}
 
-  /// True once it is ready; an error once it is clear that it never will be.
+  /// True once it is there; an error once it is clear that it never will be.
   Result<bool> look() {
     report_.read([this](std::string_view line) {
       const auto report = parse_report_line(line);
@@ -61,7 +65,7 @@ class BootWatch {
                   fmt::format("guest {} refused its load: {}", guest_, *refused_),
                   "say idle, or for example memory-write,set=64MiB,rate=10MB/s");
     }
-    return ready_;
+    return booted_to_ == BootedTo::kWork ? ready_ : waits_;
   }
 
  private:
@@ -69,6 +73,7 @@ class BootWatch {
     while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (!complaint_) complaint_ = kernel_complaint(line);
     if (line.starts_with("guest-load: ")) load_said_ = line;
+    if (line.find("godwit: waits to be told") != std::string_view::npos) waits_ = true;
     // guest/init says so when the load program ends, which it does only when it can't run
     if (line.find("godwit: guest-load exited") != std::string_view::npos) refused_ = load_said_;
   }
@@ -76,7 +81,9 @@ class BootWatch {
   std::string guest_;
   Tail console_;
   Tail report_;
+  BootedTo booted_to_;
   bool ready_ = false;
+  bool waits_ = false;
   std::string load_said_;
   std::optional<std::string> complaint_;
   std::optional<std::string> refused_;
@@ -133,7 +140,11 @@ Result<void> await(BootWatch& boot, const std::string& guest, const UniqueFd& fi
 Result<void> wait_ready(const std::string& lab, const std::string& guest, Seconds patience,
                         std::stop_token stop) {
   GODWIT_TRY(const GuestStatus status, find_guest(lab, guest));
-  const Instance& instance = status.instances.front();
+  return await_boot(guest, status.instances.front(), BootedTo::kWork, patience, stop);
+}
+
+Result<void> await_boot(const std::string& guest, const Instance& instance, BootedTo booted_to,
+                        Seconds patience, const std::stop_token& stop) {
   const UniqueFd process = pin_process(static_cast<pid_t>(instance.pid));
   if (instance.pid == 0 || !process.valid()) {
     return fail(ErrorCode::kPeerGone, fmt::format("the QEMU of guest {} is gone", guest),
@@ -141,7 +152,7 @@ Result<void> wait_ready(const std::string& lab, const std::string& guest, Second
   }
   const StopFd stopped(stop);
   GODWIT_TRY(const UniqueFd files, watch_files(instance));
-  BootWatch boot(guest, instance);
+  BootWatch boot(guest, instance, booted_to);
   return await(boot, guest, files, process, stopped, patience);
 }
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "lab_fixture.h"
@@ -96,6 +97,48 @@ TEST_F(LabNetwork, TwoLabsAtOnceDoNotClash) {
   ASSERT_TRUE(good(wait_ready(other.name, "guest", kBoot)));
   ASSERT_TRUE(good(down(prefix_)));
   EXPECT_TRUE(pings(second->address, two->client_netns)) << "the other lab lives on";
+}
+
+bool was_restored(const Instance& instance) {
+  const auto arguments = facts_of(static_cast<pid_t>(instance.pid)).arguments;
+  return std::find(arguments.begin(), arguments.end(), "-incoming") != arguments.end();
+}
+
+TEST_F(LabNetwork, AGuestGoesOnFromWhereOneLikeItHadBooted) {
+  namespace fs = std::filesystem;
+  const fs::path cache = fs::path(testing::TempDir()) / prefix_;
+  setenv("XDG_CACHE_HOME", cache.c_str(), 1);
+  setenv("GODWIT_ACCEL", "tcg", 1);
+  const auto lab = up(spec());
+  ASSERT_TRUE(good(lab));
+  const auto start = [&](const std::string& name) {
+    GuestSpec one = guest();
+    one.name = name;
+    const auto started = start_guest(prefix_, one);
+    EXPECT_TRUE(good(started));
+    EXPECT_TRUE(good(wait_ready(prefix_, name, kBoot)));
+    EXPECT_TRUE(pings(started->address, lab->client_netns)) << name;
+    return was_restored(started->instances.front());
+  };
+  EXPECT_TRUE(start("first"));
+  const auto stored = [&cache] {
+    std::set<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(cache / "godwit/booted")) {
+      files.insert(entry.path());
+    }
+    return files;
+  };
+  const auto files = stored();
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_TRUE(start("second")) << "beside the first, which has another address";
+  EXPECT_EQ(stored(), files);
+
+  fs::resize_file(*files.begin(), fs::file_size(*files.begin()) / 2);
+  EXPECT_FALSE(start("third")) << "what is torn does not start, so it boots";
+  EXPECT_TRUE(stored().empty());
+  std::ofstream(*files.begin()).flush();
+  EXPECT_FALSE(start("fourth")) << "and so does what could not be stored";
+  fs::remove_all(cache);
 }
 
 TEST_F(LabNetwork, LoadThatTheGuestRefusesIsSaid) {
