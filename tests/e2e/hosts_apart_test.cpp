@@ -105,7 +105,7 @@ TEST(HostsApart, TheSourceItselfByAnotherForwarderIsNoDestination) {
   const PairApart apart;
   const std::string main = socket_of(apart.pair.source());
   const std::string again = apart.folder.file("again");
-  const Forwarder another({Route{{again}, {main.substr(0, main.size() - 4) + ".observer"}}});
+  const Forwarder another({Route{{again}, {main.substr(0, main.size() - 4) + ".spare"}}});
   const Finished run = run_godwit({"migrate", apart.from(), "qmp:" + again + "@tcp:127.0.0.1:1",
                                    "--json", "--no-profile", "--store", apart.pair.store()});
   EXPECT_EQ(run.status, 2) << run.out << run.err;

@@ -61,7 +61,7 @@ std::string booted_file(const std::vector<std::string>& words) {
                             .time_since_epoch()
                             .count());
   for (const std::string& word : words) {
-    for (const char* outside : {"drive", "blockdev", "fd=", "hostfwd", "{stream}"}) {
+    for (const char* outside : {"pflash", "fd=", "hostfwd", "{stream}"}) {
       if (word.find(outside) != std::string::npos) return "";
     }
     key += word + '\n';

@@ -84,8 +84,10 @@ TEST_F(Storage, AGuestTakesItsDiskAlongToAndFro) {
   {
     const auto source = observe();
     const auto sent = [&] { return source->migration_status()->transferred.value_or(Bytes(0)); };
-    await([&] { return sent() > Bytes(5'000'000); });  // the mirror has caught up and follows
+    await([&] { return sent() > Bytes(5'000'000); });        // the mirror has caught up and follows
+    ASSERT_TRUE(lab::set_migration_rate(kLab, 2_MB_per_s));  // or it may end before
     change_load("idle");
+    ASSERT_TRUE(lab::set_migration_rate(kLab, 40_MB_per_s));
     ASSERT_EQ(source->migration_status()->phase, MigrationPhase::kActive);
   }
   // It has not written since, so both files must be what it believes; ours is still open.
