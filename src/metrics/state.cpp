@@ -78,7 +78,7 @@ Buckets byte_buckets() {
   for (int power = 24; power <= 42; power += 2) sizes.push_back(std::ldexp(1.0, power));  // 16 MiB…
   return sizes;
 }
-/// The targets that docs/accuracy.md holds predictions to lie among these.
+/// The targets that docs/research/accuracy.md holds predictions to lie among these.
 Buckets error_buckets() {
   return {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2};
 }

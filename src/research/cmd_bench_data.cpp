@@ -13,7 +13,7 @@
 #include "godwit/rig/run_folder.h"
 #include "godwit/store/gzip.h"
 
-/// `bench data`: trials become rows of the data set (docs/data.md).
+/// `bench data`: trials become rows of the data set (docs/research/data.md).
 
 namespace godwit::research {
 namespace {

@@ -362,7 +362,7 @@ void add_evaluate(terminal::Command& app, terminal::Chosen& chosen) {
       auto summed = sum_up(*options, context);
       if (!summed && summed.error().what_to_do.empty()) {
         summed.error().what_to_do =
-            "give a table of the kind that --dataset names (docs/public-data.md)";
+            "give a table of the kind that --dataset names (docs/research/public-data.md)";
       }
       if (!summed)
         return context.out.error(summed.error().while_doing("evaluating " + options->dataset));

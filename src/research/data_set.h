@@ -8,7 +8,7 @@
 
 namespace godwit::research {
 
-/// A folder's data set (docs/data.md), by default godwit's own.
+/// A folder's data set (docs/research/data.md), by default godwit's own.
 Result<std::vector<dataset::CampaignRow>> read_data_set(const std::string& folder);
 
 }  // namespace godwit::research

@@ -74,7 +74,7 @@ std::vector<std::pair<std::string, std::string>> constants() {
 }
 
 TEST(TheTableOfConstants, IsThatOfTheCode) {
-  std::ifstream file(in_source_tree("docs/host-pair.md"));
+  std::ifstream file(in_source_tree("docs/research/host-pair.md"));
   const std::string text(std::istreambuf_iterator<char>(file), {});
   std::size_t rows = 0;
   for (std::size_t at = 0; (at = text.find("\n| `", at)) != std::string::npos; ++at) ++rows;

@@ -14,7 +14,7 @@
 
 namespace godwit::dataset {
 
-/// One trial of Godwit's own data set (docs/data.md).
+/// One trial of Godwit's own data set (docs/research/data.md).
 struct CampaignRow {
   std::string run;  ///< with `number`: its name for ever
   std::int64_t number = 0;

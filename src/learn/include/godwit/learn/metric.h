@@ -41,7 +41,7 @@ struct Measured {
   std::optional<Seconds> host_cpu;
 };
 /// In seconds, bytes or shares. A guest that by chance seems to do more lost nothing; of
-/// post-copies QEMU's own downtime is not to be relied on (docs/data.md), and is none.
+/// post-copies QEMU's own downtime is not to be relied on (docs/research/data.md), and is none.
 [[nodiscard]] std::optional<double> value_of(const Measured& measured, Metric metric);
 
 /// The same of a prediction, with its interval; nothing where it does not say.

@@ -30,8 +30,8 @@ struct ObserveOptions {
   Seconds length{8};
   /// Wanted half-width of the 90 % interval of W(t), as a share of RAM, where half of RAM changes
   /// (the worst case). 0.7 % of RAM is 3.8 MB of a 512 MiB guest, and 12,500 of its pages: as many
-  /// as the profiles had that predictions are measured by (docs/data.md), at half of what 0.5 %
-  /// costs. 0 reads all pages.
+  /// as the profiles had that predictions are measured by (docs/research/data.md), at half of what
+  /// 0.5 % costs. 0 reads all pages.
   Ratio half_width{0.007};
   /// What observing may cost, at most; the sample shrinks to fit, and the intervals show it.
   /// A tenth of one CPU is what a host that is evacuated because it is full can still spare.

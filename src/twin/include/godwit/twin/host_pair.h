@@ -6,8 +6,8 @@
 namespace godwit::twin {
 
 /// What a pair of hosts and its QEMU add to what bytes and rates explain: medians and the bounds of
-/// 90 % intervals. docs/host-pair.md says of each how it was measured and what repeats that;
-/// learn/host_pair.h takes some of them from a pair's own outcomes.
+/// 90 % intervals. docs/research/host-pair.md says of each how it was measured and what repeats
+/// that; learn/host_pair.h takes some of them from a pair's own outcomes.
 struct HostPairConstants {
   /// From "migrate" to the first page, and from the last page to "completed".
   Interval<Seconds> overhead{Seconds(0.005), Seconds(0), Seconds(0.03)};
