@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "godwit/base/foreign_file.h"
 #include "godwit/qmp/message.h"
 
 namespace godwit::qmp {
@@ -129,12 +131,14 @@ QmpClient::QmpClient(UniqueFd socket, std::string path, Clock& clock)
   socklen_t size = sizeof(peer);
   if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
     peer_pid_ = peer.pid;
+    peer_uid_ = peer.uid;
   }
 }
 
 Result<QmpClient> QmpClient::connect(const std::string& path, Clock& clock, TimePoint deadline) {
   GODWIT_TRY(UniqueFd socket, open_socket(path, clock, deadline));
   QmpClient client(std::move(socket), path, clock);
+  GODWIT_CHECK_OK(refuse_foreign_socket(path, client.peer_uid_, ::geteuid()));
   GODWIT_CHECK_OK(client.await_greeting(deadline));
   const Json wanted = client.oob_ ? Json{{"enable", Json::array({"oob"})}} : Json::object();
   GODWIT_CHECK_OK(client.execute("qmp_capabilities", wanted, deadline));

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "godwit/base/foreign_file.h"
 #include "godwit/base/unique_fd.h"
 
 namespace godwit::store {
@@ -64,6 +65,7 @@ Error file_error(const fs::path& path, std::string_view what, int errno_value) {
 
 Result<void> prepare_file(const fs::path& path) {
   if (!path.has_filename()) return fail(file_error(path, "use as a file", EISDIR));
+  GODWIT_CHECK_OK(refuse_foreign_link(path, ::geteuid()));
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   GODWIT_CHECK_OK(make_folders(folder));
   if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {

@@ -67,6 +67,13 @@ Result<void> check_is_database(const fs::path& path) {
   return fail(sqlite_error(path, SQLITE_NOTADB, 0, "by its first bytes"));
 }
 
+/// SQLite would make a file that everybody may read; an empty one is a new database to it.
+Result<void> make_private(const fs::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return fail(file_error(path, "open", errno));
+  return {};
+}
+
 /// What is kept of a record: all but its id, which the row has.
 Result<std::string> encode(const OutcomeRecord& record) {
   Json json = to_json(record);
@@ -145,6 +152,7 @@ Result<std::unique_ptr<SqliteOutcomeStore>> SqliteOutcomeStore::open(
   std::error_code ignored;
   auto connection = std::make_unique<Connection>(fs::absolute(path, ignored), patience);
   GODWIT_CHECK_OK(prepare_file(connection->path()));
+  GODWIT_CHECK_OK(make_private(connection->path()));
   GODWIT_CHECK_OK(check_is_database(connection->path()));
   GODWIT_CHECK_OK(connection->guarded([&](SQLite::Database& database) -> Result<void> {
     auto migrated = migrate_schema(database, schema_steps());

@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <fstream>
+
+#include "godwit/base/foreign_file.h"
 
 namespace godwit::terminal {
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view text) {
+  GODWIT_CHECK_OK(refuse_foreign_link(path, ::geteuid()));
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << text;
   file.close();

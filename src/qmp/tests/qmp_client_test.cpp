@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -52,6 +53,20 @@ TEST_F(Client, GreetsAndNegotiates) {
   }
   EXPECT_THAT(fake.finish(), IsEmpty());
   EXPECT_THAT(fake.commands(), ElementsAre("qmp_capabilities"));
+}
+
+TEST_F(Client, WhomAnybodyMayHavePutThereIsNotSpokenTo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be two users";
+  constexpr uid_t kNobody = 65534;
+  const std::filesystem::path folder = std::filesystem::path(fake.path()).parent_path();
+  std::filesystem::permissions(folder, std::filesystem::perms::all);
+  fake.greet();
+  ASSERT_EQ(::seteuid(kNobody), 0);
+  fake.start();
+  ASSERT_EQ(::seteuid(0), 0);
+  const auto refused = connect();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kPermission);
 }
 
 TEST_F(Client, SilenceMeansBusy) {

@@ -283,6 +283,13 @@ TEST_F(OutcomeStoreTest, MakesItsFoldersForTheUserAlone) {
   }
 }
 
+TEST_F(OutcomeStoreTest, IsForTheUserAloneWhateverTheFolderIs) {
+  opened(file_);
+  struct stat status {};
+  ASSERT_EQ(::stat(file_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
 TEST_F(OutcomeStoreTest, TakesNamesThatMeanSomethingToSqliteLiterally) {
   const fs::path before = fs::current_path();
   fs::current_path(folder_);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <nlohmann/json.hpp>
@@ -84,6 +86,7 @@ class QmpClient {
   std::string path_;
   Clock* clock_;
   std::int64_t peer_pid_ = 0;
+  uid_t peer_uid_ = 0;
   bool oob_ = false;
   LineSplitter lines_;
   std::deque<QmpEvent> events_;
