@@ -94,7 +94,8 @@ int run(int argc, char** argv) {
   add_cordon(program, chosen);
   research::add_bench(program, chosen);
   research::add_evaluate(program, chosen);
-  add_history(program, chosen);
+  monitoring::add_history(program, chosen);
+  monitoring::add_show(program, chosen);
   research::add_learn(program, chosen);
   add_manual(program, chosen);
   terminal::add_examples(program,

@@ -32,6 +32,7 @@ struct MigrateOptions {
   bool no_profile = false;
   bool rehearse = false;
   bool relay = false;
+  bool plot = false;
   terminal::ShareOptions shares;
   terminal::LinkOption link;
   terminal::ObserveOption observe;
@@ -79,7 +80,7 @@ int migrate_in_lab(const MigrateOptions& options, engine::Request request, const
   if (!request.link) request.link = Link{whole->spec.migration_rate, {}};
   const std::string source_host = before->instances.front().host;
   const Attempt attempt = run_request(engine, std::move(*pair), request, context);
-  const int status = print_attempt(attempt, context);
+  const int status = print_attempt(attempt, context, options.plot);
   if (needs_source(attempt)) return status;
   // As long as nothing was started, it is where it was. Both monitors are closed by now: the QEMU
   // without the guest can end.
@@ -116,7 +117,8 @@ int migrate(const MigrateOptions& options, terminal::Context& context) {
   if (domain != nullptr && libvirt_host != nullptr) {
     auto pair = engine.open_pair(*domain, *libvirt_host, {options.ping, options.ping_netns});
     if (!pair) return context.out.error(pair.error());
-    return print_attempt(run_request(engine, std::move(*pair), *request, context), context);
+    return print_attempt(run_request(engine, std::move(*pair), *request, context), context,
+                         options.plot);
   }
   const auto* source = std::get_if<QmpVm>(&*vm);
   const auto* there = std::get_if<QmpDestination>(&*destination);
@@ -126,7 +128,8 @@ int migrate(const MigrateOptions& options, terminal::Context& context) {
   }
   auto pair = engine.open_pair(*source, *there, {options.ping, options.ping_netns});
   if (!pair) return context.out.error(pair.error());
-  return print_attempt(run_request(engine, std::move(*pair), *request, context), context);
+  return print_attempt(run_request(engine, std::move(*pair), *request, context), context,
+                       options.plot);
 }
 
 /// Every law with a few words on it.
@@ -184,6 +187,8 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("--ping-netns", options->ping_netns, "ping from this network namespace")
       ->type_name("PATH")
       ->needs(ping);
+  command->add_flag("--plot", options->plot,
+                    "draw at the end what was predicted, and the rounds (godwit show does, too)");
   const terminal::Option* observe = options->observe.add_to(*command);
   const terminal::Option* rehearse =
       command->add_flag("--rehearse", options->rehearse, kRehearseHelp);

@@ -21,6 +21,7 @@
 #include "godwit/model/seen_share.h"
 #include "godwit/pair/sink_session.h"
 #include "godwit/profile/observe.h"
+#include "godwit/terminal/migration_page.h"
 #include "godwit/terminal/options.h"
 #include "godwit/terminal/render.h"
 #include "godwit/terminal/spelling.h"
@@ -40,6 +41,7 @@ struct ProfileOptions {
   std::string file;
   bool rehearse = false;
   bool disks = false;
+  bool plot = false;
   terminal::ObserveOption observe;
   std::string cpu;
   std::string every;
@@ -131,9 +133,15 @@ Json seen_json(const GuestProfile& profile) {
   return all;
 }
 
-int print_profiled(const Result<Profiled>& done, terminal::Context& context) {
+void plot_curve(const GuestProfile& profile, terminal::Context& context) {
+  const std::string picture = terminal::chart_text(terminal::dirty_curve_chart(profile));
+  context.out.say(picture.empty() ? "  nothing was written: there is no curve" : "\n" + picture);
+}
+
+int print_profiled(const Result<Profiled>& done, bool plot, terminal::Context& context) {
   if (!done) return context.out.error(done.error());
   context.out.say(terminal::profile_text(done->profile));
+  if (plot) plot_curve(done->profile, context);
   Json object{{"profile", to_json(done->profile)}, {"seen", seen_json(done->profile)}};
   if (done->rehearsal) {
     context.out.say(terminal::rehearsal_text(*done->rehearsal));
@@ -207,6 +215,7 @@ Result<GuestProfile> read_profile(const std::string& path) {
 struct PredictOptions {
   std::string vm;
   bool rehearse = false;
+  bool plot = false;
   std::string lab{lab::kDefaultLab};
   std::string profile;
   std::vector<std::string> techniques;
@@ -283,9 +292,18 @@ Result<advise::Advised> run_predict(const PredictOptions& options, terminal::Con
   return advise::predict_all(std::move(question));
 }
 
-int print_prediction(const Result<advise::Advised>& advised, terminal::Context& context) {
+void plot_prediction(const Prediction& prediction, terminal::Context& context) {
+  for (const terminal::Ranges& ranges :
+       {terminal::total_time_ranges(prediction), terminal::outage_ranges(prediction)}) {
+    if (!ranges.rows.empty()) context.out.say("\n" + terminal::ranges_text(ranges));
+  }
+}
+
+int print_prediction(const Result<advise::Advised>& advised, bool plot,
+                     terminal::Context& context) {
   if (!advised) return context.out.error(advised.error());
   context.out.say(terminal::prediction_text(advised->prediction));
+  if (plot) plot_prediction(advised->prediction, context);
   Json object = to_json(advised->prediction);
   if (advised->refusal) {
     // It was asked what would be, and that is answered; only a migration can be refused.
@@ -313,6 +331,7 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
                     "tell of its disks, too, and by dirty bitmaps how often their chunks are "
                     "written: what a prediction with +storage needs. No other godwit may drive the "
                     "VM meanwhile");
+  command->add_flag("--plot", options->plot, "draw the dirty curve");
   command->add_option("--cpu", options->cpu, "at most so much of one CPU (default 10%)")
       ->type_name("PERCENT");
   terminal::Option* every = command->add_option(
@@ -326,14 +345,14 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::add_lab_name(*command, options->lab);
   terminal::add_examples(
       *command, {"godwit profile lab:guest", "godwit profile qmp:/run/vm.qmp --for 30s -o vm.json",
-                 "godwit profile libvirt:web", "godwit profile qmp:/run/vm.qmp --rehearse",
+                 "godwit profile libvirt:web --plot", "godwit profile qmp:/run/vm.qmp --rehearse",
                  "godwit profile qmp:/run/vm.qmp --disks -o vm.json",
                  "godwit profile qmp:/run/vm.qmp --every 30s --cpu 1% -o vm.jsonl"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) {
       if (!options->every.empty()) return watch(*options, context);
-      return print_profiled(run_profile(*options, context), context);
+      return print_profiled(run_profile(*options, context), options->plot, context);
     };
   });
 }
@@ -346,6 +365,7 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")
       ->type_name("FILE");
   command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
+  command->add_flag("--plot", options->plot, "draw times and outages of the techniques");
   command
       ->add_option(
           "--technique", options->techniques,
@@ -368,7 +388,7 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) {
-      return print_prediction(run_predict(*options, context), context);
+      return print_prediction(run_predict(*options, context), options->plot, context);
     };
   });
 }

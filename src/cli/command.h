@@ -16,7 +16,6 @@ void add_schedule(terminal::Command& app, terminal::Chosen& chosen);
 void add_evacuate(terminal::Command& app, terminal::Chosen& chosen);
 void add_restore(terminal::Command& app, terminal::Chosen& chosen);
 void add_cordon(terminal::Command& app, terminal::Chosen& chosen);
-void add_history(terminal::Command& app, terminal::Chosen& chosen);
 void add_manual(terminal::Command& app, terminal::Chosen& chosen);
 
 }  // namespace godwit::cli

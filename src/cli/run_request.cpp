@@ -5,6 +5,7 @@
 #include "console_observer.h"
 
 #include "godwit/codec/codec.h"
+#include "godwit/terminal/migration_page.h"
 
 namespace godwit::cli {
 namespace {
@@ -32,8 +33,10 @@ Attempt run_request(engine::Engine& engine, engine::OpenPair pair, const engine:
   return attempt;
 }
 
-int print_attempt(const Attempt& attempt, terminal::Context& context) {
+int print_attempt(const Attempt& attempt, terminal::Context& context, bool plot) {
   if (attempt.done) {
+    const std::string pictures = plot ? terminal::pictures_text(*attempt.done) : "";
+    if (!pictures.empty()) context.out.say("\n" + pictures);
     context.out.result(json_of(*attempt.done));
     return attempt.done->outcome.status == OutcomeStatus::kCompleted ? terminal::kDone
                                                                      : terminal::kFailed;

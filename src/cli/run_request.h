@@ -20,7 +20,8 @@ struct Attempt {
 [[nodiscard]] Attempt run_request(engine::Engine& engine, engine::OpenPair pair,
                                   const engine::Request& request, terminal::Context& context);
 
-/// Prints how it ended as the contract has it, and gives the exit status: 0 when it completed.
-int print_attempt(const Attempt& attempt, terminal::Context& context);
+/// Prints how it ended as the contract has it, with pictures where `plot`, and gives the exit
+/// status: 0 when it completed.
+int print_attempt(const Attempt& attempt, terminal::Context& context, bool plot = false);
 
 }  // namespace godwit::cli

@@ -74,8 +74,9 @@ int Output::error(const Error& error, const Json& partial) {
     if (partial.is_object()) object.update(partial);
     result(object);
   } else {
-    write_line(stderr, fmt::format("godwit: {}{}{}", said.message,
-                                   said.what_to_do.empty() ? "" : "; ", said.what_to_do.text()));
+    write_line(stderr,
+               fmt::format("godwit: {}{}{} [{}]", said.message, said.what_to_do.empty() ? "" : "; ",
+                           said.what_to_do.text(), to_string(said.code)));
   }
   return exit_status(error.code);
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <vector>
 
@@ -78,15 +77,8 @@ class PlanPicture {
                        from, y, std::max(to - from, 0.5), height, attributes);
   }
 
-  /// A mark each 1, 2 or 5 of a power of ten.
   void axis(int top, int bottom) {
-    const double least = end_.count() / kMostTicks;
-    double step = std::pow(10, std::floor(std::log10(least)));
-    for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
-      if (step * factor < least) continue;
-      step *= factor;
-      break;
-    }
+    const double step = tick_step(end_.count(), kMostTicks);
     for (double at = 0; at <= end_.count(); at += step) {
       const double here = x(Seconds(at));
       body_ += fmt::format("<path d=\"M{:.1f},{}V{}\" stroke=\"#ddd\"/>\n", here, top + 4, bottom);

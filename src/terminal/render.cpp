@@ -268,10 +268,10 @@ std::string outcome_text(const MigrationOutcome& outcome) {
   return out;
 }
 
-std::string comparison_text(const Prediction& predicted, const MigrationOutcome& outcome) {
-  const TechniquePrediction* p = find(predicted, outcome.technique);
-  if (p == nullptr) return {};
+Table comparison_table(const Prediction& predicted, const MigrationOutcome& outcome) {
   Table table({"measure", "predicted", "90 % interval", "actual", "error"});
+  const TechniquePrediction* p = find(predicted, outcome.technique);
+  if (p == nullptr) return table;
   add_comparison(table, "total time", p->total_time, outcome.total_time, false);
   add_comparison(table, "downtime, QEMU's", p->downtime.qemu, outcome.downtime.qemu, true);
   add_comparison(table, "downtime, events", p->downtime.events, outcome.downtime.events, true);
@@ -283,7 +283,12 @@ std::string comparison_text(const Prediction& predicted, const MigrationOutcome&
     add_comparison(table, "independent of the source", std::optional(p->storage->independent_after),
                    outcome.storage->independent_after, false);
   }
-  return table.text();
+  return table;
+}
+
+std::string comparison_text(const Prediction& predicted, const MigrationOutcome& outcome) {
+  const Table table = comparison_table(predicted, outcome);
+  return table.empty() ? std::string() : table.text();
 }
 
 std::string history_text(const std::vector<OutcomeRecord>& records) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace godwit::terminal {
 
 std::string xml_text(std::string_view text) {
@@ -25,6 +28,15 @@ std::string xml_text(std::string_view text) {
     }
   }
   return safe;
+}
+
+double tick_step(double end, double most) {
+  const double least = std::max(end / most, 1e-12);
+  const double power = std::pow(10, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (power * factor >= least * (1 - 1e-9)) return power * factor;
+  }
+  return power * 10;
 }
 
 std::string svg_file(int width, int height, std::string_view title, std::string_view body) {

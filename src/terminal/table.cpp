@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "godwit/terminal/svg.h"
+
 namespace godwit::terminal {
 
 std::size_t width_of(std::string_view utf8) {
@@ -36,6 +38,20 @@ std::string Table::text() const {
   }
   text.pop_back();
   return text;
+}
+
+std::string Table::html() const {
+  std::string text = "<table>\n";
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    text += "<tr>";
+    const std::string_view cell = r == 0 ? "th" : "td";
+    for (const std::string& words : rows_[r]) {
+      text.append("<").append(cell).append(">").append(xml_text(words));
+      text.append("</").append(cell).append(">");
+    }
+    text += "</tr>\n";
+  }
+  return text + "</table>\n";
 }
 
 }  // namespace godwit::terminal

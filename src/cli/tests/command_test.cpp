@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "godwit/domain/technique.h"
+#include "godwit/monitoring/commands.h"
 #include "godwit/research/commands.h"
 #include "godwit/terminal/manual.h"
 #include "godwit/terminal/options.h"
@@ -33,7 +34,8 @@ class Commands : public testing::Test {
     add_cordon(app_, chosen_);
     research::add_bench(app_, chosen_);
     research::add_evaluate(app_, chosen_);
-    add_history(app_, chosen_);
+    monitoring::add_history(app_, chosen_);
+    monitoring::add_show(app_, chosen_);
     research::add_learn(app_, chosen_);
     add_manual(app_, chosen_);
   }

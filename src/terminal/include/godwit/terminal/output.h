@@ -39,7 +39,8 @@ class Output {
   void line(const Json& object);
   /// The one object of --json; without it nothing.
   void result(const Json& object);
-  /// Reports the error in the asked form and gives the exit status. `partial`: members that the
+  /// Reports the error in the asked form, with the code by which docs/troubleshooting.md lists it,
+  /// and gives the exit status. `partial`: members that the
   /// object should carry beside `.error`, e.g. the prediction that shows why an intent is
   /// impossible.
   int error(const Error& error, const Json& partial = Json());

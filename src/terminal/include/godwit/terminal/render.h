@@ -7,6 +7,7 @@
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/outcome.h"
 #include "godwit/domain/prediction.h"
+#include "godwit/terminal/table.h"
 
 /// Values as text for people. Pure.
 
@@ -20,6 +21,7 @@ namespace godwit::terminal {
 /// How it ended, where the VM runs, whether the guest is alive.
 [[nodiscard]] std::string outcome_text(const MigrationOutcome& outcome);
 /// Predicted beside actual, per measure; empty when there is nothing to compare.
+[[nodiscard]] Table comparison_table(const Prediction& predicted, const MigrationOutcome& outcome);
 [[nodiscard]] std::string comparison_text(const Prediction& predicted,
                                           const MigrationOutcome& outcome);
 [[nodiscard]] std::string history_text(const std::vector<OutcomeRecord>& records);

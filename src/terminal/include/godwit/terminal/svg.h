@@ -15,6 +15,10 @@ inline constexpr std::array<std::string_view, 8> kColours{
 /// Fit for an element's text and for an attribute in double quotes; what XML forbids is left out.
 [[nodiscard]] std::string xml_text(std::string_view text);
 
+/// Between two marks of an axis that ends at `end` and takes at most so many: 1, 2 or 5 of a power
+/// of ten.
+[[nodiscard]] double tick_step(double end, double most);
+
 /// The whole file, on white; `title` for people.
 [[nodiscard]] std::string svg_file(int width, int height, std::string_view title,
                                    std::string_view body);

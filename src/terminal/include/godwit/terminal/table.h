@@ -6,7 +6,7 @@
 
 namespace godwit::terminal {
 
-/// Columns of text for a terminal: the first column is left-aligned, the others right-aligned.
+/// Columns of text: the first column is left-aligned, the others right-aligned.
 /// Widths count UTF-8 characters, not bytes.
 class Table {
  public:
@@ -14,6 +14,9 @@ class Table {
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   /// Lines with a rule under the header, without a trailing newline.
   [[nodiscard]] std::string text() const;
+  /// The same as HTML.
+  [[nodiscard]] std::string html() const;
+  [[nodiscard]] bool empty() const { return rows_.size() < 2; }
 
  private:
   std::vector<std::vector<std::string>> rows_;

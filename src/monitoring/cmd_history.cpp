@@ -3,14 +3,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "command.h"
 #include "godwit/codec/codec.h"
 #include "godwit/engine/history.h"
 #include "godwit/learn/drift.h"
+#include "godwit/monitoring/commands.h"
 #include "godwit/terminal/options.h"
 #include "godwit/terminal/render.h"
 
-namespace godwit::cli {
+namespace godwit::monitoring {
 namespace {
 
 struct HistoryOptions {
@@ -67,4 +67,4 @@ void add_history(terminal::Command& app, terminal::Chosen& chosen) {
   });
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::monitoring
