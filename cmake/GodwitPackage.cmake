@@ -18,7 +18,7 @@ foreach(file IN ITEMS vmlinux initrd.img cmdline)
 endforeach()
 install(DIRECTORY suites data DESTINATION ${shared} COMPONENT lab)
 
-install(FILES README.md ARCHITECTURE.md CONTRIBUTING.md DESTINATION share/doc/godwit-doc COMPONENT doc)
+install(FILES README.md SECURITY.md ARCHITECTURE.md CONTRIBUTING.md DESTINATION share/doc/godwit-doc COMPONENT doc)
 install(DIRECTORY docs DESTINATION share/doc/godwit-doc COMPONENT doc)
 
 # Each package has its licence and what changed.
