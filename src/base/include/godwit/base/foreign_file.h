@@ -14,10 +14,10 @@ namespace godwit {
 /// made: whoever made it chose the file that would be read or written.
 [[nodiscard]] Result<void> refuse_foreign_link(const std::filesystem::path& path, uid_t me);
 
-/// kPermission where a socket's process is another user's than root's and `me`, and its folder is
-/// one in which everybody may make files: whoever was first there answers. `server`: the process's
-/// user, by the kernel.
-[[nodiscard]] Result<void> refuse_foreign_socket(const std::filesystem::path& path, uid_t server,
-                                                 uid_t me);
+/// Whether a socket's process is another user's than root's and `me`, and its folder one in which
+/// everybody may make files: whoever was first there answers. `server`: the process's user, by the
+/// kernel.
+[[nodiscard]] bool may_be_anybodys_socket(const std::filesystem::path& path, uid_t server,
+                                          uid_t me);
 
 }  // namespace godwit
