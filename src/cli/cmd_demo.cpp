@@ -10,6 +10,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/rig/lab_pair.h"
 #include "godwit/terminal/options.h"
+#include "godwit/terminal/render.h"
 #include "run_request.h"
 
 namespace godwit::cli {
@@ -70,8 +71,9 @@ Result<engine::OpenPair> set_the_stage(const DemoOptions& options, const engine:
   lab::LabSpec spec;
   spec.name = options.lab;
   spec.migration_rate = request.link ? request.link->rate : spec.migration_rate;
+  if (request.link) spec.round_trip = request.link->round_trip.value_or(spec.round_trip);
   context.out.say(fmt::format("building two hosts, a and b, with a migration network of {}",
-                              human(spec.migration_rate)));
+                              terminal::link_text(lab::migration_link(spec))));
   GODWIT_CHECK_OK(lab.up(spec));
   lab::GuestSpec guest;
   guest.load = options.load;

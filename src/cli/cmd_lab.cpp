@@ -18,6 +18,7 @@ constexpr Seconds kBootPatience{120};
 struct UpOptions {
   std::string lab{lab::kDefaultLab};
   std::string rate = "40MB/s";
+  std::string round_trip;
   std::vector<std::string> hosts{"a", "b"};
   lab::GuestSpec guest;
   std::string ram = "256MiB";
@@ -60,14 +61,17 @@ Json to_json(const lab::LabStatus& status) {
   return Json{{"name", status.spec.name},
               {"complete", status.complete},
               {"migration_rate_bytes_per_s", status.spec.migration_rate.value()},
+              {"migration_round_trip_ms", status.spec.round_trip.count() * 1e3},
               {"client_netns", status.client_netns},
               {"hosts", std::move(hosts)},
               {"guests", std::move(guests)}};
 }
 
 std::string status_text(const lab::LabStatus& status) {
-  std::string text = fmt::format("lab {}: migration network {}{}\n", status.spec.name,
+  const Seconds round_trip = status.spec.round_trip;
+  std::string text = fmt::format("lab {}: migration network {}{}{}\n", status.spec.name,
                                  human(status.spec.migration_rate),
+                                 round_trip > Seconds(0) ? ", round trip " + human(round_trip) : "",
                                  status.complete ? "" : " (INCOMPLETE: run godwit lab down)");
   terminal::Table hosts({"host", "migration address", "namespace"});
   for (const auto& host : status.hosts) {
@@ -97,6 +101,9 @@ Result<lab::LabStatus> bring_up(const UpOptions& options, terminal::Context& con
   spec.name = options.lab;
   spec.hosts = options.hosts;
   GODWIT_TRY(spec.migration_rate, parse_rate(options.rate));
+  if (!options.round_trip.empty()) {
+    GODWIT_TRY(spec.round_trip, parse_duration(options.round_trip));
+  }
   lab::GuestSpec guest = options.guest;
   GODWIT_TRY(guest.ram, parse_bytes(options.ram));
   if (!options.disk.empty()) {
@@ -184,17 +191,21 @@ void add_up(terminal::Command& lab_command, terminal::Chosen& chosen) {
   up->add_option("--rate", options->rate, "rate of the migration network")
       ->type_name("RATE")
       ->capture_default_str();
+  up->add_option("--round-trip", options->round_trip,
+                 "of the migration network, as ping measures it, 1ms to 1s (default: none beside "
+                 "what the machine takes)")
+      ->type_name("DURATION");
   up->add_option("--hosts", options->hosts, "names of the hosts")->type_name("NAME ...");
   up->add_option("--guest", options->guest.name, "name of the guest")
       ->type_name("NAME")
       ->capture_default_str();
   add_guest_options(*up, *options);
   up->add_flag("--no-guest", options->no_guest, "hosts and networks only");
-  terminal::add_examples(*up,
-                         {"godwit lab up --rate 50MB/s",
-                          "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s",
-                          "godwit lab up --disk 256MiB --load disk-write,set=64MiB,rate=5MB/s",
-                          "godwit lab up --ram 512MiB --load program,name=postgres"});
+  terminal::add_examples(
+      *up, {"godwit lab up --rate 50MB/s", "godwit lab up --rate 40Mbit/s --round-trip 5ms",
+            "godwit lab up --ram 512MiB --load memory-write,set=64MiB,rate=10MB/s",
+            "godwit lab up --disk 256MiB --load disk-write,set=64MiB,rate=5MB/s",
+            "godwit lab up --ram 512MiB --load program,name=postgres"});
   up->callback([&chosen, options] {
     chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](terminal::Context& context) {

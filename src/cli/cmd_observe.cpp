@@ -28,6 +28,7 @@
 #include "godwit/terminal/write_file.h"
 #include "godwit/twin/predictor.h"
 #include "rehearse_help.h"
+#include "run_request.h"
 #include "watch_profile.h"
 
 /// `profile` and `predict`: they look and change nothing, except with `--rehearse`.
@@ -233,7 +234,7 @@ Result<Link> link_of(const PredictOptions& options) {
                 "add --link with the rate that the stream may use, for example --link 1Gbit/s");
   }
   GODWIT_TRY(const lab::LabStatus status, lab::status(options.lab));
-  return Link{status.spec.migration_rate, {}};
+  return lab::migration_link(status.spec);
 }
 
 /// A named technique takes all of the disks beforehand, unless a share is named, too.
@@ -256,7 +257,12 @@ Result<void> check_disks_known(const advise::Question& question) {
               "take it with: godwit profile VM --disks -o FILE");
 }
 
-Result<advise::Advised> run_predict(const PredictOptions& options, terminal::Context& context) {
+struct Predicted {
+  advise::Advised advised;
+  Link link;  ///< that it was predicted over
+};
+
+Result<Predicted> run_predict(const PredictOptions& options, terminal::Context& context) {
   advise::Question question;
   GODWIT_CHECK_OK(read_choice(options, question));
   GODWIT_TRY(question.intent, options.intent.value());
@@ -288,8 +294,11 @@ Result<advise::Advised> run_predict(const PredictOptions& options, terminal::Con
   question.pair = engine::usual_pair(question.learnt);
   question.draws = twin::kManyDraws;
   context.out.say(terminal::profile_text(question.profile));
-  context.out.say(fmt::format("\npredicted over {}", human(question.link.rate)));
-  return advise::predict_all(std::move(question));
+  context.out.say("\npredicted over " + terminal::link_text(question.link));
+  Predicted predicted;
+  predicted.link = question.link;
+  GODWIT_TRY(predicted.advised, advise::predict_all(std::move(question)));
+  return predicted;
 }
 
 void plot_prediction(const Prediction& prediction, terminal::Context& context) {
@@ -299,12 +308,13 @@ void plot_prediction(const Prediction& prediction, terminal::Context& context) {
   }
 }
 
-int print_prediction(const Result<advise::Advised>& advised, bool plot,
-                     terminal::Context& context) {
-  if (!advised) return context.out.error(advised.error());
+int print_prediction(const Result<Predicted>& predicted, bool plot, terminal::Context& context) {
+  if (!predicted) return context.out.error(predicted.error());
+  const advise::Advised* const advised = &predicted->advised;
   context.out.say(terminal::prediction_text(advised->prediction));
   if (plot) plot_prediction(advised->prediction, context);
   Json object = to_json(advised->prediction);
+  put_link(predicted->link, object);
   if (advised->refusal) {
     // It was asked what would be, and that is answered; only a migration can be refused.
     const Error refusal = terminal::spelt(*advised->refusal);
@@ -380,11 +390,12 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   options->intent.add_to(*command);
   terminal::add_lab_name(*command, options->lab);
   terminal::add_examples(
-      *command, {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
-                 "godwit predict lab:guest --rehearse --max-time 60s --confidence 95%",
-                 "godwit predict lab:guest --technique precopy+storage --precopy-storage 0.25",
-                 "godwit predict lab:guest --technique auto+storage --prefer agility",
-                 "godwit predict --profile vm.json --link 50MB/s --no-postcopy --json"});
+      *command,
+      {"godwit predict qmp:/run/vm.qmp --link 1Gbit/s --max-downtime 300ms",
+       "godwit predict lab:guest --rehearse --max-time 60s --confidence 95%",
+       "godwit predict lab:guest --technique precopy+storage --precopy-storage 0.25",
+       "godwit predict lab:guest --technique auto+storage --prefer agility",
+       "godwit predict --profile vm.json --link 40Mbit/s --round-trip 5ms --no-postcopy --json"});
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) {

@@ -65,7 +65,7 @@ void ConsoleObserver::profiled(const GuestProfile& profile) {
 
 void ConsoleObserver::predicted(const Prediction& prediction, const Link& link) {
   prediction_ = prediction;
-  say(fmt::format("\npredicted over {}", human(link.rate)));
+  say("\npredicted over " + terminal::link_text(link));
   say(terminal::prediction_text(prediction));
 }
 

@@ -14,12 +14,17 @@ Json json_of(const OutcomeRecord& record) {
   Json object{{"outcome", to_json(record.outcome)}};
   if (record.predicted) object["predicted"] = to_json(*record.predicted);
   if (record.profile) object["profile"] = to_json(*record.profile);
-  if (record.link) object["link_bytes_per_s"] = record.link->rate.value();
+  if (record.link) put_link(*record.link, object);
   if (record.id != 0) object["id"] = record.id;  // where it was kept
   return object;
 }
 
 }  // namespace
+
+void put_link(const Link& link, Json& object) {
+  object["link_bytes_per_s"] = link.rate.value();
+  if (link.round_trip) object["round_trip_ms"] = link.round_trip->count() * 1e3;
+}
 
 Attempt run_request(engine::Engine& engine, engine::OpenPair pair, const engine::Request& request,
                     terminal::Context& context) {

@@ -20,6 +20,9 @@ struct Attempt {
 [[nodiscard]] Attempt run_request(engine::Engine& engine, engine::OpenPair pair,
                                   const engine::Request& request, terminal::Context& context);
 
+/// A link as JSON results tell of it: "link_bytes_per_s" and, where it is known, "round_trip_ms".
+void put_link(const Link& link, Json& object);
+
 /// Prints how it ended as the contract has it, with pictures where `plot`, and gives the exit
 /// status: 0 when it completed.
 int print_attempt(const Attempt& attempt, terminal::Context& context, bool plot = false);

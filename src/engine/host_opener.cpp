@@ -14,6 +14,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/libvirt/domain.h"
 #include "godwit/libvirt/session.h"
+#include "godwit/probe/round_trip.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qemu/vm_lock.h"
 #include "libvirt_manager.h"
@@ -124,6 +125,13 @@ Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& 
 Result<std::unique_ptr<pair::StreamCarrier>> HostOpener::relay_to(const std::string& stream,
                                                                   const VmDescription& source) {
   return relay_stream(clock_, source, stream);
+}
+
+std::optional<Seconds> HostOpener::round_trip_to(const std::string& stream,
+                                                 const VmDescription& source) {
+  const auto tcp = tcp_address_of(stream);
+  if (!tcp || source.pid == 0) return std::nullopt;
+  return probe::measure_round_trip(tcp->host, fmt::format("/proc/{}/ns/net", source.pid), clock_);
 }
 
 Result<std::unique_ptr<Manager>> HostOpener::manager_of(const std::shared_ptr<Hypervisor>& source,

@@ -198,13 +198,21 @@ Result<KnownHosts> Engine::Planning::recall(OutcomeStore* store) {
   return known;
 }
 
-/// The user's; else, where something is predicted over it, an estimate.
+/// The user's; else, where something is predicted over it, an estimate, with the round trip
+/// measured.
 Result<std::optional<Link>> Engine::Planning::link_by(const std::vector<OutcomeRecord>& history) {
-  if (request_.link || !request_.profile) return request_.link;
-  GODWIT_TRY(const auto parameters, pair_.source.hypervisor->parameters());
-  const LinkEstimate estimate = estimate_link(history, pair_.stream, parameters.max_bandwidth);
-  observer_.link_estimated(estimate);
-  return std::optional(estimate.link);
+  if (!request_.profile) return request_.link;
+  std::optional<Link> link = request_.link;
+  if (!link) {
+    GODWIT_TRY(const auto parameters, pair_.source.hypervisor->parameters());
+    const LinkEstimate estimate = estimate_link(history, pair_.stream, parameters.max_bandwidth);
+    observer_.link_estimated(estimate);
+    link = estimate.link;
+  }
+  if (!link->round_trip) {
+    link->round_trip = engine_.opener_->round_trip_to(pair_.stream, pair_.source.description);
+  }
+  return link;
 }
 
 Result<GuestProfile> Engine::Planning::profile(const BothSides& sides) {

@@ -17,8 +17,8 @@ namespace godwit::hosts {
 Result<std::string> LabFleet::key_of(const std::string& lab) {
   GODWIT_TRY(const lab::LabStatus status, lab::status(lab));
   if (!status.complete) {
-    return fail(ErrorCode::kNotFound, fmt::format("the lab '{}' was never finished", lab),
-                "build it with: godwit lab up");
+    return fail(ErrorCode::kNotFound, fmt::format("the lab '{}' is not whole", lab),
+                "build it anew: godwit lab down, then godwit lab up");
   }
   struct stat client {};
   if (::stat(status.client_netns.c_str(), &client) != 0) {

@@ -1,7 +1,6 @@
 #include "godwit/lab/lab.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "command.h"
 #include "disk.h"
 #include "godwit/lab/facts.h"
+#include "line.h"
 #include "lock.h"
 #include "netns.h"
 #include "network.h"
@@ -27,14 +27,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// As the links in /proc/PID/ns read.
 std::set<std::string> network_namespaces_of(const std::string& lab) {
   std::set<std::string> ids;
   for (const std::string& name : netns_names(netns_prefix(lab))) {
-    struct stat status {};
-    if (stat(netns_path(name).c_str(), &status) == 0) {
-      ids.insert(fmt::format("net:[{}]", status.st_ino));
-    }
+    if (std::string id = namespace_of(name); !id.empty()) ids.insert(std::move(id));
   }
   return ids;
 }
@@ -64,6 +60,7 @@ Result<void> tear_down(const LabLock& lock) {
 
 bool exists_whole(const LabRecord& record) {
   if (!record.complete || record.boot != boot_id()) return false;
+  if (record.spec.round_trip > Seconds(0) && !line_runs(record.spec.name)) return false;
   std::vector<std::string> names{netns_name(record.spec.name, kClient),
                                  netns_name(record.spec.name, kSwitch)};
   for (const std::string& host : record.spec.hosts) {
@@ -79,8 +76,8 @@ Result<LabRecord> load_whole(const std::string& lab) {
   auto record = load_record(lab);
   if (!record && record.error().code != ErrorCode::kNotFound) return record;
   if (record && exists_whole(*record)) return record;
-  return fail(ErrorCode::kNotFound, fmt::format("the lab '{}' was never finished", lab),
-              "build it with: godwit lab up");
+  return fail(ErrorCode::kNotFound, fmt::format("the lab '{}' is not whole", lab),
+              "build it anew: godwit lab down, then godwit lab up");
 }
 
 Instance instance_of(const LabSpec& lab, const GuestRecord& guest, const std::string& host) {

@@ -1,6 +1,7 @@
 #include "netns.h"
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -26,6 +27,12 @@ std::vector<std::string> netns_names(const std::string& prefix) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::string namespace_of(const std::string& name) {
+  struct stat status {};
+  if (stat(netns_path(name).c_str(), &status) != 0) return {};
+  return fmt::format("net:[{}]", status.st_ino);
 }
 
 Result<void> remove_netns(const std::string& name) {

@@ -23,6 +23,9 @@ Result<void> enter_netns(const std::string& path);
 /// Names under /run/netns that begin with `prefix`, sorted.
 std::vector<std::string> netns_names(const std::string& prefix);
 
+/// As the links in /proc/PID/ns read: "net:[4026531840]". Empty without such a name.
+std::string namespace_of(const std::string& name);
+
 /// Removes the name; the namespace ends with its last process.
 Result<void> remove_netns(const std::string& name);
 

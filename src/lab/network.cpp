@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "command.h"
+#include "line.h"
 #include "paths.h"
 
 namespace godwit::lab {
@@ -47,7 +48,11 @@ std::vector<std::string> bridge_lines(const std::string& netns, const std::strin
           fmt::format("ip -n {} link set dev {} up", netns, name)};
 }
 
-Result<void> build_middle(const LabLock& lock) {
+bool has_line(const LabSpec& spec) {
+  return spec.round_trip > Seconds(0);
+}
+
+Result<void> build_middle(const LabLock& lock, const LabSpec& spec) {
   const std::string client = netns_name(lock.lab(), kClient);
   const std::string middle = netns_name(lock.lab(), kSwitch);
   for (const std::string& netns : {client, middle}) {
@@ -57,7 +62,7 @@ Result<void> build_middle(const LabLock& lock) {
   GODWIT_CHECK_OK(run_all(lock, bridge_lines(client, "service")));
   GODWIT_CHECK_OK(
       run(lock, fmt::format("ip -n {} address add {}/24 dev service", client, kClientAddress)));
-  return run_all(lock, bridge_lines(middle, "migration"));
+  return has_line(spec) ? Result<void>() : run_all(lock, bridge_lines(middle, "migration"));
 }
 
 /// `replace` also makes what is not there yet.
@@ -68,26 +73,49 @@ std::string shape_line(const LabSpec& spec, std::size_t index) {
                      shape.rate_bits_per_s, shape.burst_bytes, kQueueLatency);
 }
 
-Result<void> build_host(const LabLock& lock, const LabSpec& spec, std::size_t index) {
+/// A cable to the switch.
+Result<void> plug_into_switch(const LabLock& lock, const std::string& host, std::size_t index) {
+  const std::string middle = netns_name(lock.lab(), kSwitch);
+  const std::string port = fmt::format("port{}", index);
+  return run_all(lock, {fmt::format("ip -n {} link add name {} type veth peer name {} netns {}",
+                                    middle, port, kMigrationInterface, host),
+                        fmt::format("ip -n {} link set dev {} master migration up", middle, port)});
+}
+
+Result<UniqueFd> plug_into_line(const LabLock& lock, const std::string& host, std::size_t index) {
+  GODWIT_TRY(UniqueFd end, make_line_end(netns_path(host)));
+  const MacAddress mac = migration_mac(index);
+  GODWIT_CHECK_OK(run(lock, fmt::format("ip -n {} link set dev {} address {:02x}", host,
+                                        kMigrationInterface, fmt::join(mac, ":"))));
+  return end;
+}
+
+Result<void> build_host(const LabLock& lock, const LabSpec& spec, std::size_t index,
+                        std::vector<UniqueFd>& line) {
   const std::string host = netns_name(spec.name, spec.hosts[index]);
   const std::string client = netns_name(spec.name, kClient);
-  const std::string middle = netns_name(spec.name, kSwitch);
   const std::string port = fmt::format("port{}", index);
   GODWIT_CHECK_OK(run(lock, fmt::format("ip netns add {}", host)));
   GODWIT_CHECK_OK(run(lock, fmt::format("ip -n {} link set dev lo up", host)));
   GODWIT_CHECK_OK(run_all(lock, bridge_lines(host, "service")));
-  return run_all(lock, {fmt::format("ip -n {} link add name {} type veth peer name uplink netns {}",
-                                    client, port, host),
-                        fmt::format("ip -n {} link set dev {} master service up", client, port),
-                        fmt::format("ip -n {} link set dev uplink master service up", host),
-                        fmt::format("ip -n {} link add name {} type veth peer name {} netns {}",
-                                    middle, port, kMigrationInterface, host),
-                        fmt::format("ip -n {} link set dev {} master migration up", middle, port),
-                        fmt::format("ip -n {} address add {}/24 dev {}", host,
+  GODWIT_CHECK_OK(
+      run_all(lock, {fmt::format("ip -n {} link add name {} type veth peer name uplink netns {}",
+                                 client, port, host),
+                     fmt::format("ip -n {} link set dev {} master service up", client, port),
+                     fmt::format("ip -n {} link set dev uplink master service up", host)}));
+  if (has_line(spec)) {
+    GODWIT_TRY(UniqueFd end, plug_into_line(lock, host, index));
+    line.push_back(std::move(end));
+  } else {
+    GODWIT_CHECK_OK(plug_into_switch(lock, host, index));
+  }
+  return run_all(lock, {fmt::format("ip -n {} address add {}/24 dev {}", host,
                                     migration_address(index), kMigrationInterface),
                         fmt::format("ip -n {} link set dev {} up", host, kMigrationInterface),
                         shape_line(spec, index)});
 }
+
+}  // namespace
 
 Result<void> check_tun() {
   const UniqueFd tun(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
@@ -100,8 +128,9 @@ Result<void> check_tun() {
               "load its driver: modprobe tun (as root)");
 }
 
-}  // namespace
-
+MacAddress migration_mac(std::size_t host_index) {
+  return {0x52, 0x54, 0, 0x78, 0, static_cast<std::uint8_t>(11 + host_index)};
+}
 std::string migration_address(std::size_t host_index) {
   return fmt::format("10.78.0.{}", 11 + host_index);
 }
@@ -126,9 +155,12 @@ Shape shape_for(BytesPerSecond payload) {
 }
 
 Result<void> build_networks(const LabLock& lock, const LabSpec& spec) {
-  GODWIT_CHECK_OK(build_middle(lock));
-  for (std::size_t i = 0; i < spec.hosts.size(); ++i) GODWIT_CHECK_OK(build_host(lock, spec, i));
-  return {};
+  GODWIT_CHECK_OK(build_middle(lock, spec));
+  std::vector<UniqueFd> line;
+  for (std::size_t i = 0; i < spec.hosts.size(); ++i) {
+    GODWIT_CHECK_OK(build_host(lock, spec, i, line));
+  }
+  return line.empty() ? Result<void>() : start_line(lock, spec, line);
 }
 
 Result<void> shape_networks(const LabLock& lock, const LabSpec& spec) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,9 +12,12 @@
 
 /// The lab's two networks.
 ///
-///   service 10.77.0.0/24      client: bridge "service" 10.77.0.1 ── per host: bridge "service" ──
+///   service 10.77.0.0/24      client: bridge "service" 10.77.0.1 ── per host: bridge "service",
 ///   taps migration 10.78.0.0/24    switch: bridge "migration" ── per host: interface "migration",
 ///   tbf
+///
+/// Where the migration network is to have a round trip, a process takes the bridge's place
+/// (line.h).
 
 namespace godwit::lab {
 
@@ -21,6 +25,9 @@ inline constexpr const char* kMigrationInterface = "migration";
 inline constexpr const char* kClientAddress = "10.77.0.1";
 
 std::string migration_address(std::size_t host_index);
+using MacAddress = std::array<std::uint8_t, 6>;
+/// Of its migration interface, where the network has a round trip.
+MacAddress migration_mac(std::size_t host_index);
 std::string guest_address(int guest_index);
 std::string guest_mac(int guest_index);
 std::string tap_name(int guest_index);
@@ -32,6 +39,9 @@ struct Shape {
   std::int64_t burst_bytes = 0;
 };
 Shape shape_for(BytesPerSecond payload);
+
+/// Whether this process may make taps here.
+Result<void> check_tun();
 
 /// Needs the lab's lock. On error the caller tears down what there is.
 Result<void> build_networks(const LabLock& lock, const LabSpec& spec);

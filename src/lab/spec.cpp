@@ -21,6 +21,10 @@ constexpr Bytes kMostDisk{1LL << 40};  // beyond that a typing error is likelier
 // The slowest at which a migration ends in a person's lifetime; the fastest that tbf keeps to here.
 constexpr BytesPerSecond kLeastRate{1e6};
 constexpr BytesPerSecond kMostRate{1e9};
+// Below, what the machine itself takes is no small part of it; half the way round the Earth and to
+// a satellite takes less.
+constexpr Seconds kLeastRoundTrip{0.001};
+constexpr Seconds kMostRoundTrip{1};
 
 bool is_letter(char c) {
   return c >= 'a' && c <= 'z';
@@ -93,6 +97,12 @@ Result<void> validate_name(std::string_view what, std::string_view name) {
               "use 1 to 16 of a-z, 0-9 and _, a letter first");
 }
 
+Link migration_link(const LabSpec& spec) {
+  Link link{spec.migration_rate, {}};
+  if (spec.round_trip > Seconds(0)) link.round_trip = spec.round_trip;
+  return link;
+}
+
 Result<void> validate(const LabSpec& spec) {
   GODWIT_CHECK_OK(validate_name("lab", spec.name));
   if (spec.hosts.size() < 2 || spec.hosts.size() > 16) {
@@ -112,7 +122,16 @@ Result<void> validate(const LabSpec& spec) {
                 fmt::format("a migration network of {}", human(spec.migration_rate)),
                 fmt::format("give a rate from {} to {}", human(kLeastRate), human(kMostRate)));
   }
-  return {};
+  const Seconds there_and_back = spec.round_trip;
+  if (there_and_back == Seconds(0) ||
+      (there_and_back >= kLeastRoundTrip && there_and_back <= kMostRoundTrip)) {
+    return {};
+  }
+  return fail(
+      ErrorCode::kBadInput,
+      fmt::format("a migration network with a round trip of {:g} ms", there_and_back.count() * 1e3),
+      fmt::format("give none, or one from {} to {}", human(kLeastRoundTrip),
+                  human(kMostRoundTrip)));
 }
 
 Result<void> validate(const GuestSpec& spec) {

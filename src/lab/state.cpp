@@ -102,13 +102,16 @@ GuestRecord* LabRecord::find(std::string_view guest) {
 std::string encode(const LabRecord& record) {
   Json guests = Json::array();
   for (const GuestRecord& guest : record.guests) guests.push_back(to_json(guest));
-  const Json json{{"version", kVersion},
-                  {"name", record.spec.name},
-                  {"hosts", record.spec.hosts},
-                  {"migration_rate_bytes_per_s", record.spec.migration_rate.value()},
-                  {"complete", record.complete},
-                  {"boot", record.boot},
-                  {"guests", std::move(guests)}};
+  Json json{{"version", kVersion},
+            {"name", record.spec.name},
+            {"hosts", record.spec.hosts},
+            {"migration_rate_bytes_per_s", record.spec.migration_rate.value()},
+            {"complete", record.complete},
+            {"boot", record.boot},
+            {"guests", std::move(guests)}};
+  if (record.spec.round_trip > Seconds(0)) {
+    json["migration_round_trip_s"] = record.spec.round_trip.count();
+  }
   return json_text(json, 2) + "\n";
 }
 
@@ -117,7 +120,8 @@ Result<LabRecord> decode(std::string_view text) {
   JsonReader in(json, "lab");
   LabRecord record;
   if (in.integer("version") != kVersion) in.reject("version", "is of another godwit");
-  record.spec = {in.text("name"), texts(in, "hosts"), in.rate("migration_rate_bytes_per_s")};
+  record.spec = {in.text("name"), texts(in, "hosts"), in.rate("migration_rate_bytes_per_s"),
+                 in.maybe_seconds("migration_round_trip_s").value_or(Seconds(0))};
   record.complete = in.boolean("complete");
   record.boot = in.text("boot");
   const Json* guests = in.array("guests");

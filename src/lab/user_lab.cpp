@@ -4,14 +4,12 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/close_range.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -22,9 +20,11 @@
 #include <set>
 #include <utility>
 
+#include "detached.h"
 #include "godwit/base/unique_fd.h"
 #include "godwit/lab/lab.h"
 #include "godwit/lab/spec.h"
+#include "keeper.h"
 #include "paths.h"
 #include "processes.h"
 
@@ -117,79 +117,29 @@ Result<UniqueFd> take_name(uid_t uid, const std::string& lab) {
   return socket_fd;
 }
 
-/// Its life: hold the namespaces, let go of everything else, and take the callers that only want to
-/// know who it is; were they left waiting, the kernel would hold up those after the sixteenth.
-[[noreturn]] void keep(const UniqueFd& name, const UniqueFd& report) {
-  prctl(PR_SET_NAME, "godwit-keeper");
-  const char good = 1;
-  if (listen(name.get(), 16) != 0 || chdir("/") != 0 || write(report.get(), &good, 1) != 1)
-    _exit(1);
-  const int null = open("/dev/null", O_RDWR);
-  for (int fd = 0; fd <= 2; ++fd) dup2(null, fd);
-  dup2(name.get(), 3);
-  close_range(4, ~0U, 0);
+/// Its life: hold the namespaces, and take the callers that only want to know who it is; were they
+/// left waiting, the kernel would hold up those after the sixteenth. Its name is descriptor 3.
+[[noreturn]] void keep() {
   for (;;) {
     const int caller = accept(3, nullptr, nullptr);
     if (caller >= 0) close(caller);
   }
 }
 
-/// How a child process says that it failed: "\0code\nmessage\nadvice".
-void tell(const UniqueFd& report, const Error& error) {
-  std::string text(1, '\0');
-  text += fmt::format("{}\n{}\n{}", static_cast<int>(error.code), error.message,
-                      error.what_to_do.text());
-  (void)!write(report.get(), text.data(), text.size());
-}
-
-/// What a child told until its end: a single 1 when all went well.
-Result<void> hear(const UniqueFd& report) {
-  std::array<char, 1024> buffer{};
-  std::string text;
-  for (ssize_t got = 0; (got = read(report.get(), buffer.data(), buffer.size())) > 0;) {
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  if (text == std::string(1, '\1')) return {};
-  const std::size_t first = text.find('\n');
-  const std::size_t second = text.find('\n', first + 1);
-  if (text.size() < 2 || first == std::string::npos || second == std::string::npos) {
-    return fail(ErrorCode::kInternal, "a process that works on the lab died", "try again");
-  }
-  return fail(static_cast<ErrorCode>(std::atoi(text.c_str() + 1)),
-              text.substr(first + 1, second - first - 1), text.substr(second + 1));
-}
-
-[[noreturn]] void become_keeper(const std::string& lab, const UniqueFd& report) {
-  setsid();
+void become_keeper(const std::string& lab, const UniqueFd& report) {
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
   auto name = take_name(uid, lab);
   Result<void> made = name ? make_namespaces(uid, gid) : Result<void>(fail(name.error()));
-  if (made) keep(*name, report);
-  tell(report, made.error());
-  _exit(1);
+  if (made && listen(name->get(), 16) != 0)
+    made = fail(errno_error("keeping the lab's name", errno));
+  if (!made) return tell(report, made.error());
+  if (detach("godwit-keeper", {name->get()}, report)) keep();
 }
 
-void await_end(pid_t child) {
-  while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
-/// Forked twice, so that the keeper is nobody's child here and leaves no zombie.
 Result<void> start_keeper(const std::string& lab) {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errno_error("making a pipe", errno));
-  const UniqueFd read_end(ends[0]);
-  UniqueFd write_end(ends[1]);
-  const pid_t middle = fork();
-  if (middle < 0) return fail(errno_error("starting the lab's keeper", errno));
-  if (middle == 0) {
-    if (fork() == 0) become_keeper(lab, write_end);
-    _exit(0);
-  }
-  write_end.reset();
-  await_end(middle);
-  return hear(read_end);
+  return start_detached("starting the lab's keeper",
+                        [&lab](const UniqueFd& report) { become_keeper(lab, report); });
 }
 
 /// QEMUs whose keeper was killed: their namespaces are theirs alone and end with them.
@@ -254,6 +204,10 @@ std::set<std::string> running_labs(uid_t uid) {
 
 }  // namespace
 
+int entered_keeper_fd() {
+  return entered_keeper.get();
+}
+
 Result<void> enter_user_lab(const std::string& lab, EnterMode mode) {
   GODWIT_CHECK_OK(validate_name("lab", lab));
   if (geteuid() == 0) return {};
@@ -294,11 +248,10 @@ Result<void> down_user_lab(const std::string& lab) {
   const pid_t child = fork();
   if (child < 0) return fail(errno_error("starting a process", errno));
   if (child == 0) {
-    const char good = 1;
     if (const auto gone = enter_and_end(lab); !gone) {
       tell(write_end, gone.error());
     } else {
-      (void)!write(write_end.get(), &good, 1);
+      (void)tell_well(write_end);
     }
     _exit(0);
   }

@@ -116,12 +116,22 @@ void LinkOption::add_to(Command& command) {
                   "rate that the stream may use; where it may be left out: a lab's own, else what "
                   "earlier migrations to that host reached, else the interface's")
       ->type_name("RATE");
+  command
+      .add_option("--round-trip", round_trip,
+                  "of that link; where it may be left out: a lab's own, or as pings measure it "
+                  "before a migration")
+      ->type_name("DURATION");
 }
 
 Result<std::optional<Link>> LinkOption::value() const {
   std::optional<BytesPerSecond> parsed;
   GODWIT_CHECK_OK(read(rate, "--link", parse_rate, parsed));
-  return parsed ? std::optional(Link{*parsed, {}}) : std::nullopt;
+  std::optional<Seconds> there_and_back;
+  GODWIT_CHECK_OK(read(round_trip, "--round-trip", parse_duration, there_and_back));
+  if (parsed) return std::optional(Link{*parsed, there_and_back});
+  if (!there_and_back) return std::optional<Link>();
+  return fail(ErrorCode::kBadInput, "a round trip of a link whose rate nobody named",
+              "add --link RATE, or leave --round-trip out");
 }
 
 Option* ObserveOption::add_to(Command& command) {

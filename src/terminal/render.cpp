@@ -102,6 +102,12 @@ std::string disk_text(const DiskProfile& disk) {
 
 }  // namespace
 
+std::string link_text(const Link& link) {
+  std::string text = human(link.rate);
+  if (link.round_trip) text += ", round trip " + human(*link.round_trip);
+  return text;
+}
+
 std::string profile_text(const GuestProfile& profile) {
   std::string out = fmt::format(
       "  memory {}, {:.0f} % of it zero pages; {} of {} pages looked at for {}\n",

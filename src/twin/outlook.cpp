@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "chance.h"
+#include "over_link.h"
 #include "postcopy.h"
 #include "sending.h"
 #include "to_bytes.h"
@@ -54,9 +55,9 @@ Forecaster::Forecaster(Guest guest, const Link& link, const HostPairConstants& p
                        const model::DirtyCurve& curve)
     : guest_(std::move(guest)),
       link_(link),
-      pair_(pair),
+      pair_(over(pair, link)),
       growth_(curve.likely()),
-      chances_(drawn_chances(pair, curve, kWays, kSeed).chances) {}
+      chances_(drawn_chances(pair_, curve, kWays, kSeed).chances) {}
 
 Result<Forecaster> Forecaster::make(const GuestProfile& profile, const Link& link,
                                     const HostPairConstants& pair) {

@@ -15,6 +15,7 @@
 #include "godwit/base/statistics.h"
 #include "godwit/domain/combination_rule.h"
 #include "humps.h"
+#include "over_link.h"
 #include "postcopy.h"
 #include "sending.h"
 #include "to_bytes.h"
@@ -501,9 +502,10 @@ Predictor::Predictor(Guest guest, const Link& link, const Options& options,
                      const model::DirtyCurve& curve, std::optional<model::Phases> phases)
     : guest_(std::move(guest)), link_(link), options_(options), phases_(std::move(phases)) {
   if (phases_ && options_.draws <= 0) options_.draws = kFewDraws;
+  options_.pair = over(options.pair, link);
   Chances drawn = options_.draws > 0
-                      ? drawn_chances(options.pair, curve, options_.draws, options.seed)
-                      : corner_chances(options.pair, curve);
+                      ? drawn_chances(options_.pair, curve, options_.draws, options.seed)
+                      : corner_chances(options_.pair, curve);
   chances_ = std::move(drawn.chances);
   growths_ = std::move(drawn.growths);
 }

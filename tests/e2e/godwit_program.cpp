@@ -129,6 +129,9 @@ std::vector<std::string> traces() {
         words.find("/run/godwit/") != std::string::npos) {
       found.push_back("qemu " + entry.path().filename().string());
     }
+    if (!words.empty() && read_all(entry.path() / "comm") == "godwit-line\n") {
+      found.push_back("line " + entry.path().filename().string());
+    }
   }
   std::sort(found.begin(), found.end());
   return found;

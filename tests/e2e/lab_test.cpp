@@ -168,6 +168,45 @@ TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
   EXPECT_FALSE(receiver.broken());
 }
 
+/// Everything between the hosts takes the round trip: the stream, and the pings that measure it.
+TEST_F(Lab, AGuestMovesOverAWanWhoseRoundTripIsMeasuredAndPredictedWith) {
+  up("memory-write,set=16MiB,rate=2MB/s", "60MB/s", {"--round-trip", "20ms"});
+  EXPECT_EQ(status().at("migration_round_trip_ms"), 20.0);
+  EXPECT_THAT(run_godwit({"lab", "status", "--lab", kDemoLab}).out, HasSubstr("round trip 20 ms"));
+  const Json said =
+      run_godwit({"predict", "lab:guest", "--lab", kDemoLab, "--for", "1s", "--json"}).json();
+  EXPECT_EQ(said.at("round_trip_ms"), 20.0) << "as it was asked for";
+  for (const auto& [host, technique] : {std::pair{"b", "precopy"}, std::pair{"a", "postcopy"}}) {
+    const Finished run =
+        run_godwit({"migrate", "lab:guest", std::string("lab:") + host, "--lab", kDemoLab,
+                    "--technique", technique, "--for", "1s", "--json", "--store", store()});
+    ASSERT_EQ(run.status, 0) << run.out << run.err;
+    EXPECT_GE(run.json().at("round_trip_ms"), 20.0) << "as pings measured it";
+    const Json outcome = run.json().at("outcome");
+    EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+    EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
+  }
+  const Finished named = run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kDemoLab,
+                                     "--technique", "precopy", "--for", "1s", "--link", "60MB/s",
+                                     "--round-trip", "7ms", "--json", "--store", store()});
+  ASSERT_EQ(named.status, 0) << named.out << named.err;
+  EXPECT_EQ(named.json().at("round_trip_ms"), 7.0);
+}
+
+TEST_F(Lab, ARoundTripThatCannotBeHadIsRefusedBeforeAnythingIsBuilt) {
+  for (const char* wrong : {"5", "0.5ms", "2s", "-5ms", "soon"}) {
+    const Finished run = run_godwit(
+        {"lab", "up", "--lab", kDemoLab, std::string("--round-trip=") + wrong, "--json"});
+    EXPECT_EQ(run.status, 2) << wrong << run.out;
+    EXPECT_EQ(run.json().at("error").at("code"), "bad_input") << run.out;
+  }
+  EXPECT_EQ(traces(), before_);
+  const Finished alone =
+      run_godwit({"predict", "--profile", "/nowhere", "--round-trip", "5ms", "--json"});
+  EXPECT_EQ(alone.status, 2);
+  EXPECT_THAT(alone.out, HasSubstr("--link"));
+}
+
 TEST_F(Lab, ALoadIsChangedInTheMiddleOfAMigration) {
   up("idle,fill=60MiB", "15MB/s");
   GodwitProgram godwit({"migrate", "lab:guest", "lab:b", "--lab", kDemoLab, "--technique",

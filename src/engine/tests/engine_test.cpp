@@ -372,6 +372,24 @@ TEST_F(EngineTest, ThePairsHistorySetsTheLinkHoweverManyOthersThereAre) {
   EXPECT_FALSE(planned->plan.parameters.max_bandwidth) << "an estimate is no order";
 }
 
+TEST_F(EngineTest, ARoundTripThatNobodyNamedIsMeasured) {
+  world_.round_trip = Seconds(0.02);
+  Request wanted = request();
+  wanted.technique = Technique::kPrecopy;
+  auto planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->before.link, (Link{40_MB_per_s, Seconds(0.02)}));
+  wanted.link.reset();
+  planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->before.link->round_trip, Seconds(0.02))
+      << "over a link that is estimated, too";
+  wanted.link = Link{40_MB_per_s, Seconds(0.005)};
+  planned = plan(wanted);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->before.link->round_trip, Seconds(0.005)) << "what was named holds";
+}
+
 // --- rehearsal ---
 
 TEST_F(EngineTest, ARehearsalThatCannotBeLeavesAProfileWithoutIt) {

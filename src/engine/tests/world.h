@@ -45,6 +45,7 @@ struct World {
   pair::FakeQuota quota{hosts, pair};
   std::optional<Error> no_relay;  ///< why the stream can't be relayed
   pair::FakeCarrier::Rates rates;
+  std::optional<Seconds> round_trip;  ///< as pings from beside the source measure it
 };
 
 /// The synthetic guest's memory, lent.
@@ -108,6 +109,9 @@ class TestOpener final : public Opener {
                                                         const VmDescription&) override {
     if (world_->no_relay) return fail(*world_->no_relay);
     return std::unique_ptr<pair::StreamCarrier>(std::make_unique<pair::FakeCarrier>(world_->rates));
+  }
+  std::optional<Seconds> round_trip_to(const std::string&, const VmDescription&) override {
+    return world_ == nullptr ? std::nullopt : world_->round_trip;
   }
 
  private:

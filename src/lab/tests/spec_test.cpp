@@ -66,6 +66,23 @@ TEST(LabSpecs, RateIsWithinWhatCanBeShaped) {
   }
 }
 
+TEST(LabSpecs, RoundTripIsNoneOrWithinWhatCanBeHadHere) {
+  LabSpec spec;
+  EXPECT_FALSE(migration_link(spec).round_trip) << "nobody knows what the machine takes";
+  for (const double seconds : {-0.005, 0.0001, 0.0009, 1.1, 3600.0}) {
+    spec.round_trip = Seconds(seconds);
+    const auto bad = validate(spec);
+    ASSERT_FALSE(bad) << seconds;
+    EXPECT_EQ(ErrorCode::kBadInput, bad.error().code);
+    EXPECT_NE(std::string::npos, bad.error().what_to_do.text().find("1 ms to 1.00 s"));
+  }
+  for (const double seconds : {0.0, 0.001, 0.005, 1.0}) {
+    spec.round_trip = Seconds(seconds);
+    EXPECT_TRUE(validate(spec)) << seconds;
+  }
+  EXPECT_EQ(migration_link(spec), (Link{spec.migration_rate, Seconds(1)}));
+}
+
 TEST(GuestSpecs, MemoryIsWholeMebibytesThatTheMachineHas) {
   GuestSpec spec;
   for (const std::int64_t ram :

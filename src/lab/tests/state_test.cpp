@@ -31,6 +31,14 @@ TEST(LabRecord, KeepsItsDrives) {
   EXPECT_EQ(record, *back);
 }
 
+TEST(LabRecord, KeepsItsRoundTrip) {
+  LabRecord record = sample();
+  record.spec.round_trip = Seconds(0.005);
+  auto back = decode(encode(record));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(record, *back);
+}
+
 RC_GTEST_PROP(LabRecord, TornOrChangedTextGivesAnErrorOrAValidRecord, ()) {
   std::string text = encode(sample());
   const auto at = *rc::gen::inRange<std::size_t>(0, text.size());

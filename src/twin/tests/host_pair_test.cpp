@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "over_link.h"
 #include "source_tree.h"
 
 namespace godwit::twin {
@@ -83,6 +84,18 @@ TEST(TheTableOfConstants, IsThatOfTheCode) {
     const std::string row = fmt::format("\n| `{}` | {} |", name, value);
     EXPECT_NE(text.find(row), std::string::npos) << "there is no row that begins with" << row;
   }
+}
+
+TEST(HostPairConstants, ARoundTripComesOnTop) {
+  const HostPairConstants near;
+  const HostPairConstants far = over(near, {BytesPerSecond(5e6), Seconds(0.1)});
+  EXPECT_DOUBLE_EQ((far.overhead.p50 - near.overhead.p50).count(), 0.2);
+  EXPECT_DOUBLE_EQ((far.overhead.p95 - near.overhead.p95).count(), 0.2);
+  EXPECT_DOUBLE_EQ((far.resume.p50 - near.resume.p50).count(), 0.05);
+  EXPECT_DOUBLE_EQ((far.client.p05 - near.client.p05).count(), 0.05);
+  EXPECT_DOUBLE_EQ((far.postcopy_resume.p50 - near.postcopy_resume.p50).count(), 0.05);
+  EXPECT_DOUBLE_EQ((far.fault_cost - near.fault_cost).count(), 0.1);
+  EXPECT_EQ(over(near, {BytesPerSecond(5e6), {}}).overhead.p50, near.overhead.p50);
 }
 
 }  // namespace

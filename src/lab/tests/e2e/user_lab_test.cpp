@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -125,6 +126,34 @@ TEST_F(UserLab, GuestsWhoseKeeperWasKilledAreEnded) {
     return !joined && joined.error().code == ErrorCode::kNotFound;
   }));
   EXPECT_EQ(std::set<pid_t>{}, processes_with(lab_folder(prefix_)));
+}
+
+TEST_F(UserLab, TheLineOfALabWhoseKeeperWasKilledEndsByItself) {
+  setenv("GODWIT_ACCEL", "tcg", 1);
+  const std::string pids = "/tmp/godwit-test-pids-" + prefix_;
+  EXPECT_TRUE(as_nobody([this, &pids] {
+    LabSpec far = spec();
+    far.round_trip = Seconds(0.02);
+    if (!holds("enter", enter_user_lab(prefix_, EnterMode::kCreate)) || !holds("up", up(far))) {
+      return false;
+    }
+    std::ofstream(pids) << std::ifstream(lab_folder(prefix_) + "/line.pid").rdbuf();
+    return status(prefix_)->complete;
+  }));
+  pid_t line = 0;
+  std::ifstream(pids) >> line;
+  std::filesystem::remove(pids);
+  const UniqueFd pinned = pin_process(line);
+  ASSERT_TRUE(pinned.valid());
+  const std::string theirs = facts_of(line).user_namespace;
+  for (const pid_t pid : all_pids()) {
+    const ProcessFacts facts = facts_of(pid);
+    const bool keeper = pid != line && !facts.arguments.empty() && facts.user_namespace == theirs;
+    if (!keeper) continue;
+    ASSERT_TRUE(good(kill_and_wait(pin_process(pid))));
+  }
+  pollfd end{pinned.get(), POLLIN, 0};
+  EXPECT_EQ(1, poll(&end, 1, 60'000));
 }
 
 TEST_F(UserLab, KeeperEndsWhenNothingWasBuiltAndStaysWhileALabIsLeft) {

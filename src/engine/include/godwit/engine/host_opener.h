@@ -23,6 +23,8 @@ class HostOpener final : public Opener {
   Result<void> give_back_cpu(const LentCpu& lent) override;
   Result<std::unique_ptr<pair::StreamCarrier>> relay_to(const std::string& stream,
                                                         const VmDescription& source) override;
+  std::optional<Seconds> round_trip_to(const std::string& stream,
+                                       const VmDescription& source) override;
   Result<std::unique_ptr<Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,
                                               const LibvirtHost& destination) override;
   Result<std::unique_ptr<DiskCopier>> disk_copier_of(const VmDescription& source) override;

@@ -70,6 +70,14 @@ class Opener {
   virtual Result<std::unique_ptr<pair::StreamCarrier>> relay_to(const std::string& stream,
                                                                 const VmDescription& source) = 0;
 
+  /// What a ping takes from beside the VM to that stream's host and back. Nothing where the VM is
+  /// on another host, the stream is no TCP to an IPv4 address, or no ping is answered.
+  virtual std::optional<Seconds> round_trip_to(const std::string& stream,
+                                               const VmDescription& source) {
+    (void)stream, (void)source;
+    return std::nullopt;
+  }
+
   /// libvirt, for a domain that was connected to and the host that it is to move to. kPeerGone
   /// where no daemon answers there.
   virtual Result<std::unique_ptr<Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,

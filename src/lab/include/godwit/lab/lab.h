@@ -47,7 +47,8 @@ struct HostStatus {
 
 struct LabStatus {
   LabSpec spec;
-  bool complete = false;     ///< false: leftovers of a lab whose builder died; `down` removes them
+  /// False: leftovers of a lab whose builder, or line, died; `down` removes them.
+  bool complete = false;
   std::string client_netns;  ///< path; the client's address is 10.77.0.1
   std::vector<HostStatus> hosts;
   std::vector<GuestStatus> guests;

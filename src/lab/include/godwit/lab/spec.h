@@ -7,6 +7,7 @@
 
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
+#include "godwit/domain/link.h"
 
 namespace godwit::lab {
 
@@ -22,8 +23,13 @@ struct LabSpec {
   /// What one TCP connection carries from one host to another, as QEMU counts its stream:
   /// 1 MB/s – 1 GB/s (what the kernel here can still shape).
   BytesPerSecond migration_rate{40e6};
+  /// Of the migration network, as a ping measures it: 1 ms - 1 s; 0: as short as it is by itself.
+  Seconds round_trip{0};
   friend bool operator==(const LabSpec&, const LabSpec&) = default;
 };
+
+/// The migration network as it was asked for.
+Link migration_link(const LabSpec& spec);
 
 /// A guest and where it starts.
 struct GuestSpec {

@@ -41,6 +41,7 @@ struct VerdictOptions {
 
 struct LinkOption {
   std::string rate;
+  std::string round_trip{};
 
   void add_to(Command& command);
   /// Nothing when it was not given.

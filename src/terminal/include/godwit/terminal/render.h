@@ -5,6 +5,7 @@
 
 #include "godwit/control/rehearsal.h"
 #include "godwit/domain/guest_profile.h"
+#include "godwit/domain/link.h"
 #include "godwit/domain/outcome.h"
 #include "godwit/domain/prediction.h"
 #include "godwit/terminal/table.h"
@@ -13,6 +14,8 @@
 
 namespace godwit::terminal {
 
+/// "40.0 MB/s, round trip 5 ms"
+[[nodiscard]] std::string link_text(const Link& link);
 [[nodiscard]] std::string profile_text(const GuestProfile& profile);
 /// One row per technique, then why the ones that do not converge don't, then the advice.
 [[nodiscard]] std::string prediction_text(const Prediction& prediction);
