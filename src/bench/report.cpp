@@ -26,7 +26,7 @@ double milliseconds(Seconds time) {
 Json cell_json(const Cell& cell) {
   return Json{{"load", cell.spec},
               {"load_kind", cell.load},
-              {"technique", to_string(cell.technique)},
+              {"technique", technique_name(cell)},
               {"link_bytes_per_s", cell.link.value()},
               {"ram_bytes", cell.ram.count()},
               {"downtime_limit_ms", or_null(cell.parameters.downtime_limit, milliseconds)},
@@ -72,7 +72,7 @@ void add_record(const Trial& trial, Json& row) {
     if (outcome.contains(key)) row[key] = outcome[key];
   }
   const TechniquePrediction* predicted =
-      record.predicted ? find(*record.predicted, trial.cell.technique) : nullptr;
+      record.predicted ? find(*record.predicted, technique_of(trial)) : nullptr;
   if (predicted != nullptr && predicted->converges) row["predicted"] = godwit::to_json(*predicted);
 }
 

@@ -144,8 +144,8 @@ Result<std::vector<SteeredRun>> in_the_twin(std::span<const Trial> trials) {
     const Cell& cell = trial.cell;
     GODWIT_TRY(const auto chances, twin::drawn_options({}, *trial.record->profile,
                                                        static_cast<std::uint64_t>(cell.repeat)));
-    const Task task{*trial.record->profile, Link{cell.link, {}}, intent_of(cell), cell.technique,
-                    cell.parameters};
+    const Task task{*trial.record->profile, Link{cell.link, cell.round_trip}, intent_of(cell),
+                    cell.technique, cell.parameters};
     GODWIT_TRY(MigrationOutcome outcome, move(task, cell.law, chances));
     runs.push_back(steered_run(cell, std::move(outcome)));
   }

@@ -13,7 +13,6 @@
 #include "godwit/base/rng.h"
 #include "godwit/config/toml.h"
 #include "godwit/domain/combination_rule.h"
-#include "godwit/domain/technique.h"
 #include "godwit/steer/laws.h"
 
 namespace godwit::bench {
@@ -65,11 +64,22 @@ Result<Seconds> parse_observation(std::string_view text) {
               "give 1s to 10m");
 }
 
-/// One that is possible with some QEMU.
-Result<Technique> parse_possible(std::string_view text) {
-  GODWIT_TRY(const Technique technique, parse_technique(text));
-  GODWIT_CHECK_OK(check_combination(technique));
-  return technique;
+Result<Bytes> parse_disk(std::string_view text) {
+  GODWIT_TRY(const Bytes size, parse_bytes(text));
+  constexpr Bytes kMiB{1LL << 20};
+  if (size >= kMiB && size.count() % kMiB.count() == 0) return size;
+  return fail(ErrorCode::kBadInput, fmt::format("a disk of {}", human(size)), "give whole MiB");
+}
+
+Result<Intent::Prefer> parse_prefer(std::string_view text) {
+  if (const auto known = prefer_from_string(text)) return *known;
+  return fail(ErrorCode::kBadInput, fmt::format("nothing to prefer: '{}'", text),
+              "give downtime, time, bytes, guest or agility");
+}
+
+Result<Choice> a_share(const toml::node& node, void (*set)(Cell&, Ratio)) {
+  GODWIT_TRY(const double share, toml_number(node, 0, 1));
+  return Choice([set, share](Cell& cell) { set(cell, Ratio(share)); });
 }
 
 Result<Choice> yes_or_no(const toml::node& node, void (*set)(Cell&, bool)) {
@@ -79,15 +89,43 @@ Result<Choice> yes_or_no(const toml::node& node, void (*set)(Cell&, bool)) {
 
 const std::array kCellKeys{
     CellKey{"technique",
-            [](const toml::node& node) {
-              return quantity<Technique>(node, parse_possible, [](Cell& cell, Technique technique) {
-                cell.technique = technique;
-              });
+            [](const toml::node& node) -> Result<Choice> {
+              GODWIT_TRY(const std::string name, toml_text(node));
+              Cell tried;
+              auto possible = set_technique(tried, name);
+              if (possible) possible = check_combination(tried.technique);
+              if (!possible) return fail(at_line(node, possible.error()));
+              return Choice([name](Cell& cell) { (void)set_technique(cell, name); });
             }},
     CellKey{"link",
             [](const toml::node& node) {
               return quantity<BytesPerSecond>(
                   node, parse_rate, [](Cell& cell, BytesPerSecond rate) { cell.link = rate; });
+            }},
+    CellKey{"round_trip",
+            [](const toml::node& node) {
+              return quantity<Seconds>(node, parse_duration, [](Cell& cell, Seconds round_trip) {
+                cell.round_trip = round_trip;
+              });
+            }},
+    CellKey{"disk",
+            [](const toml::node& node) {
+              return quantity<Bytes>(node, parse_disk,
+                                     [](Cell& cell, Bytes disk) { cell.disk = disk; });
+            }},
+    CellKey{"disk_filled",
+            [](const toml::node& node) {
+              return a_share(node, [](Cell& cell, Ratio share) { cell.disk_filled = share; });
+            }},
+    CellKey{"precopy_storage",
+            [](const toml::node& node) {
+              return a_share(
+                  node, [](Cell& cell, Ratio share) { cell.parameters.precopy_storage = share; });
+            }},
+    CellKey{"prefer",
+            [](const toml::node& node) {
+              return quantity<Intent::Prefer>(
+                  node, parse_prefer, [](Cell& cell, Intent::Prefer one) { cell.prefer = one; });
             }},
     CellKey{"ram",
             [](const toml::node& node) {
@@ -111,9 +149,9 @@ const std::array kCellKeys{
                                        [](Cell& cell, Seconds time) { cell.observe = time; });
             }},
     CellKey{"precopy_share",
-            [](const toml::node& node) -> Result<Choice> {
-              GODWIT_TRY(const double share, toml_number(node, 0, 1));
-              return Choice([share](Cell& cell) { cell.parameters.precopy_share = Ratio(share); });
+            [](const toml::node& node) {
+              return a_share(
+                  node, [](Cell& cell, Ratio share) { cell.parameters.precopy_share = share; });
             }},
     CellKey{"postcopy_preempt",
             [](const toml::node& node) {
@@ -299,6 +337,21 @@ Result<std::vector<Cell>> combine(const std::vector<Choices>& dimensions, int re
   return cells;
 }
 
+/// A share is not said where there is nothing to share, nor where Godwit is to choose it; of cells
+/// that are the same without it one is left.
+std::vector<Cell> with_fitting_shares(const std::vector<Cell>& cells) {
+  std::vector<Cell> fitting;
+  for (const Cell& said : cells) {
+    Cell cell = said;
+    if (cell.advised || !cell.technique.storage) cell.parameters.precopy_storage.reset();
+    if (cell.advised) cell.parameters.precopy_share.reset();
+    const bool known =
+        !(cell == said) && std::find(fitting.begin(), fitting.end(), cell) != fitting.end();
+    if (!known) fitting.push_back(std::move(cell));
+  }
+  return fitting;
+}
+
 Result<Suite> read_suite(const toml::table& file) {
   GODWIT_CHECK_OK(
       check_keys(file, {"name", "about", "repeats", "cell", "loads", "sweep"}, kKnownKeys));
@@ -321,7 +374,8 @@ Result<Suite> read_suite(const toml::table& file) {
   GODWIT_CHECK_OK(check_sweeps_used(*sweep, *loads));
   GODWIT_TRY(std::vector<Choices> dimensions, read_cell(*cell));
   dimensions.push_back(std::move(load_dimension));
-  GODWIT_TRY(suite.cells, combine(dimensions, suite.repeats));
+  GODWIT_TRY(const std::vector<Cell> cells, combine(dimensions, suite.repeats));
+  suite.cells = with_fitting_shares(cells);
   return suite;
 }
 

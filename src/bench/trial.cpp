@@ -7,6 +7,7 @@
 
 #include "godwit/base/json_reader.h"
 #include "godwit/codec/codec.h"
+#include "godwit/model/zhang.h"
 
 namespace godwit::bench {
 namespace {
@@ -209,6 +210,30 @@ std::string status_of(const Trial& trial) {
   return trial.record ? std::string(to_string(trial.record->outcome.status)) : "broken";
 }
 
+namespace {
+
+bool was_advised(const Trial& trial) {
+  return trial.cell.advised && trial.record && trial.record->predicted &&
+         trial.record->predicted->advice;
+}
+
+}  // namespace
+
+Technique technique_of(const Trial& trial) {
+  return was_advised(trial) ? trial.record->predicted->advice->technique : trial.cell.technique;
+}
+
+const MigrationParameters& parameters_of(const Trial& trial) {
+  return was_advised(trial) ? trial.record->outcome.parameters : trial.cell.parameters;
+}
+
+std::optional<double> agility_of(const Trial& trial) {
+  if (!trial.record || !trial.restored || !trial.record->outcome.downtime.events) {
+    return std::nullopt;
+  }
+  return model::kZhangWork / (*trial.record->outcome.downtime.events + *trial.restored);
+}
+
 Json to_json(const Trial& trial) {
   Json json{
       {"number", trial.number}, {"at", iso8601(trial.wall_us)}, {"cell", to_json(trial.cell)}};
@@ -222,6 +247,8 @@ Json to_json(const Trial& trial) {
     json["host_cpu_s"]["destination"] = trial.host_cpu.destination->count();
   }
   if (trial.network) json["network"] = network_json(*trial.network);
+  if (trial.runs_there) json["runs_there_s"] = trial.runs_there->count();
+  if (trial.restored) json["restored_s"] = trial.restored->count();
   return json;
 }
 
@@ -237,6 +264,8 @@ Result<Trial> trial_from_json(const Json& json) {
   trial.pings = read_pings(in);
   trial.host_cpu = read_host_cpu(in);
   trial.network = read_network(in);
+  trial.runs_there = in.maybe_seconds("runs_there_s");
+  trial.restored = in.maybe_seconds("restored_s");
   if (!in.error() && trial.broken.has_value() == (record != nullptr)) {
     in.reject("record", "must be there exactly when the trial is not broken");
   }

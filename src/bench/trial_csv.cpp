@@ -51,6 +51,11 @@ template <class Get>
 std::string of_outcome(const Trial& trial, const Get& get) {
   return trial.record ? get(trial.record->outcome) : std::string();
 }
+template <class Get>
+std::string of_storage(const Trial& trial, const Get& get) {
+  return trial.record && trial.record->outcome.storage ? get(*trial.record->outcome.storage)
+                                                       : std::string();
+}
 /// A value of the profile.
 template <class Get>
 std::string of_profile(const Trial& trial, const Get& get) {
@@ -109,7 +114,7 @@ const std::array kColumns{
     Column{"at", [](const Trial& t) { return iso8601(t.wall_us); }},
     Column{"status", [](const Trial& t) { return status_of(t); }},
     // chosen beforehand
-    Column{"technique", [](const Trial& t) { return to_string(t.cell.technique); }},
+    Column{"technique", [](const Trial& t) { return to_string(technique_of(t)); }},
     Column{"load", [](const Trial& t) { return csv_text(t.cell.load); }},
     Column{"spec", [](const Trial& t) { return csv_text(t.cell.spec); }},
     Column{"repeat", [](const Trial& t) { return std::to_string(t.cell.repeat); }},
@@ -117,7 +122,13 @@ const std::array kColumns{
     Column{"ram_bytes", [](const Trial& t) { return bytes(t.cell.ram); }},
     Column{"downtime_limit_ms",
            [](const Trial& t) { return milliseconds(t.cell.parameters.downtime_limit); }},
-    Column{"precopy_share", [](const Trial& t) { return ratio(t.cell.parameters.precopy_share); }},
+    Column{"precopy_share", [](const Trial& t) { return ratio(parameters_of(t).precopy_share); }},
+    Column{"precopy_storage",
+           [](const Trial& t) { return ratio(parameters_of(t).precopy_storage); }},
+    Column{"advised", [](const Trial& t) { return std::string(t.cell.advised ? "1" : "0"); }},
+    Column{"round_trip_ms", [](const Trial& t) { return milliseconds(t.cell.round_trip); }},
+    Column{"disk_bytes", [](const Trial& t) { return bytes(t.cell.disk); }},
+    Column{"disk_filled", [](const Trial& t) { return ratio(t.cell.disk_filled); }},
     Column{"law", [](const Trial& t) { return t.cell.law; }},
     Column{"max_downtime_ms", [](const Trial& t) { return milliseconds(t.cell.max_downtime); }},
     Column{"no_postcopy",
@@ -172,6 +183,18 @@ const std::array kColumns{
            [](const Trial& t) {
              return of_outcome(t, [](Outcome o) { return bytes(o.transferred.wire); });
            }},
+    Column{"storage_ready_s",
+           [](const Trial& t) {
+             return of_storage(t, [](const StorageOutcome& s) { return seconds(s.ready_after); });
+           }},
+    Column{"runs_there_s", [](const Trial& t) { return seconds(t.runs_there); }},
+    Column{"independent_after_s",
+           [](const Trial& t) {
+             return of_storage(
+                 t, [](const StorageOutcome& s) { return seconds(s.independent_after); });
+           }},
+    Column{"restored_s", [](const Trial& t) { return seconds(t.restored); }},
+    Column{"agility", [](const Trial& t) { return number(agility_of(t)); }},
     Column{"rounds",
            [](const Trial& t) {
              return of_outcome(t, [](Outcome o) { return std::to_string(o.rounds.size()); });

@@ -5,13 +5,17 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstddef>
+#include <fstream>
 #include <string_view>
 #include <utility>
 
 #include "godwit/base/log.h"
+#include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"
 #include "godwit/lab/user_lab.h"
+#include "godwit/model/zhang.h"
 #include "godwit/probe/process_cpu.h"
 #include "godwit/rig/lab_pair.h"
 #include "lab_mover.h"
@@ -20,14 +24,17 @@ namespace godwit::rig {
 namespace {
 
 constexpr Seconds kReadyPatience{120};
-/// For loads that write or read a disk. Sparse: only what is written takes room.
-constexpr Bytes kDisk = 256_MiB;
 /// Away from the outage, every so many pings are enough to draw.
 constexpr std::size_t kEveryPing = 20;
 constexpr std::int64_t kCloseUs = 1'500'000;
 
 bool uses_disk(const bench::Cell& cell) {
   return cell.spec.find("disk-") != std::string::npos;
+}
+
+/// A part of its disk may come after it.
+bool may_leave_disk(const bench::Cell& cell) {
+  return cell.technique.storage && (cell.advised || leaves_disks_behind(cell.parameters));
 }
 
 /// What must be so when a guest boots; it begins idle, and is given its load then.
@@ -37,12 +44,14 @@ lab::GuestSpec guest_for(const bench::Cell& cell, const std::string& host) {
   guest.ram = cell.ram;
   guest.programs = lab::runs_programs(cell.spec);
   guest.own_disks = cell.technique.storage || is_cold(cell.technique);
-  if (guest.own_disks || uses_disk(cell)) guest.disk = kDisk;
+  guest.qcow2 = may_leave_disk(cell);
+  if (guest.own_disks || uses_disk(cell)) guest.disk = cell.disk;
   return guest;
 }
 
 bool fits(const lab::GuestSpec& has, const lab::GuestSpec& wanted) {
-  return has.ram == wanted.ram && has.own_disks == wanted.own_disks && (has.disk || !wanted.disk) &&
+  const bool has_disk = !wanted.disk || (has.disk == wanted.disk && has.qcow2 == wanted.qcow2);
+  return has.ram == wanted.ram && has.own_disks == wanted.own_disks && has_disk &&
          (has.programs || !wanted.programs);
 }
 
@@ -55,9 +64,14 @@ std::string disk_content_for(const bench::Cell& cell) {
   return "random";
 }
 
-/// A disk of nothing would move in no time: a guest's own one is written full before it moves.
-std::string filling_load(const std::string& content) {
-  return fmt::format("disk-write,set={}MiB,rate=1MB/s,content={}", kDisk.count() >> 20, content);
+/// A disk of nothing would move in no time: so much of a guest's own one is written before it
+/// moves.
+std::int64_t filled_mib(const bench::Cell& cell) {
+  return std::llround(cell.disk.as_double() * cell.disk_filled.value()) >> 20;
+}
+std::string filling_load(const bench::Cell& cell) {
+  return fmt::format("disk-write,set={}MiB,rate=1MB/s,content={}", filled_mib(cell),
+                     disk_content_for(cell));
 }
 
 /// Hands its report on and keeps a copy.
@@ -121,6 +135,59 @@ class CpuMeter {
   Seconds last_{};
 };
 
+/// How long a guest takes, where it has moved to, for what it usually does in Zhang's 20 s. By its
+/// own clock and reports, ten of which come in a second.
+class WorkMeter {
+ public:
+  explicit WorkMeter(std::string report) : report_(std::move(report)) { begun_ = look(report_); }
+
+  /// What it has done since the meter was made, before it moves, is usual.
+  void note_usual_pace() {
+    const auto now = look(report_);
+    if (!begun_ || !now || now->clock <= begun_->clock) return;
+    pace_ = static_cast<double>(now->work - begun_->work) / (now->clock - begun_->clock).count();
+  }
+
+  /// Nothing where it does nothing, or not as much in five times the time.
+  [[nodiscard]] std::optional<Seconds> time_restored(const std::string& report, Clock& clock,
+                                                     const std::stop_token& stop) const {
+    if (pace_ <= 0) return std::nullopt;
+    const double wanted = pace_ * model::kZhangWork.count();
+    const TimePoint give_up = clock.now() + model::kZhangWork * kMostSlowdown;
+    do {
+      if (const auto took = time_for(wanted, report)) return took;
+    } while (clock.wait_until(clock.now() + kLookEvery, stop) && clock.now() < give_up);
+    return std::nullopt;
+  }
+
+ private:
+  static constexpr double kMostSlowdown = 5;
+  static constexpr Seconds kLookEvery{0.5};
+
+  static std::optional<lab::GuestReport> look(const std::string& path) {
+    auto report = lab::newest_report(path);
+    return report ? std::optional(std::move(*report)) : std::nullopt;
+  }
+  /// From its first whole line at the destination on.
+  static std::optional<Seconds> time_for(double work, const std::string& path) {
+    std::ifstream file(path);
+    std::optional<lab::GuestReport> first;
+    for (std::string line; std::getline(file, line);) {
+      const auto report = lab::parse_report_line(line);
+      if (!report) continue;
+      if (!first) first = *report;
+      if (static_cast<double>(report->work - first->work) >= work) {
+        return report->clock - first->clock;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::string report_;
+  std::optional<lab::GuestReport> begun_;
+  double pace_ = 0;  ///< work per second
+};
+
 /// What is measured beside the outcome while a migration runs.
 class Recorder final : public engine::Observer {
  public:
@@ -133,7 +200,12 @@ class Recorder final : public engine::Observer {
                         progress.dirty_rate, progress.throttle_percent});
     source_.look();
     destination_.look();
+    if (progress.phase == MigrationPhase::kPostcopyActive && !switched_) {
+      switched_ = progress.elapsed;
+    }
   }
+  /// Since the start; absent: the guest did not run there before all of its memory had come.
+  [[nodiscard]] std::optional<Seconds> switched() const { return switched_; }
   void fill(bench::Trial& trial) {
     trial.samples = std::move(samples_);
     trial.host_cpu = {source_.used(), destination_.used()};
@@ -142,6 +214,7 @@ class Recorder final : public engine::Observer {
 
  private:
   std::vector<bench::Sample> samples_;
+  std::optional<Seconds> switched_;
   std::optional<ProbeReport> pings_;
   CpuMeter source_;
   CpuMeter destination_;
@@ -165,7 +238,8 @@ Result<UniqueFd> take_turn() {
 
 engine::Request request_for(const bench::Cell& cell) {
   engine::Request request;
-  request.technique = cell.technique;
+  if (!cell.advised) request.technique = cell.technique;
+  request.storage = cell.technique.storage;
   request.parameters = cell.parameters;
   request.intent = bench::intent_of(cell);
   request.law = cell.law;
@@ -210,10 +284,11 @@ Result<void> LabRig::build(const bench::Cell& cell) {
   lab::LabSpec spec;
   spec.name = kLab;
   spec.migration_rate = cell.link;
+  spec.round_trip = cell.round_trip;
   GODWIT_CHECK_OK(lab::up(spec));
   built_ = spec;
   guest_ = guest_for(cell, spec.hosts.front());
-  disk_content_.clear();
+  disk_filled_by_.clear();
   GODWIT_CHECK_OK(lab::start_guest(kLab, guest_));
   GODWIT_CHECK_OK(lab::wait_ready(kLab, guest_.name, kReadyPatience, stop_));
   return adapt(cell);
@@ -249,9 +324,9 @@ Result<void> LabRig::adapt(const bench::Cell& cell) {
     GODWIT_CHECK_OK(lab::set_migration_rate(kLab, cell.link));
     built_->migration_rate = cell.link;
   }
-  if (guest_.own_disks && disk_content_ != disk_content_for(cell)) {
-    disk_content_ = disk_content_for(cell);
-    GODWIT_CHECK_OK(change_load(filling_load(disk_content_)));
+  if (guest_.own_disks && filled_mib(cell) > 0 && disk_filled_by_ != filling_load(cell)) {
+    disk_filled_by_ = filling_load(cell);
+    GODWIT_CHECK_OK(change_load(disk_filled_by_));
   }
   if (guest_.load == cell.spec) return {};
   GODWIT_CHECK_OK(meet_clients(cell));
@@ -265,7 +340,9 @@ Result<void> LabRig::change_load(const std::string& load) {
 }
 
 Result<void> LabRig::prepare(const bench::Cell& cell) {
-  return built_ && fits(guest_, guest_for(cell, guest_.host)) ? adapt(cell) : build(cell);
+  const bool as_is =
+      built_ && built_->round_trip == cell.round_trip && fits(guest_, guest_for(cell, guest_.host));
+  return as_is ? adapt(cell) : build(cell);
 }
 
 /// Ends the QEMU that no longer has the guest; where that is not certain, the whole lab.
@@ -273,7 +350,11 @@ Result<void> LabRig::forget_host(const OutcomeRecord& record, const std::string&
                                  const std::string& there) {
   const VmRunsOn runs_on = record.outcome.vm_runs_on;
   const bool well = record.outcome.guest.alive != std::optional(false);
-  if (!well || (runs_on != VmRunsOn::kSource && runs_on != VmRunsOn::kDestination)) return reset();
+  const bool as_full = !record.outcome.storage || !record.outcome.storage->precopy_share ||
+                       *record.outcome.storage->precopy_share == Ratio(1);
+  // what was fetched afterwards has no holes any more: the next one would move another disk
+  if (!well || !as_full || (runs_on != VmRunsOn::kSource && runs_on != VmRunsOn::kDestination))
+    return reset();
   if (is_cold(record.outcome.technique)) return {};  // there never were two
   return retire_loser(kLab, guest_.name, runs_on, here, there);
 }
@@ -301,11 +382,20 @@ Result<bench::Trial> LabRig::run_live(const bench::Cell& cell, const std::string
   GODWIT_TRY(engine::OpenPair pair, open_lab_pair(engine_, kLab, guest_.name, there));
   if (!cell.pings) pair.probe.reset();
   Recorder recorder(pair);
+  GODWIT_TRY(const lab::Instance destination, lab::find_instance(kLab, guest_.name, there));
+  GODWIT_TRY(const lab::GuestStatus source, lab::find_guest(kLab, guest_.name));
+  WorkMeter work(source.instances.front().report);
   GODWIT_TRY(const engine::PlannedMigration planned,
              engine_.plan(pair, request_for(cell), recorder));
+  work.note_usual_pace();
   bench::Trial trial;
   GODWIT_TRY(trial.record, engine_.execute(pair, planned, recorder));
   recorder.fill(trial);
+  const MigrationOutcome& outcome = trial.record->outcome;
+  if (outcome.storage && outcome.vm_runs_on == VmRunsOn::kDestination) {
+    trial.runs_there = recorder.switched() ? recorder.switched() : outcome.total_time;
+    trial.restored = work.time_restored(destination.report, clock_, stop_);
+  }
   return trial;
 }
 

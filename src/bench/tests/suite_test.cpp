@@ -116,6 +116,35 @@ TEST(Suite, ATechniquesNameSaysWhetherTheDiskMoves) {
   }
 }
 
+/// The three techniques that Zhang, Lam and Wang set side by side.
+TEST(Suite, SharesAreNotSaidWhereGodwitChoosesThemOrNothingIsShared) {
+  const Suite read =
+      suite(with("[cell]\ntechnique = [\"precopy+storage\", \"auto+storage\", \"precopy\"]\n"
+                 "precopy_storage = [1, 0]\nprefer = \"agility\"\nround_trip = \"5ms\"\n"
+                 "disk = \"512MiB\"\ndisk_filled = 0.5\n[loads]\nidle = \"idle\"\n"));
+  std::vector<std::string> seen;
+  for (const Cell& cell : read.cells) {
+    const auto share = cell.parameters.precopy_storage;
+    seen.push_back(technique_name(cell) + (share ? std::to_string(share->value() < 1) : ""));
+    EXPECT_EQ(intent_of(cell).prefer, Intent::Prefer::kAgility);
+    EXPECT_EQ(cell.round_trip, Seconds(0.005));
+    EXPECT_EQ(cell.disk, 512_MiB);
+    EXPECT_EQ(cell.disk_filled, Ratio(0.5));
+  }
+  EXPECT_THAT(seen, testing::UnorderedElementsAre("precopy+storage0", "precopy+storage1",
+                                                  "auto+storage", "precopy"));
+}
+
+TEST(Suite, AShareOrADiskThatCannotBeIsRefused) {
+  for (const char* line : {"precopy_storage = 1.5", "precopy_storage = \"half\"",
+                           "disk = \"1000kB\"", "disk_filled = -0.5", "round_trip = \"5\"",
+                           "prefer = \"luck\"", "technique = \"auto+disks\""}) {
+    EXPECT_THAT(refusal(with(std::string("[cell]\n") + line + "\n[loads]\ni = \"idle\"\n")),
+                HasSubstr("line 4"))
+        << line;
+  }
+}
+
 TEST(Suite, LawsAndIntentsAreSweptLikeAnything) {
   const Suite read =
       suite(with("[cell]\nlaw = [\"none\", \"godwit\"]\nmax_downtime = \"300ms\"\n"

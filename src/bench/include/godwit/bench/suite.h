@@ -19,9 +19,13 @@ namespace godwit::bench {
 ///     [cell]                       # what may be left out; a list is swept
 ///     technique = ["precopy", "postcopy"]
 ///     link = "40MB/s"
+///     round_trip = "5ms"
 ///     ram = "256MiB"
+///     disk = "512MiB"              # where the load uses one, or it moves along
+///     disk_filled = 0.5            # of one that moves, before it does
 ///     downtime_limit = "300ms"
 ///     precopy_share = 0.5
+///     precopy_storage = [0, 1]     # of disks that move; as the one above, not said to "auto"
 ///     postcopy_preempt = false
 ///     max_time = "60s"
 ///     observe = "2s"
@@ -31,6 +35,10 @@ namespace godwit::bench {
 ///     max_downtime = "300ms"
 ///     no_postcopy = true
 ///     relay = false
+///
+/// The technique "auto", or "auto+storage", is chosen anew each time, by these and
+///
+///     prefer = "agility"
 ///
 ///     [loads]                      # name = what the guest does; {key} is taken from [sweep]
 ///     memory-write = "memory-write,set={set},rate=full"

@@ -76,17 +76,29 @@ struct Trial {
   std::vector<PingSample> pings;
   HostCpu host_cpu;
   std::optional<Network> network;  ///< absent: the load has no client
+  /// From the start until the guest ran at the destination, known to a quarter of a second where
+  /// post-copy follows. Absent where no disk moved, or it stayed.
+  std::optional<Seconds> runs_there;
+  /// Zhang's Delta-T: what the guest took at its destination for what it does in 20 s undisturbed.
+  /// Absent where no disk moved, or it never did as much.
+  std::optional<Seconds> restored;
   friend bool operator==(const Trial&, const Trial&) = default;
 };
 
 /// "broken", or the outcome's status.
 std::string status_of(const Trial& trial);
 
+/// The technique that was carried out: of an advised one, the advised. And with which parameters.
+[[nodiscard]] Technique technique_of(const Trial& trial);
+[[nodiscard]] const MigrationParameters& parameters_of(const Trial& trial);
+/// Zhang's restoration agility as it was measured, 1 for undisturbed: 20 s / (D + Delta-T).
+[[nodiscard]] std::optional<double> agility_of(const Trial& trial);
+
 /// `{"number", "at", "cell", "broken" or "record", "samples": {"t_s": [], …}, "pings": {"t_s": [],
 /// "answer_ms": []}, "host_cpu_s": {"source", "destination"}, "network": {"tcp_gap_ms", "udp_lost",
 /// "udp_out_of_order", "http_p50_ms": {"before", "during", "after"}, "http_p99_ms": {…},
-/// "http_failed": {…}, "trouble"}}`: columns rather than rows, since samples are many; what was not
-/// measured is not there. kCorrupt for anything else.
+/// "http_failed": {…}, "trouble"}, "runs_there_s", "restored_s"}`: columns rather than rows, since
+/// samples are many; what was not measured is not there. kCorrupt for anything else.
 Json to_json(const Trial& trial);
 Result<Trial> trial_from_json(const Json& json);
 

@@ -55,8 +55,8 @@ class LabRig final : public bench::Rig {
   std::stop_token stop_;
   std::optional<lab::LabSpec> built_;  ///< absent: nothing of ours is up
   lab::GuestSpec guest_;
-  std::string disk_content_;  ///< what its own disk was filled with; empty: with nothing yet
-  ClientProbes clients_;      ///< of the load that the guest runs
+  std::string disk_filled_by_;  ///< the load that did, of its own disk; empty: it is empty
+  ClientProbes clients_;        ///< of the load that the guest runs
 };
 
 }  // namespace godwit::rig
