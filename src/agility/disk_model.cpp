@@ -195,22 +195,27 @@ void DiskModel::fetch(const std::vector<Class>& classes, const DiskChance& chanc
 
 /// The guest's reads, and writes that replace less than a chunk, wait where the chunk has not come:
 /// a round trip, its transfer, and half of what the job has under way. What is absent becomes less
-/// from the end of memory's part on.
+/// from the end of memory's part on; and a write brings its chunk, so that only the first one to
+/// each waits, where a read leaves nothing there.
 double DiskModel::restored(double absent, const MemoryCourse& memory, const DiskCourse& course,
                            double rate) const {
   constexpr double kWork = model::kZhangWork.count();
   constexpr double kStep = kWork / kSteps;
-  double touches = reads_ / kCluster;
-  for (const Class& c : classes_) {
-    touches += c.bytes / c.chunk * c.writes_per_s * (1 - whole_writes_);
-  }
+  const auto touches = [this](double from, double to) {
+    double first_writes = 0;
+    for (const Class& c : classes_) {
+      first_writes += c.bytes / c.chunk *
+                      (written_share(c.writes_per_s, to) - written_share(c.writes_per_s, from));
+    }
+    return reads_ * (to - from) / kCluster + first_writes * (1 - whole_writes_);
+  };
   const double wait = round_trip_ + (kCluster + kStreamChunk / 2) / rate;
   const double first = held_ > 0 ? absent / held_ : 0;
   double elapsed = 0;
   for (int i = 0; i < kSteps; ++i) {
     const double done =
         course.rest > 0 ? std::clamp((elapsed - memory.remote) / course.rest, 0.0, 1.0) : 1;
-    elapsed += kStep * (1 + touches * first * (1 - done) * wait);
+    elapsed += kStep + touches(kStep * i, kStep * (i + 1)) * first * (1 - done) * wait;
   }
   return elapsed + memory.lost;
 }

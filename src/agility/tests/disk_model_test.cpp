@@ -101,6 +101,16 @@ RC_GTEST_PROP(DiskModel, AShareLeavesNoMoreToFetchThanNone,
   for (int i = 1; i < 10; ++i) RC_ASSERT(model.course(i / 10.0, kMemory).rest <= none + 1e-6);
 }
 
+/// By hand: each of 32 chunks is waited for once, while hardly anything has come otherwise, however
+/// often it is written; the wait is a round trip and 320 KiB.
+TEST(DiskModel, OnlyTheFirstWriteToAChunkWaits) {
+  const double wait = 0.005 + seconds_for((64 + 256) << 10);
+  for (const double writes_per_s : {4.0, 40.0}) {
+    const DiskCourse course = model_of(guest({{32, writes_per_s}})).course(0, kMemory);
+    EXPECT_NEAR(course.restored, 20 + 32 * wait, 0.05) << writes_per_s;
+  }
+}
+
 TEST(DiskModel, AGuestThatReadsWhatIsAbsentWaits) {
   const double quiet = model_of(guest({})).course(0, kMemory).agility;
   const DiskModel reader = model_of(guest({}, BytesPerSecond(500e3)));
