@@ -341,9 +341,16 @@ bool QemuPair::has_migrated(Side side) {
 Json QemuPair::possessions(Side side) {
   Json nodes = Json::array();
   for (const Json& one : ask(side, "query-named-block-nodes")) nodes.push_back(one.at("node-name"));
+  Json bitmaps = Json::array();
+  for (const Json& one : ask(side, "query-block")) {
+    if (one.contains("inserted")) {
+      bitmaps.push_back(one.at("inserted").value("dirty-bitmaps", Json::array()));
+    }
+  }
   return Json{{"parameters", ask(side, "query-migrate-parameters")},
               {"capabilities", ask(side, "query-migrate-capabilities")},
               {"nodes", nodes},
+              {"bitmaps", bitmaps},
               {"jobs", ask(side, "query-block-jobs")},
               {"exports", ask(side, "query-block-exports")}};
 }

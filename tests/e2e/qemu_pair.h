@@ -87,7 +87,8 @@ class QemuPair {
   [[nodiscard]] std::string migration(Side side);
   /// Whether a migration from there was ever asked for.
   [[nodiscard]] bool has_migrated(Side side);
-  /// Settings, block nodes, jobs and exports: what a migration may not leave changed.
+  /// Settings, block nodes, bitmaps, jobs and exports: what a migration may not leave changed. Not
+  /// to be asked while a disk is being fetched (docs/adr/0012).
   [[nodiscard]] Json possessions(Side side);
   /// Those at the beginning.
   [[nodiscard]] const Json& possessed(Side side) const { return before_[index(side)]; }

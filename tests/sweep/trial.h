@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "godwit_program.h"
+#include "qemu_pair.h"
+#include "run.h"
+
+namespace godwit::e2e {
+
+/// One run, from its pair's start to the truth. What kinds of runs differ in is virtual.
+class Trial {
+ public:
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+  virtual ~Trial() = default;
+
+  Row go();
+
+ protected:
+  explicit Trial(const Run& run) : run_(run) {}
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_.file(name); }
+  void start(const PairSetup& setup);
+  [[nodiscard]] QemuPair& pair() { return *pair_; }
+  [[nodiscard]] const Run& run() const { return run_; }
+  void rest(Seconds time) { (void)clock_.wait_until(clock_.now() + time, {}); }
+  [[nodiscard]] TimePoint now() const { return clock_.now(); }
+  void take_outcome(const Finished& finished);
+  void recover();
+  [[nodiscard]] Row& row() { return row_; }
+
+  /// Godwit's command line.
+  [[nodiscard]] virtual std::vector<std::string> words() = 0;
+  /// Has the moment come?
+  virtual bool has_come() = 0;
+  virtual void strike(const GodwitProgram& godwit) = 0;
+  /// Until Godwit has ended, and what it said.
+  virtual void follow(GodwitProgram& godwit);
+  /// Once all is at rest.
+  virtual void look_at_disks() {}
+
+  static bool is_any(const std::string& word, const std::vector<std::string>& of);
+
+ private:
+  void await_moment(const GodwitProgram& godwit);
+  void settle(const std::vector<std::string>& moving);
+  void find_truth();
+  void look_at_settings();
+  void judge();
+
+  Run run_;
+  RealClock clock_;
+  TemporaryFolder folder_;
+  std::unique_ptr<QemuPair> pair_;
+  std::string said_;
+  bool admits_ = false;
+  Row row_;
+};
+
+}  // namespace godwit::e2e
