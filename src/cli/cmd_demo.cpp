@@ -16,8 +16,6 @@
 namespace godwit::cli {
 namespace {
 
-constexpr Seconds kReadyPatience{120};
-
 struct DemoOptions {
   std::string lab{lab::kDefaultLab};
   std::string technique = "auto";

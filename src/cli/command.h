@@ -1,8 +1,12 @@
 #pragma once
 
+#include "godwit/base/units.h"
 #include "godwit/terminal/command.h"
 
 namespace godwit::cli {
+
+/// For a guest of the lab to get ready: many times what an emulated one takes.
+inline constexpr Seconds kReadyPatience{120};
 
 // Each adds one sub-command with its options, help and examples. `chosen` outlives the app.
 void add_demo(terminal::Command& app, terminal::Chosen& chosen);
