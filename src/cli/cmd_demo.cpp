@@ -91,7 +91,6 @@ Attempt not_begun(const Error& error) {
   return attempt;
 }
 
-/// Two hosts of libvirt's and a busy domain, and what is to be migrated, opened.
 Result<engine::OpenPair> set_libvirts_stage(const DemoOptions& options,
                                             const engine::Request& request,
                                             std::unique_ptr<libvirt_lab::LibvirtLab>& lab,
@@ -99,10 +98,8 @@ Result<engine::OpenPair> set_libvirts_stage(const DemoOptions& options,
   GODWIT_CHECK_OK(engine.check_places(request));
   context.out.say("building two hosts of libvirt's, each with its own daemon");
   GODWIT_TRY(lab, libvirt_lab::LibvirtLab::up(context.clock, 2, context.stop));
-  libvirt_lab::DomainSpec domain;
-  domain.load = options.load;
-  context.out.say(fmt::format("starting a domain of {} on the first; its load: {}",
-                              human(domain.memory), domain.load));
+  const libvirt_lab::DomainSpec domain{.load = options.load};
+  context.out.say("starting a domain on the first; its load: " + domain.load);
   GODWIT_CHECK_OK(lab->start_domain(0, domain, context.stop));
   GODWIT_TRY(engine::OpenPair pair, engine.open_pair(LibvirtVm{lab->uri(0), domain.name},
                                                      LibvirtHost{lab->uri_from_afar(1)}, {}));
@@ -156,9 +153,7 @@ void add_demo(terminal::Command& app, terminal::Chosen& chosen) {
       *command, {"godwit demo", "godwit demo --technique postcopy", "godwit demo --libvirt",
                  "godwit demo --load memory-write,set=64MiB,rate=60MB/s --json"});
   command->callback([&chosen, options] {
-    if (!options->libvirt) {
-      chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
-    }
+    if (!options->libvirt) chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](terminal::Context& context) {
       const Attempt attempt =
           options->libvirt ? play_on_libvirt(*options, context) : play(*options, context);

@@ -167,7 +167,7 @@ Result<fleet::Inventory> Operation::look() {
   GODWIT_TRY(const auto cordons, read_record(files_.cordons));
   const auto hosts = cordoned(cordons);
   for (fleet::FleetHost& host : inventory.hosts) {
-    host.cordoned = hosts.contains(host.name);
+    host.cordoned = host.cordoned || hosts.contains(host.name);
   }
   return inventory;
 }

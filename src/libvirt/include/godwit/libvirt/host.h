@@ -18,7 +18,7 @@ struct HostedDomain {
   std::string uuid;
   RunState state = RunState::kOther;
   std::string state_name{};  ///< in words: "paused (by a person)"
-  bool leaves = false;     ///< a migration away from here is under way
+  bool leaves = false;       ///< a migration away from here is under way
   Bytes memory{};
   int vcpus = 0;
   /// The guest is here: it is not waited for, and was not given away.

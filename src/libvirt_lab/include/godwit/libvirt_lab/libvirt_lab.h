@@ -37,8 +37,8 @@ struct Said {
 /// disks and guests' files in common. The thread that makes this is on the first host's network for
 /// as long as it exists, and so is what it starts.
 ///
-/// Nothing of it is seen outside of a folder for temporary files, which ends with this object, and with this
-/// process however that ends. Needs root, or a user's lab that was entered (lab::enter_user_lab).
+/// Nothing of it is seen outside of a folder for temporary files, which ends with this object, and
+/// with this process however that ends. Needs root.
 class LibvirtLab {
  public:
   /// kEnvironment: a program is missing, or a right. kTimeout, kInterrupted. `clock` outlives it.
