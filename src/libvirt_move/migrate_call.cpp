@@ -119,8 +119,8 @@ void MigrateCall::run() {
 
 MigrateCall::End MigrateCall::failed(std::string_view what) const {
   End end;
+  end.error = source_->error(what);  // first: the next call forgets it
   end.lost = lost_connection(source_->api(), source_->get());
-  end.error = source_->error(what);
   return end;
 }
 

@@ -54,7 +54,10 @@ class LibvirtSession final : public MigrationSession {
   std::vector<PassSync> watch(TimePoint deadline) override;
   [[nodiscard]] const SessionView& view() const override { return seen_; }
   [[nodiscard]] Liveness liveness() override;
-  [[nodiscard]] bool exhausted() override { return out_of_reach_; }
+  /// Where disks go first, it may end before memory's turn has come.
+  [[nodiscard]] bool exhausted() override {
+    return out_of_reach_ || (end_ && !lost_since_ && !seen_.launched);
+  }
   std::vector<std::string> take_remarks() override { return std::exchange(remarks_, {}); }
   Result<void> amend(const Order& order) override;
   Result<void> switch_to_postcopy() override;
