@@ -7,7 +7,9 @@
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
+#include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"
+#include "godwit/libvirt_lab/libvirt_lab.h"
 #include "godwit/rig/lab_pair.h"
 #include "godwit/terminal/options.h"
 #include "godwit/terminal/render.h"
@@ -18,6 +20,7 @@ namespace {
 
 struct DemoOptions {
   std::string lab{lab::kDefaultLab};
+  bool libvirt = false;
   std::string technique = "auto";
   std::string load = "memory-write,set=48MiB,rate=8MB/s,pattern=uniform,content=random,fill=64MiB";
   terminal::LinkOption link{"40MB/s"};
@@ -88,6 +91,33 @@ Attempt not_begun(const Error& error) {
   return attempt;
 }
 
+Result<engine::OpenPair> set_libvirts_stage(const DemoOptions& options,
+                                            const engine::Request& request,
+                                            std::unique_ptr<libvirt_lab::LibvirtLab>& lab,
+                                            engine::Engine& engine, terminal::Context& context) {
+  GODWIT_CHECK_OK(engine.check_places(request));
+  context.out.say("building two hosts of libvirt's, each with its own daemon");
+  GODWIT_TRY(lab, libvirt_lab::LibvirtLab::up(context.clock, 2, context.stop));
+  const libvirt_lab::DomainSpec domain{.load = options.load};
+  context.out.say("starting a domain on the first; its load: " + domain.load);
+  GODWIT_CHECK_OK(lab->start_domain(0, domain, context.stop));
+  GODWIT_TRY(engine::OpenPair pair, engine.open_pair(LibvirtVm{lab->uri(0), domain.name},
+                                                     LibvirtHost{lab->uri_from_afar(1)}, {}));
+  const auto files = lab->files_of(domain.name);
+  pair.check = std::make_unique<lab::LabGuestCheck>(files, files);
+  return pair;
+}
+
+Attempt play_on_libvirt(const DemoOptions& options, terminal::Context& context) {
+  const auto request = request_of(options);
+  if (!request) return not_begun(request.error());
+  std::unique_ptr<libvirt_lab::LibvirtLab> lab;  // outlives what is connected to it
+  engine::Engine engine = terminal::open_engine(context, options.lab);
+  auto pair = set_libvirts_stage(options, *request, lab, engine, context);
+  if (!pair) return not_begun(pair.error());
+  return run_request(engine, std::move(*pair), *request, context);
+}
+
 Attempt play(const DemoOptions& options, terminal::Context& context) {
   LabForNow lab(options.lab);  // first, since an ordinary user's keeper is there already
   const auto request = request_of(options);
@@ -110,19 +140,24 @@ void add_demo(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("--load", options->load, "what the guest does (see guest/README.md)")
       ->type_name("LOAD")
       ->capture_default_str();
+  command->add_flag(
+      "--libvirt", options->libvirt,
+      "on two hosts of libvirt's, each with its own daemon, which end with the demo; as root");
   options->link.add_to(*command);
   options->observe.add_to(*command);
   options->intent.add_to(*command);
   command->add_option("--store", options->store, "keep the outcome in this file (default: nowhere)")
       ->type_name("FILE");
   terminal::add_lab_name(*command, options->lab);
-  terminal::add_examples(*command,
-                         {"godwit demo", "godwit demo --technique postcopy",
-                          "godwit demo --load memory-write,set=64MiB,rate=60MB/s --json"});
+  terminal::add_examples(
+      *command, {"godwit demo", "godwit demo --technique postcopy", "godwit demo --libvirt",
+                 "godwit demo --load memory-write,set=64MiB,rate=60MB/s --json"});
   command->callback([&chosen, options] {
-    chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
+    if (!options->libvirt) chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](terminal::Context& context) {
-      return print_attempt(play(*options, context), context);
+      const Attempt attempt =
+          options->libvirt ? play_on_libvirt(*options, context) : play(*options, context);
+      return print_attempt(attempt, context);
     };
   });
 }

@@ -37,19 +37,13 @@ struct MoveOptions {
   terminal::StoreOption store;
 };
 
-/// "lab:b" as well as "b".
-std::string host_name(const std::string& text) {
-  constexpr std::string_view kLab = "lab:";
-  return text.starts_with(kLab) ? text.substr(kLab.size()) : text;
-}
-
 Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& opened,
                                 terminal::Context& context) {
   hosts::Wanted wanted;
   wanted.restore = options.restore;
   wanted.host = opened.host;
-  for (const std::string& host : options.to) wanted.to.push_back(host_name(host));
-  for (const std::string& vm : options.keep) wanted.keep.push_back(host_name(vm));
+  for (const std::string& host : options.to) wanted.to.push_back(name_in_fleet(host));
+  for (const std::string& vm : options.keep) wanted.keep.push_back(name_in_fleet(vm));
   if (!options.by.empty()) {
     auto within = hosts::time_until(options.by, context.clock.wall_us());
     if (!within) return fail(within.error().while_doing("--by"));
@@ -274,7 +268,8 @@ void add_evacuate(terminal::Command& app, terminal::Chosen& chosen) {
        "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
        "godwit evacuate node7 --simulate rack.toml",
        "godwit evacuate node7 --fleet rack.toml --intent shop.toml --dry-run",
-       "godwit evacuate lab:a --no-postcopy --keep guest --json"});
+       "godwit evacuate lab:a --no-postcopy --keep guest --json",
+       "godwit evacuate libvirt:qemu:///system --hosts qemu+ssh://root@kvm2/system --dry-run"});
   choose(*command, chosen, options);
 }
 
@@ -285,7 +280,8 @@ void add_restore(terminal::Command& app, terminal::Chosen& chosen) {
       app.add_subcommand("restore", "bring back the VMs that were evacuated from a host");
   (void)add_common(*command, options);
   terminal::add_examples(*command, {"godwit restore lab:a", "godwit restore lab:a --dry-run",
-                                    "godwit restore node7 --fleet rack.toml --json"});
+                                    "godwit restore node7 --fleet rack.toml --json",
+                                    "godwit restore kvm1 --fleet hosts.toml"});
   choose(*command, chosen, options);
 }
 

@@ -1,6 +1,7 @@
 #include "fleet_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -99,6 +100,9 @@ std::string plan_text(const fleet::FleetPlan& plan, const std::string& what) {
   for (const fleet::Blocked& one : plan.blockers) {
     text += fmt::format("VM {} can't go: {}; {}\n", one.vm, one.reason, spelt(one.what_to_do));
   }
+  if (!plan.stopped.empty()) {
+    text += fmt::format("left alone, as they don't run: {}\n", fmt::join(plan.stopped, ", "));
+  }
   if (plan.moves.empty()) return text + "nothing is to be moved";
   terminal::Table table(
       {"VM", "from", "to", "technique", "rate", "starts", "done in 90 % of cases"});
@@ -178,7 +182,8 @@ Json to_json(const fleet::FleetPlan& plan) {
   return Json{{"moves", std::move(moves)},
               {"finish_s", seconds_json(plan.finish)},
               {"lower_bound_s", plan.lower_bound.count()},
-              {"blockers", std::move(blockers)}};
+              {"blockers", std::move(blockers)},
+              {"stopped", plan.stopped}};
 }
 
 Json to_json(const std::vector<fleet::HourCost>& hours) {

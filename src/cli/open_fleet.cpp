@@ -11,11 +11,15 @@
 #include "godwit/hosts/lab_fleet.h"
 #include "godwit/hosts/listed_fleet.h"
 #include "godwit/hosts/simulated_fleet.h"
-#include "godwit/terminal/options.h"
+#include "godwit/libvirt_fleet/by_uri.h"
+#include "godwit/libvirt_fleet/libvirt_fleet.h"
 #include "godwit/terminal/shipped_files.h"
 
 namespace godwit::cli {
 namespace {
+
+constexpr std::string_view kLab = "lab:";
+constexpr std::string_view kLibvirt = "libvirt:";
 
 /// Of a file's name the end tells more; 255 bytes is what file systems take.
 constexpr std::size_t kLongestKey = 200;
@@ -55,8 +59,30 @@ Result<OpenedFleet> open_file(const FleetOptions& options, const std::string& st
   GODWIT_TRY(opened.files, hosts::files_of(context.places, key_of_file(options.file)));
   GODWIT_TRY(const auto entries, hosts::read_record(opened.files.record));
   opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
+  if (!file->uris.empty()) {
+    opened.fleet = std::make_unique<libvirt_fleet::LibvirtFleet>(
+        context.clock, options.file, std::move(*file), opened.host, entries, opened.engines, store);
+    return opened;
+  }
   opened.fleet = std::make_unique<hosts::ListedFleet>(context.clock, options.file, std::move(*file),
                                                       entries, opened.engines, store);
+  return opened;
+}
+
+Result<OpenedFleet> open_uris(const FleetOptions& options, const std::string& store,
+                              terminal::Context& context) {
+  std::vector<std::string> words{options.host};
+  words.insert(words.end(), options.hosts.begin(), options.hosts.end());
+  GODWIT_TRY(const auto link, options.link.value());
+  GODWIT_TRY(auto named,
+             libvirt_fleet::hosts_by_uri(words, link ? std::optional(link->rate) : std::nullopt));
+  OpenedFleet opened;
+  opened.host = named.host;
+  GODWIT_TRY(opened.files, hosts::files_of(context.places, named.key));
+  GODWIT_TRY(const auto entries, hosts::read_record(opened.files.record));
+  opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
+  opened.fleet = std::make_unique<libvirt_fleet::LibvirtFleet>(
+      context.clock, "libvirt", std::move(named.file), opened.host, entries, opened.engines, store);
   return opened;
 }
 
@@ -77,14 +103,39 @@ Result<OpenedFleet> open_simulation(const FleetOptions& options, terminal::Conte
 
 }  // namespace
 
+std::string name_in_fleet(const std::string& text) {
+  for (const std::string_view scheme : {kLab, kLibvirt}) {
+    if (text.starts_with(scheme)) return name_in_fleet(text.substr(scheme.size()));
+  }
+  if (text.find("://") == std::string::npos) return text;
+  const std::size_t mark = text.find('#');
+  return mark == std::string::npos ? hosts::name_of_uri(text) : text.substr(mark + 1);
+}
+
 const terminal::Option* FleetOptions::add_to(terminal::Command& command) {
-  command.add_option("HOST", host, "lab:NAME, or with --fleet the name of a host in that file")
+  command
+      .add_option("HOST", host,
+                  "lab:NAME, libvirt:URI, or with --fleet the name of a host in that file")
       ->required();
   const terminal::Option* const fleet =
       command
           .add_option("--fleet", file,
-                      "hosts, VMs, and how a destination is started, as TOML (docs/evacuating.md)")
+                      "hosts, as TOML: those of libvirt's by URI; else VMs, too, and how a "
+                      "destination is started (docs/evacuating.md)")
           ->type_name("FILE");
+  command
+      .add_option("--hosts", hosts,
+                  "with libvirt:URI: the other hosts, by the URIs of their daemons (by commas, or "
+                  "repeated)")
+      ->once_for_each()
+      ->type_name("URI,URI")
+      ->excludes({fleet});
+  command
+      .add_option("--link", link.rate,
+                  "with --hosts: how fast each host's link is (default: the slowest interface of "
+                  "this machine that leads to one)")
+      ->type_name("RATE")
+      ->excludes({fleet});
   terminal::add_lab_name(command, lab);
   return fleet;
 }
@@ -97,10 +148,17 @@ Result<OpenedFleet> open_fleet(const FleetOptions& options, const std::string& s
                                terminal::Context& context) {
   if (!options.simulated.empty()) return open_simulation(options, context);
   if (!options.file.empty()) return open_file(options, store, context);
-  if (options.host.starts_with("lab:")) return open_lab(options, store, context);
+  if (options.host.starts_with(kLibvirt)) return open_uris(options, store, context);
+  if (!options.hosts.empty() || !options.link.rate.empty()) {
+    return fail(ErrorCode::kBadInput,
+                fmt::format("{} is no host of libvirt's, whose hosts and links are named beside it",
+                            options.host),
+                "name it libvirt:URI, or leave --hosts and --link out");
+  }
+  if (options.host.starts_with(kLab)) return open_lab(options, store, context);
   return fail(ErrorCode::kBadInput,
               fmt::format("nobody says which fleet host '{}' is of", options.host),
-              "name lab:HOST, or add --fleet FILE");
+              "name lab:HOST or libvirt:URI, or add --fleet FILE");
 }
 
 }  // namespace godwit::cli

@@ -12,8 +12,8 @@
 #include "godwit/guestmem/locate_ram.h"
 #include "godwit/guestmem/process_guest_memory.h"
 #include "godwit/lab/lab.h"
+#include "godwit/libvirt/connection.h"
 #include "godwit/libvirt/domain.h"
-#include "godwit/libvirt/session.h"
 #include "godwit/probe/round_trip.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qemu/vm_lock.h"
@@ -141,7 +141,7 @@ Result<std::unique_ptr<Manager>> HostOpener::manager_of(const std::shared_ptr<Hy
     return fail(ErrorCode::kBadInput, "only a domain of libvirt's moves to a host of libvirt's",
                 "name the VM as libvirt:NAME or libvirt:URI#NAME");
   }
-  GODWIT_TRY(auto host, libvirt::connect_host(destination.uri));
+  GODWIT_TRY(auto host, libvirt::Connection::open(destination.uri));
   return std::unique_ptr<Manager>(
       std::make_unique<LibvirtManager>(clock_, std::move(domain), std::move(host)));
 }

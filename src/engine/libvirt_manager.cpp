@@ -1,12 +1,13 @@
 #include "libvirt_manager.h"
 
-#include "godwit/libvirt/preflight.h"
-#include "godwit/libvirt/session.h"
+#include "godwit/libvirt_move/preflight.h"
+#include "godwit/libvirt_move/session.h"
 
 namespace godwit::engine {
 
 Result<ManagedSides> LibvirtManager::look(const MigrationPlan& plan) {
-  GODWIT_TRY(libvirt::Findings found, libvirt::look_at_both(*source_, *destination_, plan));
+  GODWIT_TRY(libvirt_move::Findings found,
+             libvirt_move::look_at_both(*source_, *destination_, plan));
   return ManagedSides{std::move(found.destination), std::move(found.abilities),
                       std::move(found.warnings)};
 }
@@ -14,7 +15,8 @@ Result<ManagedSides> LibvirtManager::look(const MigrationPlan& plan) {
 std::unique_ptr<MigrationSession> LibvirtManager::session(Journal& journal,
                                                           const std::string& source,
                                                           const std::string& destination) {
-  return libvirt::make_session(clock_, {*source_, destination_, source, destination, &journal});
+  return libvirt_move::make_session(clock_,
+                                    {*source_, destination_, source, destination, &journal});
 }
 
 }  // namespace godwit::engine

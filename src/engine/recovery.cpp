@@ -102,15 +102,18 @@ class OpenSide {
     if (opened) return;
     // A daemon that answers knows that it does not run; a QEMU's monitor that is not there says
     // nothing.
-    const bool by_daemon = monitor->starts_with("libvirt:");
     const ErrorCode code = opened.error().code;
-    ended_ = by_daemon && (code == ErrorCode::kNotFound || code == ErrorCode::kRefused);
+    ended_ = managed(*monitor) && (code == ErrorCode::kNotFound || code == ErrorCode::kRefused);
     if (!ended_) problem_ = opened.error().message;
   }
 
   [[nodiscard]] pair::LeftSide side() const { return {vm_.get(), ended_, give_back_cpu_}; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
   [[nodiscard]] Hypervisor* vm() const { return vm_.get(); }
+  /// libvirt sees to it that the guest runs at one place only.
+  [[nodiscard]] static bool managed(const std::string& monitor) {
+    return monitor.starts_with("libvirt:");
+  }
 
  private:
   Result<void> open(Opener& opener, const std::string& monitor, const std::string& identity) {
@@ -138,12 +141,17 @@ class OpenSide {
 /// after us if we are killed, too. In every other phase it is left alone.
 void cancel_precopy(Clock& clock, const OpenSide& source, const OpenSide& destination,
                     const std::filesystem::path& journal, JournalEntry& entry) {
-  if (source.vm() == nullptr || destination.vm() == nullptr) return;
+  if (source.vm() == nullptr) return;
   const auto status = source.vm()->migration_status();
   const MigrationPhase found = status ? status->phase : MigrationPhase::kOther;
   const bool told = entry.step.find(pair::kToldToWait) != std::string::npos;
   const bool ours = told || entry.step.find("migrating") != std::string::npos;
   if (!ours || (found != MigrationPhase::kSetup && found != MigrationPhase::kActive)) return;
+  if (OpenSide::managed(entry.source)) {
+    (void)source.vm()->cancel();
+    return;
+  }
+  if (destination.vm() == nullptr) return;
   if (!told) entry.step += fmt::format(", {}", pair::kToldToWait);
   JournalEntry noted = entry;
   noted.wall_us = clock.wall_us();

@@ -41,6 +41,9 @@ class Planning {
   [[nodiscard]] bool takes_vms(const FleetHost& host) const;
   [[nodiscard]] bool is_to_move(const std::string& vm) const;
   [[nodiscard]] const Way& way_of(const std::string& vm) const;
+  /// Why the host can't take it, or that on which it is wanted; null where it can.
+  [[nodiscard]] const Error* barred(const std::string& vm, const std::string& host) const;
+  [[nodiscard]] const Error* barred_from_its_host(const std::string& vm) const;
   [[nodiscard]] const Wish& wish_for(const std::string& vm) const;
   [[nodiscard]] schedule::Problem problem() const;
   [[nodiscard]] schedule::HostState host_state(const FleetHost& host) const;
@@ -65,7 +68,7 @@ bool Planning::takes_vms(const FleetHost& host) const {
 bool Planning::is_to_move(const std::string& vm) const {
   const auto estimate = now_.estimates.find(vm);
   return !now_.settled.contains(vm) && estimate != now_.estimates.end() &&
-         !estimate->second.ways.empty();
+         !estimate->second.ways.empty() && barred_from_its_host(vm) == nullptr;
 }
 
 const Way& Planning::way_of(const std::string& vm) const {
@@ -73,6 +76,18 @@ const Way& Planning::way_of(const std::string& vm) const {
   const auto chosen = now_.way.find(vm);
   const std::size_t index = chosen == now_.way.end() ? 0 : chosen->second;
   return estimate.ways[std::min(index, estimate.ways.size() - 1)];
+}
+
+const Error* Planning::barred(const std::string& vm, const std::string& host) const {
+  const auto estimate = now_.estimates.find(vm);
+  if (estimate == now_.estimates.end()) return nullptr;
+  const auto why = estimate->second.barred.find(host);
+  return why == estimate->second.barred.end() ? nullptr : &why->second;
+}
+
+const Error* Planning::barred_from_its_host(const std::string& vm) const {
+  const auto wanted = now_.goal.bring.find(vm);
+  return wanted == now_.goal.bring.end() ? nullptr : barred(vm, wanted->second);
 }
 
 const Wish& Planning::wish_for(const std::string& vm) const {
@@ -120,6 +135,9 @@ schedule::VmState Planning::vm_state(const FleetVm& vm) const {
   state.load = way_of(vm.name).load;
   const auto wanted = now_.goal.bring.find(vm.name);
   if (wanted != now_.goal.bring.end()) state.to = host_index(now_.inventory, wanted->second);
+  for (std::size_t i = 0; i < now_.inventory.hosts.size(); ++i) {
+    if (barred(vm.name, now_.inventory.hosts[i].name) != nullptr) state.barred.insert(i);
+  }
   return state;
 }
 
@@ -197,10 +215,15 @@ void Planning::draw(FleetPlan& plan) {
 /// In people's units; nothing where room is not what is missing.
 std::optional<Blocked> Planning::no_room(const FleetVm& vm, const schedule::Plan& plan) const {
   std::vector<std::string> takers;
+  const Error* why = nullptr;  // a host that may take it can't
   Bytes most;
   for (std::size_t i = 0; i < now_.inventory.hosts.size(); ++i) {
     const FleetHost& host = now_.inventory.hosts[i];
     if (host.name == vm.host || !takes_vms(host)) continue;
+    if (const Error* const no = barred(vm.name, host.name)) {
+      why = no;
+      continue;
+    }
     schedule::Capacity left = host_state(host).capacity;
     for (std::size_t j = 0; j < now_.inventory.vms.size(); ++j) {
       std::size_t at = *host_index(now_.inventory, now_.inventory.vms[j].host);
@@ -212,6 +235,9 @@ std::optional<Blocked> Planning::no_room(const FleetVm& vm, const schedule::Plan
     if (left.memory >= vm.memory.count() && left.cpus >= vm.vcpus) return std::nullopt;
     takers.push_back(host.name);
     most = std::max(most, Bytes(left.memory));
+  }
+  if (takers.empty() && why != nullptr) {
+    return Blocked{vm.name, fmt::format("no host can take it: {}", why->message), why->what_to_do};
   }
   if (takers.empty()) {
     return Blocked{vm.name, "no host may take it", "name more hosts, or lift a cordon"};
@@ -226,7 +252,13 @@ std::optional<Blocked> Planning::no_room(const FleetVm& vm, const schedule::Plan
 std::vector<Blocked> Planning::blockers(const schedule::Plan& plan) const {
   std::vector<Blocked> all;
   for (const auto& [name, estimate] : now_.estimates) {
-    if (estimate.blocked && !now_.settled.contains(name)) all.push_back(*estimate.blocked);
+    if (now_.settled.contains(name)) continue;
+    const Error* const barred = barred_from_its_host(name);
+    if (estimate.blocked) {
+      all.push_back(*estimate.blocked);
+    } else if (barred != nullptr) {
+      all.push_back({name, barred->message, barred->what_to_do});
+    }
   }
   for (const schedule::Blocker& blocker : plan.blockers) {
     const FleetVm& vm = now_.inventory.vms[blocker.vm];
@@ -242,6 +274,9 @@ Result<FleetPlan> Planning::run() {
   FleetPlan plan;
   plan.moves = moves(made);
   plan.blockers = blockers(made);
+  for (const StoppedVm& vm : now_.inventory.stopped) {
+    if (vm.host == now_.goal.empty) plan.stopped.push_back(vm.name);
+  }
   plan.lower_bound = made.lower_bound + (plan.moves.empty() ? Seconds(0) : costs_.after);
   plan.overhead = costs_.overhead;
   draw(plan);

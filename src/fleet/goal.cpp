@@ -84,6 +84,12 @@ const FleetVm* find_vm(const Inventory& inventory, std::string_view vm) {
   return at == inventory.vms.end() ? nullptr : &*at;
 }
 
+bool has_vm(const Inventory& inventory, std::string_view vm) {
+  return find_vm(inventory, vm) != nullptr ||
+         std::any_of(inventory.stopped.begin(), inventory.stopped.end(),
+                     [vm](const StoppedVm& one) { return one.name == vm; });
+}
+
 std::string host_names(const Inventory& inventory) {
   std::vector<std::string> names;
   for (const FleetHost& host : inventory.hosts) names.push_back(host.name);

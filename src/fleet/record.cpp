@@ -171,14 +171,14 @@ std::set<std::string> cordoned(const std::vector<Entry>& entries) {
   return hosts;
 }
 
-Costs costs_of(const std::vector<Entry>& entries) {
+Costs costs_of(const std::vector<Entry>& entries, const Costs& usual) {
   std::vector<double> prepared, around, after;
   for (const Entry& entry : entries) {
     if (entry.prepared) prepared.push_back(entry.prepared->count());
     if (entry.around) around.push_back(entry.around->count());
     if (entry.after) after.push_back(entry.after->count());
   }
-  Costs costs;
+  Costs costs = usual;
   costs.overhead = median_of(std::move(prepared), costs.overhead);
   costs.around = median_of(std::move(around), costs.around);
   costs.after = median_of(std::move(after), costs.after);

@@ -1,4 +1,4 @@
-#include "engine_move.h"
+#include "godwit/hosts/engine_move.h"
 
 #include <fmt/format.h>
 

@@ -10,6 +10,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/config/toml.h"
+#include "godwit/domain/address.h"
 #include "godwit/schedule/paths.h"
 
 namespace godwit::hosts {
@@ -72,23 +73,68 @@ class Reader {
     GODWIT_TRY(link_, quantity(file_, "link", parse_rate));
     GODWIT_TRY(fleet_.start, command_of(file_, "start"));
     GODWIT_TRY(fleet_.end, command_of(file_, "end"));
-    if (fleet_.start.empty() && use_ == FleetUse::kReal) {
-      return fail(ErrorCode::kBadInput, "the key 'start' is missing",
-                  R"(add how a destination is started: start = ["PROGRAM", "{vm}", "{host}"])");
-    }
     GODWIT_TRY(const toml::table* const hosts, config::section(file_, "hosts"));
     for (const auto& [key, node] : *hosts) GODWIT_CHECK_OK(read_host(key, node));
     GODWIT_CHECK_OK(read_uplinks());
-    GODWIT_TRY(const toml::table* const vms, config::section(file_, "vms"));
-    for (const auto& [key, node] : *vms) GODWIT_CHECK_OK(read_vm(key, node));
+    if (use_ == FleetUse::kReal && !fleet_.uris.empty()) {
+      GODWIT_CHECK_OK(check_libvirts());
+    } else {
+      GODWIT_CHECK_OK(read_vms());
+    }
     GODWIT_CHECK_OK(schedule::Paths::of(fleet_.network));
     return std::move(fleet_);
   }
 
  private:
+  /// libvirt knows the VMs, and starts and ends their QEMUs.
+  Result<void> check_libvirts() {
+    for (const fleet::FleetHost& host : fleet_.hosts) {
+      if (!fleet_.uris.contains(host.name)) {
+        return fail(ErrorCode::kBadInput,
+                    fmt::format("host {} has no uri, as others have", host.name),
+                    R"(add its daemon: uri = "qemu+ssh://root@HOST/system")");
+      }
+    }
+    for (const char* key : {"start", "end", "vms"}) {
+      if (const toml::node* const node = file_.get(key)) {
+        return fail(bad(*node, fmt::format("'{}' means nothing where hosts have a uri", key),
+                        "take it out: libvirt knows the VMs, and starts and ends their QEMUs"));
+      }
+    }
+    return {};
+  }
+
+  Result<void> read_vms() {
+    if (fleet_.start.empty() && use_ == FleetUse::kReal) {
+      return fail(
+          ErrorCode::kBadInput, "the key 'start' is missing",
+          R"(add how a destination is started: start = ["PROGRAM", "{vm}", "{host}"]; or a )"
+          R"(uri to each host of libvirt's)");
+    }
+    GODWIT_TRY(const toml::table* const vms, config::section(file_, "vms"));
+    for (const auto& [key, node] : *vms) GODWIT_CHECK_OK(read_vm(key, node));
+    return {};
+  }
+
+  Result<void> read_uri(const toml::table& table, const std::string& host) {
+    const toml::node* const node = table.get("uri");
+    if (node == nullptr) return {};
+    GODWIT_TRY(const std::string uri, config::toml_text(*node));
+    if (const auto known = parse_destination("libvirt:" + uri); !known) {
+      return fail(bad(*node, known.error().message, "write it as virsh takes it"));
+    }
+    for (const auto& [other, its] : fleet_.uris) {
+      if (its == uri)
+        return fail(bad(*node, "host " + other + " has the same uri", "give each its own"));
+    }
+    fleet_.uris[host] = uri;
+    return {};
+  }
+
   Result<void> read_host(const toml::key& key, const toml::node& node) {
     GODWIT_TRY(const toml::table* const table, table_of(node));
-    GODWIT_CHECK_OK(config::check_keys(*table, {"memory", "vcpus", "link", "switch"}, kManual));
+    GODWIT_CHECK_OK(
+        config::check_keys(*table, {"memory", "vcpus", "link", "switch", "uri"}, kManual));
     fleet::FleetHost host{std::string(key.str())};
     GODWIT_TRY(host.memory, quantity(*table, "memory", parse_bytes));
     GODWIT_TRY(host.vcpus, vcpus_of(*table));
@@ -101,6 +147,7 @@ class Reader {
     if (table->get("switch") != nullptr) {
       GODWIT_TRY(at, text_in(*table, "switch"));
     }
+    GODWIT_CHECK_OK(read_uri(*table, host.name));
     const BytesPerSecond rate = own ? *own : *link_;
     fleet_.network.hosts.push_back({host.name, at, rate, rate});
     fleet_.hosts.push_back(std::move(host));
@@ -227,6 +274,8 @@ std::string to_toml(const FleetFile& fleet) {
     if (host.memory) text += fmt::format("memory = {}\n", size_text(*host.memory));
     if (host.vcpus) text += fmt::format("vcpus = {}\n", *host.vcpus);
     text += fmt::format("link = {}\nswitch = {}\n", rate_text(plug.egress), quoted(plug.at));
+    const auto uri = fleet.uris.find(host.name);
+    if (uri != fleet.uris.end()) text += fmt::format("uri = {}\n", quoted(uri->second));
   }
   for (const auto& [name, vm] : fleet.vms) text += vm_text(name, vm);
   for (const Uplink& uplink : fleet.network.uplinks) {
@@ -234,6 +283,28 @@ std::string to_toml(const FleetFile& fleet) {
                         quoted(uplink.to), rate_text(uplink.forward));
   }
   return text;
+}
+
+std::string name_of_uri(const std::string& uri) {
+  return host_of_uri(uri).value_or(uri);
+}
+
+Result<FleetFile> hosts_of(const std::vector<std::string>& uris, BytesPerSecond link) {
+  FleetFile fleet;
+  for (const std::string& uri : uris) {
+    const std::string name = name_of_uri(uri);
+    const auto [other, fresh] = fleet.uris.try_emplace(name, uri);
+    if (!fresh) {
+      return fail(ErrorCode::kBadInput,
+                  other->second == uri
+                      ? fmt::format("host {} is named twice", uri)
+                      : fmt::format("{} and {} would both be host {}", other->second, uri, name),
+                  "name each host once; where two are on one machine, name them in a fleet's file");
+    }
+    fleet.hosts.push_back({name});
+    fleet.network.hosts.push_back({name, "switch", link, link});
+  }
+  return fleet;
 }
 
 std::vector<std::string> filled(const std::vector<std::string>& command, const std::string& vm,

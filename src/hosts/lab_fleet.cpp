@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "engine_move.h"
 #include "godwit/base/log.h"
+#include "godwit/hosts/engine_move.h"
 #include "godwit/lab/facts.h"
 #include "godwit/lab/lab.h"
 #include "godwit/rig/lab_pair.h"
@@ -37,7 +37,11 @@ Result<fleet::Inventory> LabFleet::look() {
     all.network.hosts.push_back({host.name, "switch", rate, rate});
   }
   for (const lab::GuestStatus& guest : status.guests) {
-    if (guest.instances.empty() || guest.instances.front().pid == 0) continue;
+    if (guest.instances.empty()) continue;
+    if (guest.instances.front().pid == 0) {
+      all.stopped.push_back({guest.spec.name, guest.instances.front().host});
+      continue;
+    }
     all.vms.push_back(
         {guest.spec.name, guest.instances.front().host, guest.spec.ram, guest.spec.vcpus});
   }

@@ -6,8 +6,8 @@
 #include <utility>
 #include <variant>
 
-#include "engine_move.h"
 #include "godwit/base/process.h"
+#include "godwit/hosts/engine_move.h"
 
 namespace godwit::hosts {
 namespace {
@@ -119,7 +119,11 @@ Result<fleet::Inventory> ListedFleet::look() {
   fleet::Inventory all{name_, file_.network, file_.hosts, {}};
   for (const auto& [name, listed] : file_.vms) {
     GODWIT_TRY(auto vm, ask(name, listed));
-    if (vm) all.vms.push_back(std::move(*vm));
+    if (vm) {
+      all.vms.push_back(std::move(*vm));
+    } else {
+      all.stopped.push_back({name, listed.host});
+    }
   }
   return all;
 }

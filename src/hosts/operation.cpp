@@ -167,7 +167,7 @@ Result<fleet::Inventory> Operation::look() {
   GODWIT_TRY(const auto cordons, read_record(files_.cordons));
   const auto hosts = cordoned(cordons);
   for (fleet::FleetHost& host : inventory.hosts) {
-    host.cordoned = hosts.contains(host.name);
+    host.cordoned = host.cordoned || hosts.contains(host.name);
   }
   return inventory;
 }
@@ -198,7 +198,7 @@ Result<Draft> Operation::draft(const Wanted& wanted,
                                const std::function<void(const fleet::Estimate&)>& surveyed) {
   GODWIT_TRY(entries_, read_record(files_.record));
   Draft draft;
-  draft.costs = costs_of(entries_);
+  draft.costs = fleet_.costs(entries_);
   GODWIT_TRY(draft.situation.inventory, look());
   fleet::Inventory& inventory = draft.situation.inventory;
   if (wanted.restore && host_index(inventory, wanted.host)) {  // its cordon is lifted with it
@@ -207,7 +207,7 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   const auto left = run_to_go_on(entries_, wanted);
   if (wanted.intents) {
     const auto now = left ? std::nullopt : std::optional(clock_.wall_us());
-    const auto known = check(*wanted.intents, fleet_, inventory, now);
+    const auto known = check(*wanted.intents, inventory, now);
     if (!known) return fail(known.error().while_doing(wanted.intents->name));
   }
   GODWIT_TRY(draft.situation.goal, goal_of(wanted, inventory));

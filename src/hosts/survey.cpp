@@ -66,7 +66,7 @@ class Surveyor {
         learnt_(engine::usual_model(places)) {}
 
   [[nodiscard]] Result<fleet::Estimate> look_at(const fleet::FleetVm& vm,
-                                                BytesPerSecond rate) const;
+                                                const fleet::Inventory& inventory) const;
 
  private:
   [[nodiscard]] const Intent& intent_of(const std::string& vm) const;
@@ -192,16 +192,31 @@ Result<fleet::Estimate> Surveyor::predicted(const fleet::FleetVm& vm,
   return estimate;
 }
 
-Result<fleet::Estimate> Surveyor::look_at(const fleet::FleetVm& vm, BytesPerSecond rate) const {
-  GODWIT_TRY(const VmAddress address, fleet_.address_of(vm.name));
+/// What stops it whatever it does: nobody has to look at it then.
+std::optional<fleet::Blocked> stopped_by(const fleet::FleetVm& vm, BytesPerSecond rate,
+                                         const fleet::Inventory& inventory,
+                                         const std::map<std::string, Error>& barred) {
   if (rate.value() <= 0) {
-    fleet::Estimate estimate;
-    estimate.vm = vm.name;
-    estimate.blocked = fleet::Blocked{
-        vm.name, fmt::format("no link leads away from host {}", vm.host), "connect it"};
-    return estimate;
+    return fleet::Blocked{vm.name, fmt::format("no link leads away from host {}", vm.host),
+                          "connect it"};
   }
-  GODWIT_TRY(fleet::Estimate estimate, estimated(vm, rate, address));
+  if (barred.empty() || barred.size() + 1 < inventory.hosts.size()) return std::nullopt;
+  const Error& first = barred.begin()->second;
+  return fleet::Blocked{vm.name, first.message, first.what_to_do};
+}
+
+Result<fleet::Estimate> Surveyor::look_at(const fleet::FleetVm& vm,
+                                          const fleet::Inventory& inventory) const {
+  GODWIT_TRY(const VmAddress address, fleet_.address_of(vm.name));
+  const BytesPerSecond rate = rate_for(inventory, vm);
+  GODWIT_TRY(auto barred, fleet_.barred(vm));
+  fleet::Estimate estimate;
+  estimate.vm = vm.name;
+  estimate.blocked = stopped_by(vm, rate, inventory, barred);
+  if (!estimate.blocked) {
+    GODWIT_TRY(estimate, estimated(vm, rate, address));
+  }
+  estimate.barred = std::move(barred);
   estimate.max_time = intent_of(vm.name).max_time;
   return estimate;
 }
@@ -255,7 +270,7 @@ Result<std::map<std::string, fleet::Estimate>> survey(
   const auto work = [&] {
     for (std::size_t i = next++; i < vms.size(); i = next++) {
       const fleet::FleetVm& vm = *find_vm(inventory, vms[i]);
-      gathering.add(vm.name, surveyor.look_at(vm, rate_for(inventory, vm)));
+      gathering.add(vm.name, surveyor.look_at(vm, inventory));
     }
   };
   {

@@ -19,11 +19,11 @@ Result<void> check_time(const VmIntent& one, const std::string& whose, std::int6
 
 }  // namespace
 
-Result<void> check(const IntentFile& intents, const Fleet& fleet, const fleet::Inventory& inventory,
+Result<void> check(const IntentFile& intents, const fleet::Inventory& inventory,
                    std::optional<std::int64_t> now_wall_us) {
   if (now_wall_us) GODWIT_CHECK_OK(check_time(intents.usual, "the usual VM", *now_wall_us));
   for (const auto& [vm, one] : intents.vms) {
-    if (find_vm(inventory, vm) == nullptr && !fleet.lists(vm)) {
+    if (!has_vm(inventory, vm)) {
       return fail(ErrorCode::kNotFound,
                   fmt::format("line {}: {} has no VM '{}'", one.line, inventory.name, vm),
                   "correct the name, or take the VM out of the file");

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "godwit/fleet/goal.h"
-#include "godwit/hosts/fleet.h"
 #include "godwit/hosts/intent_file.h"
 
 /// Private to hosts: a file of intents, as the fleet that there is has to follow it.
@@ -15,7 +14,7 @@ namespace godwit::hosts {
 
 /// kNotFound, kBadInput, with the line: a VM that the fleet has not got, and, unless `now_wall_us`
 /// is absent, a time that has passed by then.
-Result<void> check(const IntentFile& intents, const Fleet& fleet, const fleet::Inventory& inventory,
+Result<void> check(const IntentFile& intents, const fleet::Inventory& inventory,
                    std::optional<std::int64_t> now_wall_us);
 
 /// To the VMs that the goal keeps, those of its host that stay.

@@ -1,4 +1,4 @@
-#include "api.h"
+#include "godwit/libvirt/api.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>

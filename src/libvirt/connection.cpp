@@ -1,4 +1,4 @@
-#include "connection.h"
+#include "godwit/libvirt/connection.h"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <span>
 
-#include "domain_xml.h"
 #include "godwit/base/log.h"
 #include "godwit/base/proc_file.h"
-#include "job.h"
+#include "godwit/libvirt/domain_xml.h"
+#include "godwit/libvirt/job.h"
 
 namespace godwit::libvirt {
 namespace {
@@ -205,6 +205,26 @@ void Parameters::add(const char* name, unsigned long long value) {
 
 void Parameters::add(const char* name, const std::string& value) {
   (void)api_.virTypedParamsAddString(&values_, &count_, &room_, name, value.c_str());
+}
+
+ListedDomains::ListedDomains(const Connection& host, unsigned flags) : api_(host.api()) {
+  count_ = api_.virConnectListAllDomains(host.get(), &all_, flags);
+}
+
+ListedDomains::~ListedDomains() {
+  for (int i = 0; i < count_; ++i) (void)api_.virDomainFree(all_[i]);
+  std::free(all_);  // NOLINT(cppcoreguidelines-no-malloc): as libvirt wants it
+}
+
+std::string name_of(const Connection& host, virDomainPtr domain) {
+  const char* const name = host.api().virDomainGetName(domain);
+  return name == nullptr ? "" : name;
+}
+
+std::string uuid_of(const Connection& host, virDomainPtr domain) {
+  std::array<char, VIR_UUID_STRING_BUFLEN> uuid{};
+  (void)host.api().virDomainGetUUIDString(domain, uuid.data());
+  return uuid.data();
 }
 
 std::string identity_of(const Connection& host, const std::string& uuid) {

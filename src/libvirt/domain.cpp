@@ -6,14 +6,14 @@
 #include <cmath>
 #include <utility>
 
-#include "connection.h"
-#include "domain_xml.h"
-#include "event_queue.h"
 #include "godwit/base/process.h"
 #include "godwit/base/vcpu_threads.h"
-#include "job.h"
+#include "godwit/libvirt/connection.h"
+#include "godwit/libvirt/domain_xml.h"
+#include "godwit/libvirt/event_queue.h"
+#include "godwit/libvirt/job.h"
+#include "godwit/libvirt/speed.h"
 #include "qemu_pid.h"
-#include "speed.h"
 
 namespace godwit::libvirt {
 
@@ -202,10 +202,7 @@ Result<MigrationStatus> LibvirtDomain::migration_status() {
   if (moved_away()) return status_after_job();
   GODWIT_CHECK_OK(reconnect());
   GODWIT_TRY(const Job job, job_of(*connection_, handle_->domain.get()));
-  const bool active = job.type == VIR_DOMAIN_JOB_BOUNDED || job.type == VIR_DOMAIN_JOB_UNBOUNDED;
-  if (!active || job.operation != VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT) {
-    return status_after_job();
-  }
+  if (!job.leaves()) return status_after_job();
   migrating_ = true;
   MigrationStatus status = job.status;
   GODWIT_TRY(const DomainState now, connection_->state_of(handle_->domain.get()));

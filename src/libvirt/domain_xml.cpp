@@ -1,4 +1,4 @@
-#include "domain_xml.h"
+#include "godwit/libvirt/domain_xml.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "job.h"
+#include "godwit/libvirt/job.h"
 
 #include <fmt/format.h>
 

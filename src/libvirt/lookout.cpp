@@ -2,52 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cstdlib>
 #include <utility>
 
-#include "connection.h"
-#include "event_queue.h"
+#include "godwit/libvirt/connection.h"
+#include "godwit/libvirt/event_queue.h"
 
 namespace godwit::libvirt {
 namespace {
 
-/// The domains that run at a host; they are given back with this.
-class RunningDomains {
- public:
-  explicit RunningDomains(const Connection& host) : api_(host.api()) {
-    count_ = api_.virConnectListAllDomains(host.get(), &all_, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-  }
-  ~RunningDomains() {
-    for (int i = 0; i < count_; ++i) (void)api_.virDomainFree(all_[i]);
-    std::free(all_);  // NOLINT(cppcoreguidelines-no-malloc): as libvirt wants it
-  }
-  RunningDomains(const RunningDomains&) = delete;
-  RunningDomains& operator=(const RunningDomains&) = delete;
-
-  [[nodiscard]] bool listed() const { return count_ >= 0; }
-  [[nodiscard]] std::span<const virDomainPtr> all() const {
-    return {all_, static_cast<std::size_t>(std::max(count_, 0))};
-  }
-
- private:
-  const Api& api_;
-  virDomainPtr* all_ = nullptr;
-  int count_ = -1;
-};
-
-Departure names_of(const Api& api, virDomainPtr domain) {
-  std::array<char, VIR_UUID_STRING_BUFLEN> uuid{};
-  (void)api.virDomainGetUUIDString(domain, uuid.data());
-  const char* const name = api.virDomainGetName(domain);
-  return {name == nullptr ? "" : name, uuid.data()};
-}
-
 /// A domain that ended since it was listed leaves no more.
 bool leaves(const Connection& host, virDomainPtr domain) {
   const auto job = job_of(host, domain);
-  return job && job->operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT &&
-         (job->type == VIR_DOMAIN_JOB_BOUNDED || job->type == VIR_DOMAIN_JOB_UNBOUNDED);
+  return job && job->leaves();
 }
 
 }  // namespace
@@ -64,13 +30,13 @@ Result<std::unique_ptr<Lookout>> Lookout::open(const std::string& uri) {
 }
 
 Result<std::vector<Departure>> Lookout::look(const std::set<std::string>& known) {
-  const RunningDomains running(*connection_);
+  const ListedDomains running(*connection_, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
   if (!running.listed()) {
     return fail(connection_->error(fmt::format("listing the domains of {}", connection_->uri())));
   }
   std::vector<Departure> leaving;
   for (virDomainPtr const domain : running.all()) {
-    Departure one = names_of(connection_->api(), domain);
+    Departure one{name_of(*connection_, domain), uuid_of(*connection_, domain)};
     if (!known.contains(one.uuid) && leaves(*connection_, domain)) {
       leaving.push_back(std::move(one));
     }

@@ -46,7 +46,8 @@ class Dealing {
     std::stable_sort(open.begin(), open.end(), [this](std::size_t a, std::size_t b) {
       const Capacity& x = problem_.vms[a].takes;
       const Capacity& y = problem_.vms[b].takes;
-      return std::tie(x.memory, x.cpus) > std::tie(y.memory, y.cpus);
+      const std::size_t fewer = problem_.vms[a].barred.size(), less = problem_.vms[b].barred.size();
+      return std::tie(fewer, x.memory, x.cpus) > std::tie(less, y.memory, y.cpus);
     });
     for (const std::size_t vm : open) place(vm);
     return std::move(result_);
@@ -91,7 +92,8 @@ class Dealing {
   }
 
   [[nodiscard]] bool allowed(const VmState& vm, std::size_t host) const {
-    if (host == vm.on || problem_.hosts[host].must_be_empty) return false;
+    if (host == vm.on || problem_.hosts[host].must_be_empty || vm.barred.contains(host))
+      return false;
     if (!vm.apart.empty() && apart_.contains({vm.apart, host})) return false;
     const auto group = together_.find(vm.together);
     return vm.together.empty() || group == together_.end() || group->second == host;
@@ -131,8 +133,9 @@ class Dealing {
     const VmState& vm = problem_.vms[i];
     put(i, vm.on);
     if (!any_allowed) {
-      result_.blockers.push_back({i, "its groups, or the hosts to be empty, leave it no host",
-                                  "add a host, or relax its groups"});
+      result_.blockers.push_back(
+          {i, "its groups, hosts that can't take it, or those to be empty, leave it no host",
+           "add a host, or relax its groups"});
     } else if (!any_room) {
       result_.blockers.push_back(
           {i,

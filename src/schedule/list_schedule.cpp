@@ -355,7 +355,9 @@ class Pass {
         continue;
       for (std::size_t host = 0; host < problem_.hosts.size(); ++host) {
         if (host == one.from || host == one.to || problem_.hosts[host].must_be_empty) continue;
-        if (!fits(room_[host], vm.takes) || !kept_apart(vm, host)) continue;
+        if (!fits(room_[host], vm.takes) || !kept_apart(vm, host) || vm.barred.contains(host)) {
+          continue;
+        }
         Job way = job_of(problem_, paths_, model_, one.vm, one.from, host);
         const Job on = job_of(problem_, paths_, model_, one.vm, host, one.to);
         if (!(way.shortest.count() < kNever) || !(on.shortest.count() < kNever)) continue;

@@ -17,6 +17,11 @@ Result<void> check_vm(const Problem& problem, const VmState& vm) {
     return bad(fmt::format("VM {} is on, or goes to, a host that is not listed", vm.name),
                "list every host that VMs name");
   }
+  if (vm.to && vm.barred.contains(*vm.to)) {
+    return bad(fmt::format("VM {} is to go to host {}, which can't take it", vm.name,
+                           problem.hosts[*vm.to].name),
+               "let it go elsewhere");
+  }
   if (vm.takes.memory < 0 || vm.takes.cpus < 0 || vm.load.memory < Bytes(0)) {
     return bad(fmt::format("VM {} takes less than nothing", vm.name), "correct what it takes");
   }

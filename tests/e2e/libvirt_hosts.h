@@ -1,30 +1,30 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "godwit/base/clock.h"
-#include "godwit/base/unique_fd.h"
 #include "godwit/domain/ports.h"
-#include "godwit/lab/guest_report.h"
+#include "godwit/libvirt_lab/libvirt_lab.h"
 #include "godwit_program.h"
 
 namespace godwit::e2e {
 
-/// Two hosts of libvirt's on one machine, each with its own daemon, and a domain that runs on the
-/// first: real libvirtd, real QEMU (emulated), the lab's guest. The thread that makes this is on
-/// the first host's network for as long as it exists, and so is what it starts.
+/// Hosts of libvirt's on one machine (libvirt_lab), and what tests do to them: real libvirtd, real
+/// QEMU (emulated), the lab's guest. Its process is the test's own: state is kept in its folder.
 ///
-/// Needs root, libvirtd and virsh. Everything ends with this object, and with the test's process
-/// however that ends, but for the folder, which the next one removes.
+/// Needs root, libvirtd and virsh. Its functions throw where something fails that must not.
 class LibvirtHosts {
  public:
-  /// `load`: of the guest, as the lab's.
-  explicit LibvirtHosts(const std::string& load = "memory-write,set=32MiB,rate=5MB/s,fill=32MiB");
+  static constexpr const char* kLoad = "memory-write,set=32MiB,rate=5MB/s,fill=32MiB";
+  /// Two hosts, and a domain "vm" that works on the first.
+  explicit LibvirtHosts(const std::string& load = kLoad);
+  /// So many hosts, without a domain.
+  explicit LibvirtHosts(std::size_t hosts);
   ~LibvirtHosts();
   LibvirtHosts(const LibvirtHosts&) = delete;
   LibvirtHosts& operator=(const LibvirtHosts&) = delete;
@@ -35,49 +35,57 @@ class LibvirtHosts {
   [[nodiscard]] std::string uri(Side side) const;
   [[nodiscard]] std::string vm(Side side) const { return "libvirt:" + uri(side) + "#vm"; }
   [[nodiscard]] std::string destination() const { return "libvirt:" + uri(Side::kDestination); }
-  [[nodiscard]] std::string store() const { return folder_ + "/store.db"; }
+  [[nodiscard]] std::string store() const { return lab_->folder() + "/store.db"; }
+  [[nodiscard]] const libvirt_lab::LibvirtLab& lab() const { return *lab_; }
 
   /// `godwit migrate` from the first to the second, without a profile.
   [[nodiscard]] std::vector<std::string> migrate(const std::vector<std::string>& more) const;
+  /// The same, under way, and so slow that something can be done in the middle: 192 MiB take
+  /// minutes.
+  [[nodiscard]] std::unique_ptr<GodwitProgram> begin(std::vector<std::string> more);
 
+  /// A domain on a host, which works when this returns.
+  void start(std::size_t host, const libvirt_lab::DomainSpec& spec);
   /// As a person at that host. Throws where virsh fails; `try_virsh` gives what it said instead.
-  std::string virsh(Side side, const std::vector<std::string>& words);
-  Finished try_virsh(Side side, const std::vector<std::string>& words);
+  std::string virsh(std::size_t host, const std::vector<std::string>& words);
+  Finished try_virsh(std::size_t host, const std::vector<std::string>& words);
+  std::string virsh(Side side, const std::vector<std::string>& words) {
+    return virsh(index(side), words);
+  }
+  Finished try_virsh(Side side, const std::vector<std::string>& words) {
+    return try_virsh(index(side), words);
+  }
   /// "running (migrated)"; "none" where there is no such domain.
-  [[nodiscard]] std::string state(Side side);
+  [[nodiscard]] std::string state(std::size_t host, const std::string& domain);
+  [[nodiscard]] std::string state(Side side) { return state(index(side), "vm"); }
+  /// Each of these domains' one host, by the daemons' word; -1 where it runs at none or at several.
+  [[nodiscard]] std::vector<int> places(const std::vector<std::string>& domains);
   void await_state(Side side, const std::string& begin);
+  void await_job();
   void await_no_job();
   /// The migration has sent so much at least.
   void await_sent(double mib);
 
   /// A file with a domain of that name, to be defined.
-  [[nodiscard]] std::string another_domain(const std::string& name, const std::string& uuid);
-  /// On that host the folder of the guest's console and report can't be written.
+  [[nodiscard]] std::string another_domain(const std::string& name);
+  /// On that host the folder of the guests' consoles and reports can't be written.
   void hide_console(Side side);
 
   void kill_daemon(Side side);
   void start_daemon(Side side);
+  /// Ends the QEMU that runs, or waits for, the domain on that host: no daemon asked it to.
+  void kill_qemu(Side side);
+
+  /// Runs a program among a host's processes, mounts and network.
+  void on(std::size_t host, const std::vector<std::string>& words);
 
   /// The guest's counter of work goes up, wherever it runs.
-  [[nodiscard]] bool works();
+  [[nodiscard]] bool works(const std::string& domain = "vm");
 
  private:
-  struct Host {
-    pid_t unshare = -1;  ///< what the test's process started
-    pid_t init = -1;     ///< PID 1 of its namespaces, as this host numbers it
-    std::string folder;
-  };
   static std::size_t index(Side side) { return side == Side::kSource ? 0 : 1; }
-  void start_host(Side side);
-  void lay_cable();
-  [[nodiscard]] std::int64_t work();
-  void end();
-
   RealClock clock_;
-  std::string folder_;
-  std::array<Host, 2> hosts_;
-  UniqueFd own_network_;
-  std::unique_ptr<lab::LabGuestCheck> check_;
+  std::unique_ptr<libvirt_lab::LibvirtLab> lab_;
 };
 
 }  // namespace godwit::e2e

@@ -14,21 +14,11 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 
-/// So slow that something can be done in the middle: 192 MiB take minutes.
-constexpr const char* kSlowly = "4MB/s";
-
 class Libvirt : public testing::Test {
  protected:
   void SetUp() override {
     if (const std::string why = LibvirtHosts::why_not(); !why.empty()) GTEST_SKIP() << why;
     hosts = std::make_unique<LibvirtHosts>();
-  }
-  /// One that is under way, and has sent something.
-  std::unique_ptr<GodwitProgram> begin(std::vector<std::string> more) {
-    more.insert(more.end(), {"--link", kSlowly});
-    auto running = std::make_unique<GodwitProgram>(hosts->migrate(more));
-    hosts->await_sent(1);
-    return running;
   }
   static Json outcome_of(const Finished& run, int status) {
     EXPECT_EQ(run.status, status) << run.out << run.err;
@@ -93,7 +83,7 @@ TEST_F(Libvirt, ALawsOrdersAreCarriedOutOnTheWay) {
 
 TEST_F(Libvirt, StoppedInTheMiddleTheGuestStaysAndItsLimitIsGivenBack) {
   const auto before = hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"});
-  const auto running = begin({"--technique", "precopy", "--max-downtime", "20ms"});
+  const auto running = hosts->begin({"--technique", "precopy", "--max-downtime", "20ms"});
   EXPECT_NE(hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"}), before);
   running->signal(SIGINT);
   const Json outcome = outcome_of(running->wait(), 1);
@@ -107,7 +97,7 @@ TEST_F(Libvirt, StoppedInTheMiddleTheGuestStaysAndItsLimitIsGivenBack) {
 
 TEST_F(Libvirt, TheTimeThatWasAllowedEndsIt) {
   const Json outcome = outcome_of(
-      run_godwit(hosts->migrate({"--technique", "precopy", "--link", kSlowly, "--max-time", "3s"})),
+      run_godwit(hosts->migrate({"--technique", "precopy", "--link", "4MB/s", "--max-time", "3s"})),
       1);
   EXPECT_EQ(outcome.at("status"), "did_not_converge");
   EXPECT_EQ(outcome.at("vm_runs_on"), "source");
@@ -115,8 +105,7 @@ TEST_F(Libvirt, TheTimeThatWasAllowedEndsIt) {
 }
 
 TEST_F(Libvirt, ADomainThatIsThereAlreadyIsSaidBeforeAnythingIsTouched) {
-  hosts->virsh(Side::kDestination,
-               {"define", hosts->another_domain("vm", "6b5a3c1e-7d20-4f2a-9c58-1f8a5c2e9d02")});
+  hosts->virsh(Side::kDestination, {"define", hosts->another_domain("vm")});
   const Finished run = run_godwit(hosts->migrate({}));
   EXPECT_EQ(run.status, 2) << run.out << run.err;
   EXPECT_THAT(run.json().at("error").at("message"), HasSubstr("another domain of the name vm"));
@@ -136,7 +125,7 @@ TEST_F(Libvirt, WhatTheDestinationRefusesIsAnErrorAndNothingWasStarted) {
 }
 
 TEST_F(Libvirt, ADaemonThatIsKilledTakesNoGuestWithIt) {
-  const auto running = begin({"--technique", "precopy"});
+  const auto running = hosts->begin({"--technique", "precopy"});
   hosts->kill_daemon(Side::kSource);
   hosts->start_daemon(Side::kSource);
   const Json outcome = outcome_of(running->wait(), 1);
@@ -148,7 +137,7 @@ TEST_F(Libvirt, ADaemonThatIsKilledTakesNoGuestWithIt) {
 }
 
 TEST_F(Libvirt, ADomainThatIsDestroyedInTheMiddleRunsNowhere) {
-  const auto running = begin({"--technique", "precopy"});
+  const auto running = hosts->begin({"--technique", "precopy"});
   hosts->virsh(Side::kSource, {"destroy", "vm"});
   const Json outcome = outcome_of(running->wait(), 1);
   EXPECT_EQ(outcome.at("status"), "failed");
@@ -180,7 +169,7 @@ TEST_F(Libvirt, AGuestThatWasPausedBeforeStaysPaused) {
 
 TEST_F(Libvirt, AKilledGodwitsLimitIsGivenBackAndItIsSaidWhereTheGuestRuns) {
   const auto before = hosts->virsh(Side::kSource, {"migrate-getmaxdowntime", "vm"});
-  const auto running = begin({"--technique", "precopy", "--max-downtime", "20ms"});
+  const auto running = hosts->begin({"--technique", "precopy", "--max-downtime", "20ms"});
   running->signal(SIGKILL);
   (void)running->wait();
   const Json goes_on = run_godwit({"recover", "--json"}).json().at("vms").at(0);

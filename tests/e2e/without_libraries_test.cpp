@@ -73,6 +73,8 @@ TEST_F(WithoutLibraries, WhoNamesADomainIsToldWhatToInstall) {
   const std::vector<std::vector<std::string>> commands{
       {"profile", "libvirt:vm", "--json"},
       {"watch", "libvirt:vm", "--json"},
+      {"evacuate", "libvirt:qemu:///system", "--hosts", "qemu+tls://host/system", "--link",
+       "1Gbit/s", "--json"},
       {"migrate", "libvirt:vm", "libvirt:qemu+tls://host/system", "--json", "--store",
        folder_.file("store.db")}};
   for (const auto& command : commands) {

@@ -59,6 +59,39 @@ Error refusal_of(const Situation& now) {
   return plan ? Error() : plan.error();
 }
 
+TEST(FleetPlan, AVmGoesToNoHostThatCannotTakeItAndNoneIsSaidWithWhy) {
+  Situation now = situation();
+  const Error cpu{ErrorCode::kUnsupported, "host b: it has another CPU", "choose another host"};
+  now.estimates["db"].barred = {{"b", cpu}};
+  for (const PlannedMove& move : plan_of(now).moves) {
+    EXPECT_TRUE(move.vm != "db" || move.to == "c") << move.to;
+  }
+  now.estimates["db"].barred["c"] = cpu;
+  const FleetPlan plan = plan_of(now);
+  ASSERT_EQ(plan.blockers.size(), 1U);
+  EXPECT_EQ(plan.blockers[0].vm, "db");
+  EXPECT_THAT(plan.blockers[0].reason, HasSubstr("another CPU"));
+  EXPECT_EQ(plan.moves.size(), 2U);
+}
+
+TEST(FleetPlan, AVmThatIsBarredFromTheHostWhereItIsWantedIsABlocker) {
+  Situation now = situation();
+  now.goal = {};
+  now.goal.bring = {{"db", "b"}, {"web", "b"}};
+  now.estimates["db"].barred = {{"b", {ErrorCode::kUnsupported, "another CPU", ""}}};
+  const FleetPlan plan = plan_of(now);
+  ASSERT_EQ(plan.blockers.size(), 1U);
+  EXPECT_EQ(plan.blockers[0].vm, "db");
+  ASSERT_EQ(plan.moves.size(), 1U);
+  EXPECT_EQ(plan.moves[0].vm, "web");
+}
+
+TEST(FleetPlan, VmsThatDoNotRunOnTheHostAreNamedAndLeftAlone) {
+  Situation now = situation();
+  now.inventory.stopped = {{"old", "a"}, {"spare", "b"}};
+  EXPECT_THAT(plan_of(now).stopped, ElementsAre("old"));
+}
+
 TEST(FleetPlan, EachVmLeavesOneAfterTheOtherOverTheLinkThatTheyShare) {
   const FleetPlan plan = plan_of(situation());
   ASSERT_EQ(plan.moves.size(), 3u);

@@ -9,7 +9,8 @@
 /// or kBadInput with what to do.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto fleet = godwit::hosts::parse_fleet_file({reinterpret_cast<const char*>(data), size});
-  if (fleet && (fleet->start.empty() || fleet->hosts.size() != fleet->network.hosts.size() ||
+  if (fleet && (fleet->start.empty() == fleet->uris.empty() ||
+                fleet->hosts.size() != fleet->network.hosts.size() ||
                 !godwit::schedule::Paths::of(fleet->network))) {
     std::abort();
   }

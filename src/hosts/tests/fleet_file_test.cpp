@@ -52,6 +52,43 @@ TEST(FleetFile, SaysHostsLinksVmsAndHowADestinationIsStarted) {
               ElementsAre("/usr/local/bin/start-destination", "web", "--on=b"));
 }
 
+TEST(FleetFile, HostsOfLibvirtsHaveAUriAndTheirDaemonsKnowTheRest) {
+  const std::string two =
+      "link = \"1Gbit/s\"\n[hosts.a]\nuri = \"qemu+ssh://root@kvm1/system\"\n"
+      "[hosts.b]\nuri = \"qemu+ssh://root@kvm2/system\"\nmemory = \"64GiB\"\n";
+  const auto fleet = parse_fleet_file(two);
+  ASSERT_TRUE(fleet) << fleet.error().message;
+  EXPECT_EQ(fleet->uris.at("b"), "qemu+ssh://root@kvm2/system");
+  EXPECT_EQ(fleet->hosts[1].memory, 64_GiB);
+  EXPECT_EQ(parse_fleet_file(to_toml(*fleet))->uris, fleet->uris);
+  const auto wrong = [](const std::string& text) {
+    const auto file = parse_fleet_file(text);
+    return file ? "" : file.error().message;
+  };
+  EXPECT_THAT(wrong(two + "[hosts.c]\n"), HasSubstr("host c has no uri"));
+  EXPECT_THAT(wrong("start = [\"x\"]\n" + two), HasSubstr("'start' means nothing"));
+  EXPECT_THAT(wrong(two + "[vms.web]\nhost = \"a\"\n"), HasSubstr("'vms' means nothing"));
+  EXPECT_THAT(wrong(two + "[hosts.c]\nuri = \"kvm3\"\n"), HasSubstr("line 8"));
+  EXPECT_THAT(wrong(two + "[hosts.c]\nuri = \"qemu+ssh://root@kvm1/system\"\n"),
+              HasSubstr("host a has the same uri"));
+}
+
+TEST(FleetFile, HostsThatNoFileListsAreCalledAsTheirUrisNameThem) {
+  const auto fleet =
+      hosts_of({"qemu:///system", "qemu+ssh://root@kvm2/system", "qemu+tls://[fd00::3]/system"},
+               BytesPerSecond(125e6));
+  ASSERT_TRUE(fleet) << fleet.error().message;
+  std::vector<std::string> names;
+  for (const auto& host : fleet->hosts) names.push_back(host.name);
+  EXPECT_THAT(names, ElementsAre("qemu:///system", "kvm2", "fd00::3"));
+  EXPECT_EQ(fleet->network.hosts[1].egress, BytesPerSecond(125e6));
+  ASSERT_TRUE(schedule::Paths::of(fleet->network));
+  const auto twice =
+      hosts_of({"qemu+ssh://kvm2/system", "qemu+tls://kvm2/system"}, BytesPerSecond(1));
+  ASSERT_FALSE(twice);
+  EXPECT_THAT(twice.error().message, HasSubstr("both be host kvm2"));
+}
+
 std::string refused(const std::string& text) {
   const auto fleet = parse_fleet_file(text);
   EXPECT_FALSE(fleet) << text;

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "domain_xml.h"
+#include "godwit/libvirt/domain_xml.h"
 
 /// Any bytes are a domain's description or kCorrupt; sizes are never negative.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,4 +1,4 @@
-#include "domain_xml.h"
+#include "godwit/libvirt/domain_xml.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,4 +1,4 @@
-#include "event_queue.h"
+#include "godwit/libvirt/event_queue.h"
 
 #include <gtest/gtest.h>
 

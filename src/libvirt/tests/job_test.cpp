@@ -1,4 +1,4 @@
-#include "job.h"
+#include "godwit/libvirt/job.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -7,9 +7,9 @@
 #include <limits>
 #include <vector>
 
-#include "api.h"
+#include "godwit/libvirt/api.h"
 #include "godwit/libvirt/domain.h"
-#include "speed.h"
+#include "godwit/libvirt/speed.h"
 
 namespace godwit::libvirt {
 namespace {

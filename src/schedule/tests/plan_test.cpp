@@ -98,6 +98,7 @@ std::string wrong_with(const Problem& problem, const Plan& plan) {
     }
     if (at[move.vm] != move.from) return vm.name + " is elsewhere";
     if (!take(move.to, vm, 1)) return problem.hosts[move.to].name + " has no room";
+    if (vm.barred.contains(move.to)) return vm.name + " goes where it can't";
     if (when < vm.not_before.count() || when < problem.hosts[move.to].usable_from.count()) {
       return vm.name + " starts too early";
     }
@@ -289,6 +290,24 @@ TEST(Plan, TheFinishsIntervalHoldsTheMakespan) {
   EXPECT_LT(plan->finish.p95, plan->makespan * 1.2);
 }
 
+TEST(Plan, AVmGoesToNoHostThatCannotTakeIt) {
+  Problem problem = hosts({10, 3, 10});
+  problem.hosts[0].must_be_empty = true;
+  add_vm(problem, 0, {}, 3);
+  add_vm(problem, 0, {}, 1).barred = {2};
+  const Plan plan = planned(problem);
+  EXPECT_EQ(wrong_with(problem, plan), "");
+  EXPECT_THAT(plan.blockers, IsEmpty()) << "the one that may go to fewer hosts is dealt first";
+  EXPECT_EQ(move_of(plan, 1).to, 1U);
+  problem.vms[1].barred = {1, 2};
+  const Plan without = planned(problem);
+  ASSERT_THAT(without.blockers, SizeIs(1));
+  EXPECT_THAT(without.blockers[0].why, HasSubstr("can't take it"));
+  problem.vms[1].to = 1;
+  Rng rng(1);
+  ASSERT_FALSE(make_plan(problem, ideal(), rng));
+}
+
 TEST(Plan, BadProblemsAreRefusedByName) {
   Rng rng(1);
   Problem full = hosts({1, 10});
@@ -331,6 +350,9 @@ Problem any_problem(bool tight) {
     after[to] += memory;
     VmState& vm = add_vm(problem, on, to, memory);
     vm.load.cold = BytesPerSecond(*rc::gen::element(0.0, 10e6));
+    for (std::size_t host = 0; host < count && !tight; ++host) {
+      if (host != to && *rc::gen::inRange(0, 4) == 0) vm.barred.insert(host);
+    }
   }
   return problem;
 }

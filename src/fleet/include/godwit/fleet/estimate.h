@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,7 @@ struct Estimate {
   std::string vm;
   std::vector<Way> ways;  ///< the best one first; empty where it is blocked
   std::optional<Blocked> blocked{};
+  std::map<std::string, Error> barred{};  ///< hosts that can't take it, with why
   std::string ground{};  ///< what it stands on: "observed for 8 s", "the worst of 3 earlier moves"
   std::optional<GuestProfile> profile{};
   std::optional<Prediction> predicted{};

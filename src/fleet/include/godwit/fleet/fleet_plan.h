@@ -34,9 +34,10 @@ struct PlannedMove {
 struct FleetPlan {
   std::vector<PlannedMove> moves;  ///< by start
   std::vector<Blocked> blockers;
-  Interval<Seconds> finish;  ///< of the last move
-  Seconds lower_bound{};     ///< no plan of the same moves ends earlier, by the same durations
-  Seconds overhead{};        ///< T_O that it reckons with
+  std::vector<std::string> stopped{};  ///< VMs of the host to be emptied that don't run: left alone
+  Interval<Seconds> finish;            ///< of the last move
+  Seconds lower_bound{};  ///< no plan of the same moves ends earlier, by the same durations
+  Seconds overhead{};     ///< T_O that it reckons with
 };
 
 /// How it stands when a plan is made: at the beginning, or anew in the middle of another one.

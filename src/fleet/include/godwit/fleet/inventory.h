@@ -29,17 +29,27 @@ struct FleetVm {
   friend bool operator==(const FleetVm&, const FleetVm&) = default;
 };
 
+/// A VM that does not run, and stays where it is.
+struct StoppedVm {
+  std::string name;
+  std::string host;
+  friend bool operator==(const StoppedVm&, const StoppedVm&) = default;
+};
+
 struct Inventory {
   std::string name;  ///< for people: "lab lab", "rack7.toml"
   Network network;   ///< its hosts are those of `hosts`, in the same order
   std::vector<FleetHost> hosts;
   std::vector<FleetVm> vms;
+  std::vector<StoppedVm> stopped{};
 };
 
 [[nodiscard]] std::optional<std::size_t> host_index(const Inventory& inventory,
                                                     std::string_view host);
 /// Null where there is none of that name.
 [[nodiscard]] const FleetVm* find_vm(const Inventory& inventory, std::string_view vm);
+/// Is there a VM of that name, whether it runs or not?
+[[nodiscard]] bool has_vm(const Inventory& inventory, std::string_view vm);
 /// "a, b, c"
 [[nodiscard]] std::string host_names(const Inventory& inventory);
 

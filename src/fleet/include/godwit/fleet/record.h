@@ -88,6 +88,6 @@ struct OpenRun {
 [[nodiscard]] std::set<std::string> cordoned(const std::vector<Entry>& entries);
 
 /// The medians of the newest moves; the usual ones where there are too few.
-[[nodiscard]] Costs costs_of(const std::vector<Entry>& entries);
+[[nodiscard]] Costs costs_of(const std::vector<Entry>& entries, const Costs& usual = {});
 
 }  // namespace godwit::fleet

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -13,6 +14,7 @@
 #include "godwit/engine/engine.h"
 #include "godwit/fleet/inventory.h"
 #include "godwit/fleet/mover.h"
+#include "godwit/fleet/record.h"
 
 namespace godwit::hosts {
 
@@ -22,7 +24,7 @@ using EngineMaker = std::function<std::unique_ptr<engine::Engine>(std::stop_toke
 /// Hosts and VMs that are really there.
 class Fleet : public fleet::Mover {
  public:
-  /// What there is now; a VM that does not run is not in it. A VM that can't be asked is an error
+  /// What there is now; VMs that don't run are told apart. A VM that can't be asked is an error
   /// that names it.
   virtual Result<fleet::Inventory> look() = 0;
   /// Where a VM can be observed, for one that is in the inventory.
@@ -32,10 +34,15 @@ class Fleet : public fleet::Mover {
     (void)vm;
     return std::nullopt;
   }
-  /// Does the fleet know a VM that is not in the inventory, as it does not run now?
-  [[nodiscard]] virtual bool lists(const std::string& vm) const {
+  /// Hosts that can't take a VM of the inventory as it is, with why; the question may be asked of
+  /// several VMs at once.
+  [[nodiscard]] virtual Result<std::map<std::string, Error>> barred(const fleet::FleetVm& vm) {
     (void)vm;
-    return false;
+    return std::map<std::string, Error>();
+  }
+  /// What moves cost beside their streams, by what is recorded of the fleet.
+  [[nodiscard]] virtual fleet::Costs costs(const std::vector<fleet::Entry>& entries) const {
+    return costs_of(entries);
   }
   /// False where it is known that the hosts forbid it.
   [[nodiscard]] virtual bool can_postcopy() const { return true; }

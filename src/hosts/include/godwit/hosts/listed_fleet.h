@@ -22,7 +22,6 @@ class ListedFleet final : public Fleet {
 
   Result<fleet::Inventory> look() override;
   Result<VmAddress> address_of(const std::string& vm) override;
-  [[nodiscard]] bool lists(const std::string& vm) const override { return file_.vms.contains(vm); }
 
   Result<std::string> settle(const std::string& vm, std::stop_token stop) override;
   Result<void> check_destination(const std::string& vm, const std::string& host) override;

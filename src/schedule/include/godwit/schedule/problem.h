@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,7 @@ struct VmState {
   std::int64_t priority = 0;  ///< of those that wait, higher ones go first
   std::string apart{};        ///< no two of a group on one host, not even while one of them moves
   std::string together{};     ///< all of a group end on one host
+  std::set<std::size_t> barred{};  ///< hosts that can't take it
   friend bool operator==(const VmState&, const VmState&) = default;
 };
 

@@ -6,10 +6,14 @@
 
 #include "godwit/control/settings.h"
 #include "godwit/domain/address.h"
-#include "speed.h"
+#include "godwit/libvirt/speed.h"
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 namespace {
+
+using libvirt::DomainHandle;
+using libvirt::lost_connection;
+using libvirt::whole_mib;
 
 /// libvirt's name for how pages are coded; empty: not at all.
 std::string compression_of(Technique technique) {
@@ -115,8 +119,8 @@ void MigrateCall::run() {
 
 MigrateCall::End MigrateCall::failed(std::string_view what) const {
   End end;
+  end.error = source_->error(what);  // first: the next call forgets it
   end.lost = lost_connection(source_->api(), source_->get());
-  end.error = source_->error(what);
   return end;
 }
 
@@ -153,4 +157,4 @@ MigrateCall::End MigrateCall::direct(virDomainPtr domain) {
   return end;
 }
 
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

@@ -7,7 +7,7 @@
 
 #include "godwit/base/error.h"
 
-/// Private to libvirt.
+/// For `libvirt` and `libvirt_move` alone, as all that names libvirt's own types.
 
 namespace godwit::libvirt {
 
@@ -33,6 +33,7 @@ namespace godwit::libvirt {
   X(virConnectListAllDomains)           \
   X(virConnectDomainEventRegisterAny)   \
   X(virConnectDomainEventDeregisterAny) \
+  X(virNodeGetInfo)                     \
   X(virNodeGetMemoryStats)              \
   X(virNetworkLookupByName)             \
   X(virNetworkIsActive)                 \
@@ -47,6 +48,7 @@ namespace godwit::libvirt {
   X(virDomainGetState)                  \
   X(virDomainGetJobStats)               \
   X(virDomainBlockStats)                \
+  X(virDomainMemoryStats)               \
   X(virDomainMigrate3)                  \
   X(virDomainMigrateToURI3)             \
   X(virDomainMigrateGetMaxDowntime)     \

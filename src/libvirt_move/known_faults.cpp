@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 namespace {
 
 using Version = Connection::Version;
@@ -39,4 +39,4 @@ std::vector<std::string> known_faults(Technique technique, const Version& destin
   return met;
 }
 
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

@@ -3,16 +3,18 @@
 #include <string>
 #include <vector>
 
-#include "connection.h"
 #include "godwit/domain/technique.h"
+#include "godwit/libvirt/connection.h"
 
-/// Private to libvirt.
+/// Private to libvirt_move.
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
+
+using libvirt::Connection;
 
 /// What a migration by that technique may meet of the faults that the destination's daemon is known
 /// for, each with what helps. Pure.
 [[nodiscard]] std::vector<std::string> known_faults(Technique technique,
                                                     const Connection::Version& destination);
 
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

@@ -4,9 +4,9 @@
 
 #include "godwit/domain/outcome.h"
 
-/// Private to libvirt. Where a domain runs, by what both daemons say of it. Pure.
+/// Private to libvirt_move. Where a domain runs, by what both daemons say of it. Pure.
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 
 /// What a daemon says of the domain.
 struct SideLook {
@@ -35,4 +35,4 @@ struct Place {
 [[nodiscard]] Place place_of(const SideLook& source, const SideLook& destination, bool stopped,
                              bool well);
 
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

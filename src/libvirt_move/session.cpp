@@ -1,23 +1,30 @@
-#include "godwit/libvirt/session.h"
+#include "godwit/libvirt_move/session.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "connection.h"
-#include "domain_xml.h"
 #include "godwit/base/log.h"
 #include "godwit/control/journal_step.h"
 #include "godwit/control/settings.h"
+#include "godwit/libvirt/connection.h"
+#include "godwit/libvirt/domain_xml.h"
+#include "godwit/libvirt/job.h"
 #include "godwit/steer/stage.h"
-#include "job.h"
 #include "migrate_call.h"
 #include "place.h"
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 namespace {
 
+using libvirt::DomainEvent;
+using libvirt::DomainState;
+using libvirt::EventQueue;
+using libvirt::identity_of;
+using libvirt::Job;
+using libvirt::job_of;
+using libvirt::state_name;
 using steer::rules_of;
 using steer::stage_of;
 
@@ -47,7 +54,10 @@ class LibvirtSession final : public MigrationSession {
   std::vector<PassSync> watch(TimePoint deadline) override;
   [[nodiscard]] const SessionView& view() const override { return seen_; }
   [[nodiscard]] Liveness liveness() override;
-  [[nodiscard]] bool exhausted() override { return out_of_reach_; }
+  /// Where disks go first, it may end before memory's turn has come.
+  [[nodiscard]] bool exhausted() override {
+    return out_of_reach_ || (end_ && !lost_since_ && !seen_.launched);
+  }
   std::vector<std::string> take_remarks() override { return std::exchange(remarks_, {}); }
   Result<void> amend(const Order& order) override;
   Result<void> switch_to_postcopy() override;
@@ -553,8 +563,4 @@ std::unique_ptr<MigrationSession> make_session(Clock& clock, Ends ends) {
   return std::make_unique<LibvirtSession>(clock, std::move(ends));
 }
 
-Result<std::shared_ptr<Connection>> connect_host(const std::string& uri) {
-  return Connection::open(uri);
-}
-
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

@@ -9,7 +9,7 @@
 #include "godwit/base/units.h"
 #include "godwit/domain/hypervisor.h"
 
-/// Private to libvirt. What its XML says (https://libvirt.org/formatdomain.html). Pure.
+/// What libvirt's XML says (https://libvirt.org/formatdomain.html). Pure.
 
 namespace godwit::libvirt {
 

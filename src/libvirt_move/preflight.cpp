@@ -1,4 +1,4 @@
-#include "godwit/libvirt/preflight.h"
+#include "godwit/libvirt_move/preflight.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,14 +7,28 @@
 #include <iterator>
 #include <set>
 
-#include "connection.h"
-#include "domain_xml.h"
 #include "godwit/base/quantity.h"
 #include "godwit/domain/combination_rule.h"
+#include "godwit/libvirt/connection.h"
+#include "godwit/libvirt/domain_xml.h"
+#include "godwit/libvirt/host.h"
 #include "known_faults.h"
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 namespace {
+
+using libvirt::abilities_of;
+using libvirt::Api;
+using libvirt::Connection;
+using libvirt::DomainDisk;
+using libvirt::DomainFacts;
+using libvirt::DomainHandle;
+using libvirt::DomainState;
+using libvirt::Free;
+using libvirt::host_uuid_of;
+using libvirt::LibvirtDomain;
+using libvirt::memory_free;
+using libvirt::parse_domain;
 
 /// Both hosts, and the domain as it would have to be there.
 struct Pair {
@@ -134,25 +148,6 @@ Result<void> check_networks(const Pair& pair) {
   return {};
 }
 
-/// What a host could still give a guest, in KiB as libvirt counts: free memory, and caches.
-std::optional<Bytes> memory_free(const Connection& host) {
-  std::array<virNodeMemoryStats, 16> stats{};
-  int count = static_cast<int>(stats.size());
-  if (host.api().virNodeGetMemoryStats(host.get(), VIR_NODE_MEMORY_STATS_ALL_CELLS, stats.data(),
-                                       &count, 0) != 0) {
-    return std::nullopt;
-  }
-  std::optional<Bytes> free;
-  const std::set<std::string> usable{VIR_NODE_MEMORY_STATS_FREE, VIR_NODE_MEMORY_STATS_BUFFERS,
-                                     VIR_NODE_MEMORY_STATS_CACHED};
-  for (int i = 0; i < count; ++i) {
-    const virNodeMemoryStats& one = stats[static_cast<std::size_t>(i)];
-    if (!usable.contains(one.field) || one.value > 1ULL << 50) continue;
-    free = capped_sum(free.value_or(Bytes()), Bytes(static_cast<std::int64_t>(one.value * 1024)));
-  }
-  return free;
-}
-
 Result<void> check_memory(const Pair& pair) {
   const auto free = memory_free(pair.destination);
   if (!free || *free >= pair.domain.memory) return {};
@@ -220,4 +215,4 @@ Result<Findings> look_at_both(LibvirtDomain& source, const Connection& destinati
   return found;
 }
 
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

@@ -7,13 +7,17 @@
 #include <string>
 #include <thread>
 
-#include "connection.h"
 #include "godwit/base/clock.h"
 #include "godwit/domain/migration_plan.h"
+#include "godwit/libvirt/connection.h"
 
-/// Private to libvirt.
+/// Private to libvirt_move.
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
+
+using libvirt::Connection;
+using libvirt::EventQueue;
+using libvirt::Parameters;
 
 /// What libvirt is asked for.
 struct MigrateOrder {
@@ -68,4 +72,4 @@ class MigrateCall {
   std::thread thread_;
 };
 
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

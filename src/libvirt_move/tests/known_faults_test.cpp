@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 namespace {
 
 using testing::ElementsAre;
@@ -24,4 +24,4 @@ TEST(KnownFaults, ABrokenPostcopyThatCannotBeResumedIsSaidOfTheVersionsThatEndBy
 }
 
 }  // namespace
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

@@ -8,7 +8,7 @@
 #include "godwit/engine/engine.h"
 #include "godwit/fleet/mover.h"
 
-/// Private to hosts: a move by the engine, between QEMUs that are open.
+/// A move by the engine, between sides that are open.
 
 namespace godwit::hosts {
 

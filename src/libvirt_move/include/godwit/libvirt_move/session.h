@@ -6,9 +6,13 @@
 #include "godwit/base/clock.h"
 #include "godwit/domain/ports.h"
 #include "godwit/domain/session.h"
+#include "godwit/libvirt/connection.h"
 #include "godwit/libvirt/domain.h"
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
+
+using libvirt::Connection;
+using libvirt::LibvirtDomain;
 
 /// Both ends of a migration by libvirt. What they refer to outlives the session.
 struct Ends {
@@ -32,7 +36,4 @@ struct Ends {
 /// good; so a cancel behind a stopped guest could not make two, and is not given all the same.
 std::unique_ptr<MigrationSession> make_session(Clock& clock, Ends ends);
 
-/// A daemon, by its URI. kEnvironment, kPeerGone, kPermission.
-Result<std::shared_ptr<Connection>> connect_host(const std::string& uri);
-
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

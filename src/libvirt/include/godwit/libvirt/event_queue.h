@@ -12,8 +12,6 @@
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
 
-/// Private to libvirt.
-
 namespace godwit::libvirt {
 
 /// Something that a daemon said of a domain. Daemons put no time on it: it is when it arrived here.

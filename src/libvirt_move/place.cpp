@@ -1,6 +1,6 @@
 #include "place.h"
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 namespace {
 
 constexpr const char* kAskBoth =
@@ -79,4 +79,4 @@ Place place_of(const SideLook& source, const SideLook& destination, bool stopped
   return {VmRunsOn::kUnknown, false, kAskBoth};
 }
 
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace godwit::libvirt {
+namespace godwit::libvirt_move {
 namespace {
 
 VmRunsOn place(Seen source, Seen destination, bool stopped = false, bool well = false) {
@@ -58,4 +58,4 @@ RC_GTEST_PROP(LibvirtPlace, NeverNamesASideThatDoesNotHaveIt, (bool stopped, boo
 }
 
 }  // namespace
-}  // namespace godwit::libvirt
+}  // namespace godwit::libvirt_move

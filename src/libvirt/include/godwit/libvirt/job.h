@@ -8,7 +8,7 @@
 
 #include "godwit/domain/hypervisor.h"
 
-/// Private to libvirt. What it says of jobs and states, in Godwit's words. Pure.
+/// What libvirt says of jobs and states, in Godwit's words. Pure.
 
 namespace godwit::libvirt {
 

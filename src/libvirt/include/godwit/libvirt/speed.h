@@ -6,7 +6,7 @@
 
 #include "godwit/base/units.h"
 
-/// Private to libvirt, which counts a migration's bandwidth in whole MiB/s.
+/// libvirt counts a migration's bandwidth in whole MiB/s.
 
 namespace godwit::libvirt {
 

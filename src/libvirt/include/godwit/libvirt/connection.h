@@ -1,17 +1,19 @@
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "api.h"
-#include "event_queue.h"
 #include "godwit/base/error.h"
+#include "godwit/libvirt/api.h"
+#include "godwit/libvirt/event_queue.h"
 
-/// Private to libvirt: its handles, which are given back by themselves.
+/// libvirt's handles, which are given back by themselves.
 
 namespace godwit::libvirt {
 
@@ -113,11 +115,39 @@ class Parameters {
   int room_ = 0;
 };
 
+/// The domains of a host; they are given back with this.
+class ListedDomains {
+ public:
+  /// `flags`: VIR_CONNECT_LIST_DOMAINS_….
+  ListedDomains(const Connection& host, unsigned flags);
+  ~ListedDomains();
+  ListedDomains(const ListedDomains&) = delete;
+  ListedDomains& operator=(const ListedDomains&) = delete;
+
+  /// False where the daemon did not tell.
+  [[nodiscard]] bool listed() const { return count_ >= 0; }
+  [[nodiscard]] std::span<const virDomainPtr> all() const {
+    return {all_, static_cast<std::size_t>(std::max(count_, 0))};
+  }
+
+ private:
+  const Api& api_;
+  virDomainPtr* all_ = nullptr;
+  int count_ = -1;
+};
+[[nodiscard]] std::string name_of(const Connection& host, virDomainPtr domain);
+[[nodiscard]] std::string uuid_of(const Connection& host, virDomainPtr domain);
+
 /// A domain's job of that moment, or the newest that ended.
 struct Job {
   int type = VIR_DOMAIN_JOB_NONE;
   int operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
   MigrationStatus status;  ///< without a phase
+  /// It is one, and under way, that leaves this host.
+  [[nodiscard]] bool leaves() const {
+    return operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT &&
+           (type == VIR_DOMAIN_JOB_BOUNDED || type == VIR_DOMAIN_JOB_UNBOUNDED);
+  }
   Bytes disk_done;
   Bytes disk_left;
 };

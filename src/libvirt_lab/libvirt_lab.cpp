@@ -1,0 +1,330 @@
+#include "godwit/libvirt_lab/libvirt_lab.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+#include "godwit/base/proc_file.h"
+#include "godwit/lab/facts.h"
+
+namespace godwit::libvirt_lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A daemon answers within a second or two, and a guest works within ten, emulated; a busy machine
+/// takes several times as long.
+constexpr Seconds kPatience{60};
+constexpr Seconds kGuestPatience{120};
+constexpr Seconds kTick{0.02};
+
+/// PID 1 of a host: a shell, as it reaps whatever libvirt leaves to PID 1. A line from the
+/// descriptor starts the daemon; once nobody can write one any more, the host ends, with all that
+/// runs on it, and removes what it wrote.
+constexpr const char* kInit = R"(set -eu
+base=$1 folder=$2 name=$3 control=$4
+read -r number _ </proc/self/stat # as who reads "ready" has it
+mount -t proc proc /proc
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/libvirt
+hostname "$name"
+ip link set lo up
+mount -o bind "$folder/etc" /etc/libvirt
+for kind in lib log cache; do mount -o bind "$folder/$kind" "/var/$kind/libvirt"; done
+echo "$number" >"$folder/ready"
+while read -r -u "$control" _; do
+  libvirtd -l -f /etc/libvirt/libvirtd.conf >>"$folder/libvirtd.log" 2>&1 {control}<&- &
+  echo $! >"$folder/libvirtd.number"
+done
+kill -9 -1 || true
+cd /
+umount -l /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt || true
+rm -rf "$base"
+)";
+
+/// What has to be there, with Debian's package of it.
+constexpr std::pair<const char*, const char*> kPrograms[] = {
+    {"libvirtd", "libvirt-daemon-system"},
+    {"virsh", "libvirt-clients"},
+    {"qemu-system-x86_64", "qemu-system-x86"},
+    {"unshare", "util-linux"},
+    {"nsenter", "util-linux"},
+    {"ip", "iproute2"},
+    {"bash", "bash"}};
+
+Result<void> check_programs() {
+  for (const auto& [program, package] : kPrograms) {
+    if (program_path(program)) continue;
+    return fail(ErrorCode::kEnvironment, fmt::format("the program {} is missing", program),
+                fmt::format("install Debian's package {}", package));
+  }
+  // its daemon's driver is a package of its own
+  if (fs::exists("/var/lib/libvirt") && fs::exists("/etc/libvirt")) return {};
+  return fail(ErrorCode::kEnvironment, "libvirt's folders are missing",
+              "install Debian's packages libvirt-daemon-system and libvirt-daemon-driver-qemu");
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream(path) << text;
+}
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+std::string random_uuid() {
+  return first_line("/proc/sys/kernel/random/uuid");
+}
+
+std::string address_of(std::size_t host) {
+  return fmt::format("10.92.0.{}", host + 1);
+}
+
+Result<void> await(Clock& clock, const std::string& what, Seconds patience,
+                   const std::stop_token& stop, const std::function<bool()>& come) {
+  const TimePoint give_up = clock.now() + patience;
+  while (!come()) {
+    if (stop.stop_requested()) return fail(ErrorCode::kInterrupted, "stopped on request");
+    if (clock.now() > give_up) {
+      return fail(ErrorCode::kTimeout,
+                  fmt::format("{} did not come within {:.0f} s", what, patience.count()),
+                  "try again on a machine that is less busy");
+    }
+    (void)clock.wait_until(clock.now() + kTick, stop);
+  }
+  return {};
+}
+
+Result<Said> run(const Clock& clock, const std::vector<std::string>& words) {
+  const auto path = program_path(words.front());
+  if (!path) return fail(ErrorCode::kEnvironment, fmt::format("{} is missing", words.front()));
+  GODWIT_TRY(Process process, Process::start({*path, words}));
+  (void)process.follow(clock, clock.now() + kPatience, {});
+  return Said{process.end() && process.end()->well(), process.out(), process.err()};
+}
+
+Result<void> must(const Clock& clock, const std::vector<std::string>& words) {
+  GODWIT_TRY(const Said said, run(clock, words));
+  if (said.well) return {};
+  return fail(ErrorCode::kEnvironment,
+              fmt::format("'{}' failed: {}", fmt::join(words, " "), last_line(said.err)));
+}
+
+std::string daemon_settings(const std::string& folder) {
+  return fmt::format(
+      "listen_tls = 0\nlisten_tcp = 1\nauth_tcp = \"none\"\nauth_unix_rw = \"none\"\n"
+      "auth_unix_ro = \"none\"\nunix_sock_dir = \"{0}/run\"\nhost_uuid = \"{1}\"\n",
+      folder, random_uuid());
+}
+
+std::string qemu_settings(const std::string& address) {
+  return fmt::format(
+      "user = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\nremember_owner = 0\n"
+      "security_driver = \"none\"\nnamespaces = []\ncgroup_controllers = []\n"
+      "stdio_handler = \"file\"\nmigration_address = \"{0}\"\n"
+      "migration_host = \"{0}\"\nseccomp_sandbox = 0\n",
+      address);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LibvirtLab>> LibvirtLab::up(Clock& clock, std::size_t hosts,
+                                                   const std::stop_token& stop) {
+  if (::geteuid() != 0) {
+    return fail(ErrorCode::kEnvironment, "hosts of libvirt's are built by root", "use sudo");
+  }
+  GODWIT_CHECK_OK(check_programs());
+  std::error_code none;
+  std::string folder = fs::temp_directory_path(none).string() + "/godwit-libvirt-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) return fail(errno_error("making a folder", errno));
+  std::unique_ptr<LibvirtLab> lab(new LibvirtLab(clock, folder));
+  while (lab->hosts_.size() < hosts) GODWIT_CHECK_OK(lab->start_host(stop));
+  GODWIT_CHECK_OK(lab->connect_hosts());
+  GODWIT_CHECK_OK(lab->enter_first());
+  for (std::size_t i = 0; i < hosts; ++i) GODWIT_CHECK_OK(lab->start_daemon(i, stop));
+  return lab;
+}
+
+LibvirtLab::LibvirtLab(Clock& clock, std::string folder)
+    : clock_(clock), folder_(std::move(folder)) {
+  fs::create_directories(folder_ + "/guests");
+}
+
+LibvirtLab::~LibvirtLab() {
+  if (own_network_.valid()) (void)::setns(own_network_.get(), CLONE_NEWNET);
+  for (Host& host : hosts_) host.control.reset();
+  constexpr Seconds kEndPatience{10};
+  for (Host& host : hosts_) {
+    if (host.process) (void)host.process->follow(clock_, clock_.now() + kEndPatience, {});
+  }
+  hosts_.clear();
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+Result<void> LibvirtLab::start_host(const std::stop_token& stop) {
+  const std::size_t number = hosts_.size();
+  Host& host = hosts_.emplace_back();
+  const std::string name = fmt::format("host-{}", static_cast<char>('a' + number));
+  host.folder = fmt::format("{}/{}", folder_, name);
+  for (const char* one : {"etc", "lib", "log", "cache", "run"}) {
+    fs::create_directories(host.folder + "/" + one);
+  }
+  write_file(host.folder + "/etc/libvirtd.conf", daemon_settings(host.folder));
+  write_file(host.folder + "/etc/qemu.conf", qemu_settings(address_of(number)));
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    return fail(errno_error("making a pair of sockets", errno));
+  }
+  const UniqueFd theirs(ends[0]);
+  host.control.reset(ends[1]);
+  ProcessSpec spec;
+  spec.program = program_path("unshare").value();
+  spec.arguments = {"unshare", "-n",    "-m",        "-u", "-i",
+                    "-p",      "-f",    "bash",      "-c", kInit,
+                    "host",    folder_, host.folder, name, std::to_string(theirs.get())};
+  spec.keep_open = theirs.get();
+  GODWIT_TRY(Process process, Process::start(spec));
+  host.process = std::make_unique<Process>(std::move(process));
+  const auto init = [&host] { return natural_number(first_line(host.folder + "/ready")); };
+  const auto up = await(clock_, name, kPatience, stop, [&] {
+    (void)host.process->follow(clock_, clock_.now(), {});
+    return init() || host.process->end();
+  });
+  if (!up) return up;
+  if (!init()) {
+    return fail(ErrorCode::kEnvironment,
+                fmt::format("{} could not be built: {}", name, last_line(host.process->err())),
+                "see whether this machine lets namespaces be made, as root");
+  }
+  host.init = static_cast<pid_t>(*init());
+  return {};
+}
+
+/// A bridge on the first host, to which all are connected.
+Result<void> LibvirtLab::connect_hosts() {
+  const auto ip = [this](const Host& host, const std::string& words) {
+    std::vector<std::string> all{"nsenter", "-n", "-t", std::to_string(host.init), "ip"};
+    std::istringstream in(words);
+    for (std::string word; in >> word;) all.push_back(word);
+    return must(clock_, all);
+  };
+  const Host& first = hosts_.front();
+  GODWIT_CHECK_OK(ip(first, "link add wire type bridge mcast_snooping 0"));
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    const Host& host = hosts_[i];
+    if (i > 0) {
+      const std::string port = fmt::format("wire{}", i);
+      GODWIT_CHECK_OK(
+          ip(first, fmt::format("link add {} type veth peer name wire netns {}", port, host.init)));
+      GODWIT_CHECK_OK(ip(first, fmt::format("link set {} master wire up", port)));
+    }
+    GODWIT_CHECK_OK(ip(host, fmt::format("address add {}/24 dev wire", address_of(i))));
+    GODWIT_CHECK_OK(ip(host, "link set wire up"));
+  }
+  return {};
+}
+
+Result<void> LibvirtLab::enter_first() {
+  own_network_.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  const std::string path = fmt::format("/proc/{}/ns/net", hosts_.front().init);
+  const UniqueFd first(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (own_network_.valid() && ::setns(first.get(), CLONE_NEWNET) == 0) return {};
+  return fail(errno_error("entering the first host's network", errno));
+}
+
+Result<void> LibvirtLab::start_daemon(std::size_t host, const std::stop_token& stop) {
+  constexpr std::string_view kStart = "start\n";
+  const int control = hosts_[host].control.get();
+  if (::send(control, kStart.data(), kStart.size(), MSG_NOSIGNAL) != std::ssize(kStart)) {
+    return fail(errno_error("starting a daemon", errno));
+  }
+  const auto answers = [&] {
+    const auto said = virsh(host, {"list"});
+    return said && said->well;
+  };
+  auto started = await(clock_, "a daemon that answers", kPatience, stop, answers);
+  if (started || started.error().code != ErrorCode::kTimeout) return started;
+  std::ifstream log(hosts_[host].folder + "/libvirtd.log");
+  const std::string said((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
+  return fail(started.error().while_doing(last_line(said)));
+}
+
+// --- domains ---
+
+std::string LibvirtLab::uri(std::size_t host) const {
+  return fmt::format("qemu:///system?socket={}/run/libvirt-sock", hosts_[host].folder);
+}
+
+std::string LibvirtLab::uri_from_afar(std::size_t host) const {
+  return fmt::format("qemu+tcp://{}/system", address_of(host));
+}
+
+lab::LabGuestCheck::Files LibvirtLab::files_of(const std::string& domain) const {
+  const std::string stem = fmt::format("{}/guests/{}", folder_, domain);
+  return {stem + ".console", stem + ".report"};
+}
+
+Result<std::string> LibvirtLab::definition(const DomainSpec& spec) const {
+  GODWIT_TRY(const std::string image, lab::find_guest_image());
+  const std::string uuid = random_uuid();  // another lab beside this would else have the same
+  const auto files = files_of(spec.name);
+  const std::string path = fmt::format("{}/{}-{}.xml", folder_, spec.name, uuid);
+  write_file(path, fmt::format(R"(<domain type='qemu'><name>{}</name><uuid>{}</uuid>
+<memory unit='MiB'>{}</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}/vmlinux</kernel>
+<initrd>{}/initrd.img</initrd><cmdline>{} godwit.load={} {}</cmdline></os>
+<features><acpi/></features><cpu mode='custom' match='exact'><model>Nehalem</model></cpu>
+<clock offset='utc'/><on_reboot>destroy</on_reboot>
+<devices><emulator>{}</emulator>
+<serial type='file'><source path='{}' append='on'/><target port='0'/></serial>
+<serial type='file'><source path='{}' append='on'/><target port='1'/></serial>
+<controller type='usb' model='none'/><memballoon model='none'/><video><model type='none'/></video>
+{}</devices></domain>)",
+                               spec.name, uuid, spec.memory.count() >> 20, image, image,
+                               first_line(image + "/cmdline"), spec.load, spec.kernel,
+                               program_path("qemu-system-x86_64").value_or(""), files.console,
+                               files.report, spec.devices));
+  return path;
+}
+
+Result<void> LibvirtLab::start_domain(std::size_t host, const DomainSpec& spec,
+                                      const std::stop_token& stop) {
+  GODWIT_TRY(const std::string file, definition(spec));
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"define", file}, {"start", spec.name}}) {
+    GODWIT_TRY(const Said said, virsh(host, words));
+    if (!said.well) {
+      return fail(ErrorCode::kEnvironment,
+                  fmt::format("virsh {} failed: {}", words.front(), last_line(said.err)));
+    }
+  }
+  lab::LabGuestCheck check(files_of(spec.name), files_of(spec.name));
+  return await(clock_, "a guest that works", kGuestPatience, stop, [&check] {
+    const auto vitals = check.look(Side::kSource);
+    return vitals && vitals->work.value_or(0) > 0;
+  });
+}
+
+Result<Said> LibvirtLab::virsh(std::size_t host, const std::vector<std::string>& words) const {
+  std::vector<std::string> all{"virsh", "-q", "-c", uri(host)};
+  all.insert(all.end(), words.begin(), words.end());
+  return run(clock_, all);
+}
+
+}  // namespace godwit::libvirt_lab
