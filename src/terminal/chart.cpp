@@ -292,7 +292,7 @@ std::string track(const Range& row, std::size_t width) {
 
 std::string ranges_text(const Ranges& ranges) {
   if (ranges.rows.empty()) return {};
-  constexpr std::size_t kWidth = 40;
+  constexpr std::size_t kPlaces = 40;
   std::size_t widest = 0;
   bool actual = false;
   for (const Range& row : ranges.rows) {
@@ -302,7 +302,7 @@ std::string ranges_text(const Ranges& ranges) {
   std::string text = "  " + ranges.title + "\n";
   for (const Range& row : ranges.rows) {
     text += fmt::format("  {}{}  {}  {}\n", row.name, padded("", widest - width_of(row.name)),
-                        track(row, kWidth), row.text);
+                        track(row, kPlaces), row.text);
   }
   return text + fmt::format("  ─ 90 % interval  ┼ median{}", actual ? "  ● actual" : "");
 }
