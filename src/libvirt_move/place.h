@@ -15,7 +15,7 @@ struct SideLook {
     kGone,     ///< there is none, or it is shut off
     kRuns,
     kPaused,  ///< stands still, and not for a migration
-    kMoving,  ///< stands still for a migration that has not ended
+    kMoving,  ///< stands still for a migration that has not ended, or is about to be gone
     kSplit,   ///< post-copy broke: a part of the guest is here
   };
   Seen seen = Seen::kUnknown;

@@ -476,6 +476,7 @@ SideLook LibvirtSession::look(Side side) {
     seen.seen = moving ? Seen::kMoving : Seen::kPaused;
     if (now->reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED) seen.seen = Seen::kSplit;
   }
+  if (now->state == VIR_DOMAIN_SHUTDOWN) seen.seen = Seen::kMoving;  // it is about to be gone
   return seen;
 }
 

@@ -198,7 +198,10 @@ TEST_F(LibvirtFaults, AGuestThatEndsByItselfInTheMiddleRunsNowhere) {
 
 TEST_F(LibvirtFaults, OnceTheGuestHasStoppedItIsAtOneHostWhateverHappens) {
   boot(small());
-  /// The guest stands still while most of it is sent, for seconds.
+  // QEMU sends the last part as fast as the link can: that takes seconds
+  hosts->on(0, {"tc", "qdisc", "add", "dev", "wire1", "root", "tbf", "rate", "128mbit", "burst",
+                "256kb", "latency", "100ms"});
+  /// The guest stands still while most of it is sent.
   const auto stopped = [&](const char* link) {
     auto running = std::make_unique<GodwitProgram>(
         hosts->migrate({"--technique", "stop-and-copy", "--link", link}));
