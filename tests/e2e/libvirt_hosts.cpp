@@ -42,6 +42,7 @@ std::string LibvirtHosts::why_not() {
 
 LibvirtHosts::LibvirtHosts(std::size_t hosts)
     : lab_(must(libvirt_lab::LibvirtLab::up(clock_, hosts, {}))) {
+  if (const char* const before = ::getenv("XDG_STATE_HOME")) state_home_ = before;
   ::setenv("XDG_STATE_HOME", (lab_->folder() + "/state").c_str(), 1);
 }
 
@@ -49,7 +50,13 @@ LibvirtHosts::LibvirtHosts(const std::string& load) : LibvirtHosts(std::size_t{2
   start(0, {.load = load});
 }
 
-LibvirtHosts::~LibvirtHosts() = default;
+LibvirtHosts::~LibvirtHosts() {
+  if (state_home_.empty()) {
+    ::unsetenv("XDG_STATE_HOME");
+  } else {
+    ::setenv("XDG_STATE_HOME", state_home_.c_str(), 1);
+  }
+}
 
 void LibvirtHosts::start(std::size_t host, const libvirt_lab::DomainSpec& spec) {
   must(lab_->start_domain(host, spec, {}));

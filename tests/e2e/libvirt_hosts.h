@@ -86,6 +86,7 @@ class LibvirtHosts {
   static std::size_t index(Side side) { return side == Side::kSource ? 0 : 1; }
   RealClock clock_;
   std::unique_ptr<libvirt_lab::LibvirtLab> lab_;
+  std::string state_home_;  ///< where state was kept before
 };
 
 }  // namespace godwit::e2e
