@@ -1,6 +1,8 @@
 #include "booted.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include "command.h"
 #include "godwit/base/clock.h"
 #include "godwit/base/log.h"
+#include "godwit/base/unique_fd.h"
 #include "godwit/qmp/qmp_client.h"
 #include "paths.h"
 #include "processes.h"
@@ -95,9 +98,15 @@ Result<void> store_state(const Instance& instance, const std::string& file) {
 /// What can't be stored leaves an empty file, and is not tried again.
 void store(const LabLock& lock, const GuestRecord& guest, const std::string& host,
            const fs::path& file) {
-  const std::string mine = fmt::format("{}.{}", file.string(), getpid());
+  // not by this process's number, which is another's, too, in another namespace of processes
+  std::string mine = file.string() + ".XXXXXX";
+  const UniqueFd made(mkostemp(mine.data(), O_CLOEXEC));
+  if (!made.valid()) return;
   auto stored = start_instance(lock, guest, host, {.told = false});
-  if (!stored) return;
+  if (!stored) {
+    unlink(mine.c_str());
+    return;
+  }
   const Instance instance = qemu_of(lock, guest, host);
   stored = await_boot(guest.spec.name, instance, BootedTo::kWaiting, kToBoot, {});
   if (stored) stored = store_state(instance, mine);
