@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -52,19 +53,6 @@ Result<std::string> name_of(const GuestRecord& guest) {
   return fmt::format("{:016x}", XXH3_64bits(key.data(), key.size()));
 }
 
-Instance qemu_of(const LabLock& lock, const GuestRecord& guest, const std::string& host) {
-  const auto file = [&](std::string_view ending) {
-    return instance_file(lock.lab(), guest.spec.name, host, ending);
-  };
-  Instance instance;
-  instance.host = host;
-  instance.pid = instance_pid(lock.lab(), guest.spec.name, host);
-  instance.qmp = file("qmp");
-  instance.console = file("console");
-  instance.report = file("report");
-  return instance;
-}
-
 /// Until QEMU says so by an event whose data `is_it`.
 Result<void> await_event(qmp::QmpClient& monitor, TimePoint deadline,
                          const std::function<bool(const qmp::QmpEvent&)>& is_it) {
@@ -107,7 +95,7 @@ void store(const LabLock& lock, const GuestRecord& guest, const std::string& hos
     unlink(mine.c_str());
     return;
   }
-  const Instance instance = qemu_of(lock, guest, host);
+  const Instance instance = qemu_of(lock.lab(), guest, host);
   stored = await_boot(guest.spec.name, instance, BootedTo::kWaiting, kToBoot, {});
   if (stored) stored = store_state(instance, mine);
   if (!stored) {
@@ -126,7 +114,7 @@ Result<void> restore(const LabLock& lock, const GuestRecord& guest, const std::s
   RealClock clock;
   const TimePoint deadline = clock.now() + kToAnswer;
   GODWIT_TRY(qmp::QmpClient monitor,
-             qmp::QmpClient::connect(qemu_of(lock, guest, host).qmp, clock, deadline));
+             qmp::QmpClient::connect(qemu_of(lock.lab(), guest, host).qmp, clock, deadline));
   GODWIT_TRY(const Json state, monitor.execute("query-status", Json::object(), deadline));
   if (state.value("running", false)) return {};
   return await_event(monitor, deadline,

@@ -83,17 +83,8 @@ Result<LabRecord> load_whole(const std::string& lab) {
 Instance instance_of(const LabSpec& lab, const GuestRecord& guest, const std::string& host) {
   const auto at = std::find(lab.hosts.begin(), lab.hosts.end(), host);
   const auto host_index = static_cast<std::size_t>(at - lab.hosts.begin());
-  const auto file = [&](std::string_view ending) {
-    return instance_file(lab.name, guest.spec.name, host, ending);
-  };
-  Instance instance;
-  instance.host = host;
-  instance.pid = instance_pid(lab.name, guest.spec.name, host);
+  Instance instance = qemu_of(lab.name, guest, host);
   instance.incoming = host != guest.hosts.front();
-  instance.qmp = file("qmp");
-  instance.observer_qmp = file("observer");
-  instance.console = file("console");
-  instance.report = file("report");
   instance.disk = disk_file_of(lab.name, guest.spec, host);
   instance.stream =
       fmt::format("tcp:{}:{}", migration_address(host_index), migration_port(guest.index));

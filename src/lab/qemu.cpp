@@ -134,6 +134,20 @@ Result<void> end_instance(const LabLock& lock, const GuestRecord& guest, const s
   return {};
 }
 
+Instance qemu_of(const std::string& lab, const GuestRecord& guest, const std::string& host) {
+  const auto file = [&](std::string_view ending) {
+    return instance_file(lab, guest.spec.name, host, ending);
+  };
+  Instance instance;
+  instance.host = host;
+  instance.pid = instance_pid(lab, guest.spec.name, host);
+  instance.qmp = file("qmp");
+  instance.observer_qmp = file("observer");
+  instance.console = file("console");
+  instance.report = file("report");
+  return instance;
+}
+
 pid_t instance_pid(const std::string& lab, const std::string& guest, const std::string& host) {
   const std::string pid_file = instance_file(lab, guest, host, "pid");
   std::ifstream file(pid_file);

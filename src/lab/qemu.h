@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "godwit/base/error.h"
+#include "godwit/lab/lab.h"
 #include "lock.h"
 #include "state.h"
 
@@ -35,6 +36,9 @@ Result<void> start_instance(const LabLock& lock, const GuestRecord& guest, const
 
 /// Ends it and removes its tap and files. Also right for what is partly or not there.
 Result<void> end_instance(const LabLock& lock, const GuestRecord& guest, const std::string& host);
+
+/// Its process and files; what the lab's network adds to them is left empty.
+Instance qemu_of(const std::string& lab, const GuestRecord& guest, const std::string& host);
 
 /// 0 when there is no such process (any more).
 pid_t instance_pid(const std::string& lab, const std::string& guest, const std::string& host);
