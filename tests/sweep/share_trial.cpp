@@ -16,7 +16,6 @@ namespace godwit::e2e {
 namespace {
 
 constexpr const char* kLink = "8MB/s";
-constexpr std::int64_t kEarlyBytes = 3'000'000;
 constexpr std::size_t kDisk = 24 << 20;
 constexpr std::size_t kWritten = 8 << 20;                   // by the guest, at its beginning
 constexpr std::size_t kHole = 4 << 20, kHoleAt = 16 << 20;  // so that there is one
@@ -121,22 +120,14 @@ class ShareTrial final : public Trial {
       // a disk that is full needs nobody to strike
       return run().fault == Fault::kDiskFull || (is_whole() ? mirrors() : copies());
     }
-    if (run().moment == Moment::kMemory) return copies_memory();
-    if (run().moment == Moment::kSwitchover) return pair().watch().count(Side::kSource, "STOP") > 0;
+    if (run().moment == Moment::kMemory) return sends_memory();
+    if (run().moment == Moment::kSwitchover) return has_stopped();
     return fetches();
-  }
-  bool mirrors() {
-    const auto jobs = pair().try_ask(Side::kSource, "query-block-jobs");
-    return jobs && !jobs->empty() && jobs->at(0).at("offset") >= kEarlyBytes;
   }
   /// The second of its bitmaps comes with the copy, and the first chunks with it.
   bool copies() {
     const auto blocks = pair().try_ask(Side::kSource, "query-block");
     return blocks && blocks->dump().find("godwit-written-1") != std::string::npos;
-  }
-  bool copies_memory() {
-    const auto seen = pair().try_ask(Side::kSource, "query-migrate");
-    return seen && seen->contains("ram") && seen->at("ram").at("transferred") >= kEarlyBytes;
   }
   bool fetches() {
     const auto jobs = pair().try_ask(Side::kDestination, "query-block-jobs");
@@ -145,20 +136,16 @@ class ShareTrial final : public Trial {
 
   void strike(const GodwitProgram& godwit) override {
     switch (run().fault) {
-      case Fault::kDestinationDies:
-        return pair().kill(Side::kDestination);
-      case Fault::kSourceDies:
-        return pair().kill(Side::kSource);
-      case Fault::kGodwitKilled:
-        return godwit.signal(SIGKILL);
       case Fault::kLinkCutAndBack:
         pair().pull_cable();
         rest(kCutFor);
         return pair().plug_cable();
       case Fault::kLinkCut:
         return pair().pull_cable();
+      case Fault::kDiskFull:
+        return;  // by itself
       default:
-        return;  // the disk is full by itself
+        return Trial::strike(godwit);
     }
   }
 

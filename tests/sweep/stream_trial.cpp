@@ -1,6 +1,5 @@
 // Faults of a stream, of monitors, and of those at both ends; disks are mirrored.
 
-#include <csignal>
 #include <fstream>
 
 #include "trial.h"
@@ -9,7 +8,6 @@ namespace godwit::e2e {
 namespace {
 
 constexpr const char* kLink = "20MB/s";
-constexpr std::int64_t kEarlyBytes = 3'000'000;
 constexpr int kDiskMiB = 24;
 constexpr Seconds kMute{60};
 
@@ -54,36 +52,28 @@ class StreamTrial final : public Trial {
   }
 
   bool has_come() override {
-    if (run().moment == Moment::kSwitchover) return pair().watch().count(Side::kSource, "STOP") > 0;
+    if (run().moment == Moment::kSwitchover) return has_stopped();
     if (run().moment == Moment::kPostcopy) {
       return pair().migration(Side::kSource) == "postcopy-active";
     }
-    const bool mirrors = takes_disks();
-    const auto seen = pair().try_ask(Side::kSource, mirrors ? "query-block-jobs" : "query-migrate");
-    if (!seen) return false;
-    if (mirrors) return !seen->empty() && seen->at(0).at("offset") >= kEarlyBytes;
-    return seen->contains("ram") && seen->at("ram").at("transferred") >= kEarlyBytes;
+    return takes_disks() ? mirrors() : sends_memory();
   }
 
   void strike(const GodwitProgram& godwit) override {
     switch (run().fault) {
-      case Fault::kDestinationDies:
-        return pair().kill(Side::kDestination);
-      case Fault::kSourceDies:
-        return pair().kill(Side::kSource);
       case Fault::kStreamCut:
         return pair().wire().cut();
-      case Fault::kGodwitKilled:
-        return godwit.signal(SIGKILL);
       case Fault::kDestinationsMonitorLost:
       case Fault::kSourcesMonitorLost:
         return monitor_->kill();
+      case Fault::kDestinationsMonitorMute:
+      case Fault::kSourcesMonitorMute:
+        monitor_->mute(true, true);
+        rest(kMute);
+        return monitor_->mute(false, false);
       default:
-        break;
+        return Trial::strike(godwit);
     }
-    monitor_->mute(true, true);
-    rest(kMute);
-    monitor_->mute(false, false);
   }
 
   Forwarder* monitor_ = nullptr;

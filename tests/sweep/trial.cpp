@@ -8,6 +8,35 @@
 #include <stdexcept>
 
 namespace godwit::e2e {
+namespace {
+
+/// Sent before it counts as under way.
+constexpr std::int64_t kEarlyBytes = 3'000'000;
+
+}  // namespace
+
+void Trial::strike(const GodwitProgram& godwit) {
+  switch (run_.fault) {
+    case Fault::kDestinationDies:
+      return pair_->kill(Side::kDestination);
+    case Fault::kSourceDies:
+      return pair_->kill(Side::kSource);
+    case Fault::kGodwitKilled:
+      return godwit.signal(SIGKILL);
+    default:
+      throw std::logic_error(std::string("nobody strikes so here: ") + name(run_.fault));
+  }
+}
+
+bool Trial::sends_memory() {
+  const auto seen = pair_->try_ask(Side::kSource, "query-migrate");
+  return seen && seen->contains("ram") && seen->at("ram").at("transferred") >= kEarlyBytes;
+}
+
+bool Trial::mirrors() {
+  const auto jobs = pair_->try_ask(Side::kSource, "query-block-jobs");
+  return jobs && !jobs->empty() && jobs->at(0).at("offset") >= kEarlyBytes;
+}
 
 bool Trial::is_any(const std::string& word, const std::vector<std::string>& of) {
   return std::find(of.begin(), of.end(), word) != of.end();

@@ -34,11 +34,17 @@ class Trial {
   [[nodiscard]] virtual std::vector<std::string> words() = 0;
   /// Has the moment come?
   virtual bool has_come() = 0;
-  virtual void strike(const GodwitProgram& godwit) = 0;
+  /// Here: the deaths of processes. Other faults are those of the kinds of runs.
+  virtual void strike(const GodwitProgram& godwit);
   /// Until Godwit has ended, and what it said.
   virtual void follow(GodwitProgram& godwit);
   /// Once all is at rest.
   virtual void look_at_disks() {}
+
+  // --- moments ---
+  [[nodiscard]] bool sends_memory();
+  [[nodiscard]] bool mirrors();
+  [[nodiscard]] bool has_stopped() { return pair().watch().count(Side::kSource, "STOP") > 0; }
 
   static bool is_any(const std::string& word, const std::vector<std::string>& of);
 
