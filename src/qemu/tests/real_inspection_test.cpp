@@ -25,12 +25,10 @@ class RealInspection : public RealQemu {
   static Arguments waiting(const Arguments& arguments) {
     return joined(arguments, {"-incoming", "defer", "-monitor", "null"});
   }
+  /// Before its firmware runs.
   Inspection inspect(const Arguments& arguments) {
-    const Qemu qemu(joined({"-accel", "tcg"}, arguments));
-    Inspection seen = connect(qemu)->inspect().value();
-    // what the firmware's drivers take: how far they are is chance
-    for (VirtioShape& device : seen.virtio) device.taken.clear();
-    return seen;
+    const Qemu qemu(joined({"-accel", "tcg", "-S"}, arguments));
+    return connect(qemu)->inspect().value();
   }
   /// After its firmware has given every device its addresses: it hands over to a boot loader, of
   /// which there is none, and stands still.
