@@ -12,6 +12,7 @@
 #include "godwit/lab/lab.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit_program.h"
+#include "patience.h"
 
 namespace godwit::e2e {
 
@@ -38,7 +39,7 @@ class DiskLab : public testing::Test {
     throw std::runtime_error("no QEMU on " + host);
   }
   static void change_load(const std::string& load) {
-    const auto changed = lab::change_load(kLab, "guest", load, Seconds(30));
+    const auto changed = lab::change_load(kLab, "guest", load, kPatience);
     ASSERT_TRUE(changed) << changed.error().message;
   }
   /// An onlooker.
@@ -56,12 +57,7 @@ class DiskLab : public testing::Test {
     return client.execute(question, Json::object(), deadline).value();
   }
   void await(const std::function<bool()>& seen) {
-    const TimePoint give_up = clock_.now() + Seconds(120);
-    while (clock_.now() < give_up) {
-      if (seen()) return;
-      (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
-    }
-    FAIL() << "it did not get that far";
+    if (!comes(clock_, seen)) FAIL() << "it did not get that far";
   }
 
   RealClock clock_;

@@ -23,6 +23,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/unique_fd.h"
+#include "patience.h"
 
 namespace godwit::e2e {
 namespace {
@@ -233,7 +234,7 @@ void Forwarder::revive() {
     ForwardingProcess(routes_, *control_).run();
   }
   RealClock clock;
-  const TimePoint give_up = clock.now() + Seconds(10);
+  const TimePoint give_up = clock.now() + kPatience;
   while (!control_->ready) {
     if (::waitpid(pid_, nullptr, WNOHANG) != 0 || clock.now() > give_up) {
       throw std::runtime_error("the forwarder cannot listen");

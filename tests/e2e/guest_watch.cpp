@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "patience.h"
+
 namespace godwit::e2e {
 
 GuestWatch::GuestWatch(const std::string& source, const std::string& destination, Clock& clock)
@@ -78,9 +80,9 @@ int GuestWatch::count(Side side, const std::string& event) const {
                                         [&](const auto& one) { return one.name == event; }));
 }
 
-bool GuestWatch::await(Side side, const std::string& event, Seconds most) {
+bool GuestWatch::await(Side side, const std::string& event) {
   std::unique_lock lock(mutex_);
-  return news_.wait_for(lock, most, [&] {
+  return news_.wait_for(lock, kPatience, [&] {
     const auto& events = of(side).events;
     return std::any_of(events.begin(), events.end(),
                        [&](const auto& one) { return one.name == event; });

@@ -29,8 +29,8 @@ class GuestWatch {
   [[nodiscard]] Seconds two_ran() const;
   /// How often such an event came ("STOP", "RESUME", "MIGRATION").
   [[nodiscard]] int count(Side side, const std::string& event) const;
-  /// Returns true once an event has come, also if it came before the call; false after `most`.
-  bool await(Side side, const std::string& event, Seconds most = Seconds(60));
+  /// Returns true once an event has come, also if it came before the call; false if none does.
+  bool await(Side side, const std::string& event);
 
  private:
   struct Span {

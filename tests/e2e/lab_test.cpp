@@ -13,6 +13,7 @@
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit_program.h"
 #include "message_receiver.h"
+#include "patience.h"
 
 namespace godwit::e2e {
 namespace {
@@ -50,13 +51,11 @@ class Lab : public testing::Test {
     const std::string socket = status().at("guests").at(0).at("instances").at(0).at("observer_qmp");
     auto source = qemu::QmpHypervisor::connect(socket, clock_);
     ASSERT_TRUE(source) << source.error().message;
-    const TimePoint give_up = clock_.now() + Seconds(60);
-    while (clock_.now() < give_up) {
+    const bool sent = comes(clock_, [&] {
       const auto seen = (*source)->migration_status();
-      if (seen && seen->transferred && seen->transferred->count() >= bytes) return;
-      (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
-    }
-    FAIL() << "the migration did not get that far";
+      return seen && seen->transferred && seen->transferred->count() >= bytes;
+    });
+    ASSERT_TRUE(sent) << "the migration did not get that far";
   }
 
   RealClock clock_;
@@ -120,7 +119,7 @@ TEST_F(Lab, AGuestWithADiskUnderLoadMovesToAndFro) {
     EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
     // fills the disk anew before it is ready: a disk that can't be written now is an error
     const auto changed =
-        lab::change_load(kDemoLab, "guest", "disk-write,set=16MiB,rate=4MB/s", Seconds(30));
+        lab::change_load(kDemoLab, "guest", "disk-write,set=16MiB,rate=4MB/s", kPatience);
     EXPECT_TRUE(changed) << changed.error().message;
   }
 }
@@ -141,9 +140,9 @@ TEST_F(Lab, ARealProgramMovesAndAnotherOneBeginsWhereItIs) {
   EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
   EXPECT_EQ(outcome.at("guest").at("alive"), true) << outcome.dump();
   // done only when it has begun to work
-  const auto changed = lab::change_load(kDemoLab, "guest", "program,name=nginx", Seconds(60));
+  const auto changed = lab::change_load(kDemoLab, "guest", "program,name=nginx", kPatience);
   EXPECT_TRUE(changed) << changed.error().message;
-  const auto unknown = lab::change_load(kDemoLab, "guest", "program,name=emacs", Seconds(60));
+  const auto unknown = lab::change_load(kDemoLab, "guest", "program,name=emacs", kPatience);
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("redis, postgres, nginx or compile"));
 }
@@ -152,7 +151,7 @@ TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
   up("idle");
   const MessageReceiver receiver(status().at("client_netns"), 9000);
   const auto changed = lab::change_load(
-      kDemoLab, "guest", "tcp-send,peer=10.77.0.1:9000,rate=200kB/s,size=500B", Seconds(30));
+      kDemoLab, "guest", "tcp-send,peer=10.77.0.1:9000,rate=200kB/s,size=500B", kPatience);
   ASSERT_TRUE(changed) << changed.error().message;
   const Finished run =
       run_godwit({"migrate", "lab:guest", "lab:b", "--lab", kDemoLab, "--technique", "precopy",
@@ -160,10 +159,7 @@ TEST_F(Lab, ATcpConnectionOfTheGuestLivesThroughAMigrationWithoutAGap) {
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   const std::int64_t at_the_end = receiver.in_order();
   EXPECT_GT(at_the_end, 0);
-  const TimePoint give_up = clock_.now() + Seconds(30);
-  while (receiver.in_order() < at_the_end + 400 && !receiver.broken() && clock_.now() < give_up) {
-    (void)clock_.wait_until(clock_.now() + Seconds(0.05), {});
-  }
+  (void)comes(clock_, [&] { return receiver.in_order() >= at_the_end + 400 || receiver.broken(); });
   EXPECT_GE(receiver.in_order(), at_the_end + 400) << "it goes on from where the guest is now";
   EXPECT_FALSE(receiver.broken());
 }
@@ -213,7 +209,7 @@ TEST_F(Lab, ALoadIsChangedInTheMiddleOfAMigration) {
                         "precopy", "--for", "1s", "--json", "--store", store()});
   await_sent(5'000'000);
   const std::string load = "memory-write,set=4MiB,rate=1MB/s+cpu,duty=5%";
-  const auto changed = lab::change_load(kDemoLab, "guest", load, Seconds(30));
+  const auto changed = lab::change_load(kDemoLab, "guest", load, kPatience);
   EXPECT_TRUE(changed) << changed.error().message;
   const Finished run = godwit.wait();
   ASSERT_EQ(run.status, 0) << run.out << run.err;
@@ -246,13 +242,11 @@ TEST_F(Lab, ACutLinkLeavesTheGuestAtTheSource) {
 TEST_F(Lab, AfterKill9InTheMiddleLabDownLeavesNothing) {
   GodwitProgram godwit(
       {"demo", "--lab", kDemoLab, "--for", "1s", "--link", "10MB/s", "--json", "--store", store()});
-  const TimePoint give_up = clock_.now() + Seconds(60);
-  bool booted = false;
-  while (!booted && clock_.now() < give_up) {
+  const bool booted = comes(clock_, [] {
     const Json seen = run_godwit({"lab", "status", "--lab", kDemoLab, "--json"}).json();
-    booted = seen.contains("lab") && !seen.at("lab").at("guests").empty() &&
-             seen.at("lab").at("guests").at(0).at("instances").size() == 2;
-  }
+    return seen.contains("lab") && !seen.at("lab").at("guests").empty() &&
+           seen.at("lab").at("guests").at(0).at("instances").size() == 2;
+  });
   ASSERT_TRUE(booted);
   await_sent(2'000'000);
   godwit.signal(SIGKILL);
@@ -264,9 +258,7 @@ TEST_F(Lab, AfterKill9InTheMiddleLabDownLeavesNothing) {
 
 TEST_F(Lab, CtrlCWhileBuildingOrObservingLeavesNothing) {
   GodwitProgram godwit({"demo", "--lab", kDemoLab, "--json", "--store", store()});
-  const TimePoint give_up = clock_.now() + Seconds(60);
-  while (traces() == before_ && clock_.now() < give_up) {
-  }
+  (void)comes(clock_, [this] { return traces() != before_; });
   godwit.signal(SIGINT);
   const Finished run = godwit.wait();
   EXPECT_NE(run.status, 0);

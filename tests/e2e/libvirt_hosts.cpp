@@ -9,19 +9,14 @@
 #include <stdexcept>
 
 #include "godwit/base/process.h"
+#include "patience.h"
 #include "start_program.h"
 
 namespace godwit::e2e {
 namespace {
 
-constexpr Seconds kPatience{60};
-
 void await(Clock& clock, const std::string& what, const std::function<bool()>& come) {
-  const TimePoint give_up = clock.now() + kPatience;
-  while (!come()) {
-    if (clock.now() > give_up) throw std::runtime_error(what + " did not come");
-    (void)clock.wait_until(clock.now() + Seconds(0.02), {});
-  }
+  if (!comes(clock, come)) throw std::runtime_error(what + " did not come");
 }
 
 template <class T>
@@ -180,12 +175,7 @@ bool LibvirtHosts::works(const std::string& domain) {
     return vitals ? vitals->work.value_or(0) : 0;
   };
   const std::int64_t before = work();
-  const TimePoint give_up = clock_.now() + kPatience;
-  while (clock_.now() < give_up) {
-    if (work() > before) return true;
-    (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
-  }
-  return false;
+  return comes(clock_, [&] { return work() > before; });
 }
 
 }  // namespace godwit::e2e

@@ -20,6 +20,7 @@
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qmp/qmp_client.h"
 #include "godwit_program.h"
+#include "patience.h"
 #include "start_program.h"
 
 namespace godwit::e2e {
@@ -117,7 +118,7 @@ class OwnFiles : public testing::Test {
 
   /// The test's own monitor of a QEMU, once that is up.
   std::unique_ptr<qemu::QmpHypervisor> look(const std::string& name) {
-    const TimePoint give_up = clock_.now() + Seconds(60);
+    const TimePoint give_up = clock_.now() + kPatience;
     for (;;) {
       auto seen = qemu::QmpHypervisor::connect(file(name + ".obs"), clock_);
       if (seen) return std::move(*seen);
@@ -126,7 +127,7 @@ class OwnFiles : public testing::Test {
     }
   }
   Json order(const std::string& name, const std::string& command, const Json& arguments) {
-    const TimePoint deadline = clock_.now() + Seconds(60);
+    const TimePoint deadline = clock_.now() + kPatience;
     auto client = qmp::QmpClient::connect(file(name + ".obs"), clock_, deadline);
     auto answer = client->execute(command, arguments, deadline);
     if (!answer) throw std::runtime_error(answer.error().message);
@@ -134,7 +135,7 @@ class OwnFiles : public testing::Test {
   }
 
   MigrationStatus await_end(qemu::QmpHypervisor& vm) {
-    const TimePoint give_up = clock_.now() + Seconds(60);
+    const TimePoint give_up = clock_.now() + kPatience;
     for (;;) {
       MigrationStatus status = vm.migration_status().value();
       if (is_final(status.phase)) return status;

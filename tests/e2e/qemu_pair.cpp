@@ -23,9 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Seconds kPatience{20};
-constexpr int kPort = 4444;    // on hosts of their own
-constexpr int kNextPorts = 3;  // after it, where disks are served
+constexpr Seconds kAnswer{20};  // of a monitor, which may be mute
+constexpr int kPort = 4444;     // on hosts of their own
+constexpr int kNextPorts = 3;   // after it, where disks are served
 constexpr const char* kNamespace = "godwit-pair-";
 
 bool ip(const std::string& words) {
@@ -35,7 +35,7 @@ bool ip(const std::string& words) {
   for (std::string word; in >> word;) spec.arguments.push_back(word);
   auto process = Process::start(spec);
   if (!process) return false;
-  (void)process->follow(clock, clock.now() + kPatience, {});
+  (void)process->follow(clock, clock.now() + kAnswer, {});
   return process->end() && process->end()->well();
 }
 
@@ -88,13 +88,13 @@ QemuPair::QemuPair(const PairSetup& setup) {
       if (setup.can_be_told) control_port_[index(side)] = free_port();
     }
     std::vector<std::string> source = command_line(Side::kSource, setup);
-    if (const std::string booted = booted_file(source); !booted.empty()) {
+    if (const std::string booted = booted_file(source); setup.guest && !booted.empty()) {
       if (!fs::exists(booted)) boot_once(source, setup, booted);
       if (fs::file_size(booted) > 0) source.insert(source.end(), {"-incoming", "file:" + booted});
     }
     pid_[0] = start(Side::kSource, setup, std::move(source));
     pid_[1] = start(Side::kDestination, setup, command_line(Side::kDestination, setup));
-    make_ready();
+    make_ready(setup.guest);
   } catch (...) {
     for (const Side side : {Side::kSource, Side::kDestination}) kill(side);
     remove_network();
@@ -170,16 +170,14 @@ std::vector<std::string> QemuPair::command_line(Side side, const PairSetup& setu
                                  "none",
                                  "-name",
                                  "guest=v,debug-threads=on",
-                                 "-kernel",
-                                 image("vmlinux"),
-                                 "-initrd",
-                                 image("initrd.img"),
-                                 "-append",
-                                 kernel,
                                  "-serial",
                                  "file:{folder}/" + own + ".console",
                                  "-serial",
                                  "file:{folder}/" + own + ".report"};
+  if (setup.guest) {
+    words.insert(words.end(),
+                 {"-kernel", image("vmlinux"), "-initrd", image("initrd.img"), "-append", kernel});
+  }
   for (const char* monitor : {"qmp", "person", "watch", "spare"}) {
     words.insert(words.end(),
                  {"-qmp", fmt::format("unix:{{folder}}/{}.{},server=on,wait=off", own, monitor)});
@@ -216,7 +214,7 @@ void QemuPair::await_monitor(Side side) {
       pid_[index(side)] = -1;
       throw std::runtime_error("QEMU ended: " + log(side));
     }
-    auto client = qmp::QmpClient::connect(path, clock_, clock_.now() + kPatience);
+    auto client = qmp::QmpClient::connect(path, clock_, clock_.now() + kAnswer);
     if (client) person_[index(side)] = std::move(*client);
     return person_[index(side)].has_value();
   });
@@ -251,12 +249,12 @@ void QemuPair::boot_once(const std::vector<std::string>& words, const PairSetup&
   fs::rename(mine, booted);
 }
 
-void QemuPair::make_ready() {
+void QemuPair::make_ready(bool guest) {
   for (const Side side : {Side::kSource, Side::kDestination}) await_monitor(side);
   await_state(Side::kSource, "running");
   watch_ =
       std::make_unique<GuestWatch>(folder_.file("src.watch"), folder_.file("dst.watch"), clock_);
-  await_guest();
+  if (guest) await_guest();
   for (const Side side : {Side::kSource, Side::kDestination}) {
     before_[index(side)] = possessions(side);
   }
@@ -306,7 +304,7 @@ void QemuPair::tell_guest(Side side, const std::string& line) {
 }
 
 Result<Json> QemuPair::try_ask(Side side, const std::string& command, const Json& arguments) {
-  return person_[index(side)]->execute(command, arguments, clock_.now() + kPatience);
+  return person_[index(side)]->execute(command, arguments, clock_.now() + kAnswer);
 }
 
 Json QemuPair::ask(Side side, const std::string& command, const Json& arguments) {
@@ -362,12 +360,7 @@ std::int64_t QemuPair::work(Side side) {
 }
 
 bool QemuPair::works_beyond(Side side, std::int64_t beyond) {
-  const TimePoint give_up = clock_.now() + Seconds(30);
-  while (clock_.now() < give_up) {
-    if (work(side) > beyond) return true;
-    (void)clock_.wait_until(clock_.now() + Seconds(0.02), {});
-  }
-  return false;
+  return comes(clock_, [&] { return work(side) > beyond; });
 }
 
 void QemuPair::await_sent(std::int64_t bytes) {

@@ -13,6 +13,7 @@
 #include "godwit/qmp/qmp_client.h"
 #include "godwit_program.h"
 #include "guest_watch.h"
+#include "patience.h"
 #include "start_program.h"
 
 namespace godwit::e2e {
@@ -29,6 +30,7 @@ enum class Between {
 /// stream's address.
 struct PairSetup {
   std::string machine = "pc,hpet=off";
+  bool guest = true;  ///< else its vCPU has nothing but the firmware to run
   std::string load = "memory-write,set=32MiB,rate=5MB/s,fill=32MiB";
   std::vector<std::string> both{};
   std::vector<std::string> source{};
@@ -94,7 +96,7 @@ class QemuPair {
   [[nodiscard]] const Json& possessed(Side side) const { return before_[index(side)]; }
   [[nodiscard]] std::int64_t work(Side side);
   [[nodiscard]] bool works_beyond(Side side, std::int64_t beyond);
-  /// Return once it is so; throw after 60 s.
+  /// Return once it is so; throw if it never is.
   void await_sent(std::int64_t bytes);
   void await_migration(Side side, const std::string& status);
   /// Both sides of a post-copy notice a cut, each in its own time; a destination may be mute from
@@ -118,7 +120,7 @@ class QemuPair {
                  const std::string& booted);
   void await_monitor(Side side);
   void await_guest();
-  void make_ready();
+  void make_ready(bool guest);
 
   RealClock clock_;
   TemporaryFolder folder_;
@@ -137,11 +139,7 @@ class QemuPair {
 
 template <class Seen>
 void QemuPair::await(const std::string& what, Seen seen) {
-  const TimePoint give_up = clock_.now() + Seconds(60);
-  while (!seen()) {
-    if (clock_.now() > give_up) throw std::runtime_error("it never came to this: " + what);
-    (void)clock_.wait_until(clock_.now() + Seconds(0.005), {});
-  }
+  if (!comes(clock_, seen)) throw std::runtime_error("it never came to this: " + what);
 }
 
 }  // namespace godwit::e2e
