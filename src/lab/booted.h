@@ -9,9 +9,8 @@
 namespace godwit::lab {
 
 /// Starts a guest on `host` as start_instance does, from a state that was stored when one like it
-/// had booted; the first of its kind boots and is stored. An emulated processor takes 4 to 8 s of
-/// a CPU to boot and a fraction of one to restore; KVM boots in a second, and nothing is stored.
-/// What cannot be stored or restored boots. The states lie in the user's cache, the newest ones.
+/// had booted (booted_state.h); the first of its kind boots and is stored. KVM boots in a second,
+/// and nothing is stored. What cannot be stored or restored boots.
 Result<void> start_booted(const LabLock& lock, const GuestRecord& guest, const std::string& host);
 
 }  // namespace godwit::lab

@@ -92,6 +92,10 @@ std::optional<std::string> kernel_complaint(std::string_view console_line) {
   return std::nullopt;
 }
 
+bool waits_to_be_told(std::string_view console_line) {
+  return console_line.find("godwit: waits to be told") != std::string_view::npos;
+}
+
 Result<GuestReport> newest_report(const std::string& path) {
   constexpr off_t kTail = 65536;  // many lines, and the one that may be torn
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));

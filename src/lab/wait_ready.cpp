@@ -73,7 +73,7 @@ class BootWatch {
     while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (!complaint_) complaint_ = kernel_complaint(line);
     if (line.starts_with("guest-load: ")) load_said_ = line;
-    if (line.find("godwit: waits to be told") != std::string_view::npos) waits_ = true;
+    if (waits_to_be_told(line)) waits_ = true;
     // guest/init says so when the load program ends, which it does only when it can't run
     if (line.find("godwit: guest-load exited") != std::string_view::npos) refused_ = load_said_;
   }

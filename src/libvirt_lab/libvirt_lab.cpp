@@ -12,12 +12,16 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
+#include "godwit/base/log.h"
 #include "godwit/base/proc_file.h"
+#include "godwit/lab/booted_state.h"
 #include "godwit/lab/facts.h"
+#include "saved_domain.h"
 
 namespace godwit::libvirt_lab {
 namespace {
@@ -139,6 +143,45 @@ std::string qemu_settings(const std::string& address) {
       "stdio_handler = \"file\"\nmigration_address = \"{0}\"\n"
       "migration_host = \"{0}\"\nseccomp_sandbox = 0\n",
       address);
+}
+
+/// Under another UUID each time: another lab beside this would else have the same. `told`: a file
+/// with what its guest is to do; without, it boots and waits.
+std::string definition_of(const DomainSpec& spec, const std::string& image,
+                          const lab::LabGuestCheck::Files& files,
+                          const std::optional<std::string>& told) {
+  const std::string words =
+      told ? fmt::format("<sysinfo type='fwcfg'><entry name='opt/godwit' file='{}'/></sysinfo>",
+                         *told)
+           : "";
+  return fmt::format(R"(<domain type='qemu'><name>{}</name><uuid>{}</uuid>
+<memory unit='MiB'>{}</memory><vcpu>1</vcpu>{}
+<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}/vmlinux</kernel>
+<initrd>{}/initrd.img</initrd><cmdline>{} godwit.told=1 {}</cmdline></os>
+<features><acpi/></features><cpu mode='custom' match='exact'><model>Nehalem</model></cpu>
+<clock offset='utc'/><on_reboot>destroy</on_reboot>
+<devices><emulator>{}</emulator>
+<serial type='file'><source path='{}' append='on'/><target port='0'/></serial>
+<serial type='file'><source path='{}' append='on'/><target port='1'/></serial>
+<controller type='usb' model='none'/><memballoon model='none'/><video><model type='none'/></video>
+{}</devices></domain>)",
+                     spec.name, random_uuid(), spec.memory.count() >> 20, words, image, image,
+                     first_line(image + "/cmdline"), spec.kernel,
+                     program_path("qemu-system-x86_64").value_or(""), files.console, files.report,
+                     spec.devices);
+}
+
+/// All that domains are alike in until they are told what to do.
+std::string key_of(const DomainSpec& spec, const std::string& image, const std::string& folder) {
+  std::string key = lab::stamp_of_image(image);
+  for (const char* program : {"qemu-system-x86_64", "libvirtd"}) {
+    key += lab::stamp_of(program_path(program).value_or(program));
+  }
+  key += fmt::format("{} {} {}", spec.memory.count(), spec.kernel, spec.devices);
+  for (std::size_t at = 0; (at = key.find(folder, at)) != std::string::npos;) {
+    key.replace(at, folder.size(), "{folder}");
+  }
+  return key;
 }
 
 }  // namespace
@@ -280,45 +323,80 @@ lab::LabGuestCheck::Files LibvirtLab::files_of(const std::string& domain) const 
   return {stem + ".console", stem + ".report"};
 }
 
+std::string LibvirtLab::file_of(const std::string& definition) const {
+  std::string path = fmt::format("{}/{}.xml", folder_, random_uuid());
+  write_file(path, definition);
+  return path;
+}
+
 Result<std::string> LibvirtLab::definition(const DomainSpec& spec) const {
   GODWIT_TRY(const std::string image, lab::find_guest_image());
-  const std::string uuid = random_uuid();  // another lab beside this would else have the same
-  const auto files = files_of(spec.name);
-  const std::string path = fmt::format("{}/{}-{}.xml", folder_, spec.name, uuid);
-  write_file(path, fmt::format(R"(<domain type='qemu'><name>{}</name><uuid>{}</uuid>
-<memory unit='MiB'>{}</memory><vcpu>1</vcpu>
-<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}/vmlinux</kernel>
-<initrd>{}/initrd.img</initrd><cmdline>{} godwit.load={} {}</cmdline></os>
-<features><acpi/></features><cpu mode='custom' match='exact'><model>Nehalem</model></cpu>
-<clock offset='utc'/><on_reboot>destroy</on_reboot>
-<devices><emulator>{}</emulator>
-<serial type='file'><source path='{}' append='on'/><target port='0'/></serial>
-<serial type='file'><source path='{}' append='on'/><target port='1'/></serial>
-<controller type='usb' model='none'/><memballoon model='none'/><video><model type='none'/></video>
-{}</devices></domain>)",
-                               spec.name, uuid, spec.memory.count() >> 20, image, image,
-                               first_line(image + "/cmdline"), spec.load, spec.kernel,
-                               program_path("qemu-system-x86_64").value_or(""), files.console,
-                               files.report, spec.devices));
-  return path;
+  // by a file: libvirt 11.3 gives QEMU the commas of a load's words as they are
+  const std::string told = fmt::format("{}/{}.told", folder_, random_uuid());
+  write_file(told, "godwit.load=" + spec.load);
+  return file_of(definition_of(spec, image, files_of(spec.name), told));
 }
 
 Result<void> LibvirtLab::start_domain(std::size_t host, const DomainSpec& spec,
                                       const std::stop_token& stop) {
   GODWIT_TRY(const std::string file, definition(spec));
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"define", file}, {"start", spec.name}}) {
-    GODWIT_TRY(const Said said, virsh(host, words));
-    if (!said.well) {
-      return fail(ErrorCode::kEnvironment,
-                  fmt::format("virsh {} failed: {}", words.front(), last_line(said.err)));
-    }
-  }
+  GODWIT_CHECK_OK(must_virsh(host, {"define", file}));
+  GODWIT_TRY(const bool restored, restore_domain(host, spec, file, stop));
+  if (!restored) GODWIT_CHECK_OK(must_virsh(host, {"start", spec.name}));
   lab::LabGuestCheck check(files_of(spec.name), files_of(spec.name));
   return await(clock_, "a guest that works", kGuestPatience, stop, [&check] {
     const auto vitals = check.look(Side::kSource);
     return vitals && vitals->work.value_or(0) > 0;
   });
+}
+
+Result<bool> LibvirtLab::restore_domain(std::size_t host, const DomainSpec& spec,
+                                        const std::string& definition,
+                                        const std::stop_token& stop) {
+  GODWIT_TRY(const std::string image, lab::find_guest_image());
+  const auto stored = lab::booted_state(key_of(spec, image, folder_), [&](const std::string& to) {
+    return store_booted(host, spec, to, stop);
+  });
+  if (stop.stop_requested()) return fail(ErrorCode::kInterrupted, "stopped on request");
+  if (!stored) return false;
+  const std::string saved = definition + ".saved";
+  std::ifstream xml(definition);
+  const std::string text((std::istreambuf_iterator<char>(xml)), std::istreambuf_iterator<char>());
+  auto restored = write_saved_domain(*stored, text, saved);
+  if (restored) restored = must_virsh(host, {"restore", saved});
+  std::error_code ignored;
+  fs::remove(saved, ignored);
+  if (restored) return true;
+  log::info("{} boots, as what was stored did not start: {}", spec.name, restored.error().message);
+  lab::forget_booted_state(*stored);
+  return false;
+}
+
+/// The domain is for that time of another name: nothing of it stays.
+Result<void> LibvirtLab::store_booted(std::size_t host, DomainSpec spec, const std::string& to,
+                                      const std::stop_token& stop) {
+  spec.name += "-" + random_uuid();
+  GODWIT_TRY(const std::string image, lab::find_guest_image());
+  const auto files = files_of(spec.name);
+  GODWIT_CHECK_OK(must_virsh(host, {"create", file_of(definition_of(spec, image, files, {}))}));
+  std::ifstream console(files.console);
+  auto stored = await(clock_, "a guest that has booted", kGuestPatience, stop, [&] {
+    console.clear();
+    bool waits = false;
+    for (std::string line; std::getline(console, line);) waits |= lab::waits_to_be_told(line);
+    return waits;
+  });
+  if (stored) stored = must_virsh(host, {"save", spec.name, to});
+  if (!stored) (void)virsh(host, {"destroy", spec.name});
+  for (const std::string& file : {files.console, files.report}) fs::remove(file);
+  return stored;
+}
+
+Result<void> LibvirtLab::must_virsh(std::size_t host, const std::vector<std::string>& words) const {
+  GODWIT_TRY(const Said said, virsh(host, words));
+  if (said.well) return {};
+  return fail(ErrorCode::kEnvironment,
+              fmt::format("virsh {} failed: {}", words.front(), last_line(said.err)));
 }
 
 Result<Said> LibvirtLab::virsh(std::size_t host, const std::vector<std::string>& words) const {

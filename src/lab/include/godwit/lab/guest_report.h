@@ -44,6 +44,10 @@ Result<GuestReport> newest_report(const std::string& path);
 /// BUG, lockup); otherwise nothing. Pure.
 std::optional<std::string> kernel_complaint(std::string_view console_line);
 
+/// Whether a guest says by this line of its console that it has booted and waits for what to do.
+/// Pure.
+bool waits_to_be_told(std::string_view console_line);
+
 /// Follows one file that grows by lines: each call gives what came since the last one, whole lines
 /// only (a torn last line waits for its rest). Pure but for the bytes handed in.
 class LineFollower {

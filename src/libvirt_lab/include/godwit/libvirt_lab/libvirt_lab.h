@@ -54,7 +54,8 @@ class LibvirtLab {
   [[nodiscard]] std::string uri(std::size_t host) const;
   [[nodiscard]] std::string uri_from_afar(std::size_t host) const;
 
-  /// Defines and starts it, and waits until its load does some work.
+  /// Defines it, and returns once its load does some work. The first of its kind boots; those
+  /// after it go on from where that one was then (lab/booted_state.h).
   Result<void> start_domain(std::size_t host, const DomainSpec& spec, const std::stop_token& stop);
   /// A file with its definition, under another UUID each time.
   [[nodiscard]] Result<std::string> definition(const DomainSpec& spec) const;
@@ -82,6 +83,14 @@ class LibvirtLab {
   Result<void> start_host(const std::stop_token& stop);
   Result<void> connect_hosts();
   Result<void> enter_first();
+  [[nodiscard]] std::string file_of(const std::string& definition) const;
+  /// Of a domain that is defined by that file, from a state that was stored when one like it had
+  /// booted; false where there is none, and it has to boot.
+  Result<bool> restore_domain(std::size_t host, const DomainSpec& spec,
+                              const std::string& definition, const std::stop_token& stop);
+  Result<void> store_booted(std::size_t host, DomainSpec spec, const std::string& to,
+                            const std::stop_token& stop);
+  Result<void> must_virsh(std::size_t host, const std::vector<std::string>& words) const;
 
   Clock& clock_;
   std::string folder_;
