@@ -1,8 +1,8 @@
 # godwit_module(NAME [LIGHT] [USES module...] [LIBS target...] [PRIVATE_LIBS target...])
 #
 # One call makes a module of src/<NAME>/: a static library godwit_<NAME> from *.cpp, with the one
-# include root include/; a test program from tests/*.cpp, another from tests/e2e/*.cpp; one fuzz
-# target for each fuzz/*_fuzz.cpp; one benchmark for each bench/*_bench.cpp. Files are found on disk,
+# include root include/; a test program from tests/*.cpp, others from tests/e2e/*.cpp and from
+# tests/optimised/*.cpp; one fuzz target for each fuzz/*_fuzz.cpp; one benchmark for each bench/*_bench.cpp. Files are found on disk,
 # so a test that exists is a test that runs. LIGHT: its time goes into waiting for QEMU, sockets and people, so
 # that it is compiled with -O1, which takes the compiler a third less than -O2.
 # USES must match both layers.toml and the actual #includes: tools/check_layers compares the three.
@@ -12,33 +12,37 @@ include(GoogleTest)
 # Where the tests that boot a guest find its image; `./dev build` makes it.
 set(GODWIT_GUEST_IMAGE ${PROJECT_SOURCE_DIR}/build/guest-image CACHE PATH "Folder of the guest's image")
 
-# All tests but the end-to-end ones, which `./dev test quick` builds; and those.
+# All tests but those after it, which `./dev test quick` builds.
 add_custom_target(unit_tests)
 add_custom_target(end_to_end_tests)
+add_custom_target(optimised_tests)
 
-# A sanitized program takes as long to start as most of its tests do, so it is started twice and not for each: a
-# half of the tests in each run, one after the other.
-function(godwit_tests_together TARGET)
-  foreach(half IN ITEMS 0 1)
-    add_test(NAME ${TARGET}.${half} COMMAND ${TARGET} --gtest_brief=1)
-    set_tests_properties(${TARGET}.${half} PROPERTIES TIMEOUT 1800
-      ENVIRONMENT "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${half};GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${TARGET}.${half}.xml")
+# In so many runs of the program, each of a part of its tests, one after the other: a sanitized program takes as
+# long to start as most of its tests do.
+function(godwit_tests_together TARGET RUNS)
+  math(EXPR last "${RUNS} - 1")
+  foreach(part RANGE ${last})
+    add_test(NAME ${TARGET}.${part} COMMAND ${TARGET} --gtest_brief=1)
+    set_tests_properties(${TARGET}.${part} PROPERTIES TIMEOUT 1800
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${RUNS};GTEST_SHARD_INDEX=${part};GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${TARGET}.${part}.xml")
   endforeach()
 endfunction()
 
-# godwit_test(TARGET [E2E] source...): E2E is for tests on real guests, networks and whole programs, in
-# programs of their own; they are no part of sanitized builds. A TIMEOUT ends what hangs: it is many
-# times what a test takes, since no test may depend on how busy the machine is.
+# godwit_test(TARGET [E2E | OPTIMISED] source...): E2E is for tests on real guests, networks and whole programs;
+# OPTIMISED for those that take minutes with sanitizers and whose calls have other tests: thousands of migrations in
+# the twin or page by page, statistics over many guests, models that are learnt. Both are programs of their own, and
+# no part of sanitized builds. A TIMEOUT ends what hangs: it is many times what a test takes, since no test may
+# depend on how busy the machine is.
 function(godwit_test TARGET)
-  cmake_parse_arguments(ARG "E2E" "" "" ${ARGN})
+  cmake_parse_arguments(ARG "E2E;OPTIMISED" "" "" ${ARGN})
   add_executable(${TARGET} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${TARGET} PRIVATE
     godwit_options godwit_test_options godwit_source_tree GTest::gmock GTest::gtest_main rapidcheck)
   godwit_precompile(${TARGET} tests)
-  if(NOT ARG_E2E)
+  if(NOT ARG_E2E AND NOT ARG_OPTIMISED)
     add_dependencies(unit_tests ${TARGET})
     if(GODWIT_SANITIZE)
-      godwit_tests_together(${TARGET})
+      godwit_tests_together(${TARGET} 2)
     else()
       gtest_discover_tests(${TARGET} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
     endif()
@@ -46,6 +50,11 @@ function(godwit_test TARGET)
   endif()
   if(GODWIT_SANITIZE)
     set_target_properties(${TARGET} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
+  if(ARG_OPTIMISED)
+    add_dependencies(optimised_tests ${TARGET})
+    godwit_tests_together(${TARGET} 1)
     return()
   endif()
   add_dependencies(end_to_end_tests ${TARGET})
@@ -121,6 +130,7 @@ function(godwit_module NAME)
   endif()
   godwit_module_tests(${target}_tests "" ${CMAKE_CURRENT_SOURCE_DIR}/tests ${target})
   godwit_module_tests(${target}_e2e_tests E2E ${CMAKE_CURRENT_SOURCE_DIR}/tests/e2e ${target})
+  godwit_module_tests(${target}_optimised_tests OPTIMISED ${CMAKE_CURRENT_SOURCE_DIR}/tests/optimised ${target})
   file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/*_fuzz.cpp)
   foreach(fuzzer IN LISTS fuzzers)
     godwit_fuzz(${NAME} ${fuzzer})

@@ -35,4 +35,16 @@ struct Simulated {
   std::unique_ptr<twin::Session> session;
 };
 
+/// By a law that knows the guest's profile.
+inline MigrationOutcome steered(Simulated& run, const std::string& law) {
+  run.run.known = {&run.profile, run.link, {}};
+  run.law = steer::law_by_name(law, run.run.known).value();
+  run.run.requested = {"precopy", law, run.plan.intent, run.run.observe_only};
+  if (run.law->engages(run.plan)) {
+    if (!run.run.observe_only) run.law->shape(run.plan);
+    run.plan.may_end_by_postcopy = !run.plan.intent.no_postcopy;
+  }
+  return run.go().value();
+}
+
 }  // namespace godwit::control

@@ -12,6 +12,7 @@
 #include "godwit/base/clock.h"
 #include "godwit/base/rng.h"
 #include "godwit/domain/ports.h"
+#include "godwit/profile/observe.h"
 
 namespace godwit::profile {
 
@@ -119,6 +120,17 @@ class SyntheticGuest final : public GuestMemory {
   std::optional<Writer> writer_;
   std::vector<Event> events_;
   bool exited_ = false;
+};
+
+/// A guest of so many pages on a clock of its own.
+struct Bench {
+  explicit Bench(std::int64_t pages) : guest(clock, pages) {}
+  Result<GuestProfile> observe(const ObserveOptions& options, std::uint64_t seed = 1) {
+    Rng rng(seed);
+    return profile::observe(guest, clock, rng, options, {}, {});
+  }
+  ManualClock clock;
+  SyntheticGuest guest;
 };
 
 }  // namespace godwit::profile

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 #include <vector>
 
+#include "bursts.h"
 #include "godwit/base/rng.h"
 #include "godwit/base/statistics.h"
 #include "godwit/twin/predictor.h"
@@ -17,70 +17,6 @@ namespace {
 
 using model::Life;
 using model::Phases;
-
-constexpr std::int64_t kRamPages = 24'576;  // 96 MiB
-constexpr double kPage = 4096;
-constexpr double kSlot = 0.125;
-
-/// A guest that writes at random over one set, in bursts, and hardly at all in between.
-struct Bursts {
-  double set_pages = 4'096;
-  double rate = 6'000;  ///< pages a second, in a burst
-  double on = 2;
-  double off = 2;
-
-  [[nodiscard]] double cycle() const { return on + off; }
-  /// Seconds of bursts until then.
-  [[nodiscard]] double busy_until(double seconds) const {
-    const double cycles = std::floor(seconds / cycle());
-    return cycles * on + std::min(seconds - cycles * cycle(), on);
-  }
-  [[nodiscard]] double busy(double from, double to) const {
-    return busy_until(to) - busy_until(from);
-  }
-};
-
-/// What 512 watched pages would show of it, and the curve of all.
-GuestProfile profile_of(const Bursts& guest, double seconds, std::uint64_t seed) {
-  Rng rng(seed);
-  const double start = guest.cycle() * rng.uniform();
-  GuestProfile profile;
-  profile.ram = Bytes(kRamPages * 4096);
-  profile.zero_share = Ratio(0.5);
-  profile.data_by_part.assign(32, Ratio(0.5));
-  WriteTrace trace{Seconds(kSlot), static_cast<int>(seconds / kSlot), PageCount(512), {}};
-  for (int i = 0; i < 512; ++i) {
-    if (rng.uniform() >= guest.set_pages / kRamPages) continue;
-    std::vector<bool> page;
-    for (int slot = 0; slot < trace.slots; ++slot) {
-      const double from = start + slot * kSlot;
-      const double writes = guest.rate * guest.busy(from, from + kSlot) / guest.set_pages;
-      page.push_back(rng.uniform() < -std::expm1(-writes));
-    }
-    trace.changed.push_back(std::move(page));
-  }
-  for (double t = kSlot; t <= seconds; t *= 2) {
-    double sum = 0;
-    constexpr int kPlaces = 400;
-    for (int i = 0; i < kPlaces; ++i) {
-      const double from = start + (seconds - t) * i / kPlaces;
-      sum += -std::expm1(-guest.rate * guest.busy(from, from + t) / guest.set_pages);
-    }
-    const Bytes unique(std::llround(guest.set_pages * kPage * sum / kPlaces));
-    profile.dirty_curve.push_back({Seconds(t), unique, unique * Ratio(0.97), unique * Ratio(1.03)});
-  }
-  std::erase_if(trace.changed, [](const std::vector<bool>& page) {
-    return std::find(page.begin(), page.end(), true) == page.end();
-  });
-  profile.write_trace = std::move(trace);
-  return profile;
-}
-
-std::optional<Phases> phases_of(const GuestProfile& profile) {
-  auto phases = Phases::from_profile(profile);
-  EXPECT_TRUE(phases) << phases.error().message;
-  return phases ? std::move(*phases) : std::nullopt;
-}
 
 /// Are the phases found those of this guest?
 bool are_found(const Bursts& guest, std::uint64_t seed) {
@@ -155,22 +91,6 @@ TEST(Phases, AreHiddenWhereStoresAreSilent) {
   for (DirtyPoint& point : profile.dirty_curve) point.unique = point.high = 75_MiB;
   profile.write_trace->changed.resize(3);
   EXPECT_FALSE(phases_of(profile));
-}
-
-TEST(Life, WritesNoLessInALongerTimeAndKnowsTheAgeOfWhatItWrote) {
-  const auto phases = phases_of(profile_of({}, 16, 1));
-  ASSERT_TRUE(phases);
-  Life life(*phases, 0, 7);
-  double before = 0;
-  for (double to = 3; to < 12; to += 0.1) {
-    const double written = life.written(3, to);
-    EXPECT_GE(written, before - 1);
-    before = written;
-  }
-  const double age = life.age(12, before / 2);
-  EXPECT_NEAR(life.written(12 - age, 12), before / 2, before * 0.02);
-  Life again(*phases, 0, 7);
-  EXPECT_DOUBLE_EQ(again.written(3, 9), life.written(3, 9));
 }
 
 /// QEMU's passes over a bitmap of that guest, page by page, from a moment of its life on.
