@@ -137,15 +137,4 @@ std::vector<std::string> traces() {
   return found;
 }
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = "/tmp/godwit-e2e-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 }  // namespace godwit::e2e

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "temporary_folder.h"
+
 #include "godwit/base/json.h"
 
 namespace godwit::e2e {
@@ -44,18 +46,5 @@ class GodwitProgram {
 /// What of ours exists on this machine now: namespaces, QEMUs, taps, files in run folders. Equal
 /// before and after is what "nothing is left" means.
 [[nodiscard]] std::vector<std::string> traces();
-
-/// A folder of its own under /tmp, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace godwit::e2e

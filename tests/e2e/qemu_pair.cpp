@@ -65,7 +65,7 @@ std::string booted_file(const std::vector<std::string>& words) {
     for (const char* outside : {"pflash", "fd=", "hostfwd", "{stream}"}) {
       if (word.find(outside) != std::string::npos) return "";
     }
-    key += std::regex_replace(word, std::regex("/tmp/godwit-e2e-.{6}"), "{temporary}") + '\n';
+    key += std::regex_replace(word, std::regex("/tmp/godwit-test-.{6}"), "{temporary}") + '\n';
   }
   return image("booted/") + fmt::format("{:016x}", std::hash<std::string>{}(key));
 }

@@ -5,10 +5,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+
+#include "temporary_folder.h"
 
 namespace godwit::engine {
 namespace {
@@ -21,15 +22,12 @@ using testing::Pair;
 class SameFiles : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / "godwit-files-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
     one_.open(path("one"));
     other_.open(path("other"));
     std::ofstream(path("closed")) << "";
     std::filesystem::create_hard_link(path("one"), path("link"));
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_.file(name); }
   [[nodiscard]] static VmDescription vm(const std::string& file) {
     VmDescription vm;
     vm.pid = ::getpid();
@@ -37,7 +35,7 @@ class SameFiles : public testing::Test {
     return vm;
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
   std::ofstream one_;
   std::ofstream other_;
 };

@@ -13,6 +13,7 @@
 
 #include "disk_extents.h"
 #include "godwit/base/unique_fd.h"
+#include "temporary_folder.h"
 
 namespace godwit::lab {
 namespace {
@@ -25,19 +26,14 @@ constexpr std::int64_t kDisk = 8 << 20;
 class Disks {
  public:
   Disks() {
-    std::string name = fs::temp_directory_path() / "godwit-disks.XXXXXX";
-    folder_ = mkdtemp(name.data());
     for (const std::string& path : {from(), to()}) {
       std::ofstream(path).close();
       fs::resize_file(path, kDisk);
     }
   }
-  ~Disks() { fs::remove_all(folder_); }
-  Disks(const Disks&) = delete;
-  Disks& operator=(const Disks&) = delete;
 
-  [[nodiscard]] std::string from() const { return folder_ / "from"; }
-  [[nodiscard]] std::string to() const { return folder_ / "to"; }
+  [[nodiscard]] std::string from() const { return folder_.file("from"); }
+  [[nodiscard]] std::string to() const { return folder_.file("to"); }
   [[nodiscard]] DiskCopy copy() const { return {from(), to(), {}, {}, "127.0.0.1"}; }
 
   void write(std::int64_t at, const std::string& content) const {
@@ -53,7 +49,7 @@ class Disks {
     text << std::ifstream(path, std::ios::binary).rdbuf();
     return text.str();
   }
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 std::int64_t blocks(const std::string& path) {

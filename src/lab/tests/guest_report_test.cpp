@@ -2,11 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <vector>
+
+#include "temporary_folder.h"
 
 namespace godwit::lab {
 namespace {
@@ -92,13 +93,7 @@ RC_GTEST_PROP(LineFollower, CutsDoNotMatter, (const std::vector<std::string>& pi
 
 class GuestCheckTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = std::filesystem::temp_directory_path() / "godwit-check-XXXXXX";
-    ASSERT_NE(nullptr, mkdtemp(pattern.data()));
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_.file(name); }
   void append(const std::string& name, const std::string& text) const {
     std::ofstream(path(name), std::ios::app) << text;
   }
@@ -106,7 +101,7 @@ class GuestCheckTest : public ::testing::Test {
     return LabGuestCheck({path("a.console"), path("a.report")},
                          {path("b.console"), path("b.report")});
   }
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 std::string line(int work, int gap_ms) {

@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "source_tree.h"
+#include "temporary_folder.h"
 
 namespace godwit::research {
 namespace {
@@ -29,16 +29,14 @@ TEST(SuiteFile, EachThatComesWithGodwitCanBeMeant) {
 }
 
 TEST(SuiteFile, ALoadThatNoGuestTakesIsNamed) {
-  std::string path = fs::temp_directory_path() / "godwit-suite-XXXXXX";
-  ASSERT_NE(::mkdtemp(path.data()), nullptr);
-  const std::string file = path + "/suite.toml";
+  const TemporaryFolder folder;
+  const std::string file = folder.file("suite.toml");
   std::ofstream(file) << "name = \"x\"\nabout = \"a\"\n[loads]\nfast = \"cpu,speed=9\"\n";
   const auto suite = read_suite(file);
   ASSERT_FALSE(suite);
   EXPECT_EQ(suite.error().code, ErrorCode::kBadInput);
   EXPECT_THAT(suite.error().message, HasSubstr("load 'fast' (cpu,speed=9)"));
   EXPECT_THAT(suite.error().what_to_do, HasSubstr("guest/README.md"));
-  fs::remove_all(path);
 }
 
 }  // namespace

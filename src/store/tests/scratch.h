@@ -10,21 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "temporary_folder.h"
+
 namespace godwit::store {
 
 /// A folder of its own for each test, gone afterwards.
 class Scratch : public ::testing::Test {
  protected:
-  Scratch() {
-    std::string pattern = ::testing::TempDir() + "/godwit-store-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp " + pattern);
-    folder_ = pattern;
-  }
-  ~Scratch() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  std::filesystem::path folder_;
+  TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
 };
 
 inline std::string contents(const std::filesystem::path& path) {
