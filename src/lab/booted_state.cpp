@@ -16,7 +16,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/base/unique_fd.h"
-#include "paths.h"
+#include "godwit/lab/facts.h"
 
 namespace godwit::lab {
 namespace {

@@ -88,6 +88,14 @@ Result<bool> boots_with_kvm(const std::string& lab) {
 
 }  // namespace
 
+std::string cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/godwit";
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home != '/') return {};
+  return std::string(home) + "/.cache/godwit";
+}
+
 LabFacts facts() {
   LabFacts facts;
   facts.root = geteuid() == 0 && is_initial_user_namespace();

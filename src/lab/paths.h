@@ -38,7 +38,4 @@ inline std::string disk_file(std::string_view lab, std::string_view guest) {
   return fmt::format("{}/{}.disk", lab_folder(lab), guest);
 }
 
-/// What can be made again, by the XDG base directory specification; empty where there is no home.
-std::string cache_folder();
-
 }  // namespace godwit::lab

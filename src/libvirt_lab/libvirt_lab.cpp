@@ -171,17 +171,48 @@ std::string definition_of(const DomainSpec& spec, const std::string& image,
                      spec.devices);
 }
 
+std::string stamp_of_programs() {
+  std::string stamp;
+  for (const char* program : {"qemu-system-x86_64", "libvirtd"}) {
+    stamp += lab::stamp_of(program_path(program).value_or(program));
+  }
+  return stamp;
+}
+
 /// All that domains are alike in until they are told what to do.
 std::string key_of(const DomainSpec& spec, const std::string& image, const std::string& folder) {
-  std::string key = lab::stamp_of_image(image);
-  for (const char* program : {"qemu-system-x86_64", "libvirtd"}) {
-    key += lab::stamp_of(program_path(program).value_or(program));
-  }
+  std::string key = stamp_of_programs() + lab::stamp_of_image(image);
   key += fmt::format("{} {} {}", spec.memory.count(), spec.kernel, spec.devices);
   for (std::size_t at = 0; (at = key.find(folder, at)) != std::string::npos;) {
     key.replace(at, folder.size(), "{folder}");
   }
   return key;
+}
+
+/// What daemons have been told by each QEMU is kept for the next lab's: asking takes them a second
+/// of a processor's time. They know themselves when it no longer holds.
+fs::path kept_answers() {
+  const std::string cache = lab::cache_folder();
+  if (cache.empty()) return {};
+  const auto whose = std::hash<std::string>{}(stamp_of_programs());
+  return fs::path(cache) / fmt::format("libvirt-{:016x}", whose);
+}
+
+void take_answers(const fs::path& cache_of_host) {
+  std::error_code none;
+  fs::copy(kept_answers(), cache_of_host, fs::copy_options::recursive, none);
+}
+
+void keep_answers(const fs::path& cache_of_host) {
+  const fs::path kept = kept_answers();
+  std::error_code none;
+  if (kept.empty() || fs::exists(kept, none)) return;
+  if (fs::is_empty(cache_of_host / "qemu/capabilities", none) || none) return;
+  const fs::path mine = kept.string() + "." + random_uuid();
+  fs::create_directories(mine, none);
+  fs::copy(cache_of_host, mine, fs::copy_options::recursive, none);
+  fs::rename(mine, kept, none);  // fails where another lab was quicker
+  fs::remove_all(mine, none);
 }
 
 }  // namespace
@@ -210,6 +241,7 @@ LibvirtLab::LibvirtLab(Clock& clock, std::string folder)
 
 LibvirtLab::~LibvirtLab() {
   if (own_network_.valid()) (void)::setns(own_network_.get(), CLONE_NEWNET);
+  if (!hosts_.empty()) keep_answers(hosts_.front().folder + "/cache");
   for (Host& host : hosts_) host.control.reset();
   constexpr Seconds kEndPatience{10};
   for (Host& host : hosts_) {
@@ -228,6 +260,7 @@ Result<void> LibvirtLab::start_host(const std::stop_token& stop) {
   for (const char* one : {"etc", "lib", "log", "cache", "run"}) {
     fs::create_directories(host.folder + "/" + one);
   }
+  take_answers(host.folder + "/cache");
   write_file(host.folder + "/etc/libvirtd.conf", daemon_settings(host.folder));
   write_file(host.folder + "/etc/qemu.conf", qemu_settings(address_of(number)));
   int ends[2] = {-1, -1};

@@ -18,6 +18,10 @@ LabFacts facts();
 /// beside this program, or /usr/share/godwit/guest. kEnvironment when there is none.
 Result<std::string> find_guest_image();
 
+/// For what can be made again: $XDG_CACHE_HOME/godwit, else ~/.cache/godwit. Empty where there is
+/// no home.
+std::string cache_folder();
+
 /// The drive with real programs that belongs to the image in that folder. kEnvironment when it was
 /// not built.
 Result<std::string> find_programs(const std::string& image);
