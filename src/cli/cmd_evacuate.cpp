@@ -188,6 +188,7 @@ int move_vms(const MoveOptions& options, terminal::Context& context) {
 const terminal::Option* add_common(terminal::Command& command,
                                    const std::shared_ptr<MoveOptions>& options) {
   const terminal::Option* const fleet = options->fleet.add_to(command);
+  command.add_flag("--tls", options->fleet.tls, terminal::kTlsHelp);
   command.add_flag("--dry-run", options->dry_run, "plan, and move nothing");
   command
       .add_option("--picture", options->picture,

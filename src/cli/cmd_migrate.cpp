@@ -12,7 +12,6 @@
 #include "godwit/rig/lab_pair.h"
 #include "godwit/steer/laws.h"
 #include "godwit/terminal/options.h"
-#include "rehearse_help.h"
 #include "run_request.h"
 
 namespace godwit::cli {
@@ -32,6 +31,7 @@ struct MigrateOptions {
   bool no_profile = false;
   bool rehearse = false;
   bool relay = false;
+  bool tls = false;
   bool plot = false;
   terminal::ShareOptions shares;
   terminal::LinkOption link;
@@ -56,6 +56,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
   GODWIT_CHECK_OK(terminal::read_technique(options.technique, request));
   if (!options.law.empty()) request.law = options.law;
   request.relay = options.relay;
+  request.tls = options.tls;
   request.observe_only = options.observe_only;
   if (!options.recover_for.empty()) {
     auto recover_for = parse_duration(options.recover_for);
@@ -191,7 +192,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
                     "draw at the end what was predicted, and the rounds (godwit show does, too)");
   const terminal::Option* observe = options->observe.add_to(*command);
   const terminal::Option* rehearse =
-      command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
+      command->add_flag("--rehearse", options->rehearse, terminal::kRehearseHelp);
   command
       ->add_flag("--no-profile", options->no_profile,
                  "neither observe the VM nor predict: for one whose memory can't be read here, as "
@@ -202,6 +203,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
       "carry the stream through this process, which keeps to --link by the "
       "millisecond and queues little: shorter outages in post-copy, and multifd keeps "
       "its rate; on the VM's host, to a tcp: destination. The migration ends with this process");
+  command->add_flag("--tls", options->tls, terminal::kTlsHelp);
   options->shares.add_to(*command);
   options->link.add_to(*command);
   options->intent.add_to(*command);

@@ -27,7 +27,6 @@
 #include "godwit/terminal/spelling.h"
 #include "godwit/terminal/write_file.h"
 #include "godwit/twin/predictor.h"
-#include "rehearse_help.h"
 #include "run_request.h"
 #include "watch_profile.h"
 
@@ -336,7 +335,7 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
       ->required();
   command->add_option("-o,--output", options->file, "write the profile to a file")
       ->type_name("FILE");
-  command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
+  command->add_flag("--rehearse", options->rehearse, terminal::kRehearseHelp);
   command->add_flag("--disks", options->disks,
                     "tell of its disks, too, and by dirty bitmaps how often their chunks are "
                     "written: what a prediction with +storage needs. No other godwit may drive the "
@@ -374,7 +373,7 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("VM", options->vm, "lab:NAME, qmp:PATH, libvirt:NAME or libvirt:URI#NAME");
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")
       ->type_name("FILE");
-  command->add_flag("--rehearse", options->rehearse, kRehearseHelp);
+  command->add_flag("--rehearse", options->rehearse, terminal::kRehearseHelp);
   command->add_flag("--plot", options->plot, "draw times and outages of the techniques");
   command
       ->add_option(

@@ -31,6 +31,11 @@ std::string key_of_file(const std::string& file) {
   return "file-" + (path.size() > kLongestKey ? path.substr(path.size() - kLongestKey) : path);
 }
 
+Error no_tls() {
+  return {ErrorCode::kBadInput, "--tls is for hosts of libvirt's",
+          "leave it out: what other QEMUs encrypt is set on them (docs/tls.md)"};
+}
+
 Result<OpenedFleet> open_lab(const FleetOptions& options, const std::string& store,
                              terminal::Context& context) {
   OpenedFleet opened;
@@ -40,6 +45,7 @@ Result<OpenedFleet> open_lab(const FleetOptions& options, const std::string& sto
     return fail(ErrorCode::kBadInput, fmt::format("'{}' is no host", options.host),
                 "name lab:HOST, or a host of the file that --fleet names");
   }
+  if (options.tls) return fail(no_tls());
   opened.host = host->name;
   GODWIT_TRY(const std::string key, hosts::LabFleet::key_of(options.lab));
   GODWIT_TRY(opened.files, hosts::files_of(context.places, key));
@@ -59,9 +65,11 @@ Result<OpenedFleet> open_file(const FleetOptions& options, const std::string& st
   GODWIT_TRY(opened.files, hosts::files_of(context.places, key_of_file(options.file)));
   GODWIT_TRY(const auto entries, hosts::read_record(opened.files.record));
   opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
+  if (options.tls && file->uris.empty()) return fail(no_tls());
   if (!file->uris.empty()) {
     opened.fleet = std::make_unique<libvirt_fleet::LibvirtFleet>(
-        context.clock, options.file, std::move(*file), opened.host, entries, opened.engines, store);
+        context.clock, options.file, std::move(*file), opened.host, entries, opened.engines, store,
+        options.tls);
     return opened;
   }
   opened.fleet = std::make_unique<hosts::ListedFleet>(context.clock, options.file, std::move(*file),
@@ -82,7 +90,8 @@ Result<OpenedFleet> open_uris(const FleetOptions& options, const std::string& st
   GODWIT_TRY(const auto entries, hosts::read_record(opened.files.record));
   opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
   opened.fleet = std::make_unique<libvirt_fleet::LibvirtFleet>(
-      context.clock, "libvirt", std::move(named.file), opened.host, entries, opened.engines, store);
+      context.clock, "libvirt", std::move(named.file), opened.host, entries, opened.engines, store,
+      options.tls);
   return opened;
 }
 

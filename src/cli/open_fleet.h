@@ -20,6 +20,7 @@ struct FleetOptions {
   std::string simulated;           ///< likewise a file, whose VMs nobody runs
   std::vector<std::string> hosts;  ///< of libvirt's, by URI, beside the one that is named
   terminal::LinkOption link{};     ///< theirs
+  bool tls = false;                ///< libvirt encrypts each move
 
   /// The argument HOST, and --fleet, which is returned, --hosts, --link and --lab.
   const terminal::Option* add_to(terminal::Command& command);

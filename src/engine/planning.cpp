@@ -117,6 +117,11 @@ Result<PlannedMigration> Engine::Planning::run() {
     return fail(ErrorCode::kUnsupported, "libvirt mirrors disks whole, before the guest moves",
                 {"leave ", Setting::kPrecopyStorage, " out"});
   }
+  if (request_.tls && pair_.manager == nullptr) {
+    return fail(ErrorCode::kUnsupported,
+                "what QEMUs of one's own encrypt is set on them, not asked for",
+                "set tls-creds on both sides (docs/tls.md), and leave TLS out here");
+  }
   // First of all, so that a store that cannot be written is known before anything happens.
   std::unique_ptr<OutcomeStore> store;
   if (request_.keep) {
@@ -264,6 +269,7 @@ MigrationPlan Engine::Planning::plan_of(const BothSides& sides, const KnownHosts
   plan.parameters = request_.parameters;
   plan.intent = intent_for(sides);
   plan.moved_disks = sides.moves;
+  plan.tls = request_.tls;
   plan.max_time = request_.intent.max_time.value_or(
       kDefaultMaxTime + for_disks.value_or(Seconds(0)) * kPatienceForDisks);
   return plan;

@@ -18,7 +18,7 @@ class HandsOn final : public engine::Observer {
   fleet::MoveWatcher& watcher_;
 };
 
-engine::Request request_of(const fleet::MoveOrder& order, const std::string& store) {
+engine::Request request_of(const fleet::MoveOrder& order, const std::string& store, bool tls) {
   engine::Request request;
   request.technique = order.move.technique;
   request.parameters = order.move.parameters;
@@ -27,6 +27,7 @@ engine::Request request_of(const fleet::MoveOrder& order, const std::string& sto
   request.intent.max_time = order.patience;
   request.intent.no_postcopy = !uses_postcopy(order.move.technique);
   request.store = store;
+  request.tls = tls;
   return request;
 }
 
@@ -59,10 +60,10 @@ bool never_had(std::optional<RunState> state) {
 
 Result<MigrationOutcome> drive(engine::Engine& engine, engine::OpenPair& pair,
                                const fleet::MoveOrder& order, fleet::MoveWatcher& watcher,
-                               const std::string& store) {
+                               const std::string& store, bool tls) {
   HandsOn observer(watcher);
   GODWIT_TRY(engine::PlannedMigration planned,
-             engine.plan(pair, request_of(order, store), observer));
+             engine.plan(pair, request_of(order, store, tls), observer));
   if (order.estimate != nullptr) {
     planned.before.profile = order.estimate->profile;
     planned.before.predicted = order.estimate->predicted;

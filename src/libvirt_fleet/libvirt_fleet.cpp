@@ -26,13 +26,14 @@ constexpr Seconds kLibvirtsOwn{0.58};
 
 LibvirtFleet::LibvirtFleet(Clock& clock, std::string name, hosts::FleetFile file, std::string host,
                            const std::vector<fleet::Entry>& entries, hosts::EngineMaker engines,
-                           std::string store)
+                           std::string store, bool tls)
     : clock_(clock),
       name_(std::move(name)),
       file_(std::move(file)),
       host_(std::move(host)),
       engines_(std::move(engines)),
-      store_(std::move(store)) {
+      store_(std::move(store)),
+      tls_(tls) {
   for (const auto& [vm, entry] : under_way(entries)) open_[vm] = entry.to;
 }
 
@@ -197,7 +198,7 @@ Result<MigrationOutcome> LibvirtFleet::move(const fleet::MoveOrder& order,
     GODWIT_TRY(engine::OpenPair pair,
                engine->open_pair(address_at(from, vm), LibvirtHost{file_.uris.at(to)}, {}));
     GODWIT_CHECK_OK(watcher.destination_started(""));
-    return hosts::drive(*engine, pair, order, watcher, store_);
+    return hosts::drive(*engine, pair, order, watcher, store_, tls_);
   };
   auto outcome = moved();
   const VmRunsOn runs_on = outcome ? outcome->vm_runs_on : VmRunsOn::kSource;

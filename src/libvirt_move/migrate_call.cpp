@@ -48,6 +48,7 @@ unsigned flags_for(const MigrationPlan& plan) {
   if (on.contains(Capability::kPostcopyRam)) flags |= VIR_MIGRATE_POSTCOPY;
   if (plan.technique.codec != Codec::kNone) flags |= VIR_MIGRATE_COMPRESSED;
   if (plan.technique.storage) flags |= VIR_MIGRATE_NON_SHARED_DISK;
+  if (plan.tls) flags |= VIR_MIGRATE_TLS;
   return flags;
 }
 

@@ -345,6 +345,7 @@ void LibvirtSession::take_end(const MigrateCall::End& end) {
                                          "daemons: peer-to-peer was not possible ({})",
                                          end.peer_problem)
                            : "carried out by libvirt, peer-to-peer");
+    if (plan_.tls) remarks_.push_back("encrypted by TLS, as libvirt sets it up");
   }
 }
 

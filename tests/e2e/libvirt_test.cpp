@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "libvirt_hosts.h"
 
@@ -192,6 +193,65 @@ TEST_F(Libvirt, WhatVirshStartedIsWatchedToItsEnd) {
   EXPECT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_THAT(run.out, HasSubstr("\"look\""));
   EXPECT_THAT(run.out, HasSubstr("\"completed\""));
+}
+
+// --- TLS ---
+
+/// Hosts that migrate by TLS alone, with certificates of one authority.
+class LibvirtTls : public Libvirt {
+ protected:
+  void SetUp() override {
+    Libvirt::SetUp();
+    if (IsSkipped()) return;
+    hosts->on(0, {"sh", "-euc", R"(mkdir "$1"; cd "$1"; exec 2>/dev/null
+new() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "$@"; }
+new -x509 -days 2 -subj /CN=authority -keyout ca-key.pem -out ca-cert.pem
+new -subj /CN=host -keyout server-key.pem -out host.csr
+echo 'subjectAltName=IP:10.92.0.1,IP:10.92.0.2' >names
+openssl x509 -req -in host.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 2 \
+  -extfile names -out server-cert.pem
+for end in key cert; do cp server-$end.pem client-$end.pem; done)",
+                  "sh", certificates()});
+    for (const std::size_t host : {0, 1}) {
+      std::ofstream(hosts->lab().folder_of(host) + "/etc/qemu.conf", std::ios::app)
+          << "migrate_tls_x509_cert_dir = \"" << certificates() << "\"\nmigrate_tls_force = 1\n";
+    }
+    for (const Side side : {Side::kSource, Side::kDestination}) {
+      hosts->kill_daemon(side);
+      hosts->start_daemon(side);
+    }
+  }
+  [[nodiscard]] std::string certificates() const { return hosts->lab().folder() + "/pki"; }
+};
+
+TEST_F(LibvirtTls, IsThereWhereItIsAskedFor) {
+  const Finished plain = run_godwit(hosts->migrate({"--technique", "precopy"}));
+  EXPECT_NE(plain.status, 0);
+  EXPECT_THAT(plain.out, HasSubstr("migrate_tls_force")) << plain.err;
+  EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running"));
+
+  for (const char* technique : {"precopy", "multifd"}) {
+    const bool back = technique == std::string("multifd");
+    std::vector<std::string> words = hosts->migrate({"--technique", technique, "--tls"});
+    if (back) {
+      words[1] = hosts->vm(Side::kDestination);
+      words[2] = "libvirt:qemu+tcp://10.92.0.1/system";
+    }
+    const Json outcome = outcome_of(run_godwit(words), 0);
+    EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+    EXPECT_THAT(outcome.at("remarks").dump(), HasSubstr("encrypted by TLS"));
+    EXPECT_TRUE(hosts->works());
+  }
+}
+
+TEST_F(LibvirtTls, ACertificateThatIsMissingIsSaidAndTheGuestStays) {
+  hosts->on(0, {"rm", certificates() + "/ca-cert.pem"});
+  const Finished run = run_godwit(hosts->migrate({"--technique", "precopy", "--tls"}));
+  EXPECT_NE(run.status, 0);
+  EXPECT_THAT(run.out, HasSubstr("ca-cert.pem")) << run.err;
+  EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running"));
+  EXPECT_EQ(hosts->state(Side::kDestination), "none");
+  EXPECT_TRUE(hosts->works());
 }
 
 }  // namespace

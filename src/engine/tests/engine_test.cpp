@@ -115,6 +115,12 @@ TEST_F(EngineTest, ARequestIsPlannedRunAndKept) {
   EXPECT_EQ(done->destination, "qmp:/run/dst.qmp@tcp:10.0.0.2:4444");
 }
 
+TEST_F(EngineTest, QemusOfOnesOwnAreNotAskedToEncrypt) {
+  Request wanted = request();
+  wanted.tls = true;
+  expect_refused(wanted, ErrorCode::kUnsupported, "is set on them");
+}
+
 TEST_F(EngineTest, GodwitsLawKeepsWhatGodwitChoseAndANamedTechniqueRunsAsItIs) {
   Request wanted = request();
   wanted.intent.max_downtime = Seconds(5);

@@ -22,8 +22,7 @@ struct MigrationParameters {
   std::optional<int> throttle_initial_percent;
   std::optional<int> throttle_increment_percent;
   std::optional<int> max_throttle_percent;
-  /// Hybrid and post-copy: share of RAM sent by pre-copy before the switch to post-copy (Zhang's
-  /// M).
+  /// Hybrid and post-copy: share of RAM that is pre-copied before the switch (Zhang's M).
   std::optional<Ratio> precopy_share;
   /// With +storage: share of what the disks hold that is copied before the guest moves (Zhang's S);
   /// the rest follows afterwards. Absent, as 1: all of it.
@@ -76,6 +75,7 @@ struct MigrationPlan {
   /// Technique and limits were chosen by a prediction that was shown: a law that can tell leaves
   /// them as they are for as long as they keep the intent.
   bool is_promised = false;
+  bool tls = false;  ///< libvirt is to encrypt it; of a bare QEMU its tls-creds say so
   std::vector<MovedDisk> moved_disks{};  ///< which disks move, where the technique takes them along
 
   friend bool operator==(const MigrationPlan&, const MigrationPlan&) = default;

@@ -22,6 +22,7 @@ struct Request {
   std::optional<std::string> law;
   bool observe_only = false;  ///< the law decides, and nothing is ordered
   bool relay = false;         ///< the stream runs through this process (docs/relay.md)
+  bool tls = false;           ///< libvirt is to encrypt the stream and the disks (docs/tls.md)
   std::optional<Link> link;   ///< absent: estimated, and QEMU is not held to it
   bool profile = true;        ///< without one nothing is predicted, and "auto" is plain pre-copy
   Seconds observe{8};

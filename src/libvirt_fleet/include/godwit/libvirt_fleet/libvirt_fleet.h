@@ -24,10 +24,10 @@ class LibvirtFleet final : public hosts::Fleet {
  public:
   /// `name`: for people. `file`: one with URIs. `host`: the one that it is about, which must
   /// answer; another one that doesn't takes no VMs. `entries`: the record's. `store`: the file that
-  /// keeps outcomes; empty: the usual one. `clock` outlives it.
+  /// keeps outcomes; empty: the usual one. `tls`: libvirt encrypts each move. `clock` outlives it.
   LibvirtFleet(Clock& clock, std::string name, hosts::FleetFile file, std::string host,
                const std::vector<fleet::Entry>& entries, hosts::EngineMaker engines,
-               std::string store);
+               std::string store, bool tls);
 
   Result<fleet::Inventory> look() override;
   Result<VmAddress> address_of(const std::string& vm) override;
@@ -55,6 +55,7 @@ class LibvirtFleet final : public hosts::Fleet {
   std::string host_;
   hosts::EngineMaker engines_;
   std::string store_;
+  bool tls_;
   std::mutex mutex_;  ///< of what follows
   Connections connections_;
   std::set<std::string> silent_;             ///< hosts that did not answer when last looked at

@@ -17,6 +17,12 @@
 
 namespace godwit::terminal {
 
+inline constexpr const char* kRehearseHelp =
+    "then also migrate it into nowhere for some seconds and cancel: QEMU's own dirty bitmap sees "
+    "what hashes miss, but the guest is slowed meanwhile";
+inline constexpr const char* kTlsHelp =
+    "libvirt: encrypt memory and disks on their way, by the hosts' certificates (docs/tls.md)";
+
 struct IntentOptions {
   std::string max_downtime;
   std::string max_time;
