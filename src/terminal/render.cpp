@@ -8,6 +8,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
+#include "godwit/model/idle.h"
 #include "godwit/model/seen_share.h"
 #include "godwit/terminal/table.h"
 
@@ -118,6 +119,11 @@ std::string profile_text(const GuestProfile& profile) {
         "  vCPU use {:.0f} % of {}\n", *profile.vcpu_use * 100,
         profile.vcpus ? fmt::format("{} vCPU{}", *profile.vcpus, *profile.vcpus == 1 ? "" : "s")
                       : "one CPU");
+    if (model::stood_idle(profile)) {
+      out +=
+          "  the guest did nothing meanwhile: it slept, and next to none of its memory changed. It "
+          "has no work to lose; observe it while it works to see what a move costs then\n";
+    }
   }
   out += activity_text(profile.activity);
   for (const DiskProfile& disk : profile.disks) out += disk_text(disk);

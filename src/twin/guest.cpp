@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "godwit/model/idle.h"
+
 namespace godwit::twin {
 namespace {
 
@@ -26,6 +28,7 @@ Result<Guest> guest_of(const GuestProfile& profile) {
   guest.vcpus = std::max(profile.vcpus.value_or(1), 1);
   guest.host_cpus = std::max(profile.host_cpus.value_or(kCpusOfLab), 1);
   guest.cpu_use = profile.vcpu_use ? std::min(*profile.vcpu_use / guest.vcpus, 1.0) : 1.0;
+  guest.works = !model::stood_idle(profile);
   guest.written_zero = profile.changed_to_zero_share.value_or(Ratio(0)).value();
   guest.contents = profile.contents;
   guest.changed_contents = profile.changed_contents;

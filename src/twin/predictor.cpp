@@ -183,11 +183,18 @@ void add_guest(const Setup& x, const Run& run, double still, const Chance& chanc
   s.host_cpu = (own + coding + pair.cpu_per_gigabyte * s.stream / 1e9) * chance.cpu;
 }
 
+/// QEMU counts its downtime within its total time. Where there is next to nothing to send, the
+/// switchover is all of it.
+void add_switchover(Sample& s) {
+  s.total = std::max(s.total, s.qemu);
+}
+
 /// `ram`: seconds in which what is left is sent while the guest stands still.
 void add_downtime(double ram, const Chance& chance, Sample& s) {
   const double stopped = ram + chance.device_state;
   s.qemu = s.events = stopped + chance.resume;
   s.probe = stopped + chance.client;
+  add_switchover(s);
 }
 
 Sample sample_precopy(const Setup& x, const Run& run, const Chance& chance) {
@@ -206,16 +213,19 @@ Sample sample_postcopy(const Setup& x, const Run& run, const Chance& chance, dou
   const double resume = share > 0 ? chance.resume : chance.postcopy_resume;
   s.events = chance.postcopy_stop + guest.begun + resume;
   s.probe = guest.silent + chance.client;
+  add_switchover(s);
   const double later = chance.still_waits * (1 - share) * (run.last_seconds - guest.waiting);
   add_guest(x, run, guest.silent + resume + later, chance, s);
   return s;
 }
 
 /// A downtime limit that everything fits: QEMU stops the guest at its first look, one window after
-/// the start, and sends the rest (control/settings.cpp). It ends when the destination runs.
+/// the start, and sends the rest (control/settings.cpp). It ends when the destination runs. What is
+/// sent before that look leaves the switchover alone.
 Sample sample_stopped(const Setup& x, const Run& run, const Chance& chance) {
   Sample s = cost_of(x, run, chance);
-  s.qemu = s.events = std::max(0.0, s.total - x.sending.window);
+  s.qemu = s.events = std::max(chance.device_state + chance.resume, s.total - x.sending.window);
+  add_switchover(s);
   s.probe = s.events + std::max(0.0, chance.client - chance.resume);
   add_guest(x, run, s.events, chance, s);
   return s;
@@ -307,15 +317,18 @@ Interval<Bytes> bytes(const Interval<double>& i) {
   return {to_bytes(i.p50), to_bytes(i.p05), to_bytes(i.p95)};
 }
 
-void fill(const Summary& summary, TechniquePrediction& out) {
+/// `works`: the guest has work to lose.
+void fill(const Summary& summary, bool works, TechniquePrediction& out) {
   out.total_time = seconds(summary.of(&Sample::total));
   out.humps = summary.humps();
   out.transferred = bytes(summary.of(&Sample::stream));
   out.downtime.qemu = seconds(summary.of(&Sample::qemu));
   out.downtime.events = seconds(summary.of(&Sample::events));
   out.downtime.probe = seconds(summary.of(&Sample::probe));
-  const Interval<double> slowdown = summary.of(&Sample::slowdown);
-  out.slowdown = {Ratio(slowdown.p50), Ratio(slowdown.p05), Ratio(slowdown.p95)};
+  if (works) {
+    const Interval<double> slowdown = summary.of(&Sample::slowdown);
+    out.slowdown = {Ratio(slowdown.p50), Ratio(slowdown.p05), Ratio(slowdown.p95)};
+  }
   out.host_cpu = seconds(summary.of(&Sample::host_cpu));
 }
 
@@ -424,7 +437,7 @@ void predict(const Setup& x, Technique technique, const std::vector<Chance>& cha
     if (counts) samples.push_back(technician.sample(courses.runs[i], chances[i]));
   }
   const Tried tried = x.phases != nullptr ? Tried::kLives : drawn ? Tried::kDrawn : Tried::kCorners;
-  fill(Summary(std::move(samples), tried), out);
+  fill(Summary(std::move(samples), tried), x.guest.works, out);
   out.rounds.reserve(16);
   static_cast<void>(
       technician.run(chances[courses.typical], growths[courses.typical], &out.rounds));

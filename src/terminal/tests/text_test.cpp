@@ -135,6 +135,27 @@ TEST(Render, AShareOfTheDisksIsToldWithItsTimesAndCompared) {
   EXPECT_THAT(comparison_text({{p}, {}}, outcome), HasSubstr("-20.0 %"));
 }
 
+TEST(Render, AGuestThatStoodIdleIsSaidToHaveNoWorkToLose) {
+  GuestProfile profile;
+  profile.ram = 256_MiB;
+  profile.sampled_pages = PageCount(11407);
+  profile.vcpu_use = 0.008;
+  EXPECT_THAT(profile_text(profile), HasSubstr("no work to lose"));
+  profile.dirty_curve = {{Seconds(8), 23_KiB, 6_KiB, 92_KiB}};
+  EXPECT_THAT(profile_text(profile), HasSubstr("no work to lose")) << "its clock's page";
+  profile.dirty_curve = {{Seconds(8), 165_KiB, 94_KiB, 288_KiB}};
+  EXPECT_THAT(profile_text(profile), Not(HasSubstr("no work to lose"))) << "it wrote";
+  profile.dirty_curve.clear();
+  profile.vcpu_use = 0.05;
+  EXPECT_THAT(profile_text(profile), Not(HasSubstr("no work to lose")));
+  profile.vcpu_use.reset();
+  EXPECT_THAT(profile_text(profile), Not(HasSubstr("no work to lose")));
+  TechniquePrediction p;
+  p.converges = true;
+  p.total_time = Interval<Seconds>{Seconds(0.044), Seconds(0.04), Seconds(0.05)};
+  EXPECT_THAT(prediction_text({{p}, {}}), Not(HasSubstr(" % ")));
+}
+
 TEST(Render, DisksOfAProfileAreToldAndWhatCouldNotBeSeen) {
   GuestProfile profile;
   profile.disks = {{"virtio0", 256_MiB, 128_MiB, DiskWrites{64_KiB, Seconds(8), {{100, 1}}}},

@@ -20,6 +20,7 @@ struct Guest {
   int vcpus = 1;
   int host_cpus = 1;   ///< of its host that its process may run on
   double cpu_use = 1;  ///< share of its vCPUs' time that it uses
+  bool works = true;   ///< has work that can be lost
   std::optional<PageContents> contents;
   std::optional<PageContents> changed_contents;
   std::optional<PageContents> end_contents;
