@@ -5,6 +5,7 @@ set(shared share/godwit)
 find_program(GODWIT_GZIP gzip REQUIRED)
 
 install(TARGETS godwit COMPONENT godwit)
+install(TARGETS godwit-memory DESTINATION libexec/godwit COMPONENT godwit)
 install(FILES ${PROJECT_BINARY_DIR}/godwit.1.gz DESTINATION share/man/man1 COMPONENT godwit)
 install(FILES ${PROJECT_BINARY_DIR}/godwit.bash
   DESTINATION share/bash-completion/completions RENAME godwit COMPONENT godwit)
@@ -56,9 +57,11 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_COMPONENT_GODWIT_DESCRIPTION
   "predicts, runs and checks live migrations of QEMU/KVM machines\nGodwit tells beforehand how long a live migration will take, how long the\nguest will stand still and how much will be sent, for every technique; runs\nthe one that fits what is wanted; and checks the guest afterwards.")
 set(CPACK_DEBIAN_GODWIT_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_GODWIT_PACKAGE_DEPENDS "adduser, libcap2-bin")  # for its postinst
 set(CPACK_DEBIAN_GODWIT_PACKAGE_RECOMMENDS "qemu-system-x86 (>= 1:8.2), libvirt0")
 set(CPACK_DEBIAN_GODWIT_PACKAGE_SUGGESTS "godwit-lab, godwit-doc, libsvm3, libxgboost0")
-set(CPACK_DEBIAN_GODWIT_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/package/postrm)
+set(CPACK_DEBIAN_GODWIT_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/package/postinst
+    ${PROJECT_SOURCE_DIR}/package/postrm)
 set(CPACK_COMPONENT_LAB_DESCRIPTION
   "guest, suites and data to try and measure godwit with\nA small guest with loads, suites of migrations to be measured, and the\nmigrations from which godwit's errors are reckoned.")
 set(CPACK_DEBIAN_LAB_PACKAGE_DEPENDS "godwit (= ${PROJECT_VERSION}), qemu-system-x86, iproute2, procps")

@@ -101,7 +101,9 @@ Result<std::unique_ptr<GuestMemory>> HostOpener::memory_of(Hypervisor& vm) {
   if (!located) {
     GODWIT_TRY(layout, guestmem::locate_ram(std::move(layout)));
   }
-  auto memory = guestmem::ProcessGuestMemory::open(std::move(layout));
+  const auto* const qemu = dynamic_cast<const qemu::QmpHypervisor*>(&vm);
+  auto memory = guestmem::ProcessGuestMemory::open(
+      std::move(layout), qemu != nullptr ? qemu->connection() : std::nullopt);
   if (memory) return std::unique_ptr<GuestMemory>(std::move(*memory));
   return fail(std::move(memory).error());
 }

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "godwit/base/vcpu_threads.h"
+#include "memory_helper.h"
 #include "remote_ranges.h"
 #include "shared_block.h"
 
@@ -49,11 +50,9 @@ Error no_right(std::int64_t pid) {
       why += fmt::format(" (kernel.yama.ptrace_scope = {})", scope);
     }
   }
-  return {
-      ErrorCode::kPermission,
-      fmt::format("no right to read the memory of process {}: {}, and CAP_SYS_PTRACE is missing",
-                  pid, why),
-      "run this with sudo, or once: sudo setcap cap_sys_ptrace+ep \"$(command -v godwit)\""};
+  return {ErrorCode::kPermission,
+          fmt::format("no right to read the memory of process {}: {}", pid, why),
+          "run this with sudo, or as a member of the group godwit"};
 }
 
 Result<void> check_layout(const RamLayout& layout) {
@@ -109,7 +108,8 @@ ProcessGuestMemory::ProcessGuestMemory(RamLayout layout, UniqueFd pidfd)
 
 ProcessGuestMemory::~ProcessGuestMemory() = default;
 
-Result<std::unique_ptr<ProcessGuestMemory>> ProcessGuestMemory::open(RamLayout layout) {
+Result<std::unique_ptr<ProcessGuestMemory>> ProcessGuestMemory::open(RamLayout layout,
+                                                                     std::optional<int> monitor) {
   GODWIT_CHECK_OK(check_layout(layout));
   // By number, as glibc 2.36 (Debian 12) declares its wrapper without C linkage.
   UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, layout.pid, 0)));
@@ -121,19 +121,28 @@ Result<std::unique_ptr<ProcessGuestMemory>> ProcessGuestMemory::open(RamLayout l
   }
   std::unique_ptr<ProcessGuestMemory> memory(
       new ProcessGuestMemory(std::move(layout), std::move(pidfd)));
-  GODWIT_CHECK_OK(memory->choose_means());
+  GODWIT_CHECK_OK(memory->choose_means(monitor));
   return memory;
 }
 
-/// Tries one page by the quick way and, if that isn't allowed, by the other.
-Result<void> ProcessGuestMemory::choose_means() {
+/// Tries one page by the quick way and, if that isn't allowed, by the others.
+Result<void> ProcessGuestMemory::choose_means(std::optional<int> monitor) {
   const std::int64_t first = 0;
   const auto ignore = [](std::size_t, std::span<const std::byte>) {};
   auto tried = visit_pages({&first, 1}, ignore);
   if (tried || tried.error().code != ErrorCode::kPermission) return tried;
   mem_.reset(::open(fmt::format("/proc/{}/mem", layout_.pid).c_str(), O_RDONLY | O_CLOEXEC));
   GODWIT_CHECK_OK(check_alive());
-  if (!mem_.valid()) return tried;
+  if (!mem_.valid()) {
+    Error error = std::move(tried).error();
+    if (!monitor) return fail(std::move(error));
+    auto opened = memory_by_helper(helper_program(), *monitor);
+    if (!opened) {
+      error.message += "; " + opened.error().message;
+      return fail(std::move(error));
+    }
+    mem_ = std::move(*opened);
+  }
   return visit_pages({&first, 1}, ignore);
 }
 

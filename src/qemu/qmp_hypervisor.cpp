@@ -77,6 +77,10 @@ Result<void> QmpHypervisor::reconnect() {
   return known;
 }
 
+std::optional<int> QmpHypervisor::connection() const {
+  return client_.socket() >= 0 ? std::optional(client_.socket()) : std::nullopt;
+}
+
 bool QmpHypervisor::known_ended() {
   return process_ != nullptr && process_->ended();
 }

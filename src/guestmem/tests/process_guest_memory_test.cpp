@@ -240,7 +240,7 @@ int read_parent_as_nobody(pid_t) {
   if (setgid(kNobody) != 0 || setuid(kNobody) != 0) return 254;
   const auto memory = ProcessGuestMemory::open(of_parent);
   if (memory) return 0;
-  if (memory.error().message.find("CAP_SYS_PTRACE") == std::string::npos) return 253;
+  if (memory.error().message.find("another user") == std::string::npos) return 253;
   if (memory.error().what_to_do.text().find("sudo") == std::string::npos) return 252;
   return 100 + static_cast<int>(memory.error().code);
 }

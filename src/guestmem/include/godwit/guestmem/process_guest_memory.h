@@ -19,10 +19,12 @@ class SharedBlock;
 /// Reads a VM's RAM out of its QEMU process; the VM runs on, nobody in it notices.
 ///
 /// RAM that the VM keeps in a shared file (memfd) is mapped and read in place; other RAM by
-/// process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. A read of a page
-/// that the guest never touched gives zeros, and costs no memory: the kernel maps its shared zero
-/// page for it, and holes of a shared file are not touched. A shared file that somebody cuts short
-/// is an error, not this process's death.
+/// process_vm_readv, else (a container's filter may forbid that) by /proc/PID/mem. Where this
+/// process may do neither, the program godwit-memory opens that file for it (memory_helper.h). A
+/// read of a page that the guest never touched gives zeros, and costs no memory: the kernel maps
+/// its shared zero page for it, and holes of a shared file are not touched; but by godwit-memory a
+/// hole that is read is filled. A shared file that somebody cuts short is an error, not this
+/// process's death.
 ///
 /// A page may change while it is being read: what arrives is then a mixture of old and new.
 ///
@@ -34,8 +36,10 @@ class ProcessGuestMemory final : public GuestMemory {
  public:
   /// Reads one page to see whether it may. Errors: kBadInput for a layout that makes no sense,
   /// kPeerGone when there is no such process, kPermission when a right is missing (named),
-  /// kNotFound when the process has nothing mapped at a block's address.
-  static Result<std::unique_ptr<ProcessGuestMemory>> open(RamLayout layout);
+  /// kNotFound when the process has nothing mapped at a block's address. `monitor`: a connection to
+  /// the VM's QMP socket; without one godwit-memory can't be asked.
+  static Result<std::unique_ptr<ProcessGuestMemory>> open(
+      RamLayout layout, std::optional<int> monitor = std::nullopt);
 
   ~ProcessGuestMemory() override;
 
@@ -53,7 +57,7 @@ class ProcessGuestMemory final : public GuestMemory {
  private:
   ProcessGuestMemory(RamLayout layout, UniqueFd pidfd);
 
-  Result<void> choose_means();
+  Result<void> choose_means(std::optional<int> monitor);
   /// The block that a page is in, and where in it.
   struct Place {
     std::size_t block = 0;
@@ -71,7 +75,7 @@ class ProcessGuestMemory final : public GuestMemory {
   RamLayout layout_;
   std::vector<std::int64_t> first_page_;  ///< of each block, counted over all blocks
   UniqueFd pidfd_;
-  UniqueFd mem_;  ///< /proc/PID/mem; only opened where process_vm_readv can't be used
+  UniqueFd mem_;  ///< /proc/PID/mem; only where process_vm_readv can't be used
   std::vector<std::unique_ptr<SharedBlock>> shared_;  ///< by block; null: not in a shared file
   std::vector<std::byte> buffer_;
 };

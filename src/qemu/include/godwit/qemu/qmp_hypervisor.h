@@ -42,6 +42,10 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing, public DiskWa
   static Result<std::unique_ptr<QmpHypervisor>> connect(const std::string& path, Clock& clock,
                                                         Patience patience = {});
 
+  /// The connection to the monitor: by it another process can tell that who has it may command this
+  /// VM. It stays this object's, until its next call; absent once it was closed.
+  [[nodiscard]] std::optional<int> connection() const;
+
   /// `accelerator` is "kvm" or else "tcg" (QEMU does not tell others apart).
   Result<VmDescription> describe() override;
   /// Devices on a bus from `info qtree`; those without one, the machine and the CPU from QOM.

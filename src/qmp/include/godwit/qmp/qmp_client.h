@@ -69,6 +69,8 @@ class QmpClient {
   /// The process that listens on the socket, from the kernel; 0 where it cannot be known (it lives
   /// in a process namespace that is not ours).
   [[nodiscard]] std::int64_t peer_pid() const { return peer_pid_; }
+  /// The connection itself, for who shows it to another process; -1 once it was closed.
+  [[nodiscard]] int socket() const { return socket_.get(); }
 
  private:
   QmpClient(UniqueFd socket, std::string path, Clock& clock);
