@@ -22,8 +22,9 @@ install(DIRECTORY suites data DESTINATION ${shared} COMPONENT lab)
 install(FILES README.md SECURITY.md ARCHITECTURE.md CONTRIBUTING.md DESTINATION share/doc/godwit-doc COMPONENT doc)
 install(DIRECTORY docs DESTINATION share/doc/godwit-doc COMPONENT doc)
 
-# Each package has its licence and what changed.
+# Each package has its licence and what changed, and the program what it is made of.
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
+install(FILES ${PROJECT_BINARY_DIR}/package/sbom.json DESTINATION share/doc/godwit COMPONENT godwit OPTIONAL)
 set(GODWIT_CONTACT "Godwit maintainers <maintainers@godwit.example>")
 set(built ${PROJECT_BINARY_DIR}/package)
 execute_process(COMMAND ${GODWIT_GZIP} -9nc ${PROJECT_SOURCE_DIR}/CHANGELOG.md
