@@ -142,8 +142,9 @@ void Path::bound_queues(TimePoint now) {
   note_delivery(now);
   const BytesPerSecond rate = options_.rate.value_or(fastest_);
   if (channels_.empty() || rate.value() == 0) return;  // else nothing is known yet
-  const auto share = static_cast<double>(channels_.size());
-  const Bytes unsent = std::max(kLeastUnsent, rate * (options_.queue / share));
+  // For each channel, not shared out: a part of it is empty before the other host's words come
+  // back, and the path loses its share of the link while all of its channels wait for them.
+  const Bytes unsent = std::max(kLeastUnsent, rate * options_.queue);
   most_a_turn_ = unsent;
   for (const auto& [id, channel] : channels_) {
     const int socket = channel->destination();

@@ -81,12 +81,6 @@ Result<void> RelayedPath::set_rate(std::optional<BytesPerSecond> rate) {
   return {};
 }
 
-Result<void> RelayedPath::set_weight(double weight) {
-  GODWIT_CHECK_OK(validate_weight(weight));
-  loop_->call([&] { loop_->schedule().set_weight(id_, weight); });
-  return {};
-}
-
 PathStats RelayedPath::stats() const {
   return loop_->call([this] { return loop_->path(id_).stats(); });
 }

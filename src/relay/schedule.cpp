@@ -33,10 +33,6 @@ void Schedule::set_rate(PathId path, std::optional<BytesPerSecond> rate) {
   paths_.at(path).bucket.set_rate(rate);
 }
 
-void Schedule::set_weight(PathId path, double weight) {
-  paths_.at(path).weight = weight;
-}
-
 void Schedule::add_channel(PathId path, ChannelId channel) {
   channels_.emplace(channel, Channel{path});
 }

@@ -35,7 +35,6 @@ class Schedule {
   void add_path(PathId path, std::optional<BytesPerSecond> rate, double weight);
   void remove_path(PathId path);  ///< it has no channel any more
   void set_rate(PathId path, std::optional<BytesPerSecond> rate);
-  void set_weight(PathId path, double weight);
   void add_channel(PathId path, ChannelId channel);
   void remove_channel(ChannelId channel);
   /// Whether the channel has something to send, and room to send it to.

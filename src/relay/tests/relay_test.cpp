@@ -265,6 +265,35 @@ TEST_F(RelayTest, AReceiverThatDoesNotReadHoldsTheSenderBack) {
   EXPECT_TRUE(sent.get());
 }
 
+/// Shared out among channels, the queue was so short that all of them waited for the receivers'
+/// words, and the path lost its share of the link (docs/relay.md).
+TEST_F(RelayTest, EachOfManyChannelsMayFillTheWholeQueue) {
+  const Destination destination(4096);
+  PathOptions options;
+  options.rate = 8_MB_per_s;
+  options.queue = Seconds(0.04);  // 320 kB
+  const auto path = open(destination, options);
+  std::vector<UniqueFd> peers;
+  for (int i = 0; i < 16; i += 2) {
+    peers.push_back(connect_to(path->uri()));
+    peers.push_back(destination.accept());
+  }
+  const std::string bytes = noise(kMany, 6);
+  constexpr std::size_t kRead = 2'000'000;  // 250 ms: queues are bounded every 100
+  auto sent = sending(peers[0], bytes);
+  ASSERT_EQ(receive(peers[1], kRead).size(), kRead);
+  Bytes last(0);
+  int looks_alike = 0;
+  await("a queue that is full", [&] {
+    const Bytes before = std::exchange(last, path->stats().to_destination);
+    looks_alike = last == before ? looks_alike + 1 : 0;
+    return looks_alike == 25;
+  });
+  EXPECT_GT((last - Bytes(kRead)).count(), 160'000);
+  path->cut();
+  (void)sent.get();
+}
+
 Bytes most_in_a_row(const std::vector<Bytes>& grains, std::size_t row) {
   Bytes most(0);
   for (std::size_t i = 0; i + row <= grains.size(); ++i) {

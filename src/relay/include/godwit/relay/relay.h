@@ -42,7 +42,7 @@ struct PathOptions {
   std::optional<BytesPerSecond> rate{};
   /// The path's share of the relay's link beside other paths that have something to send; > 0.
   double weight = 1;
-  /// How long bytes may wait in the sender's queue towards the destination: of the path's rate
+  /// How long bytes may wait in each channel's queue towards the destination: of the path's rate
   /// where it has one, else of what the other host acknowledged of late. More than 0. Shorter is
   /// better for requested pages as long as QEMU and the relay get a processor that quickly.
   Seconds queue{0.005};
@@ -83,9 +83,8 @@ class RelayedPath {
   /// a rate that least). Close it here once QEMU has it, or its end is not seen.
   [[nodiscard]] Result<UniqueFd> connect();
 
-  /// kBadInput below 100 kB/s, and for a weight that is not above 0.
+  /// kBadInput below 100 kB/s.
   Result<void> set_rate(std::optional<BytesPerSecond> rate);
-  Result<void> set_weight(double weight);
   [[nodiscard]] PathStats stats() const;
   /// Bytes towards the destination per 10 ms, oldest first: whole grains only, the newest ended
   /// less than 10 ms ago. At most a minute, and nothing from before the path was opened.
