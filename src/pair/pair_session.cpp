@@ -120,6 +120,7 @@ class PairSession final : public MigrationSession {
   void judge_stop(std::optional<RunState> state, std::int64_t when);
   void take_guest_event(const HypervisorEvent& event, std::string_view side);
   void drain_destination();
+  void stop_old_copy();
   void poll();
   void mind_storage();
   void look_at_storage();
@@ -312,6 +313,7 @@ bool PairSession::take_source_event(TimePoint deadline) {
       stop_event_ = *event;
       break;
     case Kind::kResume:  // QEMU took the guest back, or a person let it go on
+      stop_old_copy();
       stop_event_.reset();
       record_.seen.stop_us.reset();
       record_.seen.paused_as.reset();
@@ -374,6 +376,14 @@ void PairSession::take_guest_event(const HypervisorEvent& event, std::string_vie
     remarks_.push_back(fmt::format("the guest's kernel panicked at the {}", side));
   } else if (event.kind == Kind::kIoError) {
     remarks_.push_back(fmt::format("a disk of the guest failed at the {}", side));
+  }
+}
+
+/// A post-copy that fails once all is sent has QEMU let the source run on.
+void PairSession::stop_old_copy() {
+  drain_destination();
+  if (record_.seen.postcopy_ordered && record_.seen.resume_us) {
+    (void)source_.order(&Hypervisor::pause);
   }
 }
 
@@ -521,8 +531,12 @@ Result<void> PairSession::switch_to_postcopy() {
   return {};
 }
 
+/// Once all is sent, QEMU (10.0) takes a pause for a failure and lets the source run on, whose copy
+/// is as old as the switchover, while the destination runs the guest. There is nothing left to send
+/// over another link either: what is missing is under way.
 void PairSession::give_link_up() {
-  if (clock_.now() < next_order_) return;
+  const bool all_sent = record_.seen.status.remaining == Bytes();
+  if (all_sent || clock_.now() < next_order_) return;
   next_order_ = clock_.now() + *rules_of(Stage::kPostcopy).longest_standstill;
   (void)note("postcopy, pausing");
   // The destination waits in the kernel for what will never come: it has to be told as well.

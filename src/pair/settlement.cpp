@@ -267,7 +267,9 @@ void Settlement::settle_aborted() {
   conclude(status_of_end(), VmRunsOn::kUnknown, failure_reason());
   const auto there = state_of(destination_);
   const auto here = state_of(source_);
-  if (here == RunState::kRunning) {
+  if (postcopy() && seen.resume_us && is_final(seen.status.phase)) {
+    settle_old_copy(there, here);
+  } else if (here == RunState::kRunning) {
     outcome_->vm_runs_on = VmRunsOn::kSource;
     silence_the_copy(there);
   } else if (postcopy() && (seen.resume_us || there == RunState::kRunning)) {
@@ -311,6 +313,26 @@ void Settlement::silence_the_copy(std::optional<RunState> there) {
         "; all of it may have arrived, and the destination can't be asked: make sure that it has "
         "ended ({}) before the guest goes on",
         ends_.destination_end.name);
+  }
+}
+
+/// Post-copy failed at its end, and QEMU let the source run on from the switchover: the guest has
+/// gone on at the destination since, and its disks with it. The old copy must not run.
+void Settlement::settle_old_copy(std::optional<RunState> there, std::optional<RunState> here) {
+  const bool still = here != RunState::kRunning || source_.order(&Hypervisor::pause).has_value();
+  const auto received = destination_.migration_status();
+  const bool whole = received && received->phase == MigrationPhase::kCompleted;
+  outcome_->reason += still ? "; the source's copy, which is as old as the switchover, stands still"
+                            : "; THE SOURCE RUNS A COPY that is as old as the switchover: end it";
+  if (whole && there == RunState::kRunning) {
+    outcome_->vm_runs_on = VmRunsOn::kDestination;
+    outcome_->reason += "; the guest is well over";
+  } else if (destination_.ended()) {
+    outcome_->reason += "; what the guest did since is lost, but for its disks";
+  } else {
+    outcome_->vm_runs_on = still ? VmRunsOn::kBothPaused : VmRunsOn::kUnknown;
+    outcome_->reason +=
+        "; the destination has the guest, and may lack a part of it: " + where_to_ask();
   }
 }
 

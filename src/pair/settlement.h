@@ -46,6 +46,7 @@ class Settlement {
   void settle_unseen_destination();
   void settle_ended_destination();
   void settle_split();
+  void settle_old_copy(std::optional<RunState> there, std::optional<RunState> here);
   [[nodiscard]] bool take_guest_back();
   [[nodiscard]] bool end_destination();
   void silence_the_copy(std::optional<RunState> there);

@@ -390,6 +390,41 @@ TEST(MigrationRun, APostcopyOverADeadLinkIsPausedAndCanBeRecovered) {
   EXPECT_EQ(outcome->given_back, false);
 }
 
+/// QEMU then lets the source run on; the guest is at the destination, and a copy of its past must
+/// not run.
+TEST(MigrationRun, OfAPostcopyThatFailsAtItsEndTheOldCopyIsStopped) {
+  for (const bool arrived : {true, false}) {
+    Scenario run(Technique::kPostcopy);
+    run.world.pause_comes_too_late = true;
+    run.once([](const control::Progress& p) { return p.phase == MigrationPhase::kPostcopyActive; },
+             [&] {
+               run.world.fault = FakePair::Fault::kLinkDead;
+               run.world.fault_at_call = run.world.calls;
+               if (arrived) run.pair.destination.status.phase = MigrationPhase::kCompleted;
+             });
+    const auto outcome = run.go();
+    ASSERT_TRUE(outcome && run.happened);
+    EXPECT_NE(run.pair.source.state, RunState::kRunning);
+    EXPECT_EQ(outcome->vm_runs_on, arrived ? VmRunsOn::kDestination : VmRunsOn::kBothPaused)
+        << outcome->reason;
+    EXPECT_THAT(outcome->reason, HasSubstr("as old as the switchover"));
+  }
+}
+
+TEST(MigrationRun, APostcopyOfWhichAllIsSentIsNotPaused) {
+  Scenario run(Technique::kPostcopy);
+  run.once([](const control::Progress& p) { return p.phase == MigrationPhase::kPostcopyActive; },
+           [&] {
+             run.pair.source.status.remaining = Bytes();
+             run.world.fault = FakePair::Fault::kLinkDeadAWhile;
+             run.world.fault_at_call = run.world.calls;
+           });
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome && run.happened);
+  EXPECT_EQ(run.ordered("migrate-pause"), 0);
+  EXPECT_LE(run.pair.most_running(), 1);
+}
+
 TEST(MigrationRun, APostcopyWhoseLinkComesBackGoesOn) {
   for (const auto fault : {FakePair::Fault::kLinkCutAWhile, FakePair::Fault::kLinkDeadAWhile}) {
     Scenario run(Technique::kPostcopy);

@@ -531,6 +531,12 @@ Result<void> FakePair::Fake::pause_postcopy() {
   return enter("migrate-pause", [this] {
     if (!is_source()) return;
     agenda_.clear();
+    if (world_.pause_comes_too_late) {
+      return pair_.at(*this, pair_.now() + 0.01, pair_.event(Kind::kResume, "RESUME"), [this] {
+        status.phase = Phase::kFailed;
+        state = RunState::kRunning;
+      });
+    }
     pair_.at(*this, pair_.now() + 0.01, pair_.event(Kind::kMigration, "MIGRATION"),
              [this] { status.phase = Phase::kPostcopyPaused; });
   });

@@ -58,7 +58,10 @@ class FakePair {
     bool mirror_ends_badly = false;           ///< the last part cannot be written
     bool mirror_hangs = false;                ///< in its last part
     bool cancelled_stays_stopped =
-        false;                  ///< as QEMU 7.2 does with post-copy before its switchover
+        false;  ///< as QEMU 7.2 does with post-copy before its switchover
+    /// Of post-copy all is sent: a pause is a failure then, and the source's old copy runs on (QEMU
+    /// 10.0.2).
+    bool pause_comes_too_late = false;
     bool shares_disks = false;  ///< they can be left behind
     std::optional<std::string> refuse_serve;
     std::optional<std::string> refuse_mirror;
