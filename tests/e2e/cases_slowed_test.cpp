@@ -1,17 +1,12 @@
 // A law that slows the guest's vCPUs down, on real control groups: the guest gets its quota while
 // its memory is sent, and all of its time back afterwards, also from a successor.
 
-#include <fmt/format.h>
-
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "cases.h"
-#include "godwit/base/process.h"
 #include "godwit/base/vcpu_threads.h"
-#include "godwit/cpuquota/vcpu_quota.h"
+#include "vcpu_groups.h"
 
 namespace godwit::e2e {
 namespace {
@@ -24,54 +19,13 @@ class SlowedDown : public Cases {
   void start_hard(PairSetup setup = {}) {
     setup.load = "memory-write,set=48MiB,rate=full,fill=48MiB";
     start(setup);
-    const pid_t pid = pair().pid(Side::kSource);
-    const auto planned = cpuquota::make_vcpu_quota(pid, process_start(pid), numbers())->plan();
-    if (!planned) GTEST_SKIP() << planned.error().message;
-    home_ = planned->homes.at(0).folder;
-    ours_ = planned->group;
-  }
-  /// As QEMU numbers them.
-  std::vector<std::int64_t> numbers() {
-    std::vector<std::int64_t> threads;
-    for (const Json& one : pair().ask(Side::kSource, "query-cpus-fast")) {
-      threads.push_back(one.at("thread-id"));
-    }
-    return threads;
-  }
-  /// The groups that Godwit made for the source's vCPUs.
-  [[nodiscard]] std::vector<std::filesystem::path> groups() const {
-    std::vector<std::filesystem::path> found;
-    for (const auto& one : std::filesystem::directory_iterator(home_)) {
-      if (one.path().filename().native().starts_with(ours_)) found.push_back(one.path());
-    }
-    return found;
-  }
-  /// Threads in the only group of ours.
-  [[nodiscard]] std::vector<std::int64_t> limited() const {
-    std::vector<std::int64_t> threads;
-    for (const auto& group : groups()) {
-      for (const char* name : {"tasks", "cgroup.threads"}) {
-        std::ifstream file(group / name);
-        for (std::int64_t one = 0; file >> one;) threads.push_back(one);
-      }
-    }
-    return threads;
-  }
-  /// Of one CPU; absent while the group has none.
-  [[nodiscard]] std::optional<double> quota() const {
-    for (const auto& group : groups()) {
-      double quota = -1;
-      double period = 0;
-      std::ifstream(group / "cpu.cfs_quota_us") >> quota;
-      std::ifstream(group / "cpu.cfs_period_us") >> period;
-      if (period <= 0) std::ifstream(group / "cpu.max") >> quota >> period;
-      if (quota > 0 && period > 0) return quota / period;
-    }
-    return std::nullopt;
+    auto groups = VcpuGroups::of_source(pair());
+    if (!groups) GTEST_SKIP() << groups.error().message;
+    groups_ = std::move(*groups);
   }
   void await_limited() {
-    pair().await("a vCPU that is limited", [&] { return !limited().empty(); });
-    EXPECT_EQ(limited(), numbers()) << "all vCPUs, and nothing else of QEMU";
+    pair().await("a vCPU that is limited", [&] { return !groups_->limited().empty(); });
+    EXPECT_EQ(groups_->limited(), vcpu_numbers(pair())) << "all vCPUs, and nothing else of QEMU";
   }
   [[nodiscard]] std::vector<std::string> slowly(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> words{"--technique",   "precopy",        "--law",  "jin",
@@ -84,8 +38,7 @@ class SlowedDown : public Cases {
     (void)pair().ask(Side::kSource, "migrate-set-parameters", Json{{"downtime-limit", 60'000}});
   }
 
-  std::string home_;
-  std::string ours_;
+  std::optional<VcpuGroups> groups_;
 };
 
 TEST_F(SlowedDown, TheGuestGetsJinsQuotaAndAllOfItsTimeBackAtTheEnd) {
@@ -93,7 +46,7 @@ TEST_F(SlowedDown, TheGuestGetsJinsQuotaAndAllOfItsTimeBackAtTheEnd) {
   if (IsSkipped()) return;
   GodwitProgram godwit(slowly());
   await_limited();
-  const auto share = quota();
+  const auto share = groups_->quota();
   ASSERT_TRUE(share);
   EXPECT_GE(*share, 0.19) << "Jin's floor";
   EXPECT_LT(*share, 1);
@@ -108,7 +61,7 @@ TEST_F(SlowedDown, TheGuestGetsJinsQuotaAndAllOfItsTimeBackAtTheEnd) {
   EXPECT_TRUE(first.at("order").contains("cpu_quota")) << first.dump();
   EXPECT_EQ(first.at("accepted"), true) << first.dump();
   EXPECT_FALSE(outcome.at("rounds").at(0).at("vcpu_used").empty());
-  EXPECT_TRUE(groups().empty()) << "nothing of it is left";
+  EXPECT_TRUE(groups_->none()) << "nothing of it is left";
   expect_runs_only(Side::kDestination);
 }
 
@@ -123,7 +76,7 @@ TEST_F(SlowedDown, ThreadsWithoutNamesAreKnownByQemusNumbers) {
   godwit.signal(SIGINT);
   const Finished run = godwit.wait();
   EXPECT_EQ(outcome_of(run).at("vm_runs_on"), "source");
-  EXPECT_TRUE(groups().empty()) << "given back when it is cancelled, too";
+  EXPECT_TRUE(groups_->none()) << "given back when it is cancelled, too";
   expect_runs_only(Side::kSource);
 }
 
@@ -134,11 +87,11 @@ TEST_F(SlowedDown, OfAKilledGodwitRecoverGivesTheGuestItsTimeBackAtOnce) {
   await_limited();
   godwit.signal(SIGKILL);
   (void)godwit.wait();
-  EXPECT_FALSE(limited().empty()) << "nobody gave it back";
+  EXPECT_FALSE(groups_->limited().empty()) << "nobody gave it back";
   const Finished first = run_godwit({"recover", "--json"});
   EXPECT_EQ(first.status, 1) << "the migration goes on by itself: " << first.out;
   EXPECT_THAT(first.out, HasSubstr("CPU time of the vCPUs"));
-  EXPECT_TRUE(groups().empty()) << first.out;
+  EXPECT_TRUE(groups_->none()) << first.out;
   (void)pair().ask(Side::kSource, "migrate_cancel");
   pair().await_migration(Side::kSource, "cancelled");
   EXPECT_EQ(run_godwit({"recover", "--json"}).status, 0);
@@ -154,7 +107,7 @@ TEST_F(SlowedDown, TheSourceThatDiesLeavesNoGroups) {
   pair().kill(Side::kSource);
   const Finished run = godwit.wait();
   EXPECT_NE(run.status, 0);
-  EXPECT_TRUE(groups().empty()) << run.out;
+  EXPECT_TRUE(groups_->none()) << run.out;
 }
 
 /// On another host there are no control groups of it to be seen.

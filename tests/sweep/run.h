@@ -20,8 +20,12 @@ enum class Fault {
   kLinkCutAndBack,
   kLinkCut,
   kDiskFull,
+  // with control laws
+  kLinkDeadAndBack,
+  kOutOfMemory,
+  kRelayKilled,
 };
-enum class Moment { kEarly, kSwitchover, kPostcopy, kCopying, kMemory, kRest };
+enum class Moment { kEarly, kSwitchover, kPostcopy, kCopying, kMemory, kRest, kSteered };
 
 /// The disk of a migration that copies a share of it beforehand.
 struct DiskShare {
@@ -34,6 +38,7 @@ struct Run {
   std::string technique;
   Moment moment;
   std::optional<DiskShare> disk{};
+  std::string law{};  ///< empty: none was asked for
 };
 
 /// What one run came to. `wrong` is empty where all is well.
@@ -56,5 +61,7 @@ const char* name(Moment moment);
 Row try_by_stream(const Run& run);
 /// By shares of disks, on hosts of their own with a cable between them.
 Row try_with_share(const Run& run);
+/// By a control law, over a link that the guest outruns.
+Row try_by_law(const Run& run);
 
 }  // namespace godwit::e2e

@@ -50,6 +50,12 @@ const char* name(Fault fault) {
       return "link cut";
     case Fault::kDiskFull:
       return "destination's disk full";
+    case Fault::kLinkDeadAndBack:
+      return "link dead for 15 s";
+    case Fault::kOutOfMemory:
+      return "destination out of memory";
+    case Fault::kRelayKilled:
+      return "relay killed, then `recover`";
   }
   return "";
 }
@@ -68,6 +74,8 @@ const char* name(Moment moment) {
       return "copying memory";
     case Moment::kRest:
       return "fetching the rest";
+    case Moment::kSteered:
+      return "slowed down, or limit raised";
   }
   return "";
 }
@@ -75,6 +83,7 @@ const char* name(Moment moment) {
 namespace {
 
 std::string technique_of(const Run& run) {
+  if (!run.law.empty()) return fmt::format("{}, law {}", run.technique, run.law);
   if (!run.disk) return run.technique;
   return fmt::format("{}, S = {:g}, {}", run.technique, run.disk->share, run.disk->format);
 }
@@ -138,8 +147,41 @@ std::vector<Run> all_share_runs() {
   return runs;
 }
 
+/// What a law does is where its faults are: those that only slow down or raise limits do so long
+/// before the switchover; the others act at once (`godwit`), or late, and by post-copy.
+std::vector<Run> all_law_runs() {
+  using enum Fault;
+  const auto acts_early = [](std::string_view law) {
+    return law == "jin" || law == "auto-converge" || law == "proxmox";
+  };
+  std::vector<Run> runs;
+  const auto add = [&runs](Fault fault, const char* law, Moment moment) {
+    runs.push_back({fault, "precopy", moment, {}, law});
+  };
+  for (const char* law : {"kubevirt-stall", "godwit"}) {
+    for (const Fault fault : {kDestinationDies, kSourceDies, kStreamCut, kLinkDeadAndBack,
+                              kOutOfMemory, kRelayKilled, kGodwitKilled}) {
+      add(fault, law, Moment::kPostcopy);
+    }
+  }
+  for (const char* law : {"kubevirt-stall", "proxmox", "auto-converge", "jin", "godwit"}) {
+    for (const Fault fault : {kDestinationDies, kSourceDies, kStreamCut, kLinkDeadAndBack,
+                              kRelayKilled, kGodwitKilled}) {
+      add(fault, law, acts_early(law) ? Moment::kSteered : Moment::kEarly);
+    }
+    // later all of the guest's memory is there already
+    add(kOutOfMemory, law, Moment::kEarly);
+    if (law == std::string_view("kubevirt-stall")) continue;
+    for (const Fault fault : {kDestinationDies, kStreamCut, kGodwitKilled}) {
+      add(fault, law, Moment::kSwitchover);
+    }
+  }
+  return runs;
+}
+
 Row tried(const Run& run) {
   try {
+    if (!run.law.empty()) return try_by_law(run);
     return run.disk ? try_with_share(run) : try_by_stream(run);
   } catch (const std::exception& e) {
     Row row;
@@ -236,7 +278,9 @@ int main(int argc, char** argv) {
     return 3;
   }
   std::vector<Run> runs = all_runs();
-  for (Run& run : all_share_runs()) runs.push_back(std::move(run));
+  for (const auto& more : {all_share_runs(), all_law_runs()}) {
+    runs.insert(runs.end(), more.begin(), more.end());
+  }
   const std::string word = argc > 2 ? argv[2] : "";
   std::erase_if(runs,
                 [&](const Run& run) { return line_of(run, {}).find(word) == std::string::npos; });

@@ -54,7 +54,7 @@ Row Trial::go() {
   await_moment(godwit);
   strike(godwit);
   follow(godwit);
-  settle({"active", "setup", "device", "postcopy-active", "cancelling", "pre-switchover"});
+  settle();
   find_truth();
   look_at_disks();
   judge();
@@ -64,8 +64,8 @@ Row Trial::go() {
 void Trial::follow(GodwitProgram& godwit) {
   const Finished finished = godwit.wait();
   if (run_.fault == Fault::kGodwitKilled) {
-    settle({"active", "setup", "device", "postcopy-active", "cancelling"});
-    recover();
+    settle();
+    (void)recover();
   } else {
     take_outcome(finished);
   }
@@ -91,21 +91,23 @@ void Trial::take_outcome(const Finished& finished) {
   admits_ = outcome.value("given_back", true) == false;
 }
 
-void Trial::recover() {
+bool Trial::recover() {
   const Finished finished = run_godwit({"recover", "--json"});
   const Json json = finished.json();
   said_ = finished.out + finished.err;
   if (!json.is_object() || !json.contains("vms") || json.at("vms").empty()) {
     row_.wrong = fmt::format("recover knows of no VM: {}", said_);
-    return;
+    return true;
   }
   row_.status = "recovered";
   row_.vm_runs_on = json.at("vms").at(0).at("runs_on");
+  return finished.status == 0;
 }
 
-/// Until neither side is in one of these states; those that stay in one are judged as they are.
-void Trial::settle(const std::vector<std::string>& moving) {
-  const TimePoint give_up = clock_.now() + Seconds(60);
+void Trial::settle(Seconds most) {
+  const std::vector<std::string> moving{"active", "setup", "device", "postcopy-active",
+                                        "cancelling"};
+  const TimePoint give_up = clock_.now() + most;
   pair_->await("rest", [&] {
     return (!is_any(pair_->migration(Side::kSource), moving) &&
             !is_any(pair_->migration(Side::kDestination), moving)) ||
@@ -144,6 +146,7 @@ void Trial::look_at_settings() {
   if (row_.settings == "LEFT" && (admits_ || said_.find("setting") != std::string::npos)) {
     row_.settings = "left, said";
   }
+  if (const std::string lent = still_lent(); !lent.empty()) row_.settings = "LEFT: " + lent;
 }
 
 void Trial::judge() {
@@ -157,7 +160,10 @@ void Trial::judge() {
   if (row_.two_ran_s > 0 || row_.truth == "both") row_.wrong = "two ran";
   if (!true_word) row_.wrong = "the outcome is not true";
   row_.lost_unsaid = !true_word && row_.truth != "source" && row_.truth != "destination";
-  if (row_.settings == "LEFT") row_.wrong = "settings were left without a word";
+  if (row_.settings.starts_with("LEFT")) row_.wrong = "settings were left without a word";
+  if (!is_any(row_.truth, {"source", "destination"}) && !may_lose_guest()) {
+    row_.wrong = "the guest was lost";
+  }
   if (row_.disks.find("DIFFER") != std::string::npos) row_.wrong = "the disks differ";
   if (!row_.wrong.empty()) row_.wrong += ": " + said_;
 }

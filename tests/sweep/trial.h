@@ -27,7 +27,11 @@ class Trial {
   void rest(Seconds time) { (void)clock_.wait_until(clock_.now() + time, {}); }
   [[nodiscard]] TimePoint now() const { return clock_.now(); }
   void take_outcome(const Finished& finished);
-  void recover();
+  /// True when nothing is left to recover.
+  bool recover();
+  /// Until neither side's migration moves by itself any more; what still does then is judged as it
+  /// is.
+  void settle(Seconds most = Seconds(60));
   [[nodiscard]] Row& row() { return row_; }
 
   /// Godwit's command line.
@@ -40,6 +44,10 @@ class Trial {
   virtual void follow(GodwitProgram& godwit);
   /// Once all is at rest.
   virtual void look_at_disks() {}
+  /// Besides QEMU's own settings: what of the host is still borrowed; empty where nothing is.
+  [[nodiscard]] virtual std::string still_lent() { return {}; }
+  /// By this fault, at this moment, whatever is done.
+  [[nodiscard]] virtual bool may_lose_guest() const { return true; }
 
   // --- moments ---
   [[nodiscard]] bool sends_memory();
@@ -50,7 +58,6 @@ class Trial {
 
  private:
   void await_moment(const GodwitProgram& godwit);
-  void settle(const std::vector<std::string>& moving);
   void find_truth();
   void look_at_settings();
   void judge();
