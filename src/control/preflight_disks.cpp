@@ -7,6 +7,7 @@
 #include <iterator>
 #include <optional>
 
+#include "godwit/base/quantity.h"
 #include "godwit/domain/medium.h"
 
 namespace godwit::control {
@@ -156,11 +157,23 @@ Result<void> check_no_descriptor(const Pair& disk) {
   return {};
 }
 
+constexpr std::int64_t kCluster = 64 * 1024;
+
+/// What a qcow2 image of that size, with clusters of 64 KiB, may take without holding anything: its
+/// header, the table of reference counts, the first two blocks of these, and the two levels of
+/// tables for where clusters are (QEMU, docs/interop/qcow2.txt: 8 bytes an entry). One that takes
+/// more holds data. Whether one that takes less does, the copier asks.
+Bytes most_of_an_empty_image(Bytes size) {
+  constexpr std::int64_t kEntries = kCluster / 8;
+  const auto parts = [](std::int64_t all, std::int64_t of) { return all / of + (all % of != 0); };
+  const std::int64_t tables = parts(size.count(), kCluster * kEntries);
+  return Bytes(kCluster) * (4 + parts(tables, kEntries) + tables);
+}
+
 /// What is absent at the destination is taken from the source, so it must be possible that
 /// something is absent: that of an image of qcow2's newer versions reads as zeros for ever once
 /// discarded (measured on QEMU 10.0), and one with a backing file does not give up anything.
 Result<void> check_takes_a_share(const Pair& disk) {
-  constexpr std::int64_t kCluster = 64 * 1024;
   constexpr const char* kMakeIt =
       "make it anew, empty: qemu-img create -f qcow2 -o compat=0.10 FILE SIZE, opened with "
       "discard=unmap; or move all of the disks beforehand";
@@ -183,6 +196,11 @@ Result<void> check_takes_a_share(const Pair& disk) {
                     "of {} bytes; a share of a disk needs compat=0.10 and 65536",
                     name_of(disk), there.image_version, there.cluster.value_or(Bytes()).count()),
         kMakeIt);
+  }
+  if (there.size && there.allocated > most_of_an_empty_image(*there.size)) {
+    return refuse(fmt::format("disk {} holds data at the destination already: its image takes {}",
+                              name_of(disk), human(*there.allocated)),
+                  kMakeIt);
   }
   return {};
 }

@@ -316,6 +316,23 @@ TEST(Preflight, AShareOfADiskIsCopiedIntoAnEmptyImageOnly) {
   EXPECT_THAT(refusal([&](auto& f) { there(f).has_backing = true; }), HasSubstr("backing file"));
   EXPECT_THAT(refusal([&](auto& f) { there(f).image_version = "1.1"; }), HasSubstr("compat=1.1"));
   EXPECT_THAT(refusal([&](auto& f) { there(f).cluster = 1_MiB; }), HasSubstr("1048576"));
+  EXPECT_THAT(refusal([&](auto& f) { there(f).allocated = 512_KiB; }),
+              HasSubstr("holds data at the destination already: its image takes"));
+}
+
+/// Measured of images of compat=0.10: as qemu-img 7.2 makes them, and one of which all had been
+/// written and discarded again; and the most that can be.
+TEST(Preflight, AnImageThatHoldsNothingTakesAShare) {
+  for (const auto& [size, takes] :
+       {std::pair(64_MiB, 196_KiB), std::pair(64_MiB, 260_KiB), std::pair(64_MiB, 384_KiB),
+        std::pair(1024_GiB, 208_KiB), std::pair(1024_GiB, 128_MiB)}) {
+    auto [facts, plan] = a_share();
+    for (VmDescription* side : {&facts.source, &facts.destination}) {
+      side->disks.front().size = size;
+    }
+    facts.destination.disks.front().allocated = takes;
+    EXPECT_TRUE(preflight(facts, plan)) << size.count() << ", " << takes.count();
+  }
 }
 
 TEST(Preflight, WhatIsInTheWayOfAShareIsNamed) {
