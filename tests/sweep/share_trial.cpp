@@ -108,7 +108,7 @@ class ShareTrial final : public Trial {
   std::vector<std::string> words() override {
     std::vector<std::string> words{
         "migrate", pair().source(), pair().destination(), "--json", "--technique", run().technique,
-        "--link",  kLink,           "--max-time",         "120s",   "--no-profile"};
+        "--link",  kLink,           "--max-time",         "600s",   "--no-profile"};
     if (!is_whole()) {
       words.insert(words.end(), {"--precopy-storage", fmt::format("{:g}", run().disk->share)});
     }
