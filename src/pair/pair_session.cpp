@@ -148,6 +148,7 @@ class PairSession final : public MigrationSession {
   bool give_back(WatchedSide& side, SettingsLease& lease, bool may);
   void let_destination_start_again();
   void tell_destinations_use(MigrationOutcome& outcome);
+  bool lost_on_the_way(MigrationOutcome& outcome);
   [[nodiscard]] std::string left_step(const MigrationOutcome& outcome) const;
   Result<void> note(std::string_view step);
 
@@ -764,8 +765,12 @@ void PairSession::release(MigrationOutcome& outcome) {
         "over: godwit recover gives them back");
   }
   if (storage_ && !storage_->independent() && outcome.vm_runs_on != VmRunsOn::kSource) {
-    all = false;
-    outcome.remarks.emplace_back(source_.ended() ? kRestIsLost : kRestIsThere);
+    if (destination_.ended()) {
+      all = lost_on_the_way(outcome) && all;
+    } else {
+      all = false;
+      outcome.remarks.emplace_back(source_.ended() ? kRestIsLost : kRestIsThere);
+    }
   }
   if (!lift_quota()) {
     all = false;
@@ -776,6 +781,23 @@ void PairSession::release(MigrationOutcome& outcome) {
       outcome.vm_runs_on == VmRunsOn::kSource || outcome.vm_runs_on == VmRunsOn::kDestination;
   // What is not done stays in the journal: somebody has to look at it.
   (void)note(known_place && all ? "done" : left_step(outcome));
+}
+
+/// The guest has ended with the destination's QEMU while its disks came. Nobody needs the source's
+/// any more; true once they are given back.
+bool PairSession::lost_on_the_way(MigrationOutcome& outcome) {
+  if (outcome.vm_runs_on == VmRunsOn::kDestination) {
+    outcome.vm_runs_on = VmRunsOn::kUnknown;
+    outcome.status = OutcomeStatus::kFailed;
+    outcome.reason = "the destination's QEMU ended before all of the guest's disks had come";
+    outcome.guest.alive = false;
+    outcome.guest.evidence = "its QEMU has ended";
+    outcome.remarks.emplace_back(
+        "what the guest wrote since the switchover is lost: start it from the source's disks, "
+        "which "
+        "are as they were at the switchover");
+  }
+  return storage_->give_back();
 }
 
 /// What a successor has to know of an end that is none.

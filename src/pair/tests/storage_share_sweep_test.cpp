@@ -109,6 +109,12 @@ TEST_P(ShareOfADisk, ADeathAtAnyCallLeavesOneGuestOnAWholeDisk) {
       if (source.alive && destination.state == RunState::kInmigrate) {
         EXPECT_TRUE(stayed) << "the guest never left";
       }
+      const bool lost_on_the_way =
+          !destination.alive && outcome && outcome->storage && !outcome->storage->independent_after;
+      if (lost_on_the_way) {
+        EXPECT_NE(outcome->vm_runs_on, VmRunsOn::kDestination) << outcome->reason;
+        EXPECT_FALSE(source.alive && run.pair.storage_left()) << "nobody needs it any more";
+      }
       const bool rest_is_lost = !source.alive && destination.alive && outcome &&
                                 outcome->vm_runs_on == VmRunsOn::kDestination &&
                                 !outcome->storage->independent_after;
