@@ -34,7 +34,7 @@ constexpr double kMargin = 1.05;
 /// Disks, where they move along and tell what they hold.
 std::optional<agility::DiskModel> disks_of(const Question& question) {
   if (!question.storage) return std::nullopt;
-  return agility::DiskModel::make(question.profile, question.link, question.paced);
+  return agility::DiskModel::make(question.profile, question.link);
 }
 
 /// Shares of the disks that may be chosen: one where it is given, or all must go first.

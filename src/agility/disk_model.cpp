@@ -27,8 +27,7 @@ double written_share(double writes_per_s, double seconds) {
 
 }  // namespace
 
-std::optional<DiskModel> DiskModel::make(const GuestProfile& profile, const Link& link,
-                                         bool paced) {
+std::optional<DiskModel> DiskModel::make(const GuestProfile& profile, const Link& link) {
   if (profile.disks.empty() || link.rate.value() <= 0) return std::nullopt;
   DiskModel model;
   double unwatched = 0;  // bytes
@@ -47,7 +46,6 @@ std::optional<DiskModel> DiskModel::make(const GuestProfile& profile, const Link
   model.reads_ = activity.disk_read.value_or(BytesPerSecond()).value();
   model.link_rate_ = link.rate.value();
   model.round_trip_ = link.round_trip.value_or(Seconds()).count();
-  model.paced_ = paced;
   model.note_writes(activity.disk_written.value_or(BytesPerSecond()).value(), unwatched);
   return model;
 }
@@ -168,16 +166,16 @@ double DiskModel::leave_absent(std::vector<Class>& classes, double window, doubl
 
 /// `block-stream` in the disk's order, chunk by chunk, beside the guest's own reads of what is
 /// absent, which are half of the first ones on average. Clusters that the guest has replaced by
-/// then are not fetched. A job that is held to a rate waits out each chunk's share of it, of an
-/// empty one, too, before it begins the next.
+/// then are not fetched. Of each chunk, of an empty one, too, it first asks what it holds, and then
+/// for that; empty ones are not held to a rate (storage/fetch_pace.h).
 void DiskModel::fetch(const std::vector<Class>& classes, const DiskChance& chance,
                       DiskCourse& course) const {
   const double rate = this->rate(chance);
   const double absent = absent_of(classes);
   const double demand = held_ > 0 ? reads_ * absent / held_ / 2 : 0;
-  const double left = std::max((paced_ ? link_rate_ : rate) - demand, kLeastForRest * rate);
-  const double each = (costs_.chunk * chance.costs + round_trip_) / kStreamChunk;
-  const double holes = paced_ ? longest_hole_ / link_rate_ + longest_hole_ * each : 0;
+  const double left = std::max(rate - demand, kLeastForRest * rate);
+  const double each = (costs_.chunk * chance.costs + 2 * round_trip_) / kStreamChunk;
+  const double holes = longest_hole_ * each;
   course.fetched = absent;
   course.rest = absent / left + absent * each + holes;
   for (int i = 0; i < kFixedPointSteps && whole_writes_ > 0; ++i) {

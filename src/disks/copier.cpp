@@ -26,6 +26,7 @@ struct CopiedDisk {
   DiskPair pair;
   Clusters chosen{0, kCluster};  ///< to be copied beforehand
   Clusters held{0, kCluster};    ///< that the destination's has
+  Clusters data{0, kCluster};    ///< that the source's was seen to have
 };
 
 class Copier final : public DiskCopier {
@@ -41,6 +42,7 @@ class Copier final : public DiskCopier {
   Result<void> copy_written(const std::vector<WrittenExport>& written) override;
   Result<void> finish(const std::vector<WrittenExport>& written, Bytes most) override;
   [[nodiscard]] DiskCopyStatus status() const override;
+  [[nodiscard]] std::vector<std::vector<AbsentRange>> absent() const override;
   void close() override;
 
  private:
@@ -143,7 +145,7 @@ Result<CopiedDisk> Copier::open_disk(const StorageOffer& from, const StorageOffe
                             disk.pair.to->size(), size),
                 "make it as large as the source's");
   }
-  disk.chosen = disk.held = Clusters(size, kCluster);
+  disk.chosen = disk.held = disk.data = Clusters(size, kCluster);
   return disk;
 }
 
@@ -219,13 +221,13 @@ Result<void> Copier::first_round(Ratio share, const std::vector<WrittenExport>& 
   std::vector<Clusters> what;
   for (std::size_t i = 0; i < disks_.size(); ++i) {
     NbdClient& from = *disks_[i].pair.from;
-    GODWIT_TRY(const Clusters data, find(from, kAllocation, holds_data, stop));
+    GODWIT_TRY(disks_[i].data, find(from, kAllocation, holds_data, stop));
     Clusters hot(from.size(), kCluster);
     if (i < of_late.size()) {
       GODWIT_TRY(hot, written_to(i, of_late[i], stop));
     }
-    disks_[i].chosen = choose_share(data, hot, share);
-    allocated += data.bytes();
+    disks_[i].chosen = choose_share(disks_[i].data, hot, share);
+    allocated += disks_[i].data.bytes();
     what.push_back(disks_[i].chosen);
   }
   {
@@ -246,6 +248,7 @@ Result<void> Copier::next_round(const std::vector<WrittenExport>& written,
     Clusters stale(disk.pair.from->size(), kCluster);
     if (i < written.size()) {
       GODWIT_TRY(stale, written_to(i, written[i], stop));
+      disk.data = disk.data.united(stale);
       stale = stale.intersected(disk.chosen);
     }
     if (stale.empty()) {
@@ -331,6 +334,25 @@ Result<Clusters> Copier::find(NbdClient& client, const std::string& context,
 DiskCopyStatus Copier::status() const {
   const std::lock_guard lock(mutex_);
   return status_;
+}
+
+std::vector<std::vector<AbsentRange>> Copier::absent() const {
+  std::vector<std::vector<AbsentRange>> all;
+  for (const CopiedDisk& disk : disks_) {
+    std::vector<AbsentRange>& ranges = all.emplace_back();
+    for (std::int64_t i = 0; i < disk.data.count(); ++i) {
+      if (disk.held.contains(i)) continue;
+      const Range one = disk.data.range_of(i);
+      const bool holds_data = disk.data.contains(i);
+      if (!ranges.empty() && ranges.back().end == Bytes(one.begin) &&
+          ranges.back().holds_data == holds_data) {
+        ranges.back().end = Bytes(one.end);
+      } else {
+        ranges.push_back({Bytes(one.begin), Bytes(one.end), holds_data});
+      }
+    }
+  }
+  return all;
 }
 
 void Copier::close() {

@@ -38,6 +38,12 @@ Clusters Clusters::without(const Clusters& other) const {
   return rest;
 }
 
+Clusters Clusters::united(const Clusters& other) const {
+  Clusters all = *this;
+  for (std::size_t i = 0; i < in_.size(); ++i) all.in_[i] = in_[i] || other.in_[i];
+  return all;
+}
+
 bool Clusters::empty() const {
   return std::find(in_.begin(), in_.end(), true) == in_.end();
 }

@@ -283,7 +283,6 @@ advise::Question Engine::Planning::question_for(const GuestProfile& profile, con
   question.intent = intent_for(sides);
   question.storage = moves_disks(request_);
   question.may_leave_disks = may_choose_share(sides);
-  question.paced = request_.link.has_value();
   question.possible = sides.abilities;
   if (request_.technique) question.besides = without_disks(*request_.technique);
   question.parameters = request_.parameters;

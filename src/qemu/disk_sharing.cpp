@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -67,6 +68,19 @@ int running_fetches(const std::vector<BlockJob>& jobs) {
   return static_cast<int>(std::count_if(jobs.begin(), jobs.end(), [](const BlockJob& job) {
     return job.id.starts_with(kFetch) && !job.ended;
   }));
+}
+
+/// Of one of so many jobs; QEMU takes 0 for no limit.
+std::int64_t speed_of(BytesPerSecond most, std::size_t jobs) {
+  return std::max<std::int64_t>(detail::checked_round(most.value() / static_cast<double>(jobs)), 1);
+}
+
+/// The number of a disk whose job has that name.
+std::optional<std::size_t> fetched_disk(std::string_view job) {
+  std::size_t disk = 0;
+  const char* const end = job.data() + job.size();
+  const auto read = std::from_chars(job.data() + kFetch.size(), end, disk);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(disk) : std::nullopt;
 }
 
 Json action(std::string_view type, Json data) {
@@ -346,12 +360,22 @@ Result<void> QmpHypervisor::fetch_rest(std::optional<BytesPerSecond> most) {
     }
     Json stream{{"job-id", fmt::format("{}{}", kFetch, name.substr(kRest.size()))},
                 {"device", *disk}};
-    if (most) stream["speed"] = detail::checked_round(most->value());
     streams.push_back(std::move(stream));
   }
-  for (const Json& stream : streams) GODWIT_CHECK_OK(order("block-stream", stream));
+  for (Json& stream : streams) {
+    if (most) stream["speed"] = speed_of(*most, streams.size());
+    GODWIT_CHECK_OK(order("block-stream", stream));
+  }
   fetches_ = !streams.empty();
   return {};
+}
+
+/// QEMU refuses where there is no such job any more.
+Result<void> QmpHypervisor::pace_fetch(std::size_t disk, std::optional<BytesPerSecond> most) {
+  const auto paced =
+      order("block-job-set-speed", Json{{"device", fmt::format("{}{}", kFetch, disk)},
+                                        {"speed", most ? speed_of(*most, 1) : 0}});
+  return in_the_way(paced) ? paced : Result<void>();
 }
 
 /// By the jobs alone while there are any. Why one ended is told by an event only.
@@ -364,6 +388,8 @@ Result<RestStatus> QmpHypervisor::rest_status() {
     ++status.disks;
     status.done = capped_sum(status.done, job.done);
     status.total = capped_sum(status.total, job.total);
+    const auto disk = fetched_disk(job.id);
+    if (disk && !job.ended) status.jobs.push_back({*disk, job.done});
   }
   if (status.disks > 0) return status;
   GODWIT_TRY(const std::vector<std::string> names, nodes_of_source());

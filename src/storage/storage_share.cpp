@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "fetch_pace.h"
 #include "godwit/agility/share_rules.h"
 #include "godwit/base/log.h"
 #include "godwit/domain/address.h"
@@ -43,6 +44,14 @@ Result<std::vector<DiskRoute>> routes_between(const StorageOffer& from, const St
 }
 
 }  // namespace
+
+StorageShare::StorageShare(Clock& clock, Hypervisor& source, Hypervisor& destination,
+                           DiskCopier* copier)
+    : clock_(clock), source_(source), destination_(destination), copier_(copier) {}
+
+StorageShare::~StorageShare() {
+  if (!let_go()) (void)give_back();
+}
 
 // --- before the guest moves ---
 
@@ -172,6 +181,7 @@ Result<void> StorageShare::prepare_destination() {
   GODWIT_TRY(const auto written, source_.disk_sharing()->rotate_written());
   GODWIT_CHECK_OK(copier_->finish(written, last_rounds_budget()));
   copied_ = copier_->status();
+  for (auto& absent : copier_->absent()) paces_.emplace_back(std::move(absent));
   copier_->close();
   GODWIT_CHECK_OK(destination_.drop_storage());
   destination_busy_ = false;
@@ -232,6 +242,7 @@ bool StorageShare::follow() {
     source_busy_ = attached_ = false;
     return false;
   }
+  if (left) pace();
   if (!left || !rest_.error.empty()) {
     next_try_ = clock_.now() + kFetchAgain;
     std::string why = left ? rest_.error : left.error().message;
@@ -239,6 +250,20 @@ bool StorageShare::follow() {
     said_ = std::move(why);
   }
   return true;
+}
+
+/// Jobs share the link evenly. One that can't be told goes on as it did.
+void StorageShare::pace() {
+  const auto most = request_.parameters.max_bandwidth;
+  if (!most || rest_.jobs.empty()) return;
+  const BytesPerSecond each(most->value() / static_cast<double>(rest_.jobs.size()));
+  for (const FetchJob& job : rest_.jobs) {
+    if (job.disk >= paces_.size()) continue;
+    FetchPace& pace = paces_[job.disk];
+    if (!pace.look(clock_.now(), job.position, each)) continue;
+    const auto told = destination_.disk_sharing()->pace_fetch(job.disk, pace.speed());
+    if (!told) log::debug("the rest of disk {} keeps its pace: {}", job.disk, told.error().message);
+  }
 }
 
 StorageOutcome StorageShare::outcome(std::optional<std::int64_t> stopped_us) const {

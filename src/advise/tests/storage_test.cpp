@@ -141,7 +141,7 @@ class AgilityByShares {
  public:
   explicit AgilityByShares(const Question& q)
       : twin_(twin::Predictor::make(q.profile, q.link).value()),
-        disks_(agility::DiskModel::make(q.profile, q.link, true).value()) {}
+        disks_(agility::DiskModel::make(q.profile, q.link).value()) {}
   double operator()(double m, double s) const {
     MigrationParameters parameters;
     parameters.precopy_share = Ratio(m);

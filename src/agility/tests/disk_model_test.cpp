@@ -23,8 +23,8 @@ GuestProfile guest(std::vector<ChunkClass> classes, BytesPerSecond reads = {}) {
   return profile;
 }
 
-DiskModel model_of(const GuestProfile& profile, bool paced = true) {
-  return DiskModel::make(profile, Link{kRate, Seconds(0.005)}, paced).value();
+DiskModel model_of(const GuestProfile& profile) {
+  return DiskModel::make(profile, Link{kRate, Seconds(0.005)}).value();
 }
 
 constexpr double kHeld = 128 << 20;
@@ -36,12 +36,12 @@ double seconds_for(double bytes) {
 
 TEST(DiskModel, NeedsDisksThatTellWhatTheyHold) {
   GuestProfile profile = guest({});
-  EXPECT_TRUE(DiskModel::make(profile, Link{kRate, {}}, true));
-  EXPECT_FALSE(DiskModel::make(profile, Link{{}, {}}, true)) << "no rate";
+  EXPECT_TRUE(DiskModel::make(profile, Link{kRate, {}}));
+  EXPECT_FALSE(DiskModel::make(profile, Link{{}, {}})) << "no rate";
   profile.disks.push_back({"disk1", 1_GiB, std::nullopt, {}});
-  EXPECT_FALSE(DiskModel::make(profile, Link{kRate, {}}, true));
+  EXPECT_FALSE(DiskModel::make(profile, Link{kRate, {}}));
   profile.disks.clear();
-  EXPECT_FALSE(DiskModel::make(profile, Link{kRate, {}}, true));
+  EXPECT_FALSE(DiskModel::make(profile, Link{kRate, {}}));
 }
 
 /// A mirror of a quiet disk: what it holds, at the link's rate.
@@ -64,12 +64,9 @@ TEST(DiskModel, AShareOfAQuietDiskIsCopiedOnceAndTheRestFetchedWithItsHoles) {
   EXPECT_NEAR(course.ready, 2 + costs.set_up + seconds_for(kHeld / 4), 1e-6);
   EXPECT_NEAR(course.finish, costs.hand_over, 1e-9);
   EXPECT_NEAR(course.fetched, kHeld * 3 / 4, 1);
-  // 192 chunks of 512 KiB with data, and 256 without
-  const double each = costs.chunk + 0.005;
-  EXPECT_NEAR(course.rest, kHeld * 1.75 / kRate.value() + (192 + 256) * each + costs.settle, 1e-6);
-  const DiskCourse unpaced = model_of(guest({}), false).course(0.25, kMemory);
-  EXPECT_NEAR(unpaced.rest, seconds_for(kHeld * 3 / 4) + 192 * each + costs.settle, 1e-6)
-      << "empty parts cost a job nothing that nobody holds to a rate";
+  // 192 chunks of 512 KiB with data, and 256 without, each with two round trips
+  const double each = costs.chunk + 2 * 0.005;
+  EXPECT_NEAR(course.rest, seconds_for(kHeld * 3 / 4) + (192 + 256) * each + costs.settle, 1e-6);
 }
 
 /// 800 chunks of 2048, each written four times a second: they are hot, and the colder half has
@@ -107,7 +104,7 @@ TEST(DiskModel, OnlyTheFirstWriteToAChunkWaits) {
   const double wait = 0.005 + seconds_for((64 + 256) << 10);
   for (const double writes_per_s : {4.0, 40.0}) {
     const DiskCourse course = model_of(guest({{32, writes_per_s}})).course(0, kMemory);
-    EXPECT_NEAR(course.restored, 20 + 32 * wait, 0.05) << writes_per_s;
+    EXPECT_NEAR(course.restored, 20 + 32 * wait, 0.1) << writes_per_s;
   }
 }
 

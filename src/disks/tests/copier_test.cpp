@@ -133,6 +133,15 @@ TEST_F(CopierTest, AShareOfARawDiskIsThereAndTheRestIsTakenFromTheSource) {
     EXPECT_NEAR(status.copied.as_double(), share * status.allocated.as_double(), 32768);
     EXPECT_EQ(status.left, Bytes());
     ASSERT_TRUE(copier->finish({}, Bytes())) << "no disk wrote anything";
+    const auto absent = copier->absent();
+    ASSERT_EQ(absent.size(), 1U);
+    Bytes data;
+    Bytes holes;
+    for (const AbsentRange& range : absent.front()) {
+      (range.holds_data ? data : holes) += range.end - range.begin;
+    }
+    EXPECT_EQ(data, status.allocated - status.copied);
+    EXPECT_EQ(holes, Bytes(kSize) - status.allocated);
     copier->close();
     ::kill(there, SIGTERM);  // it writes its image down
     ::waitpid(there, nullptr, 0);

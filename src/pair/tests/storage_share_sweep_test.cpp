@@ -36,6 +36,9 @@ class FakeCopier final : public DiskCopier {
   Result<void> copy_written(const std::vector<WrittenExport>&) override { return {}; }
   Result<void> finish(const std::vector<WrittenExport>&, Bytes) override { return {}; }
   [[nodiscard]] DiskCopyStatus status() const override { return status_; }
+  [[nodiscard]] std::vector<std::vector<AbsentRange>> absent() const override {
+    return {{{Bytes(), 64_MiB, true}}};
+  }
   void close() override {}
 
  private:

@@ -604,7 +604,8 @@ TEST_P(Hypervisors, WhileADiskIsFetchedNobodyAsksForBlockNodes) {
   fake.whenever("query-jobs", [&jobs](const Json&) -> Result<Json> { return jobs; });
   QmpHypervisor& vm = connect();
   EXPECT_TRUE(vm.describe());
-  EXPECT_EQ(vm.rest_status().value(), (RestStatus{1, 1, "", Bytes(700), Bytes(1000)}));
+  EXPECT_EQ(vm.rest_status().value(),
+            (RestStatus{1, 1, "", Bytes(700), Bytes(1000), {{0, Bytes(700)}}}));
   EXPECT_TRUE(vm.fetch_rest(std::nullopt)) << "it is under way";
   for (const Json& one : {fetch, pull}) {
     jobs = Json::array({one});

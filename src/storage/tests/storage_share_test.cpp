@@ -2,6 +2,7 @@
 
 #include "godwit/storage/storage_share.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -102,6 +103,9 @@ class FakeSide final : public Hypervisor, public DiskSharing {
     world_.rest.running = world_.rest.disks;
     return {};
   }
+  Result<void> pace_fetch(std::size_t disk, std::optional<BytesPerSecond> most) override {
+    return world_.call(fmt::format("pace {} to {}", disk, most ? most->value() / 1e6 : 0));
+  }
   Result<RestStatus> rest_status() override {
     GODWIT_CHECK_OK(world_.call("rest"));
     return world_.rest;
@@ -160,6 +164,10 @@ class FakeCopier final : public DiskCopier {
     return {};
   }
   [[nodiscard]] DiskCopyStatus status() const override { return world_.copied; }
+  [[nodiscard]] std::vector<std::vector<AbsentRange>> absent() const override {
+    EXPECT_TRUE(world_.connected);
+    return {{{Bytes(), 40_MB, true}, {40_MB, 80_MB, false}}};
+  }
   void close() override { world_.connected = false; }
 
  private:
@@ -248,6 +256,44 @@ TEST_F(Share, TheRestIsFetchedAndOnlyThenTheSourceStopsSharing) {
   EXPECT_TRUE(share.independent());
   EXPECT_FALSE(world_.shares);
   EXPECT_NEAR(share.outcome(std::nullopt).independent_after->count(), 7, 0.01);
+}
+
+TEST_F(Share, AJobThatFetchesIsPacedByWhatTheLinkCarries) {
+  request_.parameters.max_bandwidth = 5_MB_per_s;
+  StorageShare share(world_.clock, source_, destination_, &copier_);
+  ASSERT_TRUE(move(share));
+  world_.log.clear();
+  const auto follow = [&](Bytes position) {
+    world_.rest = {1, 1, "", position, 80_MB, {{0, position}}};
+    EXPECT_TRUE(share.follow());
+    world_.clock.advance(Seconds(1));
+  };
+  follow(Bytes());
+  follow(2500_kB);  // half of it, and then again: the line itself is no faster
+  follow(5_MB);
+  EXPECT_THAT(world_.log, ElementsAre("keep", "rest", "pace 0 to 5", "rest", "pace 0 to 7.5",
+                                      "rest", "pace 0 to 0"));
+}
+
+TEST_F(Share, AJobThatNobodyLimitsIsNotPaced) {
+  StorageShare share(world_.clock, source_, destination_, &copier_);
+  ASSERT_TRUE(move(share));
+  world_.rest = {1, 1, "", 1_MB, 80_MB, {{0, 1_MB}}};
+  EXPECT_TRUE(share.follow());
+  EXPECT_EQ(world_.log.back(), "rest");
+}
+
+TEST_F(Share, AJobThatCannotBePacedFetchesAllTheSame) {
+  request_.parameters.max_bandwidth = 5_MB_per_s;
+  StorageShare share(world_.clock, source_, destination_, &copier_);
+  ASSERT_TRUE(move(share));
+  world_.rest = {1, 1, "", 1_MB, 80_MB, {{0, 1_MB}}};
+  world_.fails_at = world_.calls + 2;  // after "keep" and "rest"
+  EXPECT_TRUE(share.follow());
+  world_.rest = {};
+  world_.attached = false;
+  EXPECT_FALSE(share.follow());
+  EXPECT_TRUE(share.independent());
 }
 
 TEST_F(Share, ASourceThatEndsLeavesItDependent) {

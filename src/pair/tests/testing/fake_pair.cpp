@@ -722,6 +722,10 @@ Result<void> FakePair::Fake::fetch_rest(std::optional<BytesPerSecond>) {
   });
 }
 
+Result<void> FakePair::Fake::pace_fetch(std::size_t, std::optional<BytesPerSecond>) {
+  return enter("pace-fetch");
+}
+
 Result<RestStatus> FakePair::Fake::rest_status() {
   GODWIT_CHECK_OK(enter("rest-status"));
   RestStatus rest;
@@ -733,6 +737,7 @@ Result<RestStatus> FakePair::Fake::rest_status() {
   rest.running = pair_.fetching_since_ && since < Seconds(1) ? 1 : 0;
   rest.done =
       Bytes(static_cast<std::int64_t>(std::min(1.0, since.count()) * static_cast<double>(kDisk)));
+  if (rest.running > 0) rest.jobs.push_back({0, rest.done});
   return rest;
 }
 

@@ -121,6 +121,7 @@ class FakePair {
                                Seconds patience) override;
     Result<void> detach_source() override;
     Result<void> fetch_rest(std::optional<BytesPerSecond> most) override;
+    Result<void> pace_fetch(std::size_t disk, std::optional<BytesPerSecond> most) override;
     Result<RestStatus> rest_status() override;
     DiskWatch* disk_watch() override { return this; }
     Result<void> watch_writes(const std::vector<std::string>& devices) override;

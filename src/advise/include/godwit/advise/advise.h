@@ -43,7 +43,6 @@ struct Question {
   bool storage = false;  ///< the profile's disks move along; techniques are named without
   /// A part of them may follow the guest. Else, and where post-copy is excluded, all go first.
   bool may_leave_disks = true;
-  bool paced = true;  ///< the hypervisor is held to the link's rate
   twin::HostPairConstants pair;
   int draws = 0;  ///< see twin::Options
   /// Corrects the twin where it was measured better; may be null, and outlives the question.

@@ -20,7 +20,7 @@ struct DiskCosts {
   double set_up = 0.1;      ///< servers, exports, the look at the destination's images
   double hand_over = 0.15;  ///< of the stopped guest, beside what is copied last
   double settle = 0.35;     ///< from the switchover until the rest is fetched, and of its end
-  double chunk = 0.012;     ///< of a job that fetches, for each of its chunks beside a round trip
+  double chunk = 0.012;     ///< of a job that fetches, for each of its chunks beside round trips
   double goodput = 0.9;     ///< of the link's rate, what copying reaches: TCP's headers, late turns
 };
 
@@ -53,9 +53,7 @@ struct DiskCourse {
 class DiskModel {
  public:
   /// Of the disks of a profile. Nothing where there are none, or one does not tell what it holds.
-  /// `paced`: QEMU
-  /// is held to the link's rate, and then empty parts take their time, too.
-  static std::optional<DiskModel> make(const GuestProfile& profile, const Link& link, bool paced);
+  static std::optional<DiskModel> make(const GuestProfile& profile, const Link& link);
 
   /// One course, for a share of 0 ... 1. All of the disks, 1, is QEMU's mirror.
   [[nodiscard]] DiskCourse course(double share, const MemoryCourse& memory,
@@ -103,7 +101,6 @@ class DiskModel {
   double round_trip_ = 0;
   double reads_ = 0;         ///< bytes/s that the guest reads of its disks
   double whole_writes_ = 0;  ///< share of writes that replace all of a chunk
-  bool paced_ = true;
 };
 
 }  // namespace godwit::agility

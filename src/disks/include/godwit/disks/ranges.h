@@ -34,6 +34,7 @@ class Clusters {
   /// Those that are in both; of disks that are cut alike.
   [[nodiscard]] Clusters intersected(const Clusters& other) const;
   [[nodiscard]] Clusters without(const Clusters& other) const;
+  [[nodiscard]] Clusters united(const Clusters& other) const;
 
   [[nodiscard]] bool empty() const;
   [[nodiscard]] Bytes bytes() const;

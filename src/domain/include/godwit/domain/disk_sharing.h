@@ -21,6 +21,21 @@ struct WrittenExport {
   friend bool operator==(const WrittenExport&, const WrittenExport&) = default;
 };
 
+/// A part of a disk that the destination does not have: data, or a hole of the source's.
+struct AbsentRange {
+  Bytes begin;
+  Bytes end;
+  bool holds_data = false;
+  friend bool operator==(const AbsentRange&, const AbsentRange&) = default;
+};
+
+/// A job that fetches one disk's rest, from the disk's beginning on.
+struct FetchJob {
+  std::size_t disk = 0;  ///< its number in the order of `attach_source`
+  Bytes position;        ///< up to where it has come
+  friend bool operator==(const FetchJob&, const FetchJob&) = default;
+};
+
 /// What is still at the source of disks whose guest runs at the destination.
 struct RestStatus {
   int disks = 0;      ///< that still need their source
@@ -28,6 +43,7 @@ struct RestStatus {
   std::string error;  ///< of a job that ended; empty while none has failed
   Bytes done;         ///< of `total`, as the jobs count: empty parts included
   Bytes total;
+  std::vector<FetchJob> jobs{};  ///< those that run
   friend bool operator==(const RestStatus&, const RestStatus&) = default;
 };
 
@@ -65,9 +81,11 @@ class DiskSharing {
                                      const std::vector<std::string>& devices, Seconds patience) = 0;
   /// Takes it away again, while the guest does not run here. Without effect where there is none.
   virtual Result<void> detach_source() = 0;
-  /// Fetches in the background what is still absent; `most` is each disk's limit. Begins anew what
-  /// failed, and clears away what has ended well.
+  /// Fetches in the background what is still absent; `most` is the limit of all disks together.
+  /// Begins anew what failed, and clears away what has ended well.
   virtual Result<void> fetch_rest(std::optional<BytesPerSecond> most) = 0;
+  /// Another limit for one disk's job; nothing: none. Without effect on one that has ended.
+  virtual Result<void> pace_fetch(std::size_t disk, std::optional<BytesPerSecond> most) = 0;
   virtual Result<RestStatus> rest_status() = 0;
 };
 
@@ -111,6 +129,9 @@ class DiskCopier {
   /// else is stale is discarded at the destination, to be fetched later.
   virtual Result<void> finish(const std::vector<WrittenExport>& written, Bytes most) = 0;
   [[nodiscard]] virtual DiskCopyStatus status() const = 0;
+  /// Of each disk what the destination does not have, in the disk's order; once `finish` is done
+  /// and until `close`.
+  [[nodiscard]] virtual std::vector<std::vector<AbsentRange>> absent() const = 0;
   /// Ends a round that runs, and all connections.
   virtual void close() = 0;
 };

@@ -99,6 +99,7 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing, public DiskWa
                              Seconds patience) override;
   Result<void> detach_source() override;
   Result<void> fetch_rest(std::optional<BytesPerSecond> most) override;
+  Result<void> pace_fetch(std::size_t disk, std::optional<BytesPerSecond> most) override;
   Result<RestStatus> rest_status() override;
 
   /// By dirty bitmaps, whose counts `query-block` tells: no server, and nothing is read.

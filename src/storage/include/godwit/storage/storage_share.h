@@ -12,6 +12,8 @@
 
 namespace godwit::storage {
 
+class FetchPace;
+
 /// How long a guest's read of what is absent waits for a source that can't be reached; then it
 /// fails. A switch that starts anew takes a minute or two.
 inline constexpr Seconds kReadPatience{180};
@@ -21,11 +23,8 @@ inline constexpr Seconds kReadPatience{180};
 /// be done from here, and `begin` says so.
 class StorageShare final : public DiskMove {
  public:
-  StorageShare(Clock& clock, Hypervisor& source, Hypervisor& destination, DiskCopier* copier)
-      : clock_(clock), source_(source), destination_(destination), copier_(copier) {}
-  ~StorageShare() override {
-    if (!let_go()) (void)give_back();
-  }
+  StorageShare(Clock& clock, Hypervisor& source, Hypervisor& destination, DiskCopier* copier);
+  ~StorageShare() override;
 
   Result<void> begin(const MoveRequest& request) override;
   Result<void> look() override;
@@ -48,6 +47,7 @@ class StorageShare final : public DiskMove {
   void end_round();
   [[nodiscard]] Bytes last_rounds_budget() const;
   Result<void> prepare_destination();
+  void pace();
   bool judge(const Result<void>& done, std::string_view what);
 
   Clock& clock_;
@@ -71,6 +71,7 @@ class StorageShare final : public DiskMove {
   std::optional<std::int64_t> independent_us_;
   bool keeps_sharing_ = false;
   RestStatus rest_;
+  std::vector<FetchPace> paces_;  ///< of each disk
   TimePoint next_try_{};
   std::string said_;  ///< the last error of fetching
 };
