@@ -121,6 +121,10 @@ void MigrateCall::run() {
 MigrateCall::End MigrateCall::failed(std::string_view what) const {
   End end;
   end.error = source_->error(what);  // first: the next call forgets it
+  // its configuration says migrate_tls_force
+  if (end.error->message.find("VIR_MIGRATE_TLS") != std::string::npos) {
+    end.error->what_to_do = "ask for TLS, as docs/tls.md says of libvirt";
+  }
   end.lost = lost_connection(source_->api(), source_->get());
   return end;
 }

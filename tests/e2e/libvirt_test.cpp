@@ -227,7 +227,7 @@ for end in key cert; do cp server-$end.pem client-$end.pem; done)",
 TEST_F(LibvirtTls, IsThereWhereItIsAskedFor) {
   const Finished plain = run_godwit(hosts->migrate({"--technique", "precopy"}));
   EXPECT_NE(plain.status, 0);
-  EXPECT_THAT(plain.out, HasSubstr("migrate_tls_force")) << plain.err;
+  EXPECT_THAT(plain.out, HasSubstr("ask for TLS")) << plain.err;
   EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running"));
 
   for (const char* technique : {"precopy", "multifd"}) {
