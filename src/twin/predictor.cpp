@@ -325,10 +325,8 @@ void fill(const Summary& summary, bool works, TechniquePrediction& out) {
   out.downtime.qemu = seconds(summary.of(&Sample::qemu));
   out.downtime.events = seconds(summary.of(&Sample::events));
   out.downtime.probe = seconds(summary.of(&Sample::probe));
-  if (works) {
-    const Interval<double> slowdown = summary.of(&Sample::slowdown);
-    out.slowdown = {Ratio(slowdown.p50), Ratio(slowdown.p05), Ratio(slowdown.p95)};
-  }
+  const auto slowdown = works ? summary.of(&Sample::slowdown) : Interval<double>{};
+  out.slowdown = {Ratio(slowdown.p50), Ratio(slowdown.p05), Ratio(slowdown.p95)};
   out.host_cpu = seconds(summary.of(&Sample::host_cpu));
 }
 

@@ -150,10 +150,6 @@ TEST(Render, AGuestThatStoodIdleIsSaidToHaveNoWorkToLose) {
   EXPECT_THAT(profile_text(profile), Not(HasSubstr("no work to lose")));
   profile.vcpu_use.reset();
   EXPECT_THAT(profile_text(profile), Not(HasSubstr("no work to lose")));
-  TechniquePrediction p;
-  p.converges = true;
-  p.total_time = Interval<Seconds>{Seconds(0.044), Seconds(0.04), Seconds(0.05)};
-  EXPECT_THAT(prediction_text({{p}, {}}), Not(HasSubstr(" % ")));
 }
 
 TEST(Render, DisksOfAProfileAreToldAndWhatCouldNotBeSeen) {

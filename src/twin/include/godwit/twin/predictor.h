@@ -85,7 +85,7 @@ class Predictor {
   /// The prediction with these parameters; those absent are assumed and echoed in `.parameters`
   /// (max_bandwidth: the link's rate; downtime_limit: QEMU's 300 ms; precopy_share: 0 for
   /// post-copy, 1 for hybrid). `slowdown` is what the guest does less while it migrates: it stands
-  /// still, waits for its first pages, is throttled; absent for a guest that stood idle. A
+  /// still, waits for its first pages, is throttled; 0 for a guest that stood idle. A
   /// combination that was never measured has no ground: `.grounded` is false then, and `.why` says
   /// what is missing. kUnsupported: not one of the techniques above, or one that compresses and
   /// nobody looked what pages hold; kBadInput: a parameter or a combination that cannot be meant.
