@@ -14,6 +14,7 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "source_tree.h"
 
@@ -24,12 +25,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Drains both pipes until both are closed.
-void read_both(int out, int err, Finished& finished) {
+/// Drains both pipes until both are closed, or for so long nothing comes; -1: however long.
+void read_both(int out, int err, int patience_ms, Finished& finished) {
   std::array<pollfd, 2> ends{pollfd{out, POLLIN, 0}, pollfd{err, POLLIN, 0}};
   std::array<std::string*, 2> into{&finished.out, &finished.err};
   int open = 2;
-  while (open > 0 && ::poll(ends.data(), ends.size(), -1) > 0) {
+  while (open > 0 && ::poll(ends.data(), ends.size(), patience_ms) > 0) {
     for (std::size_t i = 0; i < ends.size(); ++i) {
       if (ends[i].fd < 0 || ends[i].revents == 0) continue;
       std::array<char, 65536> buffer{};
@@ -91,15 +92,17 @@ void GodwitProgram::signal(int number) const {
   ::kill(pid_, number);
 }
 
-bool GodwitProgram::ended() const {
+/// It does not end before what it says is read: a pipe holds 64 KiB.
+bool GodwitProgram::ended() {
+  read_both(out_, err_, 0, said_);
   siginfo_t seen{};
   const auto id = static_cast<id_t>(pid_);
   return ::waitid(P_PID, id, &seen, WEXITED | WNOHANG | WNOWAIT) != 0 || seen.si_pid != 0;
 }
 
 Finished GodwitProgram::wait() {
-  Finished finished;
-  read_both(out_, err_, finished);
+  Finished finished = std::move(said_);
+  read_both(out_, err_, -1, finished);
   int status = 0;
   ::waitpid(pid_, &status, 0);
   pid_ = -1;

@@ -32,13 +32,14 @@ class GodwitProgram {
   GodwitProgram& operator=(const GodwitProgram&) = delete;
 
   void signal(int number) const;
-  [[nodiscard]] bool ended() const;  ///< wait() will not have to wait
+  [[nodiscard]] bool ended();  ///< wait() will not have to wait
   [[nodiscard]] Finished wait();
 
  private:
   pid_t pid_ = -1;
   int out_ = -1;
   int err_ = -1;
+  Finished said_;  ///< so far
 };
 
 [[nodiscard]] Finished run_godwit(const std::vector<std::string>& arguments);

@@ -104,7 +104,7 @@ class LawTrial final : public Trial {
     (void)pair().try_ask(Side::kSource, "migrate-set-parameters", Json{{"downtime-limit", before}});
   }
 
-  void strike(const GodwitProgram& godwit) override {
+  void strike(GodwitProgram& godwit) override {
     switch (run().fault) {
       case Fault::kStreamCut:
         return pair().wire().cut();

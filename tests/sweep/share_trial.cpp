@@ -134,7 +134,7 @@ class ShareTrial final : public Trial {
     return jobs && !jobs->empty() && pair().state(Side::kDestination) == "running";
   }
 
-  void strike(const GodwitProgram& godwit) override {
+  void strike(GodwitProgram& godwit) override {
     switch (run().fault) {
       case Fault::kLinkCutAndBack:
         pair().pull_cable();

@@ -59,7 +59,7 @@ class StreamTrial final : public Trial {
     return takes_disks() ? mirrors() : sends_memory();
   }
 
-  void strike(const GodwitProgram& godwit) override {
+  void strike(GodwitProgram& godwit) override {
     switch (run().fault) {
       case Fault::kStreamCut:
         return pair().wire().cut();

@@ -15,7 +15,7 @@ constexpr std::int64_t kEarlyBytes = 3'000'000;
 
 }  // namespace
 
-void Trial::strike(const GodwitProgram& godwit) {
+void Trial::strike(GodwitProgram& godwit) {
   switch (run_.fault) {
     case Fault::kDestinationDies:
       return pair_->kill(Side::kDestination);
@@ -72,7 +72,7 @@ void Trial::follow(GodwitProgram& godwit) {
 }
 
 /// However busy the machine is: Godwit itself ends where it takes too long.
-void Trial::await_moment(const GodwitProgram& godwit) {
+void Trial::await_moment(GodwitProgram& godwit) {
   while (!has_come()) {
     if (godwit.ended()) throw std::runtime_error("it ended before its moment");
     rest(Seconds(0.005));

@@ -39,7 +39,7 @@ class Trial {
   /// Has the moment come?
   virtual bool has_come() = 0;
   /// Here: the deaths of processes. Other faults are those of the kinds of runs.
-  virtual void strike(const GodwitProgram& godwit);
+  virtual void strike(GodwitProgram& godwit);
   /// Until Godwit has ended, and what it said.
   virtual void follow(GodwitProgram& godwit);
   /// Once all is at rest.
@@ -57,7 +57,7 @@ class Trial {
   static bool is_any(const std::string& word, const std::vector<std::string>& of);
 
  private:
-  void await_moment(const GodwitProgram& godwit);
+  void await_moment(GodwitProgram& godwit);
   void find_truth();
   void look_at_settings();
   void judge();
