@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <vector>
+
+#include "godwit/base/split.h"
 
 namespace godwit {
 namespace {
@@ -14,16 +15,6 @@ std::optional<unsigned> number(std::string_view text, int base, std::size_t digi
   const auto [rest, error] = std::from_chars(text.data(), end, value, base);
   if (error != std::errc() || rest != end || text.size() > digits || value > most) return {};
   return value;
-}
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-  std::vector<std::string_view> parts;
-  for (std::size_t end = text.find(at); end != std::string_view::npos; end = text.find(at)) {
-    parts.push_back(text.substr(0, end));
-    text.remove_prefix(end + 1);
-  }
-  parts.push_back(text);
-  return parts;
 }
 
 std::optional<IpAddress> parse_v4(std::string_view text) {

@@ -4,18 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include "godwit/base/split.h"
+
 namespace godwit::guestmem {
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-  std::vector<std::string_view> parts;
-  for (std::size_t end = text.find(at); end != std::string_view::npos; end = text.find(at)) {
-    parts.push_back(text.substr(0, end));
-    text.remove_prefix(end + 1);
-  }
-  parts.push_back(text);
-  return parts;
-}
 
 /// An option by either of QEMU's spellings, -NAME and --NAME.
 bool is_option(std::string_view word, std::string_view name) {

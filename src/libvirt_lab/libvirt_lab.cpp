@@ -362,19 +362,24 @@ std::string LibvirtLab::file_of(const std::string& definition) const {
   return path;
 }
 
+std::string LibvirtLab::told(const DomainSpec& spec, const std::string& image) const {
+  // by a file: libvirt 11.3 gives QEMU the commas of a load's words as they are
+  const std::string what_to_do = fmt::format("{}/{}.told", folder_, random_uuid());
+  write_file(what_to_do, "godwit.load=" + spec.load);
+  return definition_of(spec, image, files_of(spec.name), what_to_do);
+}
+
 Result<std::string> LibvirtLab::definition(const DomainSpec& spec) const {
   GODWIT_TRY(const std::string image, lab::find_guest_image());
-  // by a file: libvirt 11.3 gives QEMU the commas of a load's words as they are
-  const std::string told = fmt::format("{}/{}.told", folder_, random_uuid());
-  write_file(told, "godwit.load=" + spec.load);
-  return file_of(definition_of(spec, image, files_of(spec.name), told));
+  return file_of(told(spec, image));
 }
 
 Result<void> LibvirtLab::start_domain(std::size_t host, const DomainSpec& spec,
                                       const std::stop_token& stop) {
-  GODWIT_TRY(const std::string file, definition(spec));
-  GODWIT_CHECK_OK(must_virsh(host, {"define", file}));
-  GODWIT_TRY(const bool restored, restore_domain(host, spec, file, stop));
+  GODWIT_TRY(const std::string image, lab::find_guest_image());
+  const std::string definition = told(spec, image);
+  GODWIT_CHECK_OK(must_virsh(host, {"define", file_of(definition)}));
+  GODWIT_TRY(const bool restored, restore_domain(host, spec, image, definition, stop));
   if (!restored) GODWIT_CHECK_OK(must_virsh(host, {"start", spec.name}));
   lab::LabGuestCheck check(files_of(spec.name), files_of(spec.name));
   return await(clock_, "a guest that works", kGuestPatience, stop, [&check] {
@@ -384,18 +389,15 @@ Result<void> LibvirtLab::start_domain(std::size_t host, const DomainSpec& spec,
 }
 
 Result<bool> LibvirtLab::restore_domain(std::size_t host, const DomainSpec& spec,
-                                        const std::string& definition,
+                                        const std::string& image, const std::string& definition,
                                         const std::stop_token& stop) {
-  GODWIT_TRY(const std::string image, lab::find_guest_image());
   const auto stored = lab::booted_state(key_of(spec, image, folder_), [&](const std::string& to) {
-    return store_booted(host, spec, to, stop);
+    return store_booted(host, spec, image, to, stop);
   });
   if (stop.stop_requested()) return fail(ErrorCode::kInterrupted, "stopped on request");
   if (!stored) return false;
-  const std::string saved = definition + ".saved";
-  std::ifstream xml(definition);
-  const std::string text((std::istreambuf_iterator<char>(xml)), std::istreambuf_iterator<char>());
-  auto restored = write_saved_domain(*stored, text, saved);
+  const std::string saved = fmt::format("{}/{}.saved", folder_, random_uuid());
+  auto restored = write_saved_domain(*stored, definition, saved);
   if (restored) restored = must_virsh(host, {"restore", saved});
   std::error_code ignored;
   fs::remove(saved, ignored);
@@ -406,10 +408,9 @@ Result<bool> LibvirtLab::restore_domain(std::size_t host, const DomainSpec& spec
 }
 
 /// The domain is for that time of another name: nothing of it stays.
-Result<void> LibvirtLab::store_booted(std::size_t host, DomainSpec spec, const std::string& to,
-                                      const std::stop_token& stop) {
+Result<void> LibvirtLab::store_booted(std::size_t host, DomainSpec spec, const std::string& image,
+                                      const std::string& to, const std::stop_token& stop) {
   spec.name += "-" + random_uuid();
-  GODWIT_TRY(const std::string image, lab::find_guest_image());
   const auto files = files_of(spec.name);
   GODWIT_CHECK_OK(must_virsh(host, {"create", file_of(definition_of(spec, image, files, {}))}));
   std::ifstream console(files.console);

@@ -84,12 +84,14 @@ class LibvirtLab {
   Result<void> connect_hosts();
   Result<void> enter_first();
   [[nodiscard]] std::string file_of(const std::string& definition) const;
-  /// Of a domain that is defined by that file, from a state that was stored when one like it had
-  /// booted; false where there is none, and it has to boot.
-  Result<bool> restore_domain(std::size_t host, const DomainSpec& spec,
+  /// The definition of a domain whose guest is told what to do.
+  [[nodiscard]] std::string told(const DomainSpec& spec, const std::string& image) const;
+  /// Of a domain that is defined so, from a state that was stored when one like it had booted;
+  /// false where there is none, and it has to boot.
+  Result<bool> restore_domain(std::size_t host, const DomainSpec& spec, const std::string& image,
                               const std::string& definition, const std::stop_token& stop);
-  Result<void> store_booted(std::size_t host, DomainSpec spec, const std::string& to,
-                            const std::stop_token& stop);
+  Result<void> store_booted(std::size_t host, DomainSpec spec, const std::string& image,
+                            const std::string& to, const std::stop_token& stop);
   Result<void> must_virsh(std::size_t host, const std::vector<std::string>& words) const;
 
   Clock& clock_;
