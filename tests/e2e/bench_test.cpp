@@ -9,6 +9,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit_program.h"
+#include "patience.h"
 
 namespace godwit::e2e {
 namespace {
@@ -53,10 +54,7 @@ class Bench : public testing::Test {
     return all;
   }
   void await_trials(std::size_t count) {
-    const TimePoint give_up = clock_.now() + Seconds(300);
-    while (trials().size() < count && clock_.now() < give_up) {
-      clock_.wait_until(clock_.now() + Seconds(0.05), {});
-    }
+    (void)comes(clock_, [&] { return trials().size() >= count; });
     ASSERT_GE(trials().size(), count);
   }
 

@@ -14,6 +14,7 @@
 #include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"
 #include "godwit_program.h"
+#include "patience.h"
 
 namespace godwit::e2e {
 namespace {
@@ -88,14 +89,12 @@ class Evacuate : public testing::Test {
       lab::LabGuestCheck check({one.console, one.report}, {one.console, one.report});
       const auto first = check.look(Side::kSource);
       ASSERT_TRUE(first) << name;
-      std::int64_t work = first->work.value_or(0);
-      const TimePoint give_up = clock_.now() + kFleetPatience;
-      while (work <= first->work.value_or(0) && clock_.now() < give_up) {
-        (void)clock_.wait_until(clock_.now() + Seconds(0.1), {});
-        const auto again = check.look(Side::kSource);
-        if (again) work = again->work.value_or(0);
-      }
-      EXPECT_GT(work, first->work.value_or(0)) << name << " does not work on " << host;
+      EXPECT_TRUE(comes(clock_,
+                        [&] {
+                          const auto again = check.look(Side::kSource);
+                          return again && again->work.value_or(0) > first->work.value_or(0);
+                        }))
+          << name << " does not work on " << host;
     }
   }
   static void expect_at(const std::string& host, bool there) {

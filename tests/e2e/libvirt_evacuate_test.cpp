@@ -11,6 +11,7 @@
 #include <map>
 
 #include "libvirt_hosts.h"
+#include "patience.h"
 
 namespace godwit::e2e {
 namespace {
@@ -171,15 +172,10 @@ TEST(LibvirtDemo, MovesADomainAndLeavesNothing) {
 
   GodwitProgram killed({"demo", "--libvirt", "--json"});
   RealClock clock;
-  const TimePoint give_up = clock.now() + Seconds(120);
-  while (!built("host-b/ready") && clock.now() < give_up) {
-    (void)clock.wait_until(clock.now() + Seconds(0.05), {});
-  }
+  (void)comes(clock, [&] { return built("host-b/ready"); });
   killed.signal(SIGKILL);
   (void)killed.wait();
-  while (built("") && clock.now() < give_up) {
-    (void)clock.wait_until(clock.now() + Seconds(0.05), {});
-  }
+  (void)comes(clock, [&] { return !built(""); });
   EXPECT_FALSE(built("")) << "its hosts end with it, and clear up";
   ::unsetenv("TMPDIR");
 }

@@ -15,6 +15,7 @@
 
 #include "godwit/base/process.h"
 #include "libvirt_hosts.h"
+#include "patience.h"
 #include "source_tree.h"
 
 namespace godwit::e2e {
@@ -22,7 +23,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr Seconds kLongest{120};
 constexpr const char* kExporter = "127.0.0.1:9817";
 constexpr const char* kPrometheus = "127.0.0.1:9090";
 
@@ -120,7 +120,7 @@ class WatchedHost : public testing::Test {
 
   Finished run(const std::vector<std::string>& words) {
     auto process = start(words);
-    (void)process.follow(clock, clock.now() + kLongest, {});
+    (void)process.follow(clock, clock.now() + kPatience, {});
     return {process.end() && process.end()->well() ? 0 : 1, process.out(), process.err()};
   }
   Process start(const std::vector<std::string>& words) {
@@ -129,11 +129,7 @@ class WatchedHost : public testing::Test {
     return std::move(*process);
   }
   void await(const std::string& what, const std::function<bool()>& come) {
-    const TimePoint give_up = clock.now() + kLongest;
-    while (!come()) {
-      if (clock.now() > give_up) throw std::runtime_error(what + " did not come");
-      (void)clock.wait_until(clock.now() + Seconds(0.5), {});
-    }
+    if (!comes(clock, come, Seconds(0.5))) throw std::runtime_error(what + " did not come");
   }
 
   /// Scrapes each second.
@@ -196,7 +192,7 @@ TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlo
   EXPECT_EQ(settings(), before);
   const Finished names = lint();
   EXPECT_EQ(names.status, 0) << names.out << names.err;
-  (void)migrating.follow(clock, clock.now() + kLongest, {});
+  (void)migrating.follow(clock, clock.now() + kPatience, {});
   EXPECT_EQ(hosts->state(Side::kDestination), "running (migrated)") << migrating.err();
   await_answer("godwit_migrations_total{outcome=\"completed\"} == 1");
   await_answer("godwit_migration_duration_seconds_count == 1");
@@ -247,7 +243,7 @@ TEST(Monitoring, TheAlertsAreWhatPrometheusTakes) {
       {program_path("promtool").value(),
        {"promtool", "check", "rules", in_source_tree("package/monitoring/godwit-alerts.yml")}});
   ASSERT_TRUE(process);
-  (void)process->follow(clock, clock.now() + kLongest, {});
+  (void)process->follow(clock, clock.now() + kPatience, {});
   EXPECT_TRUE(process->end() && process->end()->well()) << process->out() << process->err();
 }
 

@@ -18,6 +18,7 @@
 #include "godwit/lab/facts.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit_program.h"
+#include "patience.h"
 
 namespace godwit::e2e {
 namespace {
@@ -131,10 +132,7 @@ class ListedFleet : public testing::Test {
   /// The guest's load reports again and again.
   void await_work(const std::string& host, const std::string& vm, std::int64_t beyond) {
     const std::int64_t from = beyond < 0 ? 3 : beyond;
-    const TimePoint give_up = clock_.now() + Seconds(120);
-    while (lines(host, vm) <= from && clock_.now() < give_up) {
-      (void)clock_.wait_until(clock_.now() + Seconds(0.1), {});
-    }
+    (void)comes(clock_, [&] { return lines(host, vm) > from; });
     EXPECT_GT(lines(host, vm), from) << vm << " does not work on host " << host;
   }
 

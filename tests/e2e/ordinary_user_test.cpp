@@ -3,10 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -17,6 +15,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/qemu/qmp_hypervisor.h"
+#include "memory_helper_rights.h"
 #include "patience.h"
 #include "source_tree.h"
 #include "start_program.h"
@@ -66,17 +65,6 @@ class OrdinaryUser : public testing::Test {
     ::chmod(file("vm.qmp").c_str(), 0666);
   }
 
-  /// As `setcap cap_sys_ptrace,cap_dac_read_search+ep` does.
-  void give_capabilities() const {
-    vfs_cap_data capability{};
-    capability.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
-    for (const int one : {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH}) {
-      capability.data[CAP_TO_INDEX(one)].permitted |= CAP_TO_MASK(one);
-    }
-    ASSERT_EQ(::setxattr(helper().c_str(), "security.capability", &capability, XATTR_CAPS_SZ_2, 0),
-              0);
-  }
-
   /// What the user's `godwit profile` printed.
   std::string profile() {
     const pid_t pid =
@@ -96,7 +84,7 @@ class OrdinaryUser : public testing::Test {
 };
 
 TEST_F(OrdinaryUser, AMemberProfilesAVmOfRoots) {
-  give_capabilities();
+  ASSERT_TRUE(give_memory_helper_rights(helper()));
   EXPECT_THAT(profile(), AllOf(HasSubstr("pages looked at"), HasSubstr("written within")));
 }
 

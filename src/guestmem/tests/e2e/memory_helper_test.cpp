@@ -7,7 +7,6 @@
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,6 +29,8 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/base/process.h"
+#include "memory_helper_rights.h"
+#include "patience.h"
 #include "temporary_folder.h"
 
 namespace godwit::guestmem {
@@ -41,20 +42,23 @@ using testing::HasSubstr;
 constexpr uid_t kNobody = 65534;
 constexpr gid_t kGroup = 4711;
 
-/// An end of a socket of that path; invalid where nobody listens yet.
-UniqueFd connected_to(const std::string& path) {
+sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  return address;
+}
+
+/// An end of a socket of that path; invalid where nobody listens yet.
+UniqueFd connected_to(const std::string& path) {
+  const sockaddr_un address = address_of(path);
   UniqueFd end(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto* const any = reinterpret_cast<const sockaddr*>(&address);
   return ::connect(end.get(), any, sizeof(address)) == 0 ? std::move(end) : UniqueFd();
 }
 
 UniqueFd listening_at(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const sockaddr_un address = address_of(path);
   UniqueFd end(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto* const any = reinterpret_cast<const sockaddr*>(&address);
   if (::bind(end.get(), any, sizeof(address)) != 0 || ::listen(end.get(), 1) != 0) {
@@ -63,17 +67,11 @@ UniqueFd listening_at(const std::string& path) {
   return end;
 }
 
-/// As the package does: for its group alone, with two capabilities (vfs_cap_data,
-/// linux/capability.h).
+/// As the package does: for its group alone, with two capabilities.
 void install(const std::string& program) {
   fs::copy_file(GODWIT_MEMORY, program);
-  vfs_cap_data capability{};
-  capability.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
-  for (const int one : {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH}) {
-    capability.data[CAP_TO_INDEX(one)].permitted |= CAP_TO_MASK(one);
-  }
   if (::chown(program.c_str(), 0, kGroup) != 0 || ::chmod(program.c_str(), 0750) != 0 ||
-      ::setxattr(program.c_str(), "security.capability", &capability, XATTR_CAPS_SZ_2, 0) != 0) {
+      !give_memory_helper_rights(program)) {
     throw std::runtime_error("cannot install " + program);
   }
 }
@@ -141,11 +139,8 @@ class MemoryHelper : public testing::Test {
       ::_exit(127);
     }
     RealClock clock;
-    const TimePoint give_up = clock.now() + Seconds(240);
     for (const std::string& path : {qmp(), serial()}) {
-      while (!connected_to(path).valid() && clock.now() < give_up) {
-        clock.wait_until(clock.now() + Seconds(0.02), {});
-      }
+      (void)comes(clock, [&] { return connected_to(path).valid(); });
       ASSERT_EQ(::chmod(path.c_str(), 0666), 0) << path;
     }
   }
