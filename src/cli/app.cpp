@@ -12,6 +12,7 @@
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/version.h"
+#include "godwit/evacuation/commands.h"
 #include "godwit/monitoring/commands.h"
 #include "godwit/research/commands.h"
 #include "signals.h"
@@ -66,6 +67,27 @@ int run_chosen(terminal::Chosen& chosen, bool json, bool verbose) {
 
 }  // namespace
 
+void add_commands(terminal::Command& app, terminal::Chosen& chosen) {
+  add_demo(app, chosen);
+  add_lab(app, chosen);
+  add_profile(app, chosen);
+  add_predict(app, chosen);
+  add_migrate(app, chosen);
+  add_watch(app, chosen);
+  monitoring::add_exporter(app, chosen);
+  add_recover(app, chosen);
+  evacuation::add_schedule(app, chosen);
+  evacuation::add_evacuate(app, chosen);
+  evacuation::add_restore(app, chosen);
+  evacuation::add_cordon(app, chosen);
+  research::add_bench(app, chosen);
+  research::add_evaluate(app, chosen);
+  monitoring::add_history(app, chosen);
+  monitoring::add_show(app, chosen);
+  research::add_learn(app, chosen);
+  add_manual(app, chosen);
+}
+
 int run(int argc, char** argv) {
   // A reader of our output that goes away must not end us in the middle of a migration.
   std::signal(SIGPIPE, SIG_IGN);
@@ -80,24 +102,7 @@ int run(int argc, char** argv) {
   program.add_flag("-v,--verbose", verbose, "say on stderr what is being done");
   program.set_version(version());
   program.require_subcommand();
-  add_demo(program, chosen);
-  add_lab(program, chosen);
-  add_profile(program, chosen);
-  add_predict(program, chosen);
-  add_migrate(program, chosen);
-  add_watch(program, chosen);
-  monitoring::add_exporter(program, chosen);
-  add_recover(program, chosen);
-  add_schedule(program, chosen);
-  add_evacuate(program, chosen);
-  add_restore(program, chosen);
-  add_cordon(program, chosen);
-  research::add_bench(program, chosen);
-  research::add_evaluate(program, chosen);
-  monitoring::add_history(program, chosen);
-  monitoring::add_show(program, chosen);
-  research::add_learn(program, chosen);
-  add_manual(program, chosen);
+  add_commands(program, chosen);
   terminal::add_examples(program,
                          {"godwit demo", "godwit predict qmp:/run/vm.qmp --link 1Gbit/s",
                           "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444"});

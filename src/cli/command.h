@@ -8,7 +8,10 @@ namespace godwit::cli {
 /// For a guest of the lab to get ready: many times what an emulated one takes.
 inline constexpr Seconds kReadyPatience{120};
 
-// Each adds one sub-command with its options, help and examples. `chosen` outlives the app.
+/// All of the program's commands, in the order of its help. `chosen` outlives the app, as below.
+void add_commands(terminal::Command& app, terminal::Chosen& chosen);
+
+// Each adds one sub-command with its options, help and examples.
 void add_demo(terminal::Command& app, terminal::Chosen& chosen);
 void add_lab(terminal::Command& app, terminal::Chosen& chosen);
 void add_profile(terminal::Command& app, terminal::Chosen& chosen);
@@ -16,10 +19,6 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen);
 void add_migrate(terminal::Command& app, terminal::Chosen& chosen);
 void add_watch(terminal::Command& app, terminal::Chosen& chosen);
 void add_recover(terminal::Command& app, terminal::Chosen& chosen);
-void add_schedule(terminal::Command& app, terminal::Chosen& chosen);
-void add_evacuate(terminal::Command& app, terminal::Chosen& chosen);
-void add_restore(terminal::Command& app, terminal::Chosen& chosen);
-void add_cordon(terminal::Command& app, terminal::Chosen& chosen);
 void add_manual(terminal::Command& app, terminal::Chosen& chosen);
 
 }  // namespace godwit::cli

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "godwit/base/quantity.h"
-#include "godwit/domain/medium.h"
+#include "godwit/medium/medium.h"
 
 namespace godwit::control {
 namespace {

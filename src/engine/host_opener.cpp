@@ -16,7 +16,7 @@
 #include "godwit/libvirt/domain.h"
 #include "godwit/probe/round_trip.h"
 #include "godwit/qemu/qmp_hypervisor.h"
-#include "godwit/qemu/vm_lock.h"
+#include "godwit/store/vm_lock.h"
 #include "libvirt_manager.h"
 #include "relayed_stream.h"
 #include "vm_activity.h"
@@ -26,10 +26,10 @@ namespace {
 
 class QemuLock final : public DriverLock {
  public:
-  explicit QemuLock(qemu::VmLock lock) : lock_(std::move(lock)) {}
+  explicit QemuLock(store::VmLock lock) : lock_(std::move(lock)) {}
 
  private:
-  qemu::VmLock lock_;
+  store::VmLock lock_;
 };
 
 /// That of a lab's guest in this process.
@@ -90,7 +90,7 @@ Result<std::shared_ptr<Hypervisor>> HostOpener::connect(const std::string& monit
 }
 
 Result<std::unique_ptr<DriverLock>> HostOpener::lock(std::int64_t pid) {
-  GODWIT_TRY(qemu::VmLock lock, qemu::VmLock::acquire(pid));
+  GODWIT_TRY(store::VmLock lock, store::VmLock::acquire(pid));
   return std::unique_ptr<DriverLock>(std::make_unique<QemuLock>(std::move(lock)));
 }
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "godwit/base/unique_fd.h"
-#include "godwit/domain/medium.h"
+#include "godwit/medium/medium.h"
 
 namespace godwit::engine {
 namespace {

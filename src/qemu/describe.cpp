@@ -6,7 +6,7 @@
 
 #include "decode.h"
 #include "godwit/base/json_reader.h"
-#include "godwit/domain/medium.h"
+#include "godwit/medium/medium.h"
 #include "godwit/qemu/qmp_hypervisor.h"
 #include "godwit/qmp/message.h"
 #include "qemu_process.h"

@@ -9,8 +9,6 @@
 #include <algorithm>
 
 #include "godwit/domain/technique.h"
-#include "godwit/monitoring/commands.h"
-#include "godwit/research/commands.h"
 #include "godwit/terminal/manual.h"
 #include "godwit/terminal/options.h"
 #include "godwit/terminal/spelling.h"
@@ -24,20 +22,7 @@ class Commands : public testing::Test {
  protected:
   Commands() {
     app_.cli11().fallthrough();
-    add_demo(app_, chosen_);
-    add_lab(app_, chosen_);
-    add_profile(app_, chosen_);
-    add_predict(app_, chosen_);
-    add_migrate(app_, chosen_);
-    add_evacuate(app_, chosen_);
-    add_restore(app_, chosen_);
-    add_cordon(app_, chosen_);
-    research::add_bench(app_, chosen_);
-    research::add_evaluate(app_, chosen_);
-    monitoring::add_history(app_, chosen_);
-    monitoring::add_show(app_, chosen_);
-    research::add_learn(app_, chosen_);
-    add_manual(app_, chosen_);
+    add_commands(app_, chosen_);
   }
   [[nodiscard]] std::vector<const CLI::App*> commands() const {
     const auto all = [](const CLI::App*) { return true; };

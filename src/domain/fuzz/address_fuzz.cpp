@@ -3,15 +3,11 @@
 #include <string_view>
 
 #include "godwit/domain/address.h"
-#include "godwit/domain/medium.h"
 
 /// Any bytes are a destination or kBadInput; one that was read is written and read back the same,
-/// as a VM is. And any bytes may be the name of a disk's file.
+/// as a VM is.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  godwit::Disk disk;
-  disk.file = text;
-  (void)godwit::medium_of(disk);
   const auto vm = godwit::parse_vm(text);
   const auto vm_again = vm ? godwit::parse_vm(godwit::to_string(*vm)) : vm;
   if (vm && (!vm_again || *vm_again != *vm)) std::abort();

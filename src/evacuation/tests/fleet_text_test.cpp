@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 namespace {
 
 using testing::HasSubstr;
@@ -35,4 +35,4 @@ TEST(PlanJson, HasWhenAMovesShareOfTheLinksIsFreeAgain) {
 }
 
 }  // namespace
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

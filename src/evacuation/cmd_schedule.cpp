@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "command.h"
 #include "godwit/base/rng.h"
+#include "godwit/evacuation/commands.h"
 #include "godwit/schedule/plan.h"
 #include "godwit/store/gzip.h"
 #include "godwit/terminal/shipped_files.h"
@@ -14,7 +14,7 @@
 
 /// `schedule`: plans of many migrations, from instances of a file. Nothing is moved.
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 namespace {
 
 using schedule::Instance;
@@ -151,4 +151,4 @@ void add_schedule(terminal::Command& app, terminal::Chosen& chosen) {
   });
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

@@ -1,11 +1,11 @@
-#include "godwit/terminal/plan_picture.h"
+#include "plan_picture.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "godwit/terminal/svg.h"
 
-namespace godwit::terminal {
+namespace godwit::evacuation {
 namespace {
 
 using testing::HasSubstr;
@@ -61,7 +61,7 @@ TEST(PlanPicture, ANameIsNeverMarkup) {
   EXPECT_THAT(svg, HasSubstr("&lt;db&gt; &amp; &quot;co&quot;"));
   EXPECT_THAT(svg, Not(HasSubstr("<db>")));
   EXPECT_THAT(svg, Not(HasSubstr("<a>")));
-  EXPECT_EQ(xml_text(std::string_view("a\x01\n", 3)), "a");
+  EXPECT_EQ(terminal::xml_text(std::string_view("a\x01\n", 3)), "a");
 }
 
 TEST(PlanPicture, WhoCanNotGoIsSaidWithWhatWouldHelp) {
@@ -76,4 +76,4 @@ TEST(PlanPicture, WithoutMovesThereIsOneAllTheSame) {
 }
 
 }  // namespace
-}  // namespace godwit::terminal
+}  // namespace godwit::evacuation

@@ -1,4 +1,4 @@
-#include "godwit/domain/medium.h"
+#include "godwit/medium/medium.h"
 
 #include <algorithm>
 #include <array>

@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "command.h"
 #include "godwit/hosts/operation.h"
 #include "godwit/lab/spec.h"
+#include "godwit/terminal/command.h"
 #include "godwit/terminal/options.h"
 
 /// Which fleet a command is about: a lab, or a file's.
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 
 struct FleetOptions {
   std::string host;
@@ -40,4 +40,4 @@ struct OpenedFleet {
 Result<OpenedFleet> open_fleet(const FleetOptions& options, const std::string& store,
                                terminal::Context& context);
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

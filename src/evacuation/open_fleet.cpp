@@ -15,7 +15,7 @@
 #include "godwit/libvirt_fleet/libvirt_fleet.h"
 #include "godwit/terminal/shipped_files.h"
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 namespace {
 
 constexpr std::string_view kLab = "lab:";
@@ -170,4 +170,4 @@ Result<OpenedFleet> open_fleet(const FleetOptions& options, const std::string& s
               "name lab:HOST or libvirt:URI, or add --fleet FILE");
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

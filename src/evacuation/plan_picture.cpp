@@ -1,4 +1,4 @@
-#include "godwit/terminal/plan_picture.h"
+#include "plan_picture.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 #include "godwit/terminal/spelling.h"
 #include "godwit/terminal/svg.h"
 
-namespace godwit::terminal {
+namespace godwit::evacuation {
 namespace {
 
 // All lengths in SVG's units.
@@ -42,10 +42,10 @@ class PlanPicture {
         human(plan_.finish.p05), human(plan_.finish.p95), human(plan_.lower_bound));
     body_ += text(10, y, promise, "font-weight=\"bold\"");
     for (const fleet::Blocked& one : plan_.blockers) {
-      body_ += text(
-          10, y += kLine,
-          fmt::format("VM {} can't go: {}; {}", one.vm, one.reason, one.what_to_do.text(&option)),
-          "fill=\"#d55e00\"");
+      body_ += text(10, y += kLine,
+                    fmt::format("VM {} can't go: {}; {}", one.vm, one.reason,
+                                one.what_to_do.text(&terminal::option)),
+                    "fill=\"#d55e00\"");
     }
     const int top = y + kLine;
     const int moves = top + kLine;
@@ -59,7 +59,7 @@ class PlanPicture {
     for (std::size_t i = 0; i < uses_.size(); ++i) {
       link(uses_[i], links + kUse * static_cast<int>(i));
     }
-    return svg_file(kNames + kChart + kRemarks, bottom + kLine, promise, body_);
+    return terminal::svg_file(kNames + kChart + kRemarks, bottom + kLine, promise, body_);
   }
 
  private:
@@ -68,7 +68,7 @@ class PlanPicture {
   static std::string text(double x, double y, const std::string& words,
                           const std::string& attributes) {
     return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
-                       xml_text(words));
+                       terminal::xml_text(words));
   }
 
   static std::string box(double from, double to, double y, double height,
@@ -78,7 +78,7 @@ class PlanPicture {
   }
 
   void axis(int top, int bottom) {
-    const double step = tick_step(end_.count(), kMostTicks);
+    const double step = terminal::tick_step(end_.count(), kMostTicks);
     for (double at = 0; at <= end_.count(); at += step) {
       const double here = x(Seconds(at));
       body_ += fmt::format("<path d=\"M{:.1f},{}V{}\" stroke=\"#ddd\"/>\n", here, top + 4, bottom);
@@ -96,7 +96,8 @@ class PlanPicture {
 
   /// VMs that go to one host have one colour.
   std::string_view colour_of(const std::string& host) {
-    return kColours[colours_.try_emplace(host, colours_.size()).first->second % kColours.size()];
+    return terminal::kColours[colours_.try_emplace(host, colours_.size()).first->second %
+                              terminal::kColours.size()];
   }
 
   void row(const fleet::PlannedMove& move, int y) {
@@ -104,9 +105,9 @@ class PlanPicture {
     const double middle = y + kMove - 6;
     const std::string how = fmt::format("{} → {}, {}, {}", move.from, move.to,
                                         to_string(move.technique), human(move.rate));
-    body_ += fmt::format(
-        "<g class=\"move\"><title>{}</title>\n",
-        xml_text(fmt::format("{}: {}; starts after {}, done after {} … {}", move.vm, how,
+    body_ += fmt::format("<g class=\"move\"><title>{}</title>\n",
+                         terminal::xml_text(fmt::format(
+                             "{}: {}; starts after {}, done after {} … {}", move.vm, how,
                              human(move.start), human(move.finish.p05), human(move.finish.p95))));
     body_ += text(kNames - 8, middle, move.vm, "text-anchor=\"end\"");
     body_ += box(x(move.start), x(move.end), y + 4, kBar, fmt::format("fill=\"{}\"", colour));
@@ -149,4 +150,4 @@ std::string plan_svg(const fleet::FleetPlan& plan, const Network& network,
   return PlanPicture(plan, network).draw(what);
 }
 
-}  // namespace godwit::terminal
+}  // namespace godwit::evacuation

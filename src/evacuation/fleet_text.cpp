@@ -11,7 +11,7 @@
 #include "godwit/terminal/spelling.h"
 #include "godwit/terminal/table.h"
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 namespace {
 
 using Status = fleet::VmReport::Status;
@@ -215,4 +215,4 @@ Json to_json(const fleet::RunOutcome& outcome, const std::vector<fleet::Entry>& 
   return json;
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

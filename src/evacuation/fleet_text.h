@@ -11,7 +11,7 @@
 
 /// Plans of a fleet's moves, and what came of them, for people and as the contract has them. Pure.
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 
 /// Blockers first, then a row for each move, its picture, and when all is done.
 [[nodiscard]] std::string plan_text(const fleet::FleetPlan& plan, const std::string& what);
@@ -30,4 +30,4 @@ namespace godwit::cli {
 [[nodiscard]] Json to_json(const fleet::RunOutcome& outcome,
                            const std::vector<fleet::Entry>& earlier, bool emptied);
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

@@ -5,7 +5,7 @@
 #include "godwit/domain/network.h"
 #include "godwit/fleet/fleet_plan.h"
 
-namespace godwit::terminal {
+namespace godwit::evacuation {
 
 /// A plan of a fleet's moves as an SVG file: a bar for each move, paler until the end of its 90 %
 /// interval, over the interval in which all is done; below, what the busiest links carry. `what`
@@ -13,4 +13,4 @@ namespace godwit::terminal {
 [[nodiscard]] std::string plan_svg(const fleet::FleetPlan& plan, const Network& network,
                                    const std::string& what);
 
-}  // namespace godwit::terminal
+}  // namespace godwit::evacuation

@@ -1,4 +1,4 @@
-#include "godwit/qemu/vm_lock.h"
+#include "godwit/store/vm_lock.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <array>
 #include <csignal>
 
-namespace godwit::qemu {
+namespace godwit::store {
 namespace {
 
 /// A process that holds the lock on `vm` until it is killed.
@@ -87,4 +87,4 @@ TEST(VmLock, AProcessThatIsNotThere) {
 }
 
 }  // namespace
-}  // namespace godwit::qemu
+}  // namespace godwit::store

@@ -7,7 +7,7 @@
 #include "godwit/fleet/runner.h"
 #include "godwit/terminal/context.h"
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 
 /// Shows a run while it goes on: on a terminal a line for each VM, drawn again and again; else a
 /// line for each change.
@@ -39,4 +39,4 @@ class FleetLines final : public fleet::RunObserver {
   TimePoint last_{};
 };
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

@@ -6,7 +6,7 @@
 #include "godwit/base/error.h"
 #include "godwit/base/unique_fd.h"
 
-namespace godwit::qemu {
+namespace godwit::store {
 
 /// Held by the one Godwit that drives a VM, so that two never do, by whichever of its sockets.
 ///
@@ -25,4 +25,4 @@ class VmLock {
   UniqueFd process_;
 };
 
-}  // namespace godwit::qemu
+}  // namespace godwit::store

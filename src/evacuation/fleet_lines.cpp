@@ -10,7 +10,7 @@
 #include "godwit/terminal/progress_bar.h"
 #include "godwit/terminal/progress_lines.h"
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 namespace {
 
 using Status = fleet::VmReport::Status;
@@ -101,4 +101,4 @@ void FleetLines::warning(const std::string& text) {
   draw(true);
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

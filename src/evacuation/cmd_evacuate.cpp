@@ -5,21 +5,21 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "command.h"
 #include "fleet_lines.h"
 #include "fleet_text.h"
 #include "godwit/base/quantity.h"
+#include "godwit/evacuation/commands.h"
 #include "godwit/hosts/operation.h"
 #include "godwit/hosts/time_until.h"
 #include "godwit/terminal/options.h"
-#include "godwit/terminal/plan_picture.h"
 #include "godwit/terminal/shipped_files.h"
 #include "godwit/terminal/write_file.h"
 #include "open_fleet.h"
+#include "plan_picture.h"
 
 /// `evacuate`, `restore` and `cordon`.
 
-namespace godwit::cli {
+namespace godwit::evacuation {
 namespace {
 
 struct MoveOptions {
@@ -153,9 +153,9 @@ int only_planned(const hosts::Draft& draft, const Json& plan, bool simulated,
 Result<void> draw(const MoveOptions& options, const hosts::Draft& draft,
                   const hosts::Wanted& wanted) {
   if (options.picture.empty()) return {};
-  return terminal::write_file(options.picture,
-                              terminal::plan_svg(draft.plan, draft.situation.inventory.network,
-                                                 promise_of(options, wanted.host)));
+  return terminal::write_file(
+      options.picture,
+      plan_svg(draft.plan, draft.situation.inventory.network, promise_of(options, wanted.host)));
 }
 
 int move_vms(const MoveOptions& options, terminal::Context& context) {
@@ -301,4 +301,4 @@ void add_cordon(terminal::Command& app, terminal::Chosen& chosen) {
   });
 }
 
-}  // namespace godwit::cli
+}  // namespace godwit::evacuation

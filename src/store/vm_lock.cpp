@@ -1,4 +1,4 @@
-#include "godwit/qemu/vm_lock.h"
+#include "godwit/store/vm_lock.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-namespace godwit::qemu {
+namespace godwit::store {
 
 Result<VmLock> VmLock::acquire(std::int64_t pid) {
   if (pid <= 0) {
@@ -31,4 +31,4 @@ Result<VmLock> VmLock::acquire(std::int64_t pid) {
   return VmLock(std::move(process));
 }
 
-}  // namespace godwit::qemu
+}  // namespace godwit::store
