@@ -107,6 +107,14 @@ class CheckLayers(unittest.TestCase):
     def test_unknown_folder(self):
         self.assert_finding({"src/attic/x.cpp": ""}, "src/attic: not in layers.toml")
 
+    def test_a_module_that_is_two(self):
+        lines = "int a;\n" * 2997  # m.cpp and m.h have the other three
+        changes = {"src/model/x.cpp": lines, "src/model/tests/x_test.cpp": lines}
+        self.assertEqual(run(changes)[0], 0)
+        self.assert_finding({"src/model/x.cpp": lines + "int b;\n"}, "src/model: has 3001 lines")
+        large = LAYERS.replace("model = {", "model = { large = true,")
+        self.assertEqual(run({"src/model/x.cpp": lines + "int b;\n", "layers.toml": large})[0], 0)
+
     def test_folder_without_cmake(self):
         self.assert_finding({"src/probe/CMakeLists.txt": None, "src/probe/p.cpp": ""}, "no CMakeLists")
 
