@@ -111,6 +111,10 @@ class PairSession final : public MigrationSession {
   Result<void> begin_storage();
   Result<void> launch();
   void launch_after_storage();
+  /// Where the source connects to, also when it goes on over another connection.
+  [[nodiscard]] std::string way() const {
+    return ends_.carrier == nullptr ? ends_.stream : ends_.carrier->uri();
+  }
 
   // --- while it runs ---
   bool take_source_event(TimePoint deadline);
@@ -245,8 +249,7 @@ Result<void> PairSession::launch() {
   record_.seen.launched_wall_us = clock_.wall_us();
   record_.seen.launched = true;
   (void)note("migrating");
-  const auto accepted =
-      ends_.source.migrate(ends_.carrier == nullptr ? ends_.stream : ends_.carrier->uri());
+  const auto accepted = ends_.source.migrate(way());
   if (accepted) return {};
   const ErrorCode why = accepted.error().code;
   const bool certainly_not_started =
@@ -561,7 +564,7 @@ void PairSession::mend_link() {
   if (const auto told = ends_.destination.recover_postcopy(listen); !told) {
     log::debug("migrate-recover: {}", told.error().message);
   }
-  if (const auto told = ends_.source.resume_postcopy(ends_.stream); !told) {
+  if (const auto told = ends_.source.resume_postcopy(way()); !told) {
     log::debug("migrate, to resume: {}", told.error().message);
   }
 }

@@ -20,10 +20,16 @@
 namespace godwit::relay {
 namespace {
 
+/// How often a host that does not answer is asked again: after 1 and 3 s. It is given up after 7.
+constexpr int kAskAgain = 2;
+
+void set(int socket, int level, int option, int value) {
+  (void)::setsockopt(socket, level, option, &value, sizeof value);
+}
+
 void set(int socket, int level, int option, Bytes value) {
   constexpr std::int64_t kMost = std::numeric_limits<int>::max() / 2;
-  const int number = static_cast<int>(std::min(value.count(), kMost));
-  (void)::setsockopt(socket, level, option, &number, sizeof number);
+  set(socket, level, option, static_cast<int>(std::min(value.count(), kMost)));
 }
 
 Bytes count(int socket, unsigned long what) {
@@ -90,7 +96,10 @@ Result<UniqueFd> begin_connect(const SocketAddress& address) {
   UniqueFd socket(
       ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return fail(errno_error("making a socket", errno));
-  set(socket.get(), IPPROTO_TCP, TCP_NODELAY, Bytes(1));
+  set(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  // The kernel's own six tries are further and further apart, up to half a minute: QEMU, which has
+  // its connection to the relay at once, would wait that long for a link that is back since.
+  set(socket.get(), IPPROTO_TCP, TCP_SYNCNT, kAskAgain);
   const auto* const name = reinterpret_cast<const sockaddr*>(&address.storage);
   if (::connect(socket.get(), name, address.size) != 0 && errno != EINPROGRESS) {
     return fail(errno_error("connecting", errno));

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <utility>
+
 #include "drive.h"
 #include "fake_carrier.h"
 #include "fake_pair.h"
@@ -83,6 +86,28 @@ TEST_F(Carried, AnotherRateIsOrderedOfTheCarrier) {
   EXPECT_EQ(rates, (FakeCarrier::Rates{40_MB_per_s, 20_MB_per_s}));
   ASSERT_EQ(outcome->orders.size(), 1U);
   EXPECT_EQ(outcome->orders.front().refused, "");
+}
+
+TEST_F(Carried, APostcopyThatIsMendedGoesOnThroughTheCarrierAtItsRate) {
+  plan.technique = Technique::kPostcopy;
+  bool cut = false;
+  std::optional<MigrationParameters> afterwards;
+  options.on_progress = [&](const control::Progress& p) {
+    if (p.phase != MigrationPhase::kPostcopyActive) return;
+    if (cut) afterwards = pair.source.set;
+    if (std::exchange(cut, true)) return;
+    world.fault = FakePair::Fault::kLinkCutAWhile;
+    world.fault_at_call = world.calls;
+  };
+  const auto outcome = go();
+  ASSERT_TRUE(outcome && cut);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
+  EXPECT_THAT(pair.source.log, Contains("migrate-resume unix:/run/relay/stream"));
+  EXPECT_THAT(pair.source.log, testing::Not(Contains("migrate-resume tcp:10.0.0.2:4444")));
+  EXPECT_THAT(pair.destination.log, Contains("migrate-recover tcp:10.0.0.2:4444"));
+  EXPECT_EQ(rates, FakeCarrier::Rates{40_MB_per_s}) << "as before";
+  ASSERT_TRUE(afterwards);
+  EXPECT_GE(*afterwards->max_bandwidth, 10'000_MB_per_s) << "QEMU's own is still out of the way";
 }
 
 TEST_F(Carried, WhyItBrokeIsSaid) {

@@ -41,6 +41,18 @@ Destination::Destination(int receive_buffer)
   give_up_after_a_minute(listening_);
 }
 
+void Destination::fall_silent() {
+  filler_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in mine{};
+  socklen_t size = sizeof mine;
+  auto* const address_of_mine = reinterpret_cast<sockaddr*>(&mine);
+  if (::listen(listening_.get(), 0) != 0 ||
+      ::getsockname(listening_.get(), address_of_mine, &size) != 0 ||
+      ::connect(filler_.get(), address_of_mine, size) != 0) {
+    throw std::runtime_error("cannot fall silent");
+  }
+}
+
 UniqueFd Destination::accept() const {
   UniqueFd socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!socket.valid()) throw std::runtime_error("nobody connected");

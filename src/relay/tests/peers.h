@@ -19,9 +19,13 @@ class Destination {
   [[nodiscard]] TcpAddress address() const { return {"127.0.0.1", port_}; }
   [[nodiscard]] UniqueFd accept() const;
   void stop_listening() { listening_.reset(); }
+  /// Neither takes nor refuses a connection any more, as a host behind a dead link: its queue is
+  /// full, and the kernel says nothing then.
+  void fall_silent();
 
  private:
   UniqueFd listening_;
+  UniqueFd filler_;
   int port_ = 0;
 };
 

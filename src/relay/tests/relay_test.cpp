@@ -181,6 +181,24 @@ TEST_F(RelayTest, ADestinationThatRefusesIsAConnectionThatBreaksAndItIsSaid) {
   EXPECT_EQ(stats.channels, 0);
 }
 
+/// A post-copy whose link is dead is resumed by the next connection, and so waits for this one's
+/// end.
+TEST_F(RelayTest, ADestinationThatDoesNotAnswerIsGivenUpAndTheNextConnectionArrives) {
+  Destination destination;
+  const auto path = open(destination);
+  destination.fall_silent();
+  const UniqueFd source = connect_to(path->uri());
+  EXPECT_EQ(receive_all(source), "");
+  const PathStats stats = path->stats();
+  ASSERT_TRUE(stats.failure) << "within the minute after which this test gives up reading";
+  EXPECT_THAT(stats.failure->message, testing::HasSubstr("timed out"));
+  (void)destination.accept();  // there is room again
+  const UniqueFd next = connect_to(path->uri());
+  const UniqueFd there = destination.accept();
+  ASSERT_TRUE(send_all(next, "the rest"));
+  EXPECT_EQ(receive(there, 8), "the rest");
+}
+
 /// Also while the source says nothing and could not notice by itself.
 TEST_F(RelayTest, AConnectionThatTheDestinationResetsBreaksAtTheSource) {
   const Destination destination;

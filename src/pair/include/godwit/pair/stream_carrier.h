@@ -17,7 +17,8 @@ class StreamCarrier {
   StreamCarrier& operator=(const StreamCarrier&) = delete;
   virtual ~StreamCarrier() = default;
 
-  /// Where the source's hypervisor connects to instead: "unix:/run/…".
+  /// Where the source's hypervisor connects to instead: "unix:/run/…". It takes further connections
+  /// when those before have broken: a post-copy is resumed there.
   [[nodiscard]] virtual std::string uri() const = 0;
   /// Of all connections together; absent: as much as the link carries. kBadInput below 100 kB/s.
   virtual Result<void> set_rate(std::optional<BytesPerSecond> rate) = 0;
