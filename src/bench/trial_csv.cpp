@@ -130,7 +130,7 @@ const std::array kColumns{
            [](const Trial& t) { return milliseconds(std::optional(t.cell.round_trip)); }},
     Column{"disk_bytes", [](const Trial& t) { return bytes(t.cell.disk); }},
     Column{"disk_filled", [](const Trial& t) { return ratio(t.cell.disk_filled); }},
-    Column{"law", [](const Trial& t) { return t.cell.law; }},
+    Column{"law", [](const Trial& t) { return csv_text(t.cell.law); }},
     Column{"max_downtime_ms", [](const Trial& t) { return milliseconds(t.cell.max_downtime); }},
     Column{"no_postcopy",
            [](const Trial& t) { return std::string(t.cell.no_postcopy ? "1" : "0"); }},

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include "godwit_law.h"
 #include "kubevirt.h"
@@ -27,11 +29,33 @@ std::unique_ptr<Law> ovirt() {
   return std::make_unique<IterationSteps>(schedule());
 }
 
+/// "jin,c=0.6" is the law `jin` with a C of its own; no other has parameters.
+std::string_view name_in(std::string_view law) {
+  return law.substr(0, law.find(','));
+}
+
+std::optional<double> number_in(std::string_view text) {
+  double value = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
+  return whole ? std::optional(value) : std::nullopt;
+}
+
+/// `parameter`: what follows the comma.
+Result<std::unique_ptr<Law>> jin_with(std::string_view parameter) {
+  constexpr std::string_view kKey = "c=";
+  const auto c =
+      parameter.starts_with(kKey) ? number_in(parameter.substr(kKey.size())) : std::nullopt;
+  if (c && *c > 0 && *c <= 1) return std::make_unique<Jin>(*c);
+  return fail(ErrorCode::kBadInput, fmt::format("the law jin has no parameter '{}'", parameter),
+              "give its C, above 0 and at most 1, such as jin,c=0.6; or jin alone, which is 0.8");
+}
+
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all{
       {{kNoLaw, "QEMU as it is"}, plain<AsPlanned>},
       {{"auto-converge", "QEMU's own throttle"}, plain<AutoConverge>},
-      {{"jin", "Jin's vCPU scheduling", QuotaUse::kMust}, plain<Jin>},
+      {{"jin", "Jin's vCPU scheduling (jin,c=0.6: with that C)", QuotaUse::kMust}, plain<Jin>},
       {{"sdps", "VMware's, by Ramanathan: slow until it converges", QuotaUse::kMust}, plain<Sdps>},
       {{"nova", "OpenStack's downtime steps"}, plain<Nova>},
       {{"ovirt-minimal-downtime", "oVirt's schedule"}, ovirt<ovirt_minimal_downtime>},
@@ -67,7 +91,7 @@ std::vector<LawName> law_names() {
 QuotaUse quota_use_of(std::string_view law) {
   const std::vector<LawName> names = law_names();
   const auto found = std::find_if(names.begin(), names.end(),
-                                  [law](const LawName& one) { return one.name == law; });
+                                  [law](const LawName& one) { return one.name == name_in(law); });
   return found == names.end() ? QuotaUse::kNever : found->quota;
 }
 
@@ -79,6 +103,7 @@ Result<bool> may_order(std::string_view name, const MigrationPlan& plan, bool pr
 
 Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known) {
   if (name == kOwn.name) return own(known);
+  if (name.starts_with("jin,")) return jin_with(name.substr(name.find(',') + 1));
   std::vector<std::string_view> all{kOwn.name};
   for (const Entry& entry : entries()) {
     if (entry.name.name == name) return entry.make();

@@ -10,7 +10,8 @@ namespace godwit::steer {
 
 /// Jin et al., Algorithm 1: after each round the share e of its time that a vCPU keeps becomes
 /// C · B · e / p, with the bandwidth B and the dirty rate p of that round, at least 20 % and at
-/// most all. Verbatim: e is the share that was allotted, used or not.
+/// most all. Verbatim: e is the share that was allotted, used or not. C: section 5.3's, unless
+/// given.
 class Jin final : public Law {
  public:
   explicit Jin(double c = 0.8) : c_(c) {}

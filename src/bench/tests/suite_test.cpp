@@ -147,7 +147,7 @@ TEST(Suite, AShareOrADiskThatCannotBeIsRefused) {
 
 TEST(Suite, LawsAndIntentsAreSweptLikeAnything) {
   const Suite read =
-      suite(with("[cell]\nlaw = [\"none\", \"godwit\"]\nmax_downtime = \"300ms\"\n"
+      suite(with("[cell]\nlaw = [\"none\", \"jin,c=0.6\"]\nmax_downtime = \"300ms\"\n"
                  "no_postcopy = [true, false]\nrelay = true\n[loads]\nidle = \"idle\"\n"));
   ASSERT_THAT(read.cells, SizeIs(4));
   std::map<std::string, int> intents;
@@ -159,8 +159,10 @@ TEST(Suite, LawsAndIntentsAreSweptLikeAnything) {
   }
   EXPECT_EQ(intents, (std::map<std::string, int>{{"none: 300 ms, no post-copy", 1},
                                                  {"none: 300 ms", 1},
-                                                 {"godwit: 300 ms, no post-copy", 1},
-                                                 {"godwit: 300 ms", 1}}));
+                                                 {"jin,c=0.6: 300 ms, no post-copy", 1},
+                                                 {"jin,c=0.6: 300 ms", 1}}));
+  EXPECT_THAT(refusal(with("[cell]\nlaw = \"jin,c=2\"\n[loads]\ni = \"idle\"\n")),
+              HasSubstr("line 4"));
   EXPECT_THAT(refusal(with("[cell]\nlaw = \"gravity\"\n[loads]\ni = \"idle\"\n")),
               HasSubstr("gravity"));
 }

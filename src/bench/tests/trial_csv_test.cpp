@@ -55,6 +55,8 @@ TEST(TrialCsv, QuotesWhatNeedsIt) {
   trial.cell.spec = "memory-write,set=8MiB";
   EXPECT_THAT(csv_row(RunHeader{}, trial), HasSubstr(",\"it said: \"\"no\"\", and\nended\""));
   EXPECT_EQ(field(trial, "spec"), "\"memory-write,set=8MiB\"");
+  trial.cell.law = "jin,c=0.6";
+  EXPECT_EQ(field(trial, "law"), "\"jin,c=0.6\"");
 }
 
 TEST(TrialCsv, TheTechniqueSaysWhetherTheDiskMoved) {

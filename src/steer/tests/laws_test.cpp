@@ -265,6 +265,22 @@ TEST(Laws, JinsRuleVerbatim) {
   EXPECT_NEAR(seen.obey(jin->after_round(seen.view())).cpu_quota->value(), 1, 1e-6);
 }
 
+TEST(Laws, JinTakesAnotherC) {
+  const auto jin = law("jin,c=0.6");
+  EXPECT_EQ(quota_use_of("jin,c=0.6"), QuotaUse::kMust);
+  Seen seen;
+  seen.round(Seconds(1), 50_MB_per_s, 100_MB_per_s);
+  EXPECT_NEAR(seen.obey(jin->after_round(seen.view())).cpu_quota->value(), 0.3, 1e-6);
+  for (const char* wrong :
+       {"jin,", "jin,c=", "jin,c=0", "jin,c=1.1", "jin,c=0.6x", "jin,c=nan", "jin,d=0.6"}) {
+    const auto refused = law_by_name(wrong);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, ErrorCode::kBadInput);
+    EXPECT_THAT(refused.error().what_to_do, HasSubstr("jin,c=0.6"));
+  }
+  EXPECT_FALSE(law_by_name("nova,c=0.6")) << "it has none";
+}
+
 TEST(Laws, SdpsSlowsUntilLessIsDirtiedThanSent) {
   const auto sdps = law("sdps");
   Seen seen;

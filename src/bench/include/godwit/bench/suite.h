@@ -31,7 +31,7 @@ namespace godwit::bench {
 ///     observe = "2s"
 ///     rehearse = false
 ///     pings = true
-///     law = ["none", "godwit"]     # docs/steering.md; and what it steers to:
+///     law = ["none", "jin,c=0.6"]  # docs/steering.md; and what it steers to:
 ///     max_downtime = "300ms"
 ///     no_postcopy = true
 ///     relay = false

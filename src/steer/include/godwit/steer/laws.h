@@ -45,7 +45,8 @@ struct Known {
 Result<bool> may_order(std::string_view name, const MigrationPlan& plan, bool profiled);
 
 /// A fresh law; kBadInput for a name that none has, or a broken profile. Without a profile `godwit`
-/// is `none`.
+/// is `none`. "jin,c=0.6" is `jin` with a C of its own; outcomes and comparisons know it by all of
+/// that.
 Result<std::unique_ptr<Law>> law_by_name(std::string_view name, const Known& known = {});
 
 }  // namespace godwit::steer
