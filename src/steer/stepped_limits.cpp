@@ -119,10 +119,10 @@ Order Nova::at_look(const RoundView& view) {
 namespace {
 
 constexpr Seconds kRampFirst{0.15};
-constexpr Seconds kRampMost{0.9};
+constexpr Seconds kRampMost{1.05};
 constexpr int kRampSteps = 7;
-constexpr std::size_t kRampFromRound = 3;
-constexpr Seconds kRampLeastRound{10};
+constexpr std::int64_t kRampFrom = 3;  // of QEMU's syncs, the first of which begins the first pass
+constexpr Seconds kRampCooldown{10};
 
 }  // namespace
 
@@ -130,11 +130,13 @@ void KubevirtRamp::shape(MigrationPlan& plan) const {
   begin_with(plan, kRampFirst);
 }
 
-Order KubevirtRamp::after_round(const RoundView& view) {
-  const bool early = view.rounds.size() + 1 < kRampFromRound;
-  if (early || steps_ == kRampSteps || view.elapsed - last_step_ < kRampLeastRound) return {};
+Order KubevirtRamp::at_look(const RoundView& view) {
+  if (view.status().phase != MigrationPhase::kActive || steps_ == kRampSteps) return {};
+  if (view.passes < kRampFrom) return {};
+  if (!cooling_since_) cooling_since_ = view.elapsed;
+  if (view.elapsed - *cooling_since_ < kRampCooldown) return {};
   ++steps_;
-  last_step_ = view.elapsed;
+  cooling_since_ = view.elapsed;
   const Seconds most = view.plan.intent.max_downtime.value_or(kRampMost);
   return limit(kRampFirst + (most - kRampFirst) * steps_ / kRampSteps,
                fmt::format("step {} of {}", steps_, kRampSteps));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,17 +61,18 @@ class Nova final : public Law {
   int step_ = 0;
 };
 
-/// KubeVirt's proposal VEP 291: 150 ms; from round 3 on, each of at least 10 s, a seventh of the
-/// way to the most that is allowed (900 ms).
+/// KubeVirt's VEP 291 as it was merged (kubevirt/enhancements, veps/sig-compute/
+/// 291-dynamic-downtime-tuning): 150 ms; from the third iteration on, each 10 s, a seventh of the
+/// way to the most that is allowed (1050 ms).
 class KubevirtRamp final : public Law {
  public:
   [[nodiscard]] std::string_view name() const override { return "kubevirt-ramp"; }
   void shape(MigrationPlan& plan) const override;
-  Order after_round(const RoundView& view) override;
+  Order at_look(const RoundView& view) override;
 
  private:
   int steps_ = 0;
-  Seconds last_step_{};
+  std::optional<Seconds> cooling_since_;
 };
 
 /// Proxmox VE (qemu-server, QemuMigrate.pm): looks once a second; at the sixth look at which what

@@ -227,7 +227,7 @@ TEST(Laws, KubevirtsStallDetectorTakesPostcopyWhereItMay) {
   EXPECT_TRUE(saw(*one, seen, 200, 2_GiB, 1_GiB).switch_to_postcopy);
 }
 
-TEST(Laws, KubevirtsRampGoesFrom150To900MsInSevenSteps) {
+TEST(Laws, KubevirtsRampGoesFrom150To1050MsInSevenSteps) {
   const auto ramp = law("kubevirt-ramp");
   Seen seen;
   ramp->shape(seen.plan);
@@ -235,21 +235,23 @@ TEST(Laws, KubevirtsRampGoesFrom150To900MsInSevenSteps) {
   std::vector<double> limits;
   for (int i = 0; i < 14; ++i) {
     seen.round(Seconds(10.1), 100_MB_per_s, 80_MB_per_s);
-    const Order order = ramp->after_round(seen.view());
+    const Order order = ramp->at_look(seen.view());
     if (order.downtime_limit) limits.push_back(std::round(ms(order)));
   }
-  EXPECT_THAT(limits, ElementsAre(257, 364, 471, 579, 686, 793, 900));
+  EXPECT_THAT(limits, ElementsAre(279, 407, 536, 664, 793, 921, 1050));
 }
 
-TEST(Laws, TheRampTakesNoStepAfterAShortRound) {
+TEST(Laws, TheRampWaitsTenSecondsFromTheThirdIterationAndBetweenSteps) {
   const auto ramp = law("kubevirt-ramp");
   Seen seen;
-  int steps = 0;
+  seen.round(Seconds(70), 100_MB_per_s, 80_MB_per_s);
+  EXPECT_FALSE(ramp->at_look(seen.view()).wants_something()) << "the second";
+  std::vector<double> steps;
   for (int i = 0; i < 100; ++i) {
     seen.round(Seconds(0.5), 100_MB_per_s, 80_MB_per_s);
-    if (ramp->after_round(seen.view()).wants_something()) ++steps;
+    if (ramp->at_look(seen.view()).wants_something()) steps.push_back(seen.elapsed.count());
   }
-  EXPECT_EQ(steps, 5) << "50 s, a step each 10";
+  EXPECT_THAT(steps, ElementsAre(80.5, 90.5, 100.5, 110.5)) << "the third began at 70.5 s";
 }
 
 TEST(Laws, JinsRuleVerbatim) {
