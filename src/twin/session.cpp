@@ -17,9 +17,10 @@ namespace {
 
 using Kind = Mishap::Kind;
 
-Course course_of(const SessionOptions& options, const model::Growth& growth) {
+Course course_of(const SessionOptions& options, const model::Growth& growth, model::Life* life) {
   const Chance& chance = options.chance;
   return {.growth = &growth,
+          .life = life,
           .speed = chance.speed,
           .phase = chance.phase,
           .data_at_end = chance.data_at_end,
@@ -37,17 +38,21 @@ Result<std::unique_ptr<Session>> Session::make(Clock& clock, const GuestProfile&
   }
   GODWIT_TRY(Guest guest, guest_of(profile));
   GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
-  return std::unique_ptr<Session>(
-      new Session(clock, std::move(guest), link, options, curve.at(options.chance.curve)));
+  GODWIT_TRY(std::optional<model::Phases> phases, model::Phases::from_profile(profile));
+  return std::unique_ptr<Session>(new Session(clock, std::move(guest), link, options,
+                                              curve.at(options.chance.curve), std::move(phases)));
 }
 
 Session::Session(Clock& clock, Guest guest, const Link& link, const SessionOptions& options,
-                 model::Growth growth)
+                 model::Growth growth, std::optional<model::Phases> phases)
     : clock_(clock),
       guest_(std::move(guest)),
       link_(link),
       options_(options),
-      growth_(std::move(growth)) {}
+      growth_(std::move(growth)),
+      phases_(std::move(phases)) {
+  if (phases_) life_.emplace(*phases_, options_.chance.curve, options_.chance.life);
+}
 
 Session::~Session() = default;
 
@@ -68,7 +73,7 @@ Result<void> Session::prepare(const MigrationPlan& plan) {
   plan_.parameters = assumed(plan_.technique, plan_.parameters, link_);
   const Sending sending =
       sending_of(plan_.technique, guest_, plan_.parameters, link_, options_.pair);
-  migration_.emplace(guest_, sending, course_of(options_, growth_));
+  migration_.emplace(guest_, sending, course_of(options_, growth_, life_ ? &*life_ : nullptr));
   return {};
 }
 
@@ -475,6 +480,7 @@ Result<SessionOptions> drawn_options(const HostPairConstants& pair, const GuestP
   SessionOptions options;
   options.pair = pair;
   options.chance = drawn_chances(pair, curve, 1, seed).chances.back();
+  options.chance.life = seed;
   return options;
 }
 

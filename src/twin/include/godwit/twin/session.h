@@ -11,6 +11,7 @@
 #include "godwit/domain/guest_profile.h"
 #include "godwit/domain/link.h"
 #include "godwit/domain/session.h"
+#include "godwit/model/phases.h"
 #include "godwit/twin/predictor.h"
 
 namespace godwit::twin {
@@ -47,8 +48,9 @@ Result<SessionOptions> drawn_options(const HostPairConstants& pair, const GuestP
                                      std::uint64_t seed);
 
 /// The twin as a session: a migration of a guest that only exists as its profile, between hosts
-/// that do not exist, on a clock that it moves itself by waiting. Deterministic. What control, a
-/// law or an evacuation does on it, it does on QEMU. Disks are not simulated: kUnsupported.
+/// that do not exist, on a clock that it moves itself by waiting. A guest whose profile shows
+/// phases lives through some (`Chance::life`). Deterministic. What control, a law or an evacuation
+/// does on it, it does on QEMU. Disks are not simulated: kUnsupported.
 class Session final : public MigrationSession {
  public:
   /// kBadInput: a broken profile, or a link without a rate. `clock` outlives the session; waiting
@@ -88,7 +90,7 @@ class Session final : public MigrationSession {
   enum class Now { kIdle, kSetup, kPasses, kSwitchover, kLoading, kPostcopy, kOver };
 
   Session(Clock& clock, Guest guest, const Link& link, const SessionOptions& options,
-          model::Growth growth);
+          model::Growth growth, std::optional<model::Phases> phases);
   void advance(TimePoint deadline);
   void simulate(TimePoint deadline);
   void wait_for(Seconds at_most, TimePoint deadline, Now then);
@@ -116,6 +118,8 @@ class Session final : public MigrationSession {
   Link link_;
   SessionOptions options_;
   model::Growth growth_;
+  std::optional<model::Phases> phases_;
+  std::optional<model::Life> life_;  ///< of a guest in phases
   MigrationPlan plan_;
   std::optional<Migration> migration_;
   SessionView seen_;
