@@ -6,8 +6,8 @@
 namespace godwit::steer {
 namespace {
 
-/// QEMU's slices of 100 ms spread passes that were to be equal by more than this; a curve needs no
-/// finer windows.
+/// Passes whose windows differ by less are one point of the curve: QEMU's slices of 100 ms spread
+/// equal passes by at least as much.
 constexpr double kSameWindow = 1.15;
 
 struct Group {
@@ -50,6 +50,8 @@ std::vector<Group> by_window(std::vector<Pass> passes) {
 
 }  // namespace
 
+/// What is dirtied within a longer window is never less: neighbours that fall are joined (pool
+/// adjacent violators, Barlow et al. 1972).
 std::vector<DirtyPoint> curve_of(std::vector<Pass> passes) {
   std::vector<Group> rising;
   for (const Group& group : by_window(std::move(passes))) {

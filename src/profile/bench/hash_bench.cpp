@@ -1,5 +1,6 @@
-// Hashing a VM's RAM where it lies in a shared file, beside copying it: both read every byte once.
-// What counts is the ratio: bytes_per_second of hash_a_shared_file over that of copy_it.
+// Hashing a VM's RAM where it lies in a shared file, beside copying it, which reads every byte
+// once, too, and writes it. What counts is the ratio, which is to be 0.5 at least: bytes_per_second
+// of hash_a_shared_file over that of copy_it.
 
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
@@ -43,9 +44,11 @@ SharedRam& ram() {
 }
 
 void copy_it(benchmark::State& state) {
+  const std::byte* const memory =
+      ram().memory;  // filled by the first who asks, before the clock runs
   std::vector<std::byte> copy(kSize);
   for (auto _ : state) {
-    std::memcpy(copy.data(), ram().memory, kSize);
+    std::memcpy(copy.data(), memory, kSize);
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
