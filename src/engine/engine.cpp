@@ -54,7 +54,7 @@ struct Lent {
 std::unique_ptr<MigrationSession> session_of(Clock& clock, const OpenPair& pair, Journal& journal,
                                              const Lent& lent) {
   if (pair.manager != nullptr) {
-    return pair.manager->session(journal, pair.source_name, pair.destination_name);
+    return pair.manager->session(journal, pair.source_name, pair.destination_name, lent.cpu_quota);
   }
   pair::Ends ends = ends_of(pair, journal);
   ends.cpu_quota = lent.cpu_quota;

@@ -113,10 +113,6 @@ std::unique_ptr<ActivityCounter> HostOpener::activity_of(Hypervisor& vm, std::in
 }
 
 Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& vm) {
-  if (vm.identity.starts_with("libvirt")) {
-    return fail(ErrorCode::kUnsupported, "the control groups of libvirt's domains are libvirt's",
-                "use a law that does without, or virsh schedinfo before the migration");
-  }
   if (vm.pid != 0) return cpuquota::make_vcpu_quota(vm.pid, vm.process_started, vm.vcpu_threads);
   return fail(ErrorCode::kUnsupported,
               fmt::format("the VM's process can't be seen from here: {} answers on its monitor",

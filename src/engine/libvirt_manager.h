@@ -18,7 +18,8 @@ class LibvirtManager final : public Manager {
 
   Result<ManagedSides> look(const MigrationPlan& plan) override;
   std::unique_ptr<MigrationSession> session(Journal& journal, const std::string& source,
-                                            const std::string& destination) override;
+                                            const std::string& destination,
+                                            CpuQuota* cpu_quota) override;
 
  private:
   Clock& clock_;

@@ -7,6 +7,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/control/journal_step.h"
+#include "godwit/control/quota_lease.h"
 #include "godwit/control/settings.h"
 #include "godwit/libvirt/connection.h"
 #include "godwit/libvirt/domain_xml.h"
@@ -45,7 +46,10 @@ constexpr Seconds kStatisticsPatience{2};
 
 class LibvirtSession final : public MigrationSession {
  public:
-  LibvirtSession(Clock& clock, Ends ends) : clock_(clock), ends_(std::move(ends)) {
+  LibvirtSession(Clock& clock, Ends ends)
+      : clock_(clock),
+        ends_(std::move(ends)),
+        quota_(ends_.cpu_quota, [this] { return note(step_); }) {
     seen_.stream = ends_.destination->uri();
   }
 
@@ -84,6 +88,9 @@ class LibvirtSession final : public MigrationSession {
   void reach_source();
   void look_after_reaching();
   [[nodiscard]] bool under_way() const { return seen_.launched && passes_seen_; }
+  Result<void> slow_down(Ratio share);
+  void mind_quota();
+  bool lift_quota();
 
   // --- the end ---
   [[nodiscard]] SideLook look(Side side);
@@ -110,6 +117,8 @@ class LibvirtSession final : public MigrationSession {
   GiveUp abort_ = GiveUp::kNone;
   std::string abort_reason_;
   std::optional<Lease> lease_;
+  control::QuotaLease quota_;
+  std::string step_;  ///< as the journal has it
   SideLook here_;
   SideLook there_;
 };
@@ -125,6 +134,7 @@ Result<void> LibvirtSession::prepare(const MigrationPlan& plan) {
                 fmt::format("the domain can't be migrated now: it is {}", to_string(state)),
                 "see virsh domstate");
   }
+  seen_.may_slow_down = quota_.check().has_value();
   const std::string& uuid = ends_.source.uuid();
   GODWIT_CHECK_OK(ends_.source.connection()->listen(uuid, Side::kSource, queue_));
   GODWIT_CHECK_OK(ends_.destination->listen(uuid, Side::kDestination, queue_));
@@ -163,6 +173,7 @@ Result<void> LibvirtSession::start() {
 }
 
 Result<void> LibvirtSession::note(std::string_view step) {
+  step_ = step;
   JournalEntry entry;
   entry.source = ends_.source_name;
   entry.destination = ends_.destination_name;
@@ -170,6 +181,7 @@ Result<void> LibvirtSession::note(std::string_view step) {
   entry.destination_identity = identity_of(*ends_.destination, ends_.source.uuid());
   entry.step = step;
   entry.source_lease = lease_;
+  entry.source_cpu = quota_.lent();
   return control::record_step(ends_.journal, clock_, std::move(entry));
 }
 
@@ -184,6 +196,7 @@ std::vector<PassSync> LibvirtSession::watch(TimePoint deadline) {
   } else if (!is_final(seen_.status.phase)) {
     poll();
   }
+  mind_quota();
   return std::exchange(syncs_, {});
 }
 
@@ -286,7 +299,7 @@ void LibvirtSession::note_pass(std::int64_t pass, std::int64_t wall_us) {
   }
   next_question_ = clock_.now();
   poll();
-  syncs_.push_back({pass - first_pass_ + 1, wall_us, seen_.status});
+  syncs_.push_back({pass - first_pass_ + 1, wall_us, seen_.status, quota_.count(clock_.wall_us())});
 }
 
 void LibvirtSession::poll() {
@@ -405,13 +418,13 @@ void LibvirtSession::look_after_reaching() {
 
 // --- orders ---
 
+/// What is changed for the first time is written down first.
 Result<void> LibvirtSession::amend(const Order& order) {
-  if (order.cpu_quota) {
-    return fail(ErrorCode::kUnsupported, "the vCPUs of libvirt's domains are not slowed down yet");
-  }
+  if (order.cpu_quota) GODWIT_CHECK_OK(slow_down(*order.cpu_quota));
   MigrationParameters parameters;
   parameters.downtime_limit = order.downtime_limit;
   parameters.max_bandwidth = order.max_bandwidth;
+  if (!parameters.downtime_limit && !parameters.max_bandwidth) return {};
   if (!lease_) lease_ = Lease{};
   Lease& lease = *lease_;
   const bool more = (parameters.downtime_limit && !lease.before.parameters.downtime_limit) ||
@@ -421,12 +434,35 @@ Result<void> LibvirtSession::amend(const Order& order) {
     auto& before = lease.before.parameters;
     if (!before.downtime_limit) before.downtime_limit = now.downtime_limit;
     if (parameters.max_bandwidth && !before.max_bandwidth) before.max_bandwidth = now.max_bandwidth;
-    GODWIT_CHECK_OK(note("migrating"));
+    GODWIT_CHECK_OK(note(step_));
   }
   return ends_.source.set_parameters(parameters);
 }
 
+/// By control groups: a change of the domain's scheduling would wait for its migration, as libvirt
+/// takes none during that job; and it would travel along to the destination.
+Result<void> LibvirtSession::slow_down(Ratio share) {
+  auto limited = quota_.limit(share);
+  seen_.cpu_quota = quota_.share();
+  return limited;
+}
+
+/// Once the guest leaves or stays for good, it gets all of its time back.
+void LibvirtSession::mind_quota() {
+  quota_.mind(clock_.now(), rules_of(stage_of(seen_)).may_change_limits);
+  seen_.cpu_quota = quota_.share();
+}
+
+/// False when it could not be done.
+bool LibvirtSession::lift_quota() {
+  const bool lifted = quota_.lift();
+  seen_.cpu_quota = quota_.share();
+  return lifted;
+}
+
+/// The guest stops faster when no vCPU waits for its next period.
 Result<void> LibvirtSession::switch_to_postcopy() {
+  (void)lift_quota();
   auto ordered = ends_.source.start_postcopy();
   if (!ordered && ordered.error().code != ErrorCode::kPeerGone) return ordered;
   seen_.postcopy_ordered = true;  // without an answer it may have begun all the same
@@ -523,6 +559,7 @@ void LibvirtSession::conclude(const Place& place, MigrationOutcome& outcome) {
 }
 
 void LibvirtSession::settle(MigrationOutcome& outcome, const std::stop_token& leave) {
+  (void)lift_quota();
   if (call_ && !end_ && call_->end()) take_end(*call_->end());
   conclude(find_place(leave), outcome);
   if (seen_.storage) {
@@ -550,6 +587,10 @@ void LibvirtSession::release(MigrationOutcome& outcome) {
       outcome.remarks.push_back(
           fmt::format("the domain's downtime limit is still changed: {}", back.error().message));
     }
+  }
+  if (!lift_quota()) {
+    given = false;
+    outcome.remarks.emplace_back(control::kStillLimited);
   }
   outcome.given_back = given;
   const bool nowhere = here_.seen == Seen::kGone && there_.seen == Seen::kGone;

@@ -8,6 +8,7 @@
 
 #include "godwit/base/log.h"
 #include "godwit/control/journal_step.h"
+#include "godwit/control/quota_lease.h"
 #include "godwit/control/settings.h"
 #include "godwit/control/vcpu_watch.h"
 #include "godwit/pair/recovery.h"
@@ -15,7 +16,6 @@
 #include "godwit/storage/storage_mirror.h"
 #include "godwit/storage/storage_share.h"
 #include "patience.h"
-#include "quota_lease.h"
 #include "run_record.h"
 #include "settings_lease.h"
 #include "settlement.h"
@@ -40,10 +40,6 @@ constexpr Seconds kHoldPatience{30};
 
 /// More than the links carry that a relay paces.
 constexpr BytesPerSecond kUnpaced{10e9};
-
-constexpr std::string_view kStillLimited =
-    "the VM's vCPUs are still limited on the source's host: godwit recover gives them their time "
-    "back";
 
 constexpr std::string_view kRestIsThere =
     "a part of the guest's disks is still at the source, and the guest needs both hosts: do not "
@@ -77,7 +73,7 @@ class PairSession final : public MigrationSession {
         destination_(clock, ends_.destination),
         source_settings_(ends_.source),
         destination_settings_(ends_.destination),
-        quota_(ends_.cpu_quota) {
+        quota_(ends_.cpu_quota, [this] { return note(step_); }) {
     record_.seen.stream = ends_.stream;
   }
 
@@ -163,8 +159,7 @@ class PairSession final : public MigrationSession {
   WatchedSide destination_;
   SettingsLease source_settings_;
   SettingsLease destination_settings_;
-  QuotaLease quota_;
-  bool quota_wanted_ = false;  ///< by the newest order of one; refused, lifted: no more
+  control::QuotaLease quota_;
   RunRecord record_;
   std::vector<std::string> remarks_;
   std::vector<PassSync> syncs_;
@@ -172,7 +167,6 @@ class PairSession final : public MigrationSession {
 
   TimePoint next_question_{};
   TimePoint next_order_{};
-  TimePoint next_lift_{};
   std::optional<TimePoint> holding_since_;
   std::optional<HypervisorEvent> stop_event_;  ///< STOP at the source, not yet known whose
   std::string step_;  ///< as the journal has it; empty while it has nothing
@@ -487,39 +481,23 @@ Result<void> PairSession::amend(const Order& order) {
 }
 
 Result<void> PairSession::slow_down(Ratio share) {
-  if (share >= Ratio(1)) {
-    if (lift_quota()) return {};
-    return fail(ErrorCode::kBusy, "the vCPUs' quota can't be given back now");
-  }
-  GODWIT_TRY(const bool wider, quota_.plan());
-  auto limited = wider ? note(step_) : Result<void>();
-  if (limited) limited = quota_.limit(share);
-  quota_wanted_ = limited.has_value();
-  if (limited) {
-    record_.seen.cpu_quota = share;
-  } else {
-    (void)lift_quota();
-  }
+  auto limited = quota_.limit(share);
+  record_.seen.cpu_quota = quota_.share();
   return limited;
 }
 
 /// A quota is for a guest that dirties memory while it is sent: once the guest leaves or stays for
-/// good, it gets all of its time back. Where that fails it is tried again.
+/// good, it gets all of its time back.
 void PairSession::mind_quota() {
-  const bool of_use = quota_wanted_ && rules_of(stage()).may_change_limits;
-  if (!quota_.lent() || of_use || clock_.now() < next_lift_) return;
-  next_lift_ = clock_.now() + kOrderAgain;
-  (void)lift_quota();
+  quota_.mind(clock_.now(), rules_of(stage()).may_change_limits);
+  record_.seen.cpu_quota = quota_.share();
 }
 
 /// False when it could not be done.
 bool PairSession::lift_quota() {
-  quota_wanted_ = false;
-  if (!quota_.lent()) return true;
-  if (!quota_.lift()) return false;
-  record_.seen.cpu_quota = Ratio(1);
-  (void)note(step_);
-  return true;
+  const bool lifted = quota_.lift();
+  record_.seen.cpu_quota = quota_.share();
+  return lifted;
 }
 
 /// The guest stops faster when no vCPU waits for its next period.
@@ -692,7 +670,7 @@ void PairSession::note_storage(MigrationOutcome& outcome) {
 void PairSession::leave(MigrationOutcome& outcome) {
   Settlement(clock_, ends_, plan_, source_, destination_, record_, [] {}).leave(outcome);
   note_storage(outcome);
-  if (!lift_quota()) outcome.remarks.emplace_back(kStillLimited);
+  if (!lift_quota()) outcome.remarks.emplace_back(control::kStillLimited);
   source_settings_.leave();
   destination_settings_.leave();
   outcome.given_back = false;
@@ -777,7 +755,7 @@ void PairSession::release(MigrationOutcome& outcome) {
   }
   if (!lift_quota()) {
     all = false;
-    outcome.remarks.emplace_back(kStillLimited);
+    outcome.remarks.emplace_back(control::kStillLimited);
   }
   outcome.given_back = all;
   const bool known_place =

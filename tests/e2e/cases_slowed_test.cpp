@@ -19,13 +19,14 @@ class SlowedDown : public Cases {
   void start_hard(PairSetup setup = {}) {
     setup.load = "memory-write,set=48MiB,rate=full,fill=48MiB";
     start(setup);
-    auto groups = VcpuGroups::of_source(pair());
+    auto groups = VcpuGroups::of(pair().pid(Side::kSource), pair().vcpu_numbers(Side::kSource));
     if (!groups) GTEST_SKIP() << groups.error().message;
     groups_ = std::move(*groups);
   }
   void await_limited() {
     pair().await("a vCPU that is limited", [&] { return !groups_->limited().empty(); });
-    EXPECT_EQ(groups_->limited(), vcpu_numbers(pair())) << "all vCPUs, and nothing else of QEMU";
+    EXPECT_EQ(groups_->limited(), pair().vcpu_numbers(Side::kSource))
+        << "all vCPUs, and nothing else of QEMU";
   }
   [[nodiscard]] std::vector<std::string> slowly(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> words{"--technique",   "precopy",        "--law",  "jin",

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "godwit/base/process.h"
+#include "godwit/libvirt/domain.h"
 #include "patience.h"
 #include "start_program.h"
 
@@ -57,14 +58,25 @@ void LibvirtHosts::start(std::size_t host, const libvirt_lab::DomainSpec& spec) 
   must(lab_->start_domain(host, spec, {}));
 }
 
-void LibvirtHosts::on(std::size_t host, const std::vector<std::string>& words) {
+Finished LibvirtHosts::try_on(std::size_t host, const std::vector<std::string>& words) {
   std::vector<std::string> all{"nsenter", "--net",    "--pid",
                                "--mount", "--target", std::to_string(lab_->init_of(host))};
   all.insert(all.end(), words.begin(), words.end());
   Process process = must(Process::start({program_path("nsenter").value(), all}));
   (void)process.follow(clock_, clock_.now() + kPatience, {});
-  if (process.end() && process.end()->well()) return;
-  throw std::runtime_error(fmt::format("{}: {}", fmt::join(words, " "), process.err()));
+  const bool well = process.end() && process.end()->well();
+  return {well ? 0 : 1, process.out(), process.err()};
+}
+
+void LibvirtHosts::on(std::size_t host, const std::vector<std::string>& words) {
+  const Finished finished = try_on(host, words);
+  if (finished.status == 0) return;
+  throw std::runtime_error(fmt::format("{}: {}", fmt::join(words, " "), finished.err));
+}
+
+pid_t LibvirtHosts::qemu() {
+  const auto domain = must(libvirt::LibvirtDomain::connect({lab_->uri(0), "vm"}, clock_));
+  return static_cast<pid_t>(must(domain->describe()).pid);
 }
 
 void LibvirtHosts::start_daemon(Side side) {

@@ -76,8 +76,13 @@ class LibvirtHosts {
   /// Ends the QEMU that runs, or waits for, the domain on that host: no daemon asked it to.
   void kill_qemu(Side side);
 
-  /// Runs a program among a host's processes, mounts and network.
+  /// Runs a program among a host's processes, mounts and network. Throws where it fails; `try_on`
+  /// gives what it said instead.
   void on(std::size_t host, const std::vector<std::string>& words);
+  Finished try_on(std::size_t host, const std::vector<std::string>& words);
+
+  /// The QEMU that runs the domain on the first host, as long as there is no other of it.
+  [[nodiscard]] pid_t qemu();
 
   /// The guest's counter of work goes up, wherever it runs.
   [[nodiscard]] bool works(const std::string& domain = "vm");

@@ -313,6 +313,12 @@ Json QemuPair::ask(Side side, const std::string& command, const Json& arguments)
   return std::move(*answer);
 }
 
+std::vector<std::int64_t> QemuPair::vcpu_numbers(Side side) {
+  std::vector<std::int64_t> threads;
+  for (const Json& one : ask(side, "query-cpus-fast")) threads.push_back(one.at("thread-id"));
+  return threads;
+}
+
 namespace {
 
 /// A QEMU whose guest waits for a page that never comes may hold all of its monitor up.

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -108,6 +109,8 @@ class QemuPair {
   [[nodiscard]] std::string log(Side side) const;
   /// Of its QEMU; -1 once it was killed.
   [[nodiscard]] pid_t pid(Side side) const { return pid_[index(side)]; }
+  /// Its vCPU threads, as QEMU numbers them.
+  [[nodiscard]] std::vector<std::int64_t> vcpu_numbers(Side side);
 
  private:
   static std::size_t index(Side side) { return side == Side::kSource ? 0 : 1; }

@@ -1,24 +1,16 @@
 #include "vcpu_groups.h"
 
 #include <fstream>
+#include <utility>
 
 #include "godwit/base/process.h"
 #include "godwit/cpuquota/vcpu_quota.h"
 
 namespace godwit::e2e {
 
-std::vector<std::int64_t> vcpu_numbers(QemuPair& pair) {
-  std::vector<std::int64_t> threads;
-  for (const Json& one : pair.ask(Side::kSource, "query-cpus-fast")) {
-    threads.push_back(one.at("thread-id"));
-  }
-  return threads;
-}
-
-Result<VcpuGroups> VcpuGroups::of_source(QemuPair& pair) {
-  const pid_t pid = pair.pid(Side::kSource);
-  GODWIT_TRY(const LentCpu planned,
-             cpuquota::make_vcpu_quota(pid, process_start(pid), vcpu_numbers(pair))->plan());
+Result<VcpuGroups> VcpuGroups::of(pid_t qemu, std::vector<std::int64_t> qemu_numbers) {
+  const auto quota = cpuquota::make_vcpu_quota(qemu, process_start(qemu), std::move(qemu_numbers));
+  GODWIT_TRY(const LentCpu planned, quota->plan());
   return VcpuGroups(planned.homes.at(0).folder, planned.group);
 }
 

@@ -1,21 +1,24 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "qemu_pair.h"
+#include "godwit/base/error.h"
 
 namespace godwit::e2e {
 
-/// The control groups that Godwit makes to limit the vCPUs of a pair's source, as the kernel shows
-/// them. Also once that QEMU has ended.
+/// The control groups that Godwit makes to limit the vCPUs of a QEMU, as the kernel shows them.
+/// Also once that QEMU has ended.
 class VcpuGroups {
  public:
-  /// An error where its vCPUs cannot be limited here.
-  static Result<VcpuGroups> of_source(QemuPair& pair);
+  /// An error where its vCPUs cannot be limited here. `qemu_numbers`: of their threads, where those
+  /// have no names.
+  static Result<VcpuGroups> of(pid_t qemu, std::vector<std::int64_t> qemu_numbers = {});
 
   [[nodiscard]] bool none() const { return found().empty(); }
   /// Threads in them.
@@ -30,8 +33,5 @@ class VcpuGroups {
   std::string home_;  ///< the group in which the vCPUs are
   std::string ours_;  ///< what names of Godwit's groups begin with
 };
-
-/// The source's vCPU threads, as QEMU numbers them.
-[[nodiscard]] std::vector<std::int64_t> vcpu_numbers(QemuPair& pair);
 
 }  // namespace godwit::e2e

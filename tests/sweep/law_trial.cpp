@@ -32,7 +32,7 @@ class LawTrial final : public Trial {
   explicit LawTrial(const Run& run) : Trial(run) {
     start(setup());
     pair().wire().throttle(kWire);
-    auto groups = VcpuGroups::of_source(pair());
+    auto groups = VcpuGroups::of(pair().pid(Side::kSource), pair().vcpu_numbers(Side::kSource));
     if (groups) groups_ = std::move(*groups);
     if (run.fault == Fault::kRelayKilled) there_.emplace(pair().file("dst.spare"));
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "godwit/base/clock.h"
+#include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/migration_plan.h"
 #include "godwit/domain/ports.h"
@@ -30,9 +31,11 @@ class Manager {
 
   /// Changes nothing. Errors as control's preflight.
   virtual Result<ManagedSides> look(const MigrationPlan& plan) = 0;
-  /// One migration. The manager, and the journal, outlive it.
+  /// One migration. The manager, the journal and the quota outlive it. `cpu_quota`: the source's;
+  /// null where its vCPUs can't be slowed down, or are not to be.
   virtual std::unique_ptr<MigrationSession> session(Journal& journal, const std::string& source,
-                                                    const std::string& destination) = 0;
+                                                    const std::string& destination,
+                                                    CpuQuota* cpu_quota) = 0;
 };
 
 }  // namespace godwit::engine

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "godwit/base/clock.h"
+#include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/ports.h"
 #include "godwit/domain/session.h"
 #include "godwit/libvirt/connection.h"
@@ -20,7 +21,8 @@ struct Ends {
   std::shared_ptr<Connection> destination;
   std::string source_name;  ///< as the user wrote it, for the journal
   std::string destination_name;
-  Journal* journal = nullptr;  ///< may be null
+  Journal* journal = nullptr;     ///< may be null
+  CpuQuota* cpu_quota = nullptr;  ///< of the source; null: its vCPUs can't be slowed down from here
 };
 
 /// One migration, driven by libvirt: peer-to-peer where the source's daemon reaches the
@@ -29,8 +31,9 @@ struct Ends {
 ///
 /// Of the downtime it knows the kind `events`: both daemons tell when the guest stops and goes on,
 /// and the time is that of arrival here. The total time is that of the whole order, libvirt's own
-/// preparing included. The only thing borrowed is the domain's limits (downtime, and bandwidth if
-/// that is changed on the way), which are given back where the guest stays.
+/// preparing included. Borrowed are the domain's limits (downtime, and bandwidth if that is changed
+/// on the way), which are given back where the guest stays, and the CPU time of its vCPUs if a law
+/// orders less of it, which is given back as soon as memory is no longer sent.
 ///
 /// libvirt lets a destination's guest go on only by its own word, after the source's has ended for
 /// good; so a cancel behind a stopped guest could not make two, and is not given all the same.

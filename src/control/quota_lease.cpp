@@ -1,10 +1,15 @@
-#include "quota_lease.h"
+#include "godwit/control/quota_lease.h"
 
 #include <utility>
 
 #include "godwit/base/log.h"
 
-namespace godwit::pair {
+namespace godwit::control {
+namespace {
+
+constexpr Seconds kLiftAgain{1};
+
+}  // namespace
 
 Result<LentCpu> QuotaLease::ask() const {
   if (quota_ != nullptr) return quota_->plan();
@@ -18,14 +23,35 @@ Result<void> QuotaLease::check() const {
   return {};
 }
 
-Result<bool> QuotaLease::plan() {
+Result<void> QuotaLease::limit(Ratio share) {
+  if (share >= Ratio(1)) {
+    if (lift()) return {};
+    return fail(ErrorCode::kBusy, "the vCPUs' quota can't be given back now");
+  }
   GODWIT_TRY(LentCpu planned, ask());
-  if (lent_ == planned) return false;
-  lent_ = std::move(planned);
-  return true;
+  Result<void> limited;
+  if (lent_ != planned) {
+    lent_ = std::move(planned);
+    limited = write_down_();
+  }
+  if (limited) limited = quota_->limit(share);
+  wanted_ = limited.has_value();
+  if (limited) {
+    share_ = share;
+  } else {
+    (void)lift();
+  }
+  return limited;
+}
+
+void QuotaLease::mind(TimePoint now, bool of_use) {
+  if (!lent_ || (wanted_ && of_use) || now < next_lift_) return;
+  next_lift_ = now + kLiftAgain;
+  (void)lift();
 }
 
 bool QuotaLease::lift() {
+  wanted_ = false;
   if (!lent_) return true;
   if (const auto lifted = quota_->lift(); !lifted) {
     if (!warned_) log::warning("the VM's vCPUs are still limited: {}", lifted.error().message);
@@ -33,6 +59,8 @@ bool QuotaLease::lift() {
     return false;
   }
   lent_.reset();
+  share_ = Ratio(1);
+  (void)write_down_();
   return true;
 }
 
@@ -43,4 +71,4 @@ std::optional<VcpuCount> QuotaLease::count(std::int64_t now_wall_us) const {
   return VcpuCount{now_wall_us, std::move(*uses)};
 }
 
-}  // namespace godwit::pair
+}  // namespace godwit::control
