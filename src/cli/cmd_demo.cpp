@@ -7,6 +7,7 @@
 #include "command.h"
 #include "godwit/base/log.h"
 #include "godwit/base/quantity.h"
+#include "godwit/lab/facts.h"
 #include "godwit/lab/guest_report.h"
 #include "godwit/lab/lab.h"
 #include "godwit/libvirt_lab/libvirt_lab.h"
@@ -105,10 +106,12 @@ Result<engine::OpenPair> set_libvirts_stage(const DemoOptions& options,
                                                      LibvirtHost{lab->uri_from_afar(1)}, {}));
   const auto files = lab->files_of(domain.name);
   pair.check = std::make_unique<lab::LabGuestCheck>(files, files);
+  pair.can_postcopy = lab::facts().postcopy;
   return pair;
 }
 
 Attempt play_on_libvirt(const DemoOptions& options, terminal::Context& context) {
+  LabForNow namespaces(options.lab);  // of an ordinary user; they end last
   const auto request = request_of(options);
   if (!request) return not_begun(request.error());
   std::unique_ptr<libvirt_lab::LibvirtLab> lab;  // outlives what is connected to it
@@ -140,9 +143,8 @@ void add_demo(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("--load", options->load, "what the guest does (see guest/README.md)")
       ->type_name("LOAD")
       ->capture_default_str();
-  command->add_flag(
-      "--libvirt", options->libvirt,
-      "on two hosts of libvirt's, each with its own daemon, which end with the demo; as root");
+  command->add_flag("--libvirt", options->libvirt,
+                    "on two hosts of libvirt's, each with its own daemon, which end with the demo");
   options->link.add_to(*command);
   options->observe.add_to(*command);
   options->intent.add_to(*command);
@@ -153,7 +155,7 @@ void add_demo(terminal::Command& app, terminal::Chosen& chosen) {
       *command, {"godwit demo", "godwit demo --technique postcopy", "godwit demo --libvirt",
                  "godwit demo --load memory-write,set=64MiB,rate=60MB/s --json"});
   command->callback([&chosen, options] {
-    if (!options->libvirt) chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
+    chosen.lab = terminal::LabEntry{options->lab, lab::EnterMode::kCreate};
     chosen.action = [options](terminal::Context& context) {
       const Attempt attempt =
           options->libvirt ? play_on_libvirt(*options, context) : play(*options, context);

@@ -1,6 +1,7 @@
 #include "godwit/libvirt/domain.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +23,15 @@ struct Handle {
 };
 
 namespace {
+
+/// The daemon that an ordinary user has of his own, as virsh names it.
+constexpr const char* kUsersSession = "qemu:///session";
+
+/// The daemon has no such domain, or can't be asked.
+bool may_be_elsewhere(ErrorCode why) {
+  return why == ErrorCode::kNotFound || why == ErrorCode::kPeerGone ||
+         why == ErrorCode::kPermission;
+}
 
 /// Between a domain's end and the daemon's word of it.
 constexpr Seconds kEventPatience{2};
@@ -82,6 +92,20 @@ LibvirtDomain::~LibvirtDomain() = default;
 
 Result<std::shared_ptr<LibvirtDomain>> LibvirtDomain::connect(const LibvirtVm& address,
                                                               Clock& clock) {
+  auto opened = connect_at(address, clock);
+  const bool anywhere = address.uri.empty() && ::geteuid() != 0;
+  if (opened || !anywhere || !may_be_elsewhere(opened.error().code)) return opened;
+  auto own = connect_at({kUsersSession, address.domain}, clock);
+  if (own || !may_be_elsewhere(own.error().code)) return own;
+  Error error = std::move(opened).error();
+  error.message += own.error().code == ErrorCode::kNotFound
+                       ? fmt::format(", nor is it at {}", kUsersSession)
+                       : fmt::format("; {}", own.error().message);
+  return fail(std::move(error));
+}
+
+Result<std::shared_ptr<LibvirtDomain>> LibvirtDomain::connect_at(const LibvirtVm& address,
+                                                                 Clock& clock) {
   GODWIT_TRY(auto connection, Connection::open(address.uri));
   std::shared_ptr<LibvirtDomain> opened(
       new LibvirtDomain(clock, std::move(connection), address.uri));

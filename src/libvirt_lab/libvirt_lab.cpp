@@ -35,26 +35,31 @@ constexpr Seconds kGuestPatience{120};
 constexpr Seconds kTick{0.02};
 
 /// PID 1 of a host: a shell, as it reaps whatever libvirt leaves to PID 1. A line from the
-/// descriptor starts the daemon; once nobody can write one any more, the host ends, with all that
-/// runs on it, and removes what it wrote.
+/// descriptor starts the daemon, by the last words that it is given; once nobody can write one any
+/// more, the host ends, with all that runs on it, and removes what it wrote.
 constexpr const char* kInit = R"(set -eu
-base=$1 folder=$2 name=$3 control=$4
+base=$1 folder=$2 name=$3 control=$4 daemon=$5
+shift 5
 read -r number _ </proc/self/stat # as who reads "ready" has it
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/libvirt
 hostname "$name"
 ip link set lo up
-mount -o bind "$folder/etc" /etc/libvirt
-for kind in lib log cache; do mount -o bind "$folder/$kind" "/var/$kind/libvirt"; done
+if [ "$daemon" = system ]; then
+  mount -o bind "$folder/etc/libvirt" /etc/libvirt
+  for kind in lib log cache; do mount -o bind "$folder/$kind/libvirt" "/var/$kind/libvirt"; done
+fi
 echo "$number" >"$folder/ready"
 while read -r -u "$control" _; do
-  libvirtd -l -f /etc/libvirt/libvirtd.conf >>"$folder/libvirtd.log" 2>&1 {control}<&- &
+  "$@" >>"$folder/libvirtd.log" 2>&1 {control}<&- &
   echo $! >"$folder/libvirtd.number"
 done
 kill -9 -1 || true
 cd /
-umount -l /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt || true
+if [ "$daemon" = system ]; then
+  umount -l /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt || true
+fi
 rm -rf "$base"
 )";
 
@@ -75,7 +80,8 @@ Result<void> check_programs() {
                 fmt::format("install Debian's package {}", package));
   }
   // its daemon's driver is a package of its own
-  if (fs::exists("/var/lib/libvirt") && fs::exists("/etc/libvirt")) return {};
+  std::error_code unseen;  // to an ordinary user
+  if (fs::exists("/var/lib/libvirt", unseen) && fs::exists("/etc/libvirt", unseen)) return {};
   return fail(ErrorCode::kEnvironment, "libvirt's folders are missing",
               "install Debian's packages libvirt-daemon-system and libvirt-daemon-driver-qemu");
 }
@@ -136,13 +142,41 @@ std::string daemon_settings(const std::string& folder) {
       folder, random_uuid());
 }
 
-std::string qemu_settings(const std::string& address) {
-  return fmt::format(
+std::string qemu_settings(const std::string& address, bool session) {
+  // a session's daemon has no choice of these
+  const char* const of_system =
       "user = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\nremember_owner = 0\n"
-      "security_driver = \"none\"\nnamespaces = []\ncgroup_controllers = []\n"
-      "stdio_handler = \"file\"\nmigration_address = \"{0}\"\n"
-      "migration_host = \"{0}\"\nseccomp_sandbox = 0\n",
-      address);
+      "namespaces = []\ncgroup_controllers = []\n";
+  return fmt::format(
+      "{0}security_driver = \"none\"\nstdio_handler = \"file\"\nmigration_address = \"{1}\"\n"
+      "migration_host = \"{1}\"\nseccomp_sandbox = 0\n",
+      session ? "" : of_system, address);
+}
+
+/// What a number of the one who is root in this user namespace is outside of it.
+std::string number_outside(const char* map) {
+  std::istringstream line(first_line(map));
+  std::string inside, outside;
+  line >> inside >> outside;
+  return outside;
+}
+
+/// libvirtd takes who is root, if only in a namespace, for the system: so a session's daemon, and
+/// the QEMUs that it starts, are the ordinary user again, in a namespace below.
+std::vector<std::string> daemon_words(const std::string& folder, bool session) {
+  std::vector<std::string> words{"libvirtd", "-l", "-f", folder + "/etc/libvirt/libvirtd.conf"};
+  if (!session) return words;
+  const std::vector<std::string> as_user{"env",
+                                         "XDG_CONFIG_HOME=" + folder + "/etc",
+                                         "XDG_DATA_HOME=" + folder + "/lib",
+                                         "XDG_STATE_HOME=" + folder + "/log",
+                                         "XDG_CACHE_HOME=" + folder + "/cache",
+                                         "XDG_RUNTIME_DIR=" + folder + "/run",
+                                         "unshare",
+                                         "--map-user=" + number_outside("/proc/self/uid_map"),
+                                         "--map-group=" + number_outside("/proc/self/gid_map")};
+  words.insert(words.begin(), as_user.begin(), as_user.end());
+  return words;
 }
 
 /// Under another UUID each time: another lab beside this would else have the same. `told`: a file
@@ -220,7 +254,8 @@ void keep_answers(const fs::path& cache_of_host) {
 Result<std::unique_ptr<LibvirtLab>> LibvirtLab::up(Clock& clock, std::size_t hosts,
                                                    const std::stop_token& stop) {
   if (::geteuid() != 0) {
-    return fail(ErrorCode::kEnvironment, "hosts of libvirt's are built by root", "use sudo");
+    return fail(ErrorCode::kEnvironment,
+                "hosts of libvirt's are built by root, if only in namespaces", "use sudo");
   }
   GODWIT_CHECK_OK(check_programs());
   std::error_code none;
@@ -235,13 +270,13 @@ Result<std::unique_ptr<LibvirtLab>> LibvirtLab::up(Clock& clock, std::size_t hos
 }
 
 LibvirtLab::LibvirtLab(Clock& clock, std::string folder)
-    : clock_(clock), folder_(std::move(folder)) {
+    : clock_(clock), folder_(std::move(folder)), sessions_(!lab::facts().root) {
   fs::create_directories(folder_ + "/guests");
 }
 
 LibvirtLab::~LibvirtLab() {
   if (own_network_.valid()) (void)::setns(own_network_.get(), CLONE_NEWNET);
-  if (!hosts_.empty()) keep_answers(hosts_.front().folder + "/cache");
+  if (!hosts_.empty()) keep_answers(hosts_.front().folder + "/cache/libvirt");
   for (Host& host : hosts_) host.control.reset();
   constexpr Seconds kEndPatience{10};
   for (Host& host : hosts_) {
@@ -257,12 +292,12 @@ Result<void> LibvirtLab::start_host(const std::stop_token& stop) {
   Host& host = hosts_.emplace_back();
   const std::string name = fmt::format("host-{}", static_cast<char>('a' + number));
   host.folder = fmt::format("{}/{}", folder_, name);
-  for (const char* one : {"etc", "lib", "log", "cache", "run"}) {
+  for (const char* one : {"etc/libvirt", "lib/libvirt", "log/libvirt", "cache/libvirt", "run"}) {
     fs::create_directories(host.folder + "/" + one);
   }
-  take_answers(host.folder + "/cache");
-  write_file(host.folder + "/etc/libvirtd.conf", daemon_settings(host.folder));
-  write_file(host.folder + "/etc/qemu.conf", qemu_settings(address_of(number)));
+  take_answers(host.folder + "/cache/libvirt");
+  write_file(host.folder + "/etc/libvirt/libvirtd.conf", daemon_settings(host.folder));
+  write_file(host.folder + "/etc/libvirt/qemu.conf", qemu_settings(address_of(number), sessions_));
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return fail(errno_error("making a pair of sockets", errno));
@@ -273,7 +308,10 @@ Result<void> LibvirtLab::start_host(const std::stop_token& stop) {
   spec.program = program_path("unshare").value();
   spec.arguments = {"unshare", "-n",    "-m",        "-u", "-i",
                     "-p",      "-f",    "bash",      "-c", kInit,
-                    "host",    folder_, host.folder, name, std::to_string(theirs.get())};
+                    "host",    folder_, host.folder, name, std::to_string(theirs.get()),
+                    kind()};
+  const auto daemon = daemon_words(host.folder, sessions_);
+  spec.arguments.insert(spec.arguments.end(), daemon.begin(), daemon.end());
   spec.keep_open = theirs.get();
   GODWIT_TRY(Process process, Process::start(spec));
   host.process = std::make_unique<Process>(std::move(process));
@@ -286,7 +324,7 @@ Result<void> LibvirtLab::start_host(const std::stop_token& stop) {
   if (!init()) {
     return fail(ErrorCode::kEnvironment,
                 fmt::format("{} could not be built: {}", name, last_line(host.process->err())),
-                "see whether this machine lets namespaces be made, as root");
+                "see whether this machine lets namespaces be made");
   }
   host.init = static_cast<pid_t>(*init());
   return {};
@@ -344,11 +382,11 @@ Result<void> LibvirtLab::start_daemon(std::size_t host, const std::stop_token& s
 // --- domains ---
 
 std::string LibvirtLab::uri(std::size_t host) const {
-  return fmt::format("qemu:///system?socket={}/run/libvirt-sock", hosts_[host].folder);
+  return fmt::format("qemu:///{}?socket={}/run/libvirt-sock", kind(), hosts_[host].folder);
 }
 
 std::string LibvirtLab::uri_from_afar(std::size_t host) const {
-  return fmt::format("qemu+tcp://{}/system", address_of(host));
+  return fmt::format("qemu+tcp://{}/{}", address_of(host), kind());
 }
 
 lab::LabGuestCheck::Files LibvirtLab::files_of(const std::string& domain) const {

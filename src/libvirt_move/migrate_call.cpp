@@ -32,6 +32,20 @@ std::string compression_of(Technique technique) {
   return "";
 }
 
+/// Of refusals that come from how a host is set up, and that libvirt has no numbers for.
+std::optional<Remedy> remedy_of(const std::string& message) {
+  const auto tells_of = [&](const char* words) { return message.find(words) != std::string::npos; };
+  if (tells_of("VIR_MIGRATE_TLS")) {  // its configuration says migrate_tls_force
+    return Remedy("ask for TLS, as docs/tls.md says of libvirt");
+  }
+  if (tells_of("serfaultfd")) {  // with a capital letter where it begins QEMU's sentence
+    return Remedy{"leave post-copy out (", Setting::kNoPostcopy,
+                  "), or let QEMUs of ordinary users have it, as root at the destination: sysctl "
+                  "vm.unprivileged_userfaultfd=1"};
+  }
+  return std::nullopt;
+}
+
 unsigned long long unsigned_of(Bytes size) {
   return static_cast<unsigned long long>(size.count());
 }
@@ -121,10 +135,7 @@ void MigrateCall::run() {
 MigrateCall::End MigrateCall::failed(std::string_view what) const {
   End end;
   end.error = source_->error(what);  // first: the next call forgets it
-  // its configuration says migrate_tls_force
-  if (end.error->message.find("VIR_MIGRATE_TLS") != std::string::npos) {
-    end.error->what_to_do = "ask for TLS, as docs/tls.md says of libvirt";
-  }
+  if (auto remedy = remedy_of(end.error->message)) end.error->what_to_do = std::move(*remedy);
   end.lost = lost_connection(source_->api(), source_->get());
   return end;
 }

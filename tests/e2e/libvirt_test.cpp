@@ -213,7 +213,7 @@ openssl x509 -req -in host.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial
 for end in key cert; do cp server-$end.pem client-$end.pem; done)",
                   "sh", certificates()});
     for (const std::size_t host : {0, 1}) {
-      std::ofstream(hosts->lab().folder_of(host) + "/etc/qemu.conf", std::ios::app)
+      std::ofstream(hosts->lab().folder_of(host) + "/etc/libvirt/qemu.conf", std::ios::app)
           << "migrate_tls_x509_cert_dir = \"" << certificates() << "\"\nmigrate_tls_force = 1\n";
     }
     for (const Side side : {Side::kSource, Side::kDestination}) {

@@ -25,6 +25,8 @@ struct Handle;  ///< libvirt's, of the domain
 /// daemon that can't be reached (kPeerGone) says nothing of its domains.
 class LibvirtDomain final : public Hypervisor {
  public:
+  /// Without a URI it is the system's domain of that name; for who is not root, where the system's
+  /// daemon has none or can't be asked, that of his own session (qemu:///session).
   /// kNotFound: there is no such domain. kRefused: it does not run. `clock` outlives it.
   static Result<std::shared_ptr<LibvirtDomain>> connect(const LibvirtVm& address, Clock& clock);
   ~LibvirtDomain() override;
@@ -65,6 +67,7 @@ class LibvirtDomain final : public Hypervisor {
 
  private:
   LibvirtDomain(Clock& clock, std::shared_ptr<Connection> connection, std::string uri);
+  static Result<std::shared_ptr<LibvirtDomain>> connect_at(const LibvirtVm& address, Clock& clock);
   Result<void> look_up(const std::string& domain);
   Result<void> listen_to_events();
   std::optional<DomainEvent> pull(TimePoint deadline);

@@ -38,7 +38,8 @@ struct Said {
 /// as long as it exists, and so is what it starts.
 ///
 /// Nothing of it is seen outside of a folder for temporary files, which ends with this object, and
-/// with this process however that ends. Needs root.
+/// with this process however that ends. Needs root; an ordinary user who is root in namespaces of
+/// his own (lab/user_lab.h) gets hosts with daemons of his session.
 class LibvirtLab {
  public:
   /// kEnvironment: a program is missing, or a right. kTimeout, kInterrupted. `clock` outlives it.
@@ -69,7 +70,8 @@ class LibvirtLab {
 
   /// PID 1 of the host, by the numbers of this process.
   [[nodiscard]] pid_t init_of(std::size_t host) const { return hosts_[host].init; }
-  /// The host's own folder: etc, lib, log, cache and run of its daemon.
+  /// The host's own folder: run of its daemon, and etc, lib, log and cache with what is `libvirt`
+  /// in each.
   [[nodiscard]] const std::string& folder_of(std::size_t host) const { return hosts_[host].folder; }
 
  private:
@@ -94,8 +96,11 @@ class LibvirtLab {
                             const std::string& to, const std::stop_token& stop);
   Result<void> must_virsh(std::size_t host, const std::vector<std::string>& words) const;
 
+  [[nodiscard]] const char* kind() const { return sessions_ ? "session" : "system"; }
+
   Clock& clock_;
   std::string folder_;
+  bool sessions_;  ///< daemons of an ordinary user's, else the system's
   std::vector<Host> hosts_;
   UniqueFd own_network_;
 };
