@@ -44,17 +44,10 @@ pair::Ends ends_of(const OpenPair& pair, Journal& journal) {
   return ends;
 }
 
-/// What a session is lent, each of it only where the plan needs it.
-struct Lent {
-  CpuQuota* cpu_quota = nullptr;
-  pair::StreamCarrier* carrier = nullptr;
-  DiskCopier* disk_copier = nullptr;
-};
-
 std::unique_ptr<MigrationSession> session_of(Clock& clock, const OpenPair& pair, Journal& journal,
                                              const Lent& lent) {
   if (pair.manager != nullptr) {
-    return pair.manager->session(journal, pair.source_name, pair.destination_name, lent.cpu_quota);
+    return pair.manager->session(journal, pair.source_name, pair.destination_name, lent);
   }
   pair::Ends ends = ends_of(pair, journal);
   ends.cpu_quota = lent.cpu_quota;
@@ -263,7 +256,7 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
-  std::unique_ptr<pair::StreamCarrier> carrier;
+  std::unique_ptr<StreamCarrier> carrier;
   if (planned.relay) {
     GODWIT_TRY(carrier, opener_->relay_to(pair.stream, pair.source.description));
   }

@@ -120,8 +120,11 @@ Result<std::unique_ptr<CpuQuota>> HostOpener::cpu_quota_of(const VmDescription& 
               "run godwit on the VM's host");
 }
 
-Result<std::unique_ptr<pair::StreamCarrier>> HostOpener::relay_to(const std::string& stream,
-                                                                  const VmDescription& source) {
+Result<std::unique_ptr<StreamCarrier>> HostOpener::relay_to(const std::string& stream,
+                                                            const VmDescription& source) {
+  if (source.identity.starts_with("libvirt")) {
+    return relay_stream_of_libvirt(clock_, source, stream);
+  }
   return relay_stream(clock_, source, stream);
 }
 

@@ -15,9 +15,9 @@ Result<ManagedSides> LibvirtManager::look(const MigrationPlan& plan) {
 std::unique_ptr<MigrationSession> LibvirtManager::session(Journal& journal,
                                                           const std::string& source,
                                                           const std::string& destination,
-                                                          CpuQuota* cpu_quota) {
-  return libvirt_move::make_session(
-      clock_, {*source_, destination_, source, destination, &journal, cpu_quota});
+                                                          const Lent& lent) {
+  return libvirt_move::make_session(clock_, {*source_, destination_, source, destination, &journal,
+                                             lent.cpu_quota, lent.carrier});
 }
 
 }  // namespace godwit::engine

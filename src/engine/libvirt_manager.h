@@ -19,7 +19,7 @@ class LibvirtManager final : public Manager {
   Result<ManagedSides> look(const MigrationPlan& plan) override;
   std::unique_ptr<MigrationSession> session(Journal& journal, const std::string& source,
                                             const std::string& destination,
-                                            CpuQuota* cpu_quota) override;
+                                            const Lent& lent) override;
 
  private:
   Clock& clock_;

@@ -109,10 +109,6 @@ Result<PlannedMigration> Engine::plan(OpenPair& pair, const Request& request, Ob
 
 Result<PlannedMigration> Engine::Planning::run() {
   GODWIT_CHECK_OK(check(request_));
-  if (request_.relay && pair_.manager != nullptr) {
-    return fail(ErrorCode::kUnsupported, "libvirt's migrations are not relayed yet",
-                "leave the relay out");
-  }
   if (leaves_disks_behind(request_.parameters) && pair_.manager != nullptr) {
     return fail(ErrorCode::kUnsupported, "libvirt mirrors disks whole, before the guest moves",
                 {"leave ", Setting::kPrecopyStorage, " out"});

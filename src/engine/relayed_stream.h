@@ -5,7 +5,7 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/domain/hypervisor.h"
-#include "godwit/pair/stream_carrier.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::engine {
 
@@ -15,7 +15,12 @@ namespace godwit::engine {
 /// kBadInput for a stream that is no TCP; kUnsupported where the VM's process can't be seen from
 /// here; kPermission where its network namespace is another that may not be entered; else as the
 /// relay's.
-Result<std::unique_ptr<pair::StreamCarrier>> relay_stream(Clock& clock, const VmDescription& source,
-                                                          const std::string& stream);
+Result<std::unique_ptr<StreamCarrier>> relay_stream(Clock& clock, const VmDescription& source,
+                                                    const std::string& stream);
+
+/// The same for a domain of libvirt's: by TCP, at a port that its destination will listen at, too.
+Result<std::unique_ptr<StreamCarrier>> relay_stream_of_libvirt(Clock& clock,
+                                                               const VmDescription& source,
+                                                               const std::string& stream);
 
 }  // namespace godwit::engine

@@ -50,6 +50,14 @@ unsigned long long unsigned_of(Bytes size) {
   return static_cast<unsigned long long>(size.count());
 }
 
+/// By another address the destination is still the host that its certificate names.
+void add_stream(Parameters& parameters, const MigrateOrder& order) {
+  if (order.stream.empty()) return;
+  parameters.add(VIR_MIGRATE_PARAM_URI, order.stream);
+  const auto host = host_of_uri(order.destination_uri);
+  if (order.plan.tls && host) parameters.add(VIR_MIGRATE_PARAM_TLS_DESTINATION, *host);
+}
+
 }  // namespace
 
 /// Definitions stay as they are on both sides, as libvirt does without being told: a domain that is
@@ -66,7 +74,8 @@ unsigned flags_for(const MigrationPlan& plan) {
   return flags;
 }
 
-void add_parameters(Parameters& parameters, const MigrationPlan& plan) {
+void add_parameters(Parameters& parameters, const MigrateOrder& order) {
+  const MigrationPlan& plan = order.plan;
   const MigrationParameters wanted = control::settings_for(plan).parameters;
   const auto add_rate = [&](const char* name, const std::optional<BytesPerSecond>& rate) {
     if (rate) parameters.add(name, static_cast<unsigned long long>(whole_mib(*rate)));
@@ -86,6 +95,7 @@ void add_parameters(Parameters& parameters, const MigrationPlan& plan) {
     add_int(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, wanted.throttle_initial_percent);
     add_int(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, wanted.throttle_increment_percent);
   }
+  add_stream(parameters, order);
   const std::string compression = compression_of(plan.technique);
   if (!compression.empty()) parameters.add(VIR_MIGRATE_PARAM_COMPRESSION, compression);
   if (plan.technique.codec == Codec::kXbzrle && wanted.xbzrle_cache) {
@@ -148,7 +158,7 @@ MigrateCall::End MigrateCall::peer_to_peer(virDomainPtr domain) {
     return end;
   }
   Parameters parameters(source_->api());
-  add_parameters(parameters, order_.plan);
+  add_parameters(parameters, order_);
   const unsigned flags = flags_for(order_.plan) | VIR_MIGRATE_PEER2PEER;
   const int done = source_->api().virDomainMigrateToURI3(
       domain, order_.destination_uri.c_str(), parameters.get(), parameters.size(), flags);
@@ -160,7 +170,7 @@ MigrateCall::End MigrateCall::peer_to_peer(virDomainPtr domain) {
 
 MigrateCall::End MigrateCall::direct(virDomainPtr domain) {
   Parameters parameters(source_->api());
-  add_parameters(parameters, order_.plan);
+  add_parameters(parameters, order_);
   const DomainHandle there(
       source_->api().virDomainMigrate3(domain, destination_->get(), parameters.get(),
                                        parameters.size(), flags_for(order_.plan)),

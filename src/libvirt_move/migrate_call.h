@@ -23,12 +23,15 @@ using libvirt::Parameters;
 struct MigrateOrder {
   MigrationPlan plan;
   std::string destination_uri;
+  /// Where the source connects to, by libvirt's URI ("tcp://127.0.0.1:49190"); the destination
+  /// listens at that port. Empty: as libvirt chooses.
+  std::string stream{};
 };
 
 /// VIR_MIGRATE_… for a plan, without who carries it out.
 [[nodiscard]] unsigned flags_for(const MigrationPlan& plan);
 /// VIR_MIGRATE_PARAM_… for it.
-void add_parameters(Parameters& parameters, const MigrationPlan& plan);
+void add_parameters(Parameters& parameters, const MigrateOrder& order);
 
 /// libvirt's one call that migrates, which blocks until the end: in a thread of its own. The
 /// session asks it whether it has returned.

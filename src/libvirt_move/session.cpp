@@ -74,6 +74,7 @@ class LibvirtSession final : public MigrationSession {
   // --- the way there ---
   Result<void> borrow(const MigrationParameters& wanted);
   Result<void> note(std::string_view step);
+  [[nodiscard]] std::string stream() const;
 
   // --- while it runs ---
   void take(const DomainEvent& event);
@@ -138,6 +139,9 @@ Result<void> LibvirtSession::prepare(const MigrationPlan& plan) {
   const std::string& uuid = ends_.source.uuid();
   GODWIT_CHECK_OK(ends_.source.connection()->listen(uuid, Side::kSource, queue_));
   GODWIT_CHECK_OK(ends_.destination->listen(uuid, Side::kDestination, queue_));
+  if (ends_.carrier != nullptr) {
+    GODWIT_CHECK_OK(ends_.carrier->set_rate(std::exchange(plan_.parameters.max_bandwidth, {})));
+  }
   return borrow(control::settings_for(plan).parameters);
 }
 
@@ -159,9 +163,9 @@ Result<void> LibvirtSession::start() {
   seen_.started_wall_us = seen_.launched_wall_us = clock_.wall_us();
   seen_.status.phase = MigrationPhase::kSetup;
   seen_.launched = !plan_.technique.storage;
-  call_ = std::make_unique<MigrateCall>(ends_.source.connection(), ends_.destination,
-                                        ends_.source.uuid(),
-                                        MigrateOrder{plan_, ends_.destination->uri()}, queue_);
+  call_ = std::make_unique<MigrateCall>(
+      ends_.source.connection(), ends_.destination, ends_.source.uuid(),
+      MigrateOrder{plan_, ends_.destination->uri(), stream()}, queue_);
   const TimePoint give_up = clock_.now() + kBeginPatience;
   while (!call_->end() && !passes_seen_ && clock_.now() < give_up) {
     if (const auto event = queue_->next(clock_, give_up)) take(*event);
@@ -170,6 +174,13 @@ Result<void> LibvirtSession::start() {
   if (!end || end->well || end->lost || passes_seen_ || seen_.stop_us) return {};
   call_.reset();
   return fail(*end->error);
+}
+
+/// Of the carrier, as libvirt writes it.
+std::string LibvirtSession::stream() const {
+  const auto address =
+      ends_.carrier == nullptr ? std::nullopt : tcp_address_of(ends_.carrier->uri());
+  return address ? fmt::format("tcp://{}:{}", address->host, address->port) : "";
 }
 
 Result<void> LibvirtSession::note(std::string_view step) {
@@ -424,6 +435,9 @@ Result<void> LibvirtSession::amend(const Order& order) {
   MigrationParameters parameters;
   parameters.downtime_limit = order.downtime_limit;
   parameters.max_bandwidth = order.max_bandwidth;
+  if (ends_.carrier != nullptr && order.max_bandwidth) {
+    GODWIT_CHECK_OK(ends_.carrier->set_rate(std::exchange(parameters.max_bandwidth, {})));
+  }
   if (!parameters.downtime_limit && !parameters.max_bandwidth) return {};
   if (!lease_) lease_ = Lease{};
   Lease& lease = *lease_;
@@ -562,6 +576,10 @@ void LibvirtSession::settle(MigrationOutcome& outcome, const std::stop_token& le
   (void)lift_quota();
   if (call_ && !end_ && call_->end()) take_end(*call_->end());
   conclude(find_place(leave), outcome);
+  const auto broken = ends_.carrier == nullptr ? std::nullopt : ends_.carrier->failure();
+  if (broken && outcome.status != OutcomeStatus::kCompleted) {
+    outcome.remarks.push_back("on the way to the destination: " + broken->message);
+  }
   if (seen_.storage) {
     outcome.storage = StorageOutcome{};
     outcome.storage->disks = static_cast<int>(ends_.source.facts().disks.size());

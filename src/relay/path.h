@@ -22,7 +22,7 @@ namespace godwit::relay {
 class Path {
  public:
   struct Ends {
-    PrivateFolder folder;
+    std::optional<PrivateFolder> folder;  ///< of the UNIX socket
     UniqueFd listening;
     std::vector<SocketAddress> destination;
     std::string destination_name;

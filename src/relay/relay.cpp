@@ -44,11 +44,17 @@ Result<std::unique_ptr<RelayedPath>> Relay::open(const TcpAddress& destination,
                                                  const PathOptions& options) {
   GODWIT_CHECK_OK(validate(options));
   GODWIT_TRY(auto addresses, resolve(destination));
-  GODWIT_TRY(auto folder, PrivateFolder::make(options.qemu_user));
-  GODWIT_TRY(auto listening, listen_at(folder.socket_path(), options.qemu_user));
-  std::string uri = "unix:" + folder.socket_path();
-  Path::Ends ends{std::move(folder), std::move(listening), std::move(addresses),
-                  uri_of(destination)};
+  Path::Ends ends{{}, UniqueFd(), std::move(addresses), uri_of(destination)};
+  std::string uri;
+  if (options.local_port) {
+    uri = uri_of({"127.0.0.1", *options.local_port});
+    GODWIT_TRY(ends.listening, listen_at_port(*options.local_port));
+  } else {
+    GODWIT_TRY(auto folder, PrivateFolder::make(options.qemu_user));
+    ends.folder.emplace(std::move(folder));
+    GODWIT_TRY(ends.listening, listen_at(ends.folder->socket_path(), options.qemu_user));
+    uri = "unix:" + ends.folder->socket_path();
+  }
   GODWIT_TRY(const int id, loop_->call([&] { return loop_->add_path(std::move(ends), options); }));
   return std::make_unique<RelayedPath>(loop_, id, std::move(uri));
 }

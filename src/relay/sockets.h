@@ -27,6 +27,10 @@ Result<std::vector<SocketAddress>> resolve(const TcpAddress& address);
 /// A UNIX socket that listens at `path`, for `owner` where that is not this user.
 Result<UniqueFd> listen_at(const std::string& path, std::optional<uid_t> owner);
 
+/// A TCP socket that listens at that port of 127.0.0.1, and lets about as much wait in each
+/// connection as a UNIX socket does. kBusy where somebody has the port.
+Result<UniqueFd> listen_at_port(int port);
+
 struct SocketPair {
   UniqueFd ours;
   UniqueFd theirs;  ///< blocks, as QEMU expects

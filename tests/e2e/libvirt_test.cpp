@@ -195,6 +195,33 @@ TEST_F(Libvirt, WhatVirshStartedIsWatchedToItsEnd) {
   EXPECT_THAT(run.out, HasSubstr("\"completed\""));
 }
 
+// --- the relay ---
+
+TEST_F(Libvirt, RelayedItGoesThroughThisProcessWhichPacesItAndEndsWithIt) {
+  const auto running = hosts->begin({"--technique", "precopy", "--relay"});
+  running->signal(SIGKILL);
+  (void)running->wait();
+  hosts->await_no_job();  // peer-to-peer, it would go on otherwise
+  EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running")) << "unpaced, it had left by then";
+  const Json found = run_godwit({"recover", "--json"}).json().at("vms").at(0);
+  EXPECT_EQ(found.at("runs_on"), "source");
+  EXPECT_TRUE(hosts->works());
+}
+
+TEST_F(Libvirt, RelayedByPrecopyItArrivesAndGoesBackByPostcopy) {
+  Json outcome = outcome_of(
+      run_godwit(hosts->migrate({"--technique", "precopy", "--relay", "--link", "60MB/s"})), 0);
+  EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
+  EXPECT_THAT(outcome.at("remarks").dump(), HasSubstr("peer-to-peer"));
+  EXPECT_TRUE(hosts->works());
+  std::vector<std::string> back = hosts->migrate({"--technique", "postcopy", "--relay"});
+  back[1] = hosts->vm(Side::kDestination);
+  back[2] = "libvirt:qemu+tcp://10.92.0.1/system";
+  outcome = outcome_of(run_godwit(back), 0);
+  EXPECT_EQ(outcome.at("technique"), "postcopy");
+  EXPECT_TRUE(hosts->works());
+}
+
 // --- TLS ---
 
 /// Hosts that migrate by TLS alone, with certificates of one authority.

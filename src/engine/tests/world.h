@@ -105,10 +105,10 @@ class TestOpener final : public Opener {
     return std::unique_ptr<CpuQuota>(std::make_unique<pair::LentQuota>(world_->quota));
   }
   Result<void> give_back_cpu(const LentCpu& lent) override { return world_->quota.give_back(lent); }
-  Result<std::unique_ptr<pair::StreamCarrier>> relay_to(const std::string&,
-                                                        const VmDescription&) override {
+  Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string&,
+                                                  const VmDescription&) override {
     if (world_->no_relay) return fail(*world_->no_relay);
-    return std::unique_ptr<pair::StreamCarrier>(std::make_unique<pair::FakeCarrier>(world_->rates));
+    return std::unique_ptr<StreamCarrier>(std::make_unique<pair::FakeCarrier>(world_->rates));
   }
   std::optional<Seconds> round_trip_to(const std::string&, const VmDescription&) override {
     return world_ == nullptr ? std::nullopt : world_->round_trip;

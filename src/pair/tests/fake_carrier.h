@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "godwit/pair/stream_carrier.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::pair {
 

@@ -60,7 +60,25 @@ UniqueFd Destination::accept() const {
   return socket;
 }
 
+namespace {
+
+UniqueFd connect_by_tcp(const TcpAddress& where) {
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(where.port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    throw std::runtime_error("cannot connect to " + uri_of(where));
+  }
+  give_up_after_a_minute(socket);
+  return socket;
+}
+
+}  // namespace
+
 UniqueFd connect_to(const std::string& uri) {
+  if (const auto tcp = tcp_address_of(uri)) return connect_by_tcp(*tcp);
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -29,7 +29,7 @@ class Destination {
   int port_ = 0;
 };
 
-/// What stands in for the source's QEMU: a connection to "unix:PATH".
+/// What stands in for the source's QEMU: a connection to "unix:PATH" or "tcp:127.0.0.1:PORT".
 [[nodiscard]] UniqueFd connect_to(const std::string& uri);
 
 /// All or nothing; false when the connection ends or breaks before.

@@ -79,6 +79,52 @@ TEST_F(RelayTest, CarriesEveryByteBothWays) {
   EXPECT_FALSE(stats.failure);
 }
 
+/// A port that nobody has.
+int free_port() {
+  const Destination nobody;
+  return nobody.address().port;
+}
+
+TEST_F(RelayTest, ByAPortOfThisHostItCarriesAsWell) {
+  PathOptions options;
+  options.local_port = free_port();
+  const Destination destination;
+  const auto path = open(destination, options);
+  EXPECT_EQ(path->uri(), fmt::format("tcp:127.0.0.1:{}", *options.local_port));
+  const auto again = relay_->open(destination.address(), options);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kBusy);
+  const UniqueFd source = connect_to(path->uri());
+  const UniqueFd there = destination.accept();
+  const std::string down = noise(kMany, 1);
+  auto sent_down = sending(source, down);
+  EXPECT_TRUE(receive(there, down.size()) == down);
+  EXPECT_TRUE(sent_down.get());
+  ASSERT_TRUE(send_all(there, "taken in"));
+  EXPECT_EQ(receive(source, 8), "taken in");
+}
+
+/// With this host's own segments it would begin with megabytes.
+TEST_F(RelayTest, AtAPortOfThisHostNoMoreWaitsThanInAUnixSocket) {
+  PathOptions options;
+  options.local_port = free_port();
+  options.rate = BytesPerSecond(100e3);
+  const Destination destination;
+  const auto path = open(destination, options);
+  const UniqueFd source = connect_to(path->uri());
+  const UniqueFd there = destination.accept();
+  std::int64_t taken = 0;
+  const std::string some(16384, 'x');
+  while (true) {
+    const ssize_t sent =
+        ::send(source.get(), some.data(), some.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent <= 0) break;
+    taken += sent;
+  }
+  EXPECT_GT(taken, 0);
+  EXPECT_LE(taken - path->stats().to_destination.count(), 256 << 10);
+}
+
 TEST_F(RelayTest, AClosedDirectionIsClosedThereAndTheOtherGoesOn) {
   const Destination destination;
   const auto path = open(destination);

@@ -125,8 +125,8 @@ class DomainOpener final : public engine::Opener {
     return hosts_.cpu_quota_of(vm);
   }
   Result<void> give_back_cpu(const LentCpu& lent) override { return hosts_.give_back_cpu(lent); }
-  Result<std::unique_ptr<pair::StreamCarrier>> relay_to(const std::string& stream,
-                                                        const VmDescription& source) override {
+  Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
+                                                  const VmDescription& source) override {
     return hosts_.relay_to(stream, source);
   }
 

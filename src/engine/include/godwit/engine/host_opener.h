@@ -21,8 +21,8 @@ class HostOpener final : public Opener {
   std::unique_ptr<ActivityCounter> activity_of(Hypervisor& vm, std::int64_t pid) override;
   Result<std::unique_ptr<CpuQuota>> cpu_quota_of(const VmDescription& vm) override;
   Result<void> give_back_cpu(const LentCpu& lent) override;
-  Result<std::unique_ptr<pair::StreamCarrier>> relay_to(const std::string& stream,
-                                                        const VmDescription& source) override;
+  Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
+                                                  const VmDescription& source) override;
   std::optional<Seconds> round_trip_to(const std::string& stream,
                                        const VmDescription& source) override;
   Result<std::unique_ptr<Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,

@@ -6,10 +6,12 @@
 
 #include "godwit/base/clock.h"
 #include "godwit/domain/cpu_quota.h"
+#include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/migration_plan.h"
 #include "godwit/domain/ports.h"
 #include "godwit/domain/session.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::engine {
 
@@ -18,6 +20,13 @@ struct ManagedSides {
   VmDescription destination;  ///< its version and abilities: there is no VM yet
   CapabilitySet abilities;
   std::vector<std::string> warnings;
+};
+
+/// What a session is lent, each of it only where the plan needs it. It outlives the session.
+struct Lent {
+  CpuQuota* cpu_quota = nullptr;     ///< the source's
+  StreamCarrier* carrier = nullptr;  ///< of its stream
+  DiskCopier* disk_copier = nullptr;
 };
 
 /// Who owns the hypervisors on both sides, compares them and moves a VM by its own means: libvirt.
@@ -31,11 +40,10 @@ class Manager {
 
   /// Changes nothing. Errors as control's preflight.
   virtual Result<ManagedSides> look(const MigrationPlan& plan) = 0;
-  /// One migration. The manager, the journal and the quota outlive it. `cpu_quota`: the source's;
-  /// null where its vCPUs can't be slowed down, or are not to be.
+  /// One migration. The manager and the journal outlive it.
   virtual std::unique_ptr<MigrationSession> session(Journal& journal, const std::string& source,
                                                     const std::string& destination,
-                                                    CpuQuota* cpu_quota) = 0;
+                                                    const Lent& lent) = 0;
 };
 
 }  // namespace godwit::engine

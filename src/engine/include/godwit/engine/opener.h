@@ -10,8 +10,8 @@
 #include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
+#include "godwit/domain/stream_carrier.h"
 #include "godwit/engine/manager.h"
-#include "godwit/pair/stream_carrier.h"
 
 namespace godwit::engine {
 
@@ -67,8 +67,8 @@ class Opener {
 
   /// A relay beside the VM that carries its migration to that stream. kUnsupported where the VM is
   /// on another host, kBadInput for a stream that is no TCP.
-  virtual Result<std::unique_ptr<pair::StreamCarrier>> relay_to(const std::string& stream,
-                                                                const VmDescription& source) = 0;
+  virtual Result<std::unique_ptr<StreamCarrier>> relay_to(const std::string& stream,
+                                                          const VmDescription& source) = 0;
 
   /// What a ping takes from beside the VM to that stream's host and back. Nothing where the VM is
   /// on another host, the stream is no TCP to an IPv4 address, or no ping is answered.

@@ -7,6 +7,7 @@
 #include "godwit/domain/cpu_quota.h"
 #include "godwit/domain/ports.h"
 #include "godwit/domain/session.h"
+#include "godwit/domain/stream_carrier.h"
 #include "godwit/libvirt/connection.h"
 #include "godwit/libvirt/domain.h"
 
@@ -23,6 +24,9 @@ struct Ends {
   std::string destination_name;
   Journal* journal = nullptr;     ///< may be null
   CpuQuota* cpu_quota = nullptr;  ///< of the source; null: its vCPUs can't be slowed down from here
+  /// Null: libvirt chooses the stream's way and paces it. Else this does, by TCP: the destination
+  /// listens at the port of that number.
+  StreamCarrier* carrier = nullptr;
 };
 
 /// One migration, driven by libvirt: peer-to-peer where the source's daemon reaches the

@@ -8,7 +8,7 @@
 #include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/ports.h"
-#include "godwit/pair/stream_carrier.h"
+#include "godwit/domain/stream_carrier.h"
 
 namespace godwit::pair {
 

@@ -15,8 +15,9 @@
 #include "godwit/domain/address.h"
 
 /// Carries a migration's connections through this process: QEMU at the source connects to a UNIX
-/// socket, the relay connects to the destination by TCP and carries bytes both ways. The sender's
-/// queue is bounded, bytes are paced, and several migrations share one link by weight.
+/// socket (or a port of 127.0.0.1), the relay connects to the destination by TCP and carries bytes
+/// both ways. The sender's queue is bounded, bytes are paced, and several migrations share one link
+/// by weight.
 ///
 /// What a caller must know:
 ///  - QEMU's connections end when this process ends. Before the switchover the migration then fails
@@ -50,6 +51,10 @@ struct PathOptions {
   Seconds round_trip{0};
   /// The user that the source's QEMU runs as, where that is not this process's.
   std::optional<uid_t> qemu_user{};
+  /// Take connections at this port of 127.0.0.1 instead of at a UNIX socket. For libvirt, whose
+  /// destination listens where its source connects to: at a port of that number. Whoever is on this
+  /// host may connect then, as whoever reaches the destination may do there.
+  std::optional<int> local_port{};
 };
 
 struct PathStats {
@@ -75,7 +80,7 @@ class RelayedPath {
   RelayedPath(const RelayedPath&) = delete;
   RelayedPath& operator=(const RelayedPath&) = delete;
 
-  /// For QEMU's `migrate`: "unix:/run/godwit-relay-aB3dE6/stream".
+  /// For QEMU's `migrate`: "unix:/run/godwit-relay-aB3dE6/stream", "tcp:127.0.0.1:49190".
   [[nodiscard]] const std::string& uri() const { return uri_; }
   /// A connection that is made already, to be handed over: QEMU's `getfd`, then `migrate` to
   /// "fd:NAME". For migrations of one channel. The socket that QEMU makes for itself queues 210
@@ -110,10 +115,10 @@ class Relay {
   static Result<std::unique_ptr<Relay>> start(Clock& clock,
                                               std::optional<BytesPerSecond> link = {});
 
-  /// Opens a socket for QEMU in a folder of its own that only its user may enter. The destination
-  /// is connected to when QEMU connects, not before. kBadInput for options out of their range;
-  /// kNotFound when the destination's name can't be resolved (which may take seconds); else from
-  /// the kernel.
+  /// Opens a socket for QEMU in a folder of its own that only its user may enter, or at
+  /// `local_port`. The destination is connected to when QEMU connects, not before. kBadInput for
+  /// options out of their range; kBusy where somebody has that port; kNotFound when the
+  /// destination's name can't be resolved (which may take seconds); else from the kernel.
   Result<std::unique_ptr<RelayedPath>> open(const TcpAddress& destination,
                                             const PathOptions& options = {});
   Result<void> set_link(std::optional<BytesPerSecond> rate);

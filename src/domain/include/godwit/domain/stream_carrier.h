@@ -6,7 +6,7 @@
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
 
-namespace godwit::pair {
+namespace godwit {
 
 /// Carries one migration's connections from the source's hypervisor to its destination, and paces
 /// them. It ends with its object, and with this process: the migration's link is cut then.
@@ -17,8 +17,8 @@ class StreamCarrier {
   StreamCarrier& operator=(const StreamCarrier&) = delete;
   virtual ~StreamCarrier() = default;
 
-  /// Where the source's hypervisor connects to instead: "unix:/run/…". It takes further connections
-  /// when those before have broken: a post-copy is resumed there.
+  /// Where the source's hypervisor connects to instead: "unix:/run/…", or "tcp:127.0.0.1:PORT". It
+  /// takes further connections when those before have broken: a post-copy is resumed there.
   [[nodiscard]] virtual std::string uri() const = 0;
   /// Of all connections together; absent: as much as the link carries. kBadInput below 100 kB/s.
   virtual Result<void> set_rate(std::optional<BytesPerSecond> rate) = 0;
@@ -26,4 +26,4 @@ class StreamCarrier {
   [[nodiscard]] virtual std::optional<Error> failure() const = 0;
 };
 
-}  // namespace godwit::pair
+}  // namespace godwit
