@@ -176,7 +176,14 @@ void await_end(Clock& clock, const OpenSide& source, const std::stop_token& stop
   }
 }
 
-pair::Recovered recover_entry(Opener& opener, Clock& clock, const JournalEntry& entry) {
+/// True where something was; what could not be is tried again with the rest, and told.
+bool give_back_cpu(Opener& opener, JournalEntry& entry) {
+  if (!entry.source_cpu || !cpu_of(opener, entry)(*entry.source_cpu)) return false;
+  entry.source_cpu.reset();
+  return true;
+}
+
+pair::Recovered recover_sides(Opener& opener, Clock& clock, const JournalEntry& entry) {
   const OpenSide source(opener, entry, Side::kSource);
   if (is_of_one_vm(entry)) {
     pair::Recovered found = pair::recover(clock, entry, source.side(), {nullptr, true});
@@ -188,6 +195,14 @@ pair::Recovered recover_entry(Opener& opener, Clock& clock, const JournalEntry& 
   for (const OpenSide* side : {&source, &destination}) {
     if (!found.finished && !side->problem().empty()) found.was += "; " + side->problem();
   }
+  return found;
+}
+
+/// The vCPUs' time first: to reach a side may take minutes, and the guest is slow meanwhile.
+pair::Recovered recover_entry(Opener& opener, Clock& clock, JournalEntry entry) {
+  const bool given = give_back_cpu(opener, entry);
+  pair::Recovered found = recover_sides(opener, clock, entry);
+  if (given) found.given_back.emplace(found.given_back.begin(), pair::kCpuGivenBack);
   return found;
 }
 

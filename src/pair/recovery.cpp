@@ -367,7 +367,7 @@ void Recovery::give_back_cpu() {
           : Result<void>(fail(ErrorCode::kUnsupported, "nobody here limits CPU time"));
   if (given) {
     lent.reset();
-    found_.given_back.emplace_back("source: CPU time of the vCPUs");
+    found_.given_back.emplace_back(kCpuGivenBack);
     return;
   }
   cpu_left_ = fmt::format("the guest's vCPUs are still limited at the source: {}; {}",

@@ -18,6 +18,9 @@ inline constexpr std::string_view kToldToWait = "cancelling";
 /// Likewise: the guest may run at the destination on disks of which a part is at the source.
 inline constexpr std::string_view kRestFollows = "migrating, the rest of the disks follows";
 
+/// Among what was given back.
+inline constexpr std::string_view kCpuGivenBack = "source: CPU time of the vCPUs";
+
 /// One side of a migration that its Godwit did not live to end.
 struct LeftSide {
   Hypervisor* vm = nullptr;  ///< null where it can't be reached
