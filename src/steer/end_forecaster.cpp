@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -25,6 +26,11 @@ constexpr Seconds kThinkAgain{0.5};
 /// Before the first round has ended nobody knows how the guest writes: another pass of the same
 /// length is a lot.
 constexpr double kUnknownRest = 1;
+/// Nor what its memory holds: pages of zeros lie together, cost next to nothing, and say little of
+/// the others. So the first pass goes on as it went of late, for so long, or slower; half of what
+/// is left may be such pages.
+constexpr Seconds kOfLate{2};
+constexpr double kZerosAhead = 0.5;
 
 /// Since the start of the migration.
 using Ends = Interval<Seconds>;
@@ -33,6 +39,7 @@ using Ends = Interval<Seconds>;
 struct Expected {
   std::optional<Ends> end{};
   std::optional<Ratio> kept{};
+  bool guess = false;  ///< foretold by nobody: it changes as soon as more is seen
 };
 
 Ends within(Seconds from, Seconds length, double error) {
@@ -96,7 +103,8 @@ class EndForecaster::Foresight {
   void learn(const RoundView& view);
   [[nodiscard]] Expected estimate(const RoundView& view, bool event);
   [[nodiscard]] Expected mirroring(const RoundView& view) const;
-  [[nodiscard]] Expected first_pass(const RoundView& view) const;
+  [[nodiscard]] Expected first_pass(const RoundView& view);
+  [[nodiscard]] std::optional<BytesPerSecond> pace_of_first_pass(const RoundView& view);
   [[nodiscard]] Expected later_passes(const RoundView& view, bool event);
   [[nodiscard]] Expected by_the_twin(const RoundView& view) const;
   [[nodiscard]] Expected switchover(const RoundView& view) const;
@@ -115,6 +123,13 @@ class EndForecaster::Foresight {
   Seconds thought_{};
   std::size_t rounds_thought_of_ = 0;
   std::optional<std::pair<Seconds, Bytes>> postcopy_began_;
+  /// Of the first pass.
+  struct Left {
+    Seconds at{};
+    Bytes left;
+  };
+  Left pass_began_;
+  std::deque<Left> of_late_;
 
   Expected shown_;
   Seconds looked_{};
@@ -205,13 +220,29 @@ Expected EndForecaster::Foresight::mirroring(const RoundView& view) const {
   return {within(view.elapsed, left, kRateError), std::nullopt};
 }
 
+/// How fast less is left in the first pass: of late, or in all of it where that was slower. Nothing
+/// while it is too short to tell.
+std::optional<BytesPerSecond> EndForecaster::Foresight::pace_of_first_pass(const RoundView& view) {
+  if (!view.status().remaining || !view.status().total) return std::nullopt;
+  const Left now{view.elapsed, *view.status().remaining};
+  if (of_late_.empty() || of_late_.back().left < now.left) {
+    of_late_.clear();
+    pass_began_ = now;
+  }
+  of_late_.push_back(now);
+  while (of_late_.size() > 2 && now.at - of_late_[1].at >= kOfLate) of_late_.pop_front();
+  const Left& before = of_late_.front();
+  if (now.at - before.at < kMeasurable || before.left <= now.left) return std::nullopt;
+  return std::min((before.left - now.left) / (now.at - before.at),
+                  (pass_began_.left - now.left) / (now.at - pass_began_.at));
+}
+
 /// As predicted, at the pace that is seen.
-Expected EndForecaster::Foresight::first_pass(const RoundView& view) const {
-  const auto rate = rate_known(view);
-  if (!rate) return {};
+Expected EndForecaster::Foresight::first_pass(const RoundView& view) {
   const Bytes sent = view.status().transferred.value_or(Bytes());
   const TechniquePrediction* said = known_.expected;
-  if (said != nullptr && said->total_time && !said->rounds.empty() &&
+  const auto rate = rate_known(view);
+  if (rate && said != nullptr && said->total_time && !said->rounds.empty() &&
       said->rounds.front().duration > Seconds(0) && said->rounds.front().sent > Bytes()) {
     const PredictedRound& pass = said->rounds.front();
     const double pace = pass.sent / pass.duration / *rate;  // above 1: slower than predicted
@@ -229,15 +260,12 @@ Expected EndForecaster::Foresight::first_pass(const RoundView& view) const {
                                   keeps(view.plan.intent.max_slowdown, said->slowdown)});
     return {ends, Ratio(kept)};
   }
-  const auto& remaining = view.status().remaining;
-  if (!remaining || !view.status().total) return {};
-  // Pages of zeros count as left, and cost next to nothing: the rest holds as many as what is done.
-  const Bytes done = std::max(*view.status().total - *remaining, Bytes());
-  const double dense = done > Bytes() ? std::clamp(sent / done, 0.0, 1.0) : 1.0;
-  const Seconds left = *remaining / *rate * dense;
-  return {Ends{view.elapsed + left, view.elapsed + left,
-               view.elapsed + *remaining / *rate * (1 + kUnknownRest)},
-          std::nullopt};
+  const auto pace = pace_of_first_pass(view);
+  if (!pace) return {};
+  const Seconds left = *view.status().remaining / *pace;
+  return {Ends{view.elapsed + left, view.elapsed + left * (1 - kZerosAhead),
+               view.elapsed + left * (1 + kUnknownRest)},
+          std::nullopt, true};
 }
 
 // --- after it ---
@@ -324,7 +352,7 @@ Expected EndForecaster::Foresight::postcopy(const RoundView& view) {
 
 void EndForecaster::Foresight::show(const Expected& now, Seconds elapsed, bool event) {
   const Seconds since = std::exchange(looked_, elapsed);
-  if (event || !shown_.end || !now.end) {
+  if (event || now.guess || !shown_.end || !now.end) {
     shown_ = now;
     return;
   }

@@ -10,13 +10,15 @@
 namespace godwit::steer {
 
 /// Foresees the end of a migration while it runs: when it is over, and whether it keeps the intent.
-/// Until the first round has ended that is what was predicted, at the pace that is seen; after it,
-/// the twin runs on from there (twin/outlook.h), corrected by the rounds, or with a dirty curve of
-/// the rounds alone where nobody observed the guest.
+/// Until the first round has ended that is what was predicted, at the pace that is seen, or where
+/// nothing was, what is left at the pace of the last 2 s, or of the whole round where that is
+/// slower; after it, the twin runs on from there (twin/outlook.h), corrected by the rounds, or with
+/// a dirty curve of the rounds alone where nobody observed the guest.
 ///
 /// What it says stays as it is until an event (a round, an order, another phase) gives a reason to
-/// change it; between two events it only glides, by 2 % of the whole time per second at most. It
-/// decides from what it is shown; it knows no clock.
+/// change it; between two events it only glides, by 2 % of the whole time per second at most.
+/// What nobody predicted, in the first round, changes as soon as more is seen. It decides from what
+/// it is shown; it knows no clock.
 class EndForecaster {
  public:
   /// All of `known` may be absent. What it points to outlives this.
