@@ -20,20 +20,18 @@
 namespace godwit::relay {
 namespace {
 
-<<<<<<< HEAD
 /// How often a host that does not answer is asked again: after 1 and 3 s. It is given up after 7.
 constexpr int kAskAgain = 2;
 
-void set(int socket, int level, int option, int value) {
-  (void)::setsockopt(socket, level, option, &value, sizeof value);
-}
-=======
 /// Of the receiver; the kernel doubles it.
 constexpr Bytes kLocalQueue = 32_KiB;
 /// The sender's queue begins with some dozen segments, and grows with what the receiver lets be
 /// under way: with this host's own segments of 64 KiB it would begin with megabytes.
 constexpr Bytes kLocalSegment{1448};
->>>>>>> 68c661b (libvirt: a relay carries a domain's memory, too)
+
+void set(int socket, int level, int option, int value) {
+  (void)::setsockopt(socket, level, option, &value, sizeof value);
+}
 
 void set(int socket, int level, int option, Bytes value) {
   constexpr std::int64_t kMost = std::numeric_limits<int>::max() / 2;
@@ -86,7 +84,7 @@ Result<UniqueFd> listen_at(const std::string& path, std::optional<uid_t> owner) 
 
 Result<UniqueFd> listen_at_port(int port) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  set(socket.get(), SOL_SOCKET, SO_REUSEADDR, Bytes(1));  // of an earlier one that still ends
+  set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);  // of an earlier one that still ends
   set(socket.get(), SOL_SOCKET, SO_RCVBUF, kLocalQueue);  // those that it takes have the same
   set(socket.get(), IPPROTO_TCP, TCP_MAXSEG, kLocalSegment);
   sockaddr_in address{};
