@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "godwit/control/preflight.h"
-#include "godwit/control/preflight_disks.h"
+#include "godwit/preflight/preflight.h"
+#include "godwit/preflight/preflight_disks.h"
 #include "host_memory.h"
 
 namespace godwit::engine {
@@ -34,10 +34,10 @@ Result<BothSides> ask_manager(OpenPair& pair, const MigrationPlan& plan) {
 }
 
 /// Why none of the disks could be left behind, by what can be seen beforehand.
-std::optional<std::string> refusal_of_shares(const control::PreflightFacts& facts,
+std::optional<std::string> refusal_of_shares(const preflight::PreflightFacts& facts,
                                              MigrationPlan plan) {
   plan.parameters.precopy_storage = Ratio(0);
-  const auto found = control::preflight(facts, plan);
+  const auto found = preflight::check(facts, plan);
   return found ? std::nullopt : std::optional(found.error().message);
 }
 
@@ -51,30 +51,30 @@ Result<BothSides> look_at_both(OpenPair& pair, const MigrationPlan& plan, const 
                                Observer& observer) {
   if (pair.manager != nullptr) return ask_manager(pair, plan);
   Hypervisor& destination = *pair.destination.hypervisor;
-  GODWIT_TRY(control::PreflightFacts facts,
-             control::gather_facts(*pair.source.hypervisor, destination));
+  GODWIT_TRY(preflight::PreflightFacts facts,
+             preflight::gather_facts(*pair.source.hypervisor, destination));
   facts.listen = pair.listen;
   facts.stream = pair.stream;
   facts.memory_free_at_destination = memory_for(facts.destination.pid);
   facts.same_file = same_files(facts.source, facts.destination);
   // What can be refused at once is, before media are read and the destination is tried.
-  GODWIT_CHECK_OK(control::preflight(facts, plan));
+  GODWIT_CHECK_OK(preflight::check(facts, plan));
   GODWIT_TRY(facts.same_content, look.contents->compare(facts.source, facts.destination, look.stop,
                                                         [&observer](Bytes done, Bytes total) {
                                                           observer.on_comparing(done, total);
                                                         }));
-  GODWIT_CHECK_OK(control::preflight(facts, plan));
-  if (look.ask_for_postcopy) GODWIT_CHECK_OK(control::ask_for_postcopy(destination, facts));
+  GODWIT_CHECK_OK(preflight::check(facts, plan));
+  if (look.ask_for_postcopy) GODWIT_CHECK_OK(preflight::ask_for_postcopy(destination, facts));
   BothSides sides;
-  GODWIT_TRY(sides.warnings, control::preflight(facts, plan));
+  GODWIT_TRY(sides.warnings, preflight::check(facts, plan));
   sides.no_postcopy = facts.no_postcopy;
   if (sides.no_postcopy) sides.warnings.push_back(without_postcopy(*sides.no_postcopy));
   if (plan.technique.storage) {
-    sides.moves = control::disks_to_move(facts);
+    sides.moves = preflight::disks_to_move(facts);
     sides.moved_disks = disks_of(facts.source, sides.moves);
     sides.no_share = refusal_of_shares(facts, plan);
   }
-  sides.abilities = control::common_abilities(facts);
+  sides.abilities = preflight::common_abilities(facts);
   sides.source = std::move(facts.source);
   sides.destination = std::move(facts.destination);
   return sides;

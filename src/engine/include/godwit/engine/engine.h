@@ -92,8 +92,8 @@ class Engine {
 
   /// Compares both sides, asks history for the link and the hosts, observes the guest, predicts
   /// each technique and chooses by the intent. The guest runs on as it was. Errors: what preflight
-  /// refuses (control/preflight.h); kImpossible where nothing meets the intent, which the observer
-  /// has got the prediction for; kBadInput (Request); kInterrupted.
+  /// refuses (preflight/preflight.h); kImpossible where nothing meets the intent, which the
+  /// observer has got the prediction for; kBadInput (Request); kInterrupted.
   Result<PlannedMigration> plan(OpenPair& pair, const Request& request, Observer& observer);
 
   /// Looks at both sides once more, as time has passed, and runs the migration. An Error means that

@@ -1,4 +1,4 @@
-#include "godwit/control/preflight_disks.h"
+#include "godwit/preflight/preflight_disks.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,7 +10,7 @@
 #include "godwit/base/quantity.h"
 #include "godwit/medium/medium.h"
 
-namespace godwit::control {
+namespace godwit::preflight {
 namespace {
 
 constexpr const char* kLikeSource =
@@ -323,4 +323,4 @@ std::vector<std::string> taken_by_name(const PreflightFacts& facts, const Migrat
   return taken;
 }
 
-}  // namespace godwit::control
+}  // namespace godwit::preflight

@@ -12,7 +12,7 @@
 
 #include "godwit/base/quantity.h"
 
-namespace godwit::control {
+namespace godwit::preflight {
 namespace {
 
 constexpr const char* kSameCommandLine =
@@ -312,4 +312,4 @@ Result<Warnings> check_same_machine(const PreflightFacts& facts) {
   return warnings;
 }
 
-}  // namespace godwit::control
+}  // namespace godwit::preflight

@@ -1,4 +1,4 @@
-#include "godwit/control/preflight.h"
+#include "godwit/preflight/preflight.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,14 +7,14 @@
 #include <set>
 
 #include "godwit/base/quantity.h"
-#include "godwit/control/preflight_disks.h"
 #include "godwit/control/settings.h"
 #include "godwit/control/tcg_rule.h"
 #include "godwit/domain/address.h"
 #include "godwit/domain/combination_rule.h"
+#include "godwit/preflight/preflight_disks.h"
 #include "preflight_machine.h"
 
-namespace godwit::control {
+namespace godwit::preflight {
 namespace {
 
 /// The hypervisor's own word, or what it comes to.
@@ -189,7 +189,7 @@ Result<void> check_bitmaps(const PreflightFacts& facts, const MigrationPlan& pla
 }
 
 Result<void> check_capabilities(const PreflightFacts& facts, const MigrationPlan& plan) {
-  for (const Capability needed : settings_for(plan).on) {
+  for (const Capability needed : control::settings_for(plan).on) {
     for (const auto* side : {&facts.source, &facts.destination}) {
       if (side->can.contains(needed)) continue;
       return fail(ErrorCode::kUnsupported,
@@ -269,7 +269,7 @@ Result<void> check_room_for_disks(const PreflightFacts& facts, const MigrationPl
 
 Result<void> check_listening(const PreflightFacts& facts, const MigrationPlan& plan) {
   if (!listens(facts)) return {};
-  const CapabilitySet needed = settings_for(plan).on;
+  const CapabilitySet needed = control::settings_for(plan).on;
   for (const Capability capability : {Capability::kMultifd, Capability::kPostcopyPreempt}) {
     const bool need = needed.contains(capability);
     if (need == facts.destination_has.on.contains(capability)) continue;
@@ -328,11 +328,11 @@ CapabilitySet common_abilities(const PreflightFacts& facts) {
   return common;
 }
 
-Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& plan) {
+Result<Warnings> check(const PreflightFacts& facts, const MigrationPlan& plan) {
   GODWIT_CHECK_OK(check_source(facts));
   GODWIT_CHECK_OK(check_destination(facts));
-  GODWIT_CHECK_OK(refuse_unsafe(facts.source));
-  GODWIT_CHECK_OK(refuse_unsafe(facts.destination));
+  GODWIT_CHECK_OK(control::refuse_unsafe(facts.source));
+  GODWIT_CHECK_OK(control::refuse_unsafe(facts.destination));
   GODWIT_TRY(Warnings warnings, check_same_machine(facts));
   GODWIT_CHECK_OK(check_blockers(facts));
   GODWIT_CHECK_OK(check_disk_jobs(facts));
@@ -353,4 +353,4 @@ Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& pla
   return warnings;
 }
 
-}  // namespace godwit::control
+}  // namespace godwit::preflight

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "godwit/control/preflight.h"
+#include "godwit/preflight/preflight.h"
 
 /// What each host has of its own, and what both share. Pure.
 
-namespace godwit::control {
+namespace godwit::preflight {
 
 /// Does each disk find at the destination what the plan needs there? A part of `preflight`.
 Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan);
@@ -25,4 +25,4 @@ Result<void> check_disks(const PreflightFacts& facts, const MigrationPlan& plan)
 [[nodiscard]] std::vector<std::string> taken_by_name(const PreflightFacts& facts,
                                                      const MigrationPlan& plan);
 
-}  // namespace godwit::control
+}  // namespace godwit::preflight

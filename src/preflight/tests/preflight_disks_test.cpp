@@ -1,9 +1,9 @@
-#include "godwit/control/preflight_disks.h"
+#include "godwit/preflight/preflight_disks.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace godwit::control {
+namespace godwit::preflight {
 namespace {
 
 using testing::ElementsAre;
@@ -211,4 +211,4 @@ TEST(PreflightDisks, TheNumberOfADescriptorTellsNothing) {
 }
 
 }  // namespace
-}  // namespace godwit::control
+}  // namespace godwit::preflight

@@ -9,7 +9,7 @@
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/migration_plan.h"
 
-namespace godwit::control {
+namespace godwit::preflight {
 
 /// Both sides as they are before a migration.
 struct PreflightFacts {
@@ -46,6 +46,6 @@ Result<void> ask_for_postcopy(Hypervisor& destination, PreflightFacts& facts);
 /// Is everything as it must be, so that nothing that can be known beforehand fails later? Pure.
 /// kBadInput: the two don't fit together; kBusy: already migrating; kUnsupported: an ability is
 /// missing; kEnvironment: not enough memory, or rights. The VM is untouched in every case.
-Result<Warnings> preflight(const PreflightFacts& facts, const MigrationPlan& plan);
+Result<Warnings> check(const PreflightFacts& facts, const MigrationPlan& plan);
 
-}  // namespace godwit::control
+}  // namespace godwit::preflight

@@ -1,4 +1,4 @@
-#include "godwit/control/preflight.h"
+#include "godwit/preflight/preflight.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,8 @@
 #include <map>
 
 #include "godwit/control/settings.h"
-#include "godwit/domain/downtime_limit.h"
 
-namespace godwit::control {
+namespace godwit::preflight {
 namespace {
 
 using testing::HasSubstr;
@@ -55,7 +54,7 @@ PreflightFacts good_facts() {
 }
 
 Error refused(const PreflightFacts& facts, const MigrationPlan& plan) {
-  const auto result = preflight(facts, plan);
+  const auto result = check(facts, plan);
   EXPECT_FALSE(result);
   return result ? Error{} : result.error();
 }
@@ -67,7 +66,7 @@ Error refused(const PreflightFacts& facts, Technique technique = Technique::kPre
 }
 
 TEST(Preflight, ATrueTwinPasses) {
-  EXPECT_TRUE(preflight(good_facts(), MigrationPlan{}));
+  EXPECT_TRUE(check(good_facts(), MigrationPlan{}));
 }
 
 TEST(Preflight, ADestinationThatIsTheSourceIsRefused) {
@@ -81,7 +80,7 @@ TEST(Preflight, AVmThatMigratesAlreadyIsBusy) {
   facts.source_migration.phase = MigrationPhase::kActive;
   EXPECT_EQ(refused(facts).code, ErrorCode::kBusy);
   facts.source_migration.phase = MigrationPhase::kCancelled;
-  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "one that ended is none";
+  EXPECT_TRUE(check(facts, MigrationPlan{})) << "one that ended is none";
 }
 
 TEST(Preflight, EveryDifferenceIsNamed) {
@@ -132,7 +131,7 @@ TEST(Preflight, WhatOnlyOneSideHasIsADifferenceButOfVersions) {
   std::swap(facts.source_has, facts.destination_has);
   EXPECT_THAT(refused(facts).message, HasSubstr("memory.max-size (1073741824 on the source"));
   facts.destination.version = "11.0.0";
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
 }
 
 TEST(Preflight, WhatMeansTheSameIsNoDifference) {
@@ -143,7 +142,7 @@ TEST(Preflight, WhatMeansTheSameIsNoDifference) {
   facts.destination_has.ram_blocks["more.rom"] = 1_MiB;      // nothing will be sent into it
   facts.destination_has.devices[1].id = "another-name";      // the guest never sees it
   facts.destination_has.devices[1].properties["new"] = "1";  // that version shows more
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
 }
 
 TEST(Preflight, EveryDifferenceOfDevicesIsNamed) {
@@ -170,7 +169,7 @@ TEST(Preflight, DevicesThatAreAlikeAreCounted) {
   facts.destination_has.devices.push_back(tablet);
   EXPECT_THAT(refused(facts).message, HasSubstr("only on the source [usb-tablet"));
   facts.destination_has.devices.push_back(tablet);
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
 }
 
 TEST(Preflight, AnotherVersionMayBuildTheBoardOfOtherParts) {
@@ -178,7 +177,7 @@ TEST(Preflight, AnotherVersionMayBuildTheBoardOfOtherParts) {
   facts.destination_has.devices.push_back({"ps2-mouse", "ps2-mouse", "", {}});
   EXPECT_THAT(refused(facts).message, HasSubstr("ps2-mouse"));
   facts.destination.version = "11.0.0";
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
 }
 
 TEST(Preflight, FeaturesThatTheDestinationsCpuLacksAreNamed) {
@@ -189,7 +188,7 @@ TEST(Preflight, FeaturesThatTheDestinationsCpuLacksAreNamed) {
   facts.destination_has.cpu.features = {{"smap", false}, {"smep", true}, {"lm", false}};
   EXPECT_THAT(refused(facts).message, HasSubstr("lacks what the guest's has: smap"));
   std::swap(facts.source_has.cpu, facts.destination_has.cpu);
-  const auto warnings = preflight(facts, MigrationPlan{});
+  const auto warnings = check(facts, MigrationPlan{});
   ASSERT_TRUE(warnings) << "more than the guest knows of harms nobody";
   EXPECT_THAT(*warnings, testing::Contains(HasSubstr("smap")));
 }
@@ -198,7 +197,7 @@ TEST(Preflight, AModelIsANameForFeatures) {
   auto facts = good_facts();
   facts.source.cpu_model = "host-x86_64-cpu";
   facts.destination.cpu_model = "Nehalem-x86_64-cpu";
-  const auto warnings = preflight(facts, MigrationPlan{});
+  const auto warnings = check(facts, MigrationPlan{});
   ASSERT_TRUE(warnings) << warnings.error().message;
   EXPECT_THAT(*warnings, testing::Contains(HasSubstr("the CPU model differs by name: host")));
   facts.destination_has.cpu.words["CPUID 7.0 EBX"] = 0x100;
@@ -215,7 +214,7 @@ TEST(Preflight, FeaturesThatNoWordShowsAreComparedToo) {
     facts.destination_has.cpu.features = {{name, false}, {"kvm", true}};
     EXPECT_THAT(refused(facts).message, testing::EndsWith(name));
     std::swap(facts.source_has.cpu, facts.destination_has.cpu);
-    EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "more harms nobody";
+    EXPECT_TRUE(check(facts, MigrationPlan{})) << "more harms nobody";
   }
 }
 
@@ -231,7 +230,7 @@ TEST(Preflight, WhereFeaturesHaveNoBitsTheirNamesDecide) {
 TEST(Preflight, WhatTheGuestsDriverUsesMustBeOffered) {
   auto facts = good_facts();
   facts.destination_has.virtio.front().offered = {"VIRTIO_F_VERSION_1"};
-  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "no driver uses anything yet";
+  EXPECT_TRUE(check(facts, MigrationPlan{})) << "no driver uses anything yet";
   facts.source_has.virtio.front().taken = {"VIRTIO_F_VERSION_1", "VIRTIO_NET_F_CSUM"};
   EXPECT_THAT(refused(facts).message, HasSubstr("VIRTIO_NET_F_CSUM"));
 }
@@ -259,7 +258,7 @@ TEST(Preflight, BlockJobsAndLostBitmapsAreNamed) {
   facts.source_has.other_capabilities = {"dirty-bitmaps"};
   EXPECT_THAT(refused(facts).message, HasSubstr("virtio0/b0")) << "both must have it on";
   facts.destination_has.other_capabilities = {"dirty-bitmaps"};
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
 }
 
 TEST(Preflight, ABitmapThatItsImageKeepsIsLostWhereTheDiskMoves) {
@@ -268,18 +267,18 @@ TEST(Preflight, ABitmapThatItsImageKeepsIsLostWhereTheDiskMoves) {
   const std::string disk = facts.source.disks.front().device;
   facts.source_has.disk_bitmaps = {{.disk = disk, .name = "daily", .in_image = true}};
   facts.same_file[disk] = true;
-  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "the destination opens the same image";
+  EXPECT_TRUE(check(facts, MigrationPlan{})) << "the destination opens the same image";
   facts.same_file[disk] = false;
   MigrationPlan plan;
   plan.technique.storage = true;
   for (auto* side : {&facts.source, &facts.destination}) {
-    for (const Capability needed : settings_for(plan).on) side->can.insert(needed);
+    for (const Capability needed : control::settings_for(plan).on) side->can.insert(needed);
   }
   EXPECT_THAT(refused(facts, plan).message, HasSubstr(disk + "/daily"));
   for (auto* side : {&facts.source_has, &facts.destination_has}) {
     side->other_capabilities = {"dirty-bitmaps"};
   }
-  EXPECT_TRUE(preflight(facts, plan));
+  EXPECT_TRUE(check(facts, plan));
 }
 
 /// Facts and a plan by which a quarter of the disk is copied beforehand.
@@ -297,7 +296,7 @@ std::pair<PreflightFacts, MigrationPlan> a_share() {
   there.cluster = Bytes(65536);
   facts.same_file["disk0"] = false;
   for (auto* side : {&facts.source, &facts.destination}) {
-    for (const Capability needed : settings_for(plan).on) side->can.insert(needed);
+    for (const Capability needed : control::settings_for(plan).on) side->can.insert(needed);
   }
   return {facts, plan};
 }
@@ -309,7 +308,7 @@ TEST(Preflight, AShareOfADiskIsCopiedIntoAnEmptyImageOnly) {
     return refused(facts, plan).message;
   };
   const auto [facts, plan] = a_share();
-  EXPECT_TRUE(preflight(facts, plan));
+  EXPECT_TRUE(check(facts, plan));
   const auto there = [](PreflightFacts& f) -> Disk& { return f.destination.disks.front(); };
   EXPECT_THAT(refusal([&](auto& f) { there(f).size = 32_MiB; }), HasSubstr("size of disk disk0"));
   EXPECT_THAT(refusal([&](auto& f) { there(f).format = "raw"; }), HasSubstr("is raw"));
@@ -331,7 +330,7 @@ TEST(Preflight, AnImageThatHoldsNothingTakesAShare) {
       side->disks.front().size = size;
     }
     facts.destination.disks.front().allocated = takes;
-    EXPECT_TRUE(preflight(facts, plan)) << size.count() << ", " << takes.count();
+    EXPECT_TRUE(check(facts, plan)) << size.count() << ", " << takes.count();
   }
 }
 
@@ -371,7 +370,7 @@ TEST(Preflight, CapabilitiesThatGodwitDoesNotKnowAreRefusedByName) {
     auto facts = good_facts();
     (at_source ? facts.source_has : facts.destination_has).other_capabilities = {
         "dirty-bitmaps", "late-block-activate", "release-ram", "postcopy-blocktime"};
-    EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+    EXPECT_TRUE(check(facts, MigrationPlan{}));
   }
 }
 
@@ -381,12 +380,12 @@ TEST(Preflight, ZeroCopyGoesWithMultifdAlone) {
   facts.source_has.other_capabilities = {"zero-copy-send"};
   MigrationPlan plan;
   plan.technique = Technique::kMultifd;
-  EXPECT_TRUE(preflight(facts, plan));
+  EXPECT_TRUE(check(facts, plan));
   plan.technique.throttle = Throttle::kAutoConverge;
   for (auto* side : {&facts.source, &facts.destination}) {
     side->can.insert(Capability::kAutoConverge);
   }
-  EXPECT_TRUE(preflight(facts, plan));
+  EXPECT_TRUE(check(facts, plan));
   EXPECT_THAT(refused(facts).message, HasSubstr("zero-copy-send"));
   EXPECT_THAT(refused(facts, Technique::kMultifdZstd).message, HasSubstr("zero-copy-send"));
 }
@@ -395,7 +394,7 @@ TEST(Preflight, AUuidMustAgreeOnlyWhereItIsValidated) {
   auto facts = good_facts();
   facts.destination_has.uuid = "11111111-1111-1111-1111-111111111111";
   facts.destination_has.other_capabilities = {"validate-uuid"};
-  EXPECT_TRUE(preflight(facts, MigrationPlan{})) << "the source does not send it";
+  EXPECT_TRUE(check(facts, MigrationPlan{})) << "the source does not send it";
   facts.source_has.other_capabilities = {"validate-uuid"};
   EXPECT_THAT(refused(facts).message, HasSubstr("UUID differs"));
 }
@@ -409,7 +408,7 @@ TEST(Preflight, TlsOnOneSideIsRefused) {
   auto facts = good_facts();
   facts.source_has.tls = "tls0";
   facts.destination_has.tls = "another-name";
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
 }
 
 /// Both can do all; the destination was started with -incoming tcp:….
@@ -425,20 +424,20 @@ PreflightFacts listening() {
 
 TEST(Preflight, ADestinationThatListensIsUsedForWhatItCanStillDo) {
   auto facts = listening();
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
   EXPECT_THAT(refused(facts, Technique::kMultifd).message, HasSubstr("'multifd' off"));
   EXPECT_FALSE(common_abilities(facts).contains(Capability::kMultifd));
   EXPECT_TRUE(common_abilities(facts).contains(Capability::kPostcopyRam));
   MigrationPlan plan;
   plan.technique = Technique::kPostcopy;
-  EXPECT_TRUE(preflight(facts, plan));
+  EXPECT_TRUE(check(facts, plan));
   plan.parameters.postcopy_preempt = true;
-  const auto preempt = preflight(facts, plan);
+  const auto preempt = check(facts, plan);
   ASSERT_FALSE(preempt);
   EXPECT_THAT(preempt.error().message, HasSubstr("postcopy-preempt"));
   facts.destination_has.on = {Capability::kMultifd};
   plan.technique = Technique::kMultifd;
-  EXPECT_TRUE(preflight(facts, plan)) << "it was started so";
+  EXPECT_TRUE(check(facts, plan)) << "it was started so";
   EXPECT_THAT(refused(facts).message, HasSubstr("'multifd' on"));
   facts.destination_migration.listens_on.clear();  // -incoming exec:…
   EXPECT_THAT(refused(facts).message, HasSubstr("does not say at which address"));
@@ -458,7 +457,7 @@ TEST(Preflight, PostcopyThatTheDestinationMayNotDoIsRefusedWithItsReason) {
   const Error error = refused(facts, Technique::kPostcopy);
   EXPECT_EQ(error.code, ErrorCode::kEnvironment);
   EXPECT_THAT(error.message, HasSubstr("Userfaultfd not available"));
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
   EXPECT_FALSE(common_abilities(facts).contains(Capability::kPostcopyRam));
 }
 
@@ -466,7 +465,7 @@ TEST(Preflight, AVmThatStandsStillMovesOrIsRefusedByQemusOwnWord) {
   auto facts = good_facts();
   for (const auto state : {RunState::kPaused, RunState::kPrelaunch, RunState::kSuspended}) {
     facts.source.state = state;
-    EXPECT_TRUE(preflight(facts, MigrationPlan{})) << to_string(state);
+    EXPECT_TRUE(check(facts, MigrationPlan{})) << to_string(state);
   }
   facts.source.state_name = "suspended";
   facts.source.version_major = 8;
@@ -501,7 +500,7 @@ PreflightFacts own_disks() {
 Result<Warnings> preflight_with_storage(const PreflightFacts& facts) {
   MigrationPlan plan;
   plan.technique.storage = true;
-  return preflight(facts, plan);
+  return check(facts, plan);
 }
 
 Error refused_with_storage(const PreflightFacts& facts) {
@@ -525,7 +524,7 @@ TEST(Preflight, FilesCountAndNotTheirNamesWhereTheyAreKnown) {
   EXPECT_TRUE(preflight_with_storage(facts));
   facts = own_disks();
   facts.same_file["virtio0"] = true;  // two names of one file
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
   const Error with = refused_with_storage(facts);
   EXPECT_EQ(with.code, ErrorCode::kBadInput);
   EXPECT_THAT(with.what_to_do, HasSubstr("leave +storage out"));
@@ -595,58 +594,12 @@ TEST(Preflight, OldEmulationIsRefusedWhateverTheTechnique) {
   for (const Technique technique : kLivePresets) {
     MigrationPlan plan;
     plan.technique = technique;
-    const auto verdict = preflight(facts, plan);
+    const auto verdict = check(facts, plan);
     ASSERT_FALSE(verdict) << to_string(technique);
     EXPECT_THAT(verdict.error().message, testing::HasSubstr("corrupt")) << to_string(technique);
   }
   facts.source.accelerator = facts.destination.accelerator = "kvm";
-  EXPECT_TRUE(preflight(facts, MigrationPlan{}));
-}
-
-TEST(Settings, AreExactlyTheTechnique) {
-  MigrationPlan plan;
-  plan.technique = Technique::kHybrid;
-  plan.parameters.max_bandwidth = 40_MB_per_s;
-  const Settings hybrid = settings_for(plan);
-  EXPECT_EQ(hybrid.on, (CapabilitySet{Capability::kEvents, Capability::kReturnPath,
-                                      Capability::kPostcopyRam}));
-  EXPECT_TRUE(hybrid.off.contains(Capability::kXbzrle));
-  EXPECT_EQ(hybrid.parameters.max_postcopy_bandwidth, 40_MB_per_s);
-  plan.parameters.postcopy_preempt = true;
-  EXPECT_TRUE(settings_for(plan).on.contains(Capability::kPostcopyPreempt));
-  plan.technique = Technique::kMultifdZstd;
-  EXPECT_TRUE(settings_for(plan).off.contains(Capability::kPostcopyPreempt));
-  EXPECT_EQ(settings_for(plan).parameters.multifd_compression, "zstd");
-}
-
-TEST(Settings, TellTheTechniqueOfWhoeverSetThem) {
-  for (const char* name :
-       {"precopy", "auto-converge", "xbzrle", "compress", "multifd", "multifd-zlib", "multifd-zstd",
-        "multifd+auto-converge", "xbzrle+auto-converge", "multifd-zstd+auto-converge"}) {
-    MigrationPlan plan;
-    plan.technique = parse_technique(name).value();
-    const Settings set = settings_for(plan);
-    EXPECT_EQ(to_string(technique_of(set.on, set.parameters)), name);
-  }
-  MigrationParameters left_over;  // compresses nothing where there are no channels
-  left_over.multifd_compression = "zstd";
-  EXPECT_EQ(technique_of({}, left_over), Technique::kPrecopy);
-}
-
-TEST(Settings, OfACombinationAreThoseOfItsParts) {
-  MigrationPlan plan;
-  plan.technique = parse_technique("multifd-zlib+auto-converge+hybrid+storage").value();
-  const Settings settings = settings_for(plan);
-  EXPECT_EQ(settings.on,
-            (CapabilitySet{Capability::kEvents, Capability::kReturnPath, Capability::kMultifd,
-                           Capability::kAutoConverge, Capability::kPostcopyRam,
-                           Capability::kPauseBeforeSwitchover}));
-  EXPECT_EQ(settings.parameters.multifd_compression, "zlib");
-  plan.technique = parse_technique("multifd+stop-and-copy").value();
-  EXPECT_EQ(settings_for(plan).parameters.multifd_compression, "none");
-  EXPECT_EQ(settings_for(plan).parameters.downtime_limit, kLongestDowntimeLimit);
-  plan.technique = Technique::kXbzrle;
-  EXPECT_FALSE(settings_for(plan).parameters.multifd_compression) << "left as it is";
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
 }
 
 TEST(Preflight, WhatQemuCannotCombineIsRefusedByName) {
@@ -664,8 +617,8 @@ TEST(Preflight, WhatQemuCannotCombineIsRefusedByName) {
   facts.destination.version_minor = 1;
   MigrationPlan plan;
   plan.technique = later;
-  EXPECT_TRUE(preflight(facts, plan));
+  EXPECT_TRUE(check(facts, plan));
 }
 
 }  // namespace
-}  // namespace godwit::control
+}  // namespace godwit::preflight
