@@ -38,6 +38,8 @@ std::string_view to_string(Setting setting) {
       return "store";
     case Setting::kTechnique:
       return "technique";
+    case Setting::kTls:
+      return "tls";
     case Setting::kVariable:
       return "variable";
   }

@@ -116,7 +116,7 @@ Result<PlannedMigration> Engine::Planning::run() {
   if (request_.tls && pair_.manager == nullptr) {
     return fail(ErrorCode::kUnsupported,
                 "what QEMUs of one's own encrypt is set on them, not asked for",
-                "set tls-creds on both sides (docs/tls.md), and leave TLS out here");
+                {"set tls-creds on both sides (docs/tls.md), and leave ", Setting::kTls, " out"});
   }
   // First of all, so that a store that cannot be written is known before anything happens.
   std::unique_ptr<OutcomeStore> store;

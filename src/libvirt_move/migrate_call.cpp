@@ -33,10 +33,15 @@ std::string compression_of(Technique technique) {
 }
 
 /// Of refusals that come from how a host is set up, and that libvirt has no numbers for.
-std::optional<Remedy> remedy_of(const std::string& message) {
+std::optional<Remedy> remedy_of(const std::string& message, bool tls) {
   const auto tells_of = [&](const char* words) { return message.find(words) != std::string::npos; };
   if (tells_of("VIR_MIGRATE_TLS")) {  // its configuration says migrate_tls_force
-    return Remedy("ask for TLS, as docs/tls.md says of libvirt");
+    return Remedy{"ask for TLS: ", Setting::kTls, " (docs/tls.md)"};
+  }
+  if (tls && (tells_of("cert") || tells_of("TLS"))) {
+    return Remedy{
+        "see that both hosts have certificates, as docs/tls.md says of libvirt; or leave ",
+        Setting::kTls, " out, if the network between them is to be trusted"};
   }
   if (tells_of("serfaultfd")) {  // with a capital letter where it begins QEMU's sentence
     return Remedy{"leave post-copy out (", Setting::kNoPostcopy,
@@ -145,7 +150,8 @@ void MigrateCall::run() {
 MigrateCall::End MigrateCall::failed(std::string_view what) const {
   End end;
   end.error = source_->error(what);  // first: the next call forgets it
-  if (auto remedy = remedy_of(end.error->message)) end.error->what_to_do = std::move(*remedy);
+  if (auto remedy = remedy_of(end.error->message, order_.plan.tls))
+    end.error->what_to_do = std::move(*remedy);
   end.lost = lost_connection(source_->api(), source_->get());
   return end;
 }

@@ -254,7 +254,7 @@ for end in key cert; do cp server-$end.pem client-$end.pem; done)",
 TEST_F(LibvirtTls, IsThereWhereItIsAskedFor) {
   const Finished plain = run_godwit(hosts->migrate({"--technique", "precopy"}));
   EXPECT_NE(plain.status, 0);
-  EXPECT_THAT(plain.out, HasSubstr("ask for TLS")) << plain.err;
+  EXPECT_THAT(plain.out, HasSubstr("ask for TLS: --tls")) << plain.err;
   EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running"));
 
   for (const char* technique : {"precopy", "multifd"}) {
@@ -276,6 +276,7 @@ TEST_F(LibvirtTls, ACertificateThatIsMissingIsSaidAndTheGuestStays) {
   const Finished run = run_godwit(hosts->migrate({"--technique", "precopy", "--tls"}));
   EXPECT_NE(run.status, 0);
   EXPECT_THAT(run.out, HasSubstr("ca-cert.pem")) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("leave --tls out")) << run.err;
   EXPECT_THAT(hosts->state(Side::kSource), HasSubstr("running"));
   EXPECT_EQ(hosts->state(Side::kDestination), "none");
   EXPECT_TRUE(hosts->works());

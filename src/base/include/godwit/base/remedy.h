@@ -29,6 +29,7 @@ enum class Setting {
   kRehearse,        ///< that the profile comes from a rehearsal
   kStore,           ///< the file of outcomes, or the folder of a run
   kTechnique,       ///< the technique that is meant
+  kTls,             ///< that libvirt encrypts what it sends
   kVariable,        ///< a variable of a hypervisor's command-line profile, as NAME=VALUE
 };
 inline constexpr std::array kAllSettings{
@@ -36,7 +37,7 @@ inline constexpr std::array kAllSettings{
     Setting::kMaxDowntime, Setting::kMaxSlowdown,   Setting::kMaxTime,        Setting::kNoPostcopy,
     Setting::kNoProfile,   Setting::kPrecopyMemory, Setting::kPrecopyStorage, Setting::kPrefer,
     Setting::kQuick,       Setting::kRehearse,      Setting::kStore,          Setting::kTechnique,
-    Setting::kVariable};
+    Setting::kTls,         Setting::kVariable};
 
 /// The setting's name, in words joined by '_': "max_downtime".
 [[nodiscard]] std::string_view to_string(Setting setting);
