@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cdf_plot.h"
 #include "data_set.h"
 #include "godwit/base/log.h"
 #include "godwit/dataset/dirty_rates.h"
@@ -17,7 +18,6 @@
 #include "godwit/evaluate/evaluation.h"
 #include "godwit/research/commands.h"
 #include "godwit/store/gzip.h"
-#include "godwit/terminal/cdf_plot.h"
 #include "godwit/terminal/progress_bar.h"
 #include "godwit/terminal/shipped_files.h"
 #include "godwit/terminal/table.h"
@@ -198,7 +198,7 @@ Result<Summed> sum_up(const EvaluateOptions& options, terminal::Context& context
   }
   summed.verdicts = evaluate::score(summed.evaluation.verdicts);
   if (!options.plot.empty())
-    GODWIT_CHECK_OK(terminal::write_file(options.plot, terminal::cdf_svg(predictions)));
+    GODWIT_CHECK_OK(terminal::write_file(options.plot, cdf_svg(predictions)));
   return summed;
 }
 

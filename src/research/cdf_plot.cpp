@@ -1,4 +1,4 @@
-#include "godwit/terminal/cdf_plot.h"
+#include "cdf_plot.h"
 
 #include <fmt/format.h>
 
@@ -12,12 +12,13 @@
 #include "godwit/base/statistics.h"
 #include "godwit/terminal/svg.h"
 
-namespace godwit::terminal {
+namespace godwit::research {
 namespace {
 
 using evaluate::error_text;
 using evaluate::EvaluatedPrediction;
 using learn::Metric;
+using terminal::kColours;
 
 // All lengths in SVG's units.
 constexpr int kWidth = 200;   // of a panel's plot
@@ -133,7 +134,8 @@ std::string cdf_svg(std::span<const EvaluatedPrediction> predictions) {
   }
   const int width = kLeft + static_cast<int>(metrics.size()) * (kWidth + kGapX);
   const int height = kTop + static_cast<int>(techniques.size()) * (kHeight + kGapY);
-  return svg_file(width, height, "Share of migrations whose error is at most so large", body);
+  return terminal::svg_file(width, height, "Share of migrations whose error is at most so large",
+                            body);
 }
 
-}  // namespace godwit::terminal
+}  // namespace godwit::research

@@ -1,4 +1,4 @@
-#include "godwit/terminal/cdf_plot.h"
+#include "cdf_plot.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace godwit::terminal {
+namespace godwit::research {
 namespace {
 
 using evaluate::EvaluatedPrediction;
@@ -44,4 +44,4 @@ TEST(CdfPlot, NothingJudgedIsAnEmptyPicture) {
 }
 
 }  // namespace
-}  // namespace godwit::terminal
+}  // namespace godwit::research
