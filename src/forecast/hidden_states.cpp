@@ -13,7 +13,25 @@ namespace godwit::forecast {
 namespace {
 
 using Row = std::vector<double>;
-using Matrix = std::vector<Row>;
+
+/// In one piece of memory: the passes over thousands of samples are most of what a prediction of a
+/// guest in phases costs.
+class Matrix {
+ public:
+  Matrix() = default;
+  Matrix(std::size_t rows, std::size_t columns, double value = 0)
+      : columns_(columns), values_(rows * columns, value) {}
+  std::span<double> operator[](std::size_t row) {
+    return std::span(values_).subspan(row * columns_, columns_);
+  }
+  std::span<const double> operator[](std::size_t row) const {
+    return std::span(values_).subspan(row * columns_, columns_);
+  }
+
+ private:
+  std::size_t columns_ = 0;
+  std::vector<double> values_;
+};
 
 /// Steps of expectation-maximisation; it mostly stands still after a dozen.
 constexpr int kMostSteps = 30;
@@ -48,11 +66,11 @@ double density(const Model& model, std::size_t state, double sample) {
          (model.deviation * std::sqrt(2 * std::numbers::pi));
 }
 
-void scale(Row& row, double by) {
+void scale(std::span<double> row, double by) {
   for (double& value : row) value /= by;
 }
 
-double sum(const Row& row) {
+double sum(std::span<const double> row) {
   return std::accumulate(row.begin(), row.end(), 0.0);
 }
 
@@ -76,7 +94,7 @@ Model first_guess(std::span<const double> samples, std::size_t states, double le
   model.deviation = std::max(least, moments_of(samples).deviation / n);
   model.start.assign(states, 1 / n);
   const double leave = states > 1 ? 1 / (kFirstDwell * (n - 1)) : 0;
-  model.moves.assign(states, Row(states, leave));
+  model.moves = Matrix(states, states, leave);
   for (std::size_t k = 0; k < states; ++k) model.moves[k][k] = 1 - leave * (n - 1);
   return model;
 }
@@ -84,8 +102,8 @@ Model first_guess(std::span<const double> samples, std::size_t states, double le
 Belief believe(const Model& model, std::span<const double> samples) {
   const std::size_t n = model.means.size();
   const std::size_t length = samples.size();
-  Matrix seen(length, Row(n));
-  Matrix forward(length, Row(n));
+  Matrix seen(length, n);
+  Matrix forward(length, n);
   Row scales(length);
   Belief belief;
   for (std::size_t t = 0; t < length; ++t) {
@@ -99,11 +117,12 @@ Belief believe(const Model& model, std::span<const double> samples) {
     scale(forward[t], scales[t]);
     belief.log_likelihood += std::log(scales[t]);
   }
-  belief.moves.assign(n, Row(n));
+  belief.moves = Matrix(n, n);
   belief.state = forward;
   Row backward(n, 1.0);
+  Row earlier(n);
   for (std::size_t t = length - 1; t > 0; --t) {
-    Row earlier(n);
+    std::fill(earlier.begin(), earlier.end(), 0.0);
     for (std::size_t j = 0; j < n; ++j) {
       for (std::size_t k = 0; k < n; ++k) {
         const double way = model.moves[j][k] * seen[t][k] * backward[k] / scales[t];
@@ -111,7 +130,7 @@ Belief believe(const Model& model, std::span<const double> samples) {
         belief.moves[j][k] += forward[t - 1][j] * way;
       }
     }
-    backward = std::move(earlier);
+    std::swap(backward, earlier);
     for (std::size_t j = 0; j < n; ++j) belief.state[t - 1][j] = forward[t - 1][j] * backward[j];
   }
   return belief;
@@ -131,12 +150,12 @@ Model improve(Model model, const Belief& belief, std::span<const double> samples
     for (std::size_t t = 0; t < samples.size(); ++t) {
       square += belief.state[t][k] * std::pow(samples[t] - model.means[k], 2);
     }
-    Row row = belief.moves[k];
-    for (double& move : row) move += kLeastMove;
-    scale(row, sum(row));
-    model.moves[k] = std::move(row);
+    const std::span<double> moves = model.moves[k];
+    for (std::size_t j = 0; j < n; ++j) moves[j] = belief.moves[k][j] + kLeastMove;
+    scale(moves, sum(moves));
   }
-  model.start = belief.state.front();
+  const std::span<const double> first = belief.state[0];
+  model.start.assign(first.begin(), first.end());
   model.deviation = std::max(least, std::sqrt(square / static_cast<double>(samples.size())));
   return model;
 }
@@ -146,25 +165,25 @@ std::vector<std::size_t> likeliest_path(const Model& model, std::span<const doub
   const std::size_t n = model.means.size();
   const auto log_of = [](double p) { return std::log(std::max(p, 1e-300)); };
   Row best(n);
-  std::vector<std::vector<std::size_t>> from(samples.size(), std::vector<std::size_t>(n));
+  Row next(n);
+  std::vector<std::size_t> from(samples.size() * n);
   for (std::size_t t = 0; t < samples.size(); ++t) {
-    Row next(n);
     for (std::size_t k = 0; k < n; ++k) {
       double reach = t == 0 ? log_of(model.start[k]) : -std::numeric_limits<double>::infinity();
       for (std::size_t j = 0; t > 0 && j < n; ++j) {
         const double way = best[j] + log_of(model.moves[j][k]);
         if (way > reach) {
           reach = way;
-          from[t][k] = j;
+          from[t * n + k] = j;
         }
       }
       next[k] = reach + log_of(density(model, k, samples[t]));
     }
-    best = std::move(next);
+    std::swap(best, next);
   }
   std::vector<std::size_t> path(samples.size());
   path.back() = static_cast<std::size_t>(std::max_element(best.begin(), best.end()) - best.begin());
-  for (std::size_t t = samples.size() - 1; t > 0; --t) path[t - 1] = from[t][path[t]];
+  for (std::size_t t = samples.size() - 1; t > 0; --t) path[t - 1] = from[t * n + path[t]];
   return path;
 }
 

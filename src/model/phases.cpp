@@ -22,6 +22,9 @@ using Path = std::vector<std::size_t>;
 constexpr double kLeastSeen = 0.2;
 /// A trace shorter than this shows no habit.
 constexpr int kFewestSlots = 16;
+/// As far as slots are joined: where few pages change, more of them are in each, and phases that
+/// last show as well; those that last less than two of these (a quarter of a second) don't.
+constexpr Seconds kLongestSlot{0.13};
 /// Taken for the spread of dwells that were seen too seldom, and bounds of what is believed of the
 /// others: the slots are coarse, and a spread far beyond 1 is another state.
 constexpr double kUsualSpread = 0.3;
@@ -190,9 +193,17 @@ Dwells dwells_of(const Path& path, std::size_t state, double slot) {
   return dwells;
 }
 
+/// The states of a trace's slots.
+struct Reading {
+  WriteTrace trace;
+  Path path;
+  std::size_t states = 1;
+  double reason = 0;  ///< to take them for more than one: by how much BIC is less
+};
+
 /// As many states as the trace gives reason for, but none that lasts hardly longer than a slot:
 /// those are the slots in which one state gives way to another.
-Path path_of(const WriteTrace& trace) {
+Reading read(WriteTrace trace) {
   constexpr double kLeastSlots = 2;
   const std::vector<double> samples = evened(trace);
   forecast::HiddenStates found = forecast::find_states(samples, kMostStates, 1);
@@ -205,7 +216,32 @@ Path path_of(const WriteTrace& trace) {
   while (found.means.size() > 1 && too_short()) {
     found = forecast::fit_states(samples, found.means.size() - 1, 1);
   }
-  return std::move(found.path);
+  const std::size_t states = found.means.size();
+  const double reason = states > 1 ? forecast::fit_states(samples, 1, 1).bic - found.bic : 0;
+  return {std::move(trace), std::move(found.path), states, reason};
+}
+
+/// Pairs of slots as one each.
+WriteTrace with_slots_joined(const WriteTrace& fine) {
+  WriteTrace trace{fine.slot * 2.0, fine.slots / 2, fine.pages, {}};
+  for (const std::vector<bool>& page : fine.changed) {
+    std::vector<bool> slots;
+    for (std::size_t t = 0; t + 1 < page.size(); t += 2) slots.push_back(page[t] || page[t + 1]);
+    trace.changed.push_back(std::move(slots));
+  }
+  return trace;
+}
+
+/// With slots as long as show its states best.
+Reading best_reading(const WriteTrace& fine) {
+  Reading best = read(fine);
+  for (WriteTrace trace = with_slots_joined(fine);
+       trace.slot <= kLongestSlot && trace.slots >= kFewestSlots;
+       trace = with_slots_joined(trace)) {
+    Reading next = read(trace);
+    if (next.reason > best.reason) best = std::move(next);
+  }
+  return best;
 }
 
 /// A state that was never seen to end may be followed by any other.
@@ -223,10 +259,11 @@ ByState as_shares(ByState counts, std::size_t state, std::size_t states) {
 Result<std::optional<Phases>> Phases::from_profile(const GuestProfile& profile) {
   const auto none = std::optional<Phases>();
   if (!profile.write_trace || profile.write_trace->slots < kFewestSlots) return none;
-  const WriteTrace& trace = *profile.write_trace;
-  if (trace.changed.empty()) return none;
-  const Path path = path_of(trace);
-  const std::size_t n = *std::max_element(path.begin(), path.end()) + 1;
+  if (profile.write_trace->changed.empty()) return none;
+  const Reading reading = best_reading(*profile.write_trace);
+  const WriteTrace& trace = reading.trace;
+  const Path& path = reading.path;
+  const std::size_t n = reading.states;
   const std::optional<double> scale = scale_of(profile, trace);
   if (n < 2 || !scale) return none;
   std::vector<std::vector<bool>> sets;

@@ -15,10 +15,12 @@ constexpr Seconds kFirstLook{0.125};
 // A look is spread over this share of the longest window: the observation takes that much longer.
 constexpr double kSpread = 1.0 / 8;
 
-/// A pass of QEMU that is to end within its usual downtime limit of 300 ms is as short as that.
-constexpr Seconds kSlot{0.125};
+/// QEMU looks at its dirty bitmap once per 100 ms at most (migration.c, BUFFER_DELAY): what a guest
+/// does within a third of that evens out. A power of two of a second, so that four are the slot of
+/// profiles that were taken before.
+constexpr Seconds kSlot{0.03125};
 /// Watched for a minute: many times what phases take that matter to a migration.
-constexpr std::size_t kMostSlots = 480;
+constexpr std::size_t kMostSlots = 1920;
 
 std::vector<Seconds> slot_times(Seconds longest) {
   std::vector<Seconds> slots;
@@ -71,7 +73,7 @@ LookPlan plan_looks(const ObserveOptions& options, PageCount population, PageSiz
   const std::int64_t allowed =
       (options.traffic_cap * plan.spread).count() / page_size.bytes().count();
   const std::int64_t watched = std::min(population.count(), kWatchedPages);
-  const std::int64_t watching = watched * slots_within(plan.spread);
+  const std::int64_t watching = watched + kReadsPerSlot * slots_within(plan.spread);
   if (watching <= allowed / 2) {
     plan.watched = rng.sample(population.count(), watched);
     std::sort(plan.watched.begin(), plan.watched.end());

@@ -42,9 +42,11 @@ struct LookPlan {
 /// burst is short (2.6 ms at 400 MB/s).
 inline constexpr std::int64_t kChunkPages = 256;
 
-/// Pages that are watched: a quarter of what looking at a sample of 12,500 eight times reads, with
-/// the slots of 8 s. A set of 64 MiB of 384 has 85 of them.
-inline constexpr std::int64_t kWatchedPages = 512;
+/// Pages that are watched at first, and the most of them that are looked at in a slot
+/// (page_watch.h): with the slots of 8 s a third of what looking at a sample of 12,500 eight times
+/// reads. A set of 64 MiB of 384 has 94 of those that are left.
+inline constexpr std::int64_t kWatchedPages = 1024;
+inline constexpr std::int64_t kReadsPerSlot = 124;
 
 /// Looks that fit `longest` (at least 1 s).
 [[nodiscard]] std::vector<Seconds> look_times(Seconds longest);

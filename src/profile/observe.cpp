@@ -94,7 +94,7 @@ Activity activity_between(const ActivityCount& before, const ActivityCount& afte
 class Observation {
  public:
   Observation(GuestMemory& memory, Clock& clock, const ObserveOptions& options, LookPlan plan,
-              ContentRuns runs)
+              ContentRuns runs, Rng& rng)
       : memory_(memory),
         clock_(clock),
         options_(options),
@@ -117,7 +117,7 @@ class Observation {
     }
     change_.emplace(positions, page);
     visits_left_ = static_cast<std::int64_t>(kept_ * plan_.looks.size());
-    if (!plan_.slots.empty()) watch_.emplace(plan_.watched, plan_.slots.size());
+    if (!plan_.slots.empty()) watch_.emplace(plan_.watched, plan_.slots.size(), rng);
   }
 
   Result<void> run(const std::stop_token& stop, const ObserveProgressCallback& progress);
@@ -293,9 +293,7 @@ void Observation::keep_to_cpu_cap() {
   const Seconds each = used / (static_cast<double>(visits_) + watch_visits_);
   // Without the spread, of which there may be little when most chunks are given up.
   const Seconds budget = plan_.looks.back() * options_.cpu_cap.value() - runs_cost_ * 2.0;
-  const auto watching = [&] {
-    return each * (watch_ ? watch_->chunks() * watch_->looks_left() : 0);
-  };
+  const auto watching = [&] { return each * (watch_ ? watch_->chunks_left() : 0); };
   // What watching takes is a quarter of the rest mostly; where the cap is tight the sample counts.
   if (watching() > budget * kMostForWatch) watch_.reset();
   while (kept_ > kFewestChunks && visits_left_ > 0 &&
@@ -393,7 +391,7 @@ Result<GuestProfile> observe(GuestMemory& memory, Clock& clock, Rng& rng,
   const PageCount population = page.pages_for(ram);
   LookPlan plan = plan_looks(options, population, page, rng);
   Observation observation(memory, clock, options, std::move(plan),
-                          ContentRuns(population, page, rng));
+                          ContentRuns(population, page, rng), rng);
   GODWIT_CHECK_OK(observation.run(stop, progress));
   return observation.profile();
 }

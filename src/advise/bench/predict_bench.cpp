@@ -38,15 +38,15 @@ GuestProfile profile(int variant, std::int64_t times = 1) {
 }
 const Link kLink{125_MB_per_s, {}};
 
-/// The same guest when 512 watched pages show that it writes for a second and rests for a second.
+/// The same guest when watched pages show that it writes for a second and rests for a second.
 GuestProfile profile_in_phases() {
   GuestProfile guest = profile(0);
-  WriteTrace trace{Seconds(0.125), 64, PageCount(512), {}};
+  WriteTrace trace{Seconds(0.03125), 240, PageCount(600), {}};
   Rng rng(1);
-  for (int i = 0; i < 51; ++i) {
+  for (int i = 0; i < 60; ++i) {
     std::vector<bool> page;
     for (int slot = 0; slot < trace.slots; ++slot) {
-      page.push_back(slot / 8 % 2 == 0 && rng.uniform() < 0.3);
+      page.push_back(slot / 32 % 2 == 0 && rng.uniform() < 0.08);
     }
     trace.changed.push_back(std::move(page));
   }

@@ -53,12 +53,14 @@ class SyntheticGuest final : public GuestMemory {
   std::optional<double> vcpus_busy;
   std::int64_t silent_stores = 0;
   std::int64_t pages_read = 0;
-  std::vector<TimePoint> reads;  ///< when visit_pages was called
+  std::vector<TimePoint> reads;          ///< when visit_pages was called
+  std::vector<std::size_t> pages_asked;  ///< each time
 
   [[nodiscard]] const RamLayout& layout() const override { return layout_; }
 
   Result<void> visit_pages(std::span<const std::int64_t> pages, const PageVisitor& visit) override {
     reads.push_back(clock_.now());
+    pages_asked.push_back(pages.size());
     live();
     if (exited_) return fail(ErrorCode::kPeerGone, "the VM has ended");
     std::vector<std::byte> content(4096);

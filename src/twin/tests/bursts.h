@@ -15,7 +15,24 @@ namespace godwit::twin {
 
 inline constexpr std::int64_t kRamPages = 24'576;  // 96 MiB
 inline constexpr double kPage = 4096;
-inline constexpr double kSlot = 0.125;
+/// The shortest window of a dirty curve.
+inline constexpr double kWindow = 0.125;
+
+/// How a guest is watched.
+struct Watching {
+  double slot = 0.03125;
+  /// Looks at pages in a slot: at those of the set each time, at others each 16th (profile/
+  /// page_watch.h).
+  double looks = 124;
+  double others = 1.0 / 16;
+  double most = 1024;
+
+  [[nodiscard]] int pages(double set_share) const {
+    return static_cast<int>(std::min(most, looks / (set_share + (1 - set_share) * others)));
+  }
+};
+/// As it was until 2026-11-28.
+inline constexpr Watching kOnceWatched{0.125, 512, 1, 512};
 
 /// A guest that writes at random over one set, in bursts, and hardly at all in between.
 struct Bursts {
@@ -35,26 +52,30 @@ struct Bursts {
   }
 };
 
-/// What 512 watched pages would show of it, and the curve of all.
-inline GuestProfile profile_of(const Bursts& guest, double seconds, std::uint64_t seed) {
+/// What a few watched pages would show of it, and the curve of all.
+inline GuestProfile profile_of(const Bursts& guest, double seconds, std::uint64_t seed,
+                               const Watching& watching = {}) {
   Rng rng(seed);
   const double start = guest.cycle() * rng.uniform();
   GuestProfile profile;
   profile.ram = Bytes(kRamPages * 4096);
   profile.zero_share = Ratio(0.5);
   profile.data_by_part.assign(32, Ratio(0.5));
-  WriteTrace trace{Seconds(kSlot), static_cast<int>(seconds / kSlot), PageCount(512), {}};
-  for (int i = 0; i < 512; ++i) {
+  const double slot_length = watching.slot;
+  const int pages = watching.pages(guest.set_pages / kRamPages);
+  WriteTrace trace{
+      Seconds(slot_length), static_cast<int>(seconds / slot_length), PageCount(pages), {}};
+  for (int i = 0; i < pages; ++i) {
     if (rng.uniform() >= guest.set_pages / kRamPages) continue;
     std::vector<bool> page;
     for (int slot = 0; slot < trace.slots; ++slot) {
-      const double from = start + slot * kSlot;
-      const double writes = guest.rate * guest.busy(from, from + kSlot) / guest.set_pages;
+      const double from = start + slot * slot_length;
+      const double writes = guest.rate * guest.busy(from, from + slot_length) / guest.set_pages;
       page.push_back(rng.uniform() < -std::expm1(-writes));
     }
     trace.changed.push_back(std::move(page));
   }
-  for (double t = kSlot; t <= seconds; t *= 2) {
+  for (double t = kWindow; t <= seconds; t *= 2) {
     double sum = 0;
     constexpr int kPlaces = 400;
     for (int i = 0; i < kPlaces; ++i) {
