@@ -141,10 +141,39 @@ Order GodwitLaw::after_round(const RoundView& view) {
   return order;
 }
 
+/// As things are, with these limits.
+twin::Outlook GodwitLaw::outlook_of(const RoundView& view, const MigrationParameters& limits,
+                                    Seconds horizon) const {
+  const twin::UnderWay& now = correction_.now();
+  const auto by_lives = forecaster_.by_lives(view.plan.technique, limits, now, horizon);
+  return by_lives ? *by_lives : forecaster_.passes(view.plan.technique, limits, now, horizon);
+}
+
+/// The longest stop that the intent allows, if a moment is to come that such a stop fits. What a
+/// client waits for besides memory is only known once one was tried.
+std::optional<GodwitLaw::Choice> GodwitLaw::quiet_moment(const RoundView& view,
+                                                         Seconds horizon) const {
+  const Seconds most = longest_limit(view.plan.intent);
+  MigrationParameters limits = view.limits;
+  limits.downtime_limit = most - forecaster_.stop_besides_memory();
+  constexpr int kTries = 2;
+  constexpr double kMore = 1.5;  // another life may be the middle one then
+  for (int tries = 0; tries < kTries && *limits.downtime_limit >= Seconds(kLimits.front());
+       ++tries) {
+    const auto outlook =
+        forecaster_.by_lives(view.plan.technique, limits, correction_.now(), horizon);
+    if (!outlook || !outlook->converges) break;
+    if (outlook->outage <= most) {
+      return Choice{*limits.downtime_limit, view.cpu_quota.value(), *outlook};
+    }
+    *limits.downtime_limit -= (outlook->outage - most) * kMore;
+  }
+  return std::nullopt;
+}
+
 /// Does what was promised beforehand still hold, with the limit that is in force?
 bool GodwitLaw::keeps_promise(const RoundView& view, Seconds horizon) const {
-  const twin::Outlook outlook =
-      forecaster_.passes(view.plan.technique, view.limits, correction_.now(), horizon);
+  const twin::Outlook outlook = outlook_of(view, view.limits, horizon);
   const auto& most = view.plan.intent.max_downtime;
   return outlook.converges && (!most || std::max(outlook.downtime_high, outlook.outage) <= *most);
 }
@@ -157,6 +186,7 @@ Order GodwitLaw::decide(const RoundView& view, Seconds horizon) {
   const double quota = view.cpu_quota.value();
   if (view.plan.is_promised && quota == 1 && keeps_promise(view, horizon)) return {};
   auto choice = best_limit(view, horizon, quota, true);
+  if (!choice) choice = quiet_moment(view, horizon);
   std::optional<twin::Outlook> split;
   if (!choice && view.may_postcopy) split = by_postcopy(view);
   if (split && (!intent.max_downtime || split->outage_high <= *intent.max_downtime)) {

@@ -21,6 +21,9 @@ namespace godwit::steer {
 /// It gives a migration up only where somebody limited its time, and two rounds in a row showed no
 /// way. It orders nothing where the intent has no goal, and while a plan that was promised
 /// (MigrationPlan::is_promised) keeps the intent. A plan that ends by post-copy is left alone.
+///
+/// A guest in phases is judged by lives of it where its mean shows no way: it is neither slowed
+/// down nor given up while a quiet moment is to come that fits the intent.
 class GodwitLaw final : public Law {
  public:
   explicit GodwitLaw(twin::Forecaster forecaster) : forecaster_(std::move(forecaster)) {}
@@ -48,6 +51,9 @@ class GodwitLaw final : public Law {
                                                  double quota, bool surely);
   [[nodiscard]] std::optional<Choice> best_quota(const RoundView& view, Seconds horizon,
                                                  double least);
+  [[nodiscard]] twin::Outlook outlook_of(const RoundView& view, const MigrationParameters& limits,
+                                         Seconds horizon) const;
+  [[nodiscard]] std::optional<Choice> quiet_moment(const RoundView& view, Seconds horizon) const;
   [[nodiscard]] bool keeps_promise(const RoundView& view, Seconds horizon) const;
   [[nodiscard]] Order decide(const RoundView& view, Seconds horizon);
   [[nodiscard]] static Order carry_out(const RoundView& view, const Choice& choice);

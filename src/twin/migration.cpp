@@ -14,6 +14,8 @@ constexpr double kLeastPeriod = 1;
 /// With auto-converge, a pass after the first that takes longer is synced in between
 /// (cpu-throttle.c, since 9.2).
 constexpr double kSyncEvery = 5;
+/// Of the life of a guest whose migration is under way: in which what is left was written.
+constexpr double kKnownPast = 30;
 
 /// All of memory once, on the stream.
 double full_stream(const Guest& guest, const Coding& coding) {
@@ -48,6 +50,7 @@ Migration Migration::under_way(const Guest& guest, const Sending& sending, const
   migration.progress_.passes = std::max(passes, 1);
   migration.hot_ = std::min(left, guest.ram);
   migration.cold_ = 0;
+  if (course.life != nullptr) migration.guest_seconds_ = kKnownPast;
   migration.progress_.left = migration.hot_;
   migration.begun_ = false;
   if (left < migration.threshold()) migration.progress_.stage = Stage::kSwitchover;
@@ -120,19 +123,19 @@ double Migration::guest_speed() const {
 
 /// Memory in unique pages that the guest writes from then to then, by its own pace.
 double Migration::written(double from, double to) const {
-  if (course_.life != nullptr) return course_.life->written(from, to);
-  return course_.growth->bytes_at(to - from);
+  if (course_.life == nullptr) return course_.growth->bytes_at(to - from);
+  return std::min(course_.life->written(from, to) * course_.life_scale, guest_.ram);
 }
 
 /// The same with seconds since the pass began.
 double Migration::written_in_pass(double from, double to) const {
   if (course_.life == nullptr) return course_.growth->bytes_at(to - from);
-  return course_.life->written(guest_seconds_ + from, guest_seconds_ + to);
+  return written(guest_seconds_ + from, guest_seconds_ + to);
 }
 
 /// How long before the pass began one must begin for so much to have been written by then.
 double Migration::age_of(double bytes) const {
-  if (course_.life != nullptr) return course_.life->age(guest_seconds_, bytes);
+  if (course_.life != nullptr) return course_.life->age(guest_seconds_, bytes / course_.life_scale);
   return course_.growth->seconds_at(bytes);
 }
 

@@ -28,6 +28,13 @@ Sending sending_under_way(Technique technique, const Guest& guest,
 /// Of the draws; an interval's bounds vary by a tenth of its width with another seed.
 constexpr int kWays = 40;
 constexpr std::uint64_t kSeed = 1;
+/// What a law can pay for at each round, and in how many of them it must end to be counted on.
+constexpr std::size_t kLives = 5;
+constexpr std::size_t kEndingLives = 3;
+/// Of a life: what does not end so soon is not waited for. Passes that don't end are mostly long.
+constexpr int kForeseenPasses = 20;
+/// Within which states are compared with the mean: most phases last longer.
+constexpr double kOfAPhase = 0.25;
 
 /// Does it go on like this for ever? Passes that leave hardly less than the one before show it,
 /// once the guest is not slowed down any more: the twin's guest does not change its habits.
@@ -52,18 +59,29 @@ class Treadmill {
 }  // namespace
 
 Forecaster::Forecaster(Guest guest, const Link& link, const HostPairConstants& pair,
-                       const model::DirtyCurve& curve)
+                       const model::DirtyCurve& curve, std::optional<model::Phases> phases)
     : guest_(std::move(guest)),
       link_(link),
       pair_(over(pair, link)),
       growth_(curve.likely()),
-      chances_(drawn_chances(pair_, curve, kWays, kSeed).chances) {}
+      chances_(drawn_chances(pair_, curve, kWays, kSeed).chances) {
+  if (!phases) return;
+  phases_ = std::make_shared<const model::Phases>(std::move(*phases));
+  for (const model::Phases::State& state : phases_->states()) {
+    const double mean = growth_.bytes_at(kOfAPhase);
+    if (mean > 0) busiest_ = std::max(busiest_, state.curve.likely().bytes_at(kOfAPhase) / mean);
+  }
+  for (std::size_t i = 1; i <= kLives; ++i) {
+    lives_.emplace_back(*phases_, chances_[i].curve, chances_[i].life);
+  }
+}
 
 Result<Forecaster> Forecaster::make(const GuestProfile& profile, const Link& link,
                                     const HostPairConstants& pair) {
   GODWIT_TRY(Guest guest, guest_of(profile));
   GODWIT_TRY(const model::DirtyCurve curve, model::DirtyCurve::from_profile(profile));
-  return Forecaster(std::move(guest), link, pair, curve);
+  GODWIT_TRY(std::optional<model::Phases> phases, model::Phases::from_profile(profile));
+  return Forecaster(std::move(guest), link, pair, curve, std::move(phases));
 }
 
 Bytes Forecaster::dirtied_within(Seconds window, double cpu_quota) const {
@@ -71,9 +89,11 @@ Bytes Forecaster::dirtied_within(Seconds window, double cpu_quota) const {
 }
 
 Outlook Forecaster::run(const Sending& sending, const model::Growth& growth, const Chance& chance,
-                        const UnderWay& now, Seconds horizon) const {
+                        const UnderWay& now, Seconds horizon, model::Life* life) const {
   Course course;
   course.growth = &growth;
+  course.life = life;
+  course.life_scale = std::max(1.0, now.activity / busiest_);  // else it may be a phase
   course.speed = chance.speed;
   course.phase = chance.phase;
   Migration migration =
@@ -81,11 +101,14 @@ Outlook Forecaster::run(const Sending& sending, const model::Growth& growth, con
   migration.set_quota(now.cpu_quota);
   const Progress& at = migration.progress();
   Treadmill treadmill(sending.throttling);
+  const auto is_endless = [&] {
+    return life != nullptr ? at.passes - now.passes > kForeseenPasses : treadmill.turns(at);
+  };
   Outlook outlook;
   outlook.time = horizon;
   while (at.stage == Stage::kPasses && at.seconds < horizon.count()) {
     migration.run();
-    if (at.stage == Stage::kPasses && treadmill.turns(at)) return outlook;
+    if (at.stage == Stage::kPasses && is_endless()) return outlook;
   }
   if (at.stage == Stage::kPasses) return outlook;
   const double before = at.seconds;
@@ -105,6 +128,24 @@ Outlook Forecaster::passes(Technique technique, const MigrationParameters& limit
                            const UnderWay& now, Seconds horizon) const {
   const Sending sending = sending_under_way(technique, guest_, limits, link_, pair_, now);
   return run(sending, growth_.higher(now.activity), chances_.front(), now, horizon);
+}
+
+std::optional<Outlook> Forecaster::by_lives(Technique technique, const MigrationParameters& limits,
+                                            const UnderWay& now, Seconds horizon) const {
+  if (!phases_) return std::nullopt;
+  const Sending sending = sending_under_way(technique, guest_, limits, link_, pair_, now);
+  Outlook endless;
+  endless.time = horizon;
+  std::vector<Outlook> ending;
+  for (std::size_t i = 0; i < kLives; ++i) {
+    Outlook one = run(sending, growth_, chances_[i + 1], now, horizon, &lives_[i]);
+    if (one.converges) ending.push_back(one);
+    if (ending.size() + (kLives - i - 1) < kEndingLives) return endless;
+  }
+  const auto middle = ending.begin() + static_cast<std::ptrdiff_t>(ending.size() / 2);
+  std::nth_element(ending.begin(), middle, ending.end(),
+                   [](const Outlook& a, const Outlook& b) { return a.time < b.time; });
+  return *middle;
 }
 
 /// The guest's activity is drawn by equal shares of its probability, in order: the chances' columns

@@ -56,6 +56,7 @@ struct Sending {
 struct Course {
   const model::Growth* growth = nullptr;  ///< how the guest writes; outlives the migration
   model::Life* life = nullptr;  ///< how it writes from moment to moment, if that is known; the same
+  double life_scale = 1;        ///< factor on what it writes in that life
   double speed = 1;             ///< factor on the stated rates
   /// Where in its range between two looks the threshold is met: 0 = early, 1 = a whole window late.
   double phase = 0.5;

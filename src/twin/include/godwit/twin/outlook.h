@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "godwit/base/error.h"
@@ -8,6 +10,7 @@
 #include "godwit/domain/migration_plan.h"
 #include "godwit/domain/technique.h"
 #include "godwit/model/dirty_curve.h"
+#include "godwit/model/phases.h"
 #include "godwit/twin/guest.h"
 #include "godwit/twin/host_pair.h"
 #include "godwit/twin/migration.h"
@@ -38,7 +41,7 @@ struct Outlook {
 };
 
 /// Tells what becomes of a migration that is under way, by running the twin on from there. A call
-/// takes microseconds.
+/// takes microseconds; by lives, some hundred. Not thread-safe.
 class Forecaster {
  public:
   /// kBadInput: a broken profile.
@@ -48,6 +51,12 @@ class Forecaster {
   /// It goes on by passes, with these limits.
   [[nodiscard]] Outlook passes(Technique technique, const MigrationParameters& limits,
                                const UnderWay& now, Seconds horizon) const;
+  /// The same of a guest in phases, by a few of its lives, in which now is any moment: it converges
+  /// where it does in most of them, and the rest is that of the middle one. Nothing for a
+  /// guest that is steady.
+  [[nodiscard]] std::optional<Outlook> by_lives(Technique technique,
+                                                const MigrationParameters& limits,
+                                                const UnderWay& now, Seconds horizon) const;
   /// Equally likely ways on by passes: with other hosts' and links' moods, and with the guest as
   /// active as is likely. The same question gets the same ways.
   [[nodiscard]] std::vector<Outlook> ways(Technique technique, const MigrationParameters& limits,
@@ -67,15 +76,19 @@ class Forecaster {
 
  private:
   Forecaster(Guest guest, const Link& link, const HostPairConstants& pair,
-             const model::DirtyCurve& curve);
+             const model::DirtyCurve& curve, std::optional<model::Phases> phases);
   [[nodiscard]] Outlook run(const Sending& sending, const model::Growth& growth,
-                            const Chance& chance, const UnderWay& now, Seconds horizon) const;
+                            const Chance& chance, const UnderWay& now, Seconds horizon,
+                            model::Life* life = nullptr) const;
 
   Guest guest_;
   Link link_;
   HostPairConstants pair_;
   model::Growth growth_;
-  std::vector<Chance> chances_;  ///< the likely one first
+  std::vector<Chance> chances_;                  ///< the likely one first
+  std::shared_ptr<const model::Phases> phases_;  ///< null for a steady guest
+  mutable std::vector<model::Life> lives_;       ///< each known as far as it was asked for
+  double busiest_ = 1;  ///< how many times the mean one of them writes, at most
 };
 
 }  // namespace godwit::twin
