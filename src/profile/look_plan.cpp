@@ -15,9 +15,9 @@ constexpr Seconds kFirstLook{0.125};
 // A look is spread over this share of the longest window: the observation takes that much longer.
 constexpr double kSpread = 1.0 / 8;
 
-/// QEMU looks at its dirty bitmap once per 100 ms at most (migration.c, BUFFER_DELAY): what a guest
-/// does within a third of that evens out. A power of two of a second, so that four are the slot of
-/// profiles that were taken before.
+/// QEMU looks at its dirty bitmap once per 100 ms at most (migration-stats.h, BUFFER_DELAY): what a
+/// guest does within a third of that evens out. A power of two of a second, so that four are the
+/// slot of profiles that were taken before.
 constexpr Seconds kSlot{0.03125};
 /// Watched for a minute: many times what phases take that matter to a migration.
 constexpr std::size_t kMostSlots = 1920;
