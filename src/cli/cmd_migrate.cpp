@@ -29,7 +29,7 @@ struct MigrateOptions {
   std::string ping;
   std::string ping_netns;
   bool no_profile = false;
-  bool rehearse = false;
+  terminal::RehearseOption rehearse;
   bool relay = false;
   bool tls = false;
   bool plot = false;
@@ -65,7 +65,7 @@ Result<engine::Request> request_of(const MigrateOptions& options) {
   }
   GODWIT_CHECK_OK(options.shares.read_into(request.parameters));
   request.profile = !options.no_profile;
-  request.rehearse = options.rehearse;
+  request.rehearse = options.rehearse.value();
   request.store = options.store.path;
   return request;
 }
@@ -191,8 +191,7 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_flag("--plot", options->plot,
                     "draw at the end what was predicted, and the rounds (godwit show does, too)");
   const terminal::Option* observe = options->observe.add_to(*command);
-  const terminal::Option* rehearse =
-      command->add_flag("--rehearse", options->rehearse, terminal::kRehearseHelp);
+  const terminal::Option* rehearse = options->rehearse.add_to(*command);
   command
       ->add_flag("--no-profile", options->no_profile,
                  "neither observe the VM nor predict: for one whose memory can't be read here, as "

@@ -14,14 +14,13 @@
 #include "godwit/base/json.h"
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
-#include "godwit/control/rehearsal.h"
 #include "godwit/engine/engine.h"
 #include "godwit/engine/models.h"
 #include "godwit/lab/lab.h"
-#include "godwit/model/seen_share.h"
 #include "godwit/pair/sink_session.h"
 #include "godwit/profile/observe.h"
 #include "godwit/terminal/migration_page.h"
+#include "godwit/terminal/observed_json.h"
 #include "godwit/terminal/options.h"
 #include "godwit/terminal/render.h"
 #include "godwit/terminal/spelling.h"
@@ -30,7 +29,7 @@
 #include "run_request.h"
 #include "watch_profile.h"
 
-/// `profile` and `predict`: they look and change nothing, except with `--rehearse`.
+/// `profile` and `predict`: they look and change nothing, except where they rehearse.
 
 namespace godwit::cli {
 namespace {
@@ -48,10 +47,10 @@ struct ProfileOptions {
   std::optional<int> times;
 };
 
-/// A profile, and what the rehearsal for it cost where there was one.
+/// A profile, and whether the VM was rehearsed for it.
 struct Profiled {
   GuestProfile profile;
-  std::optional<control::Rehearsal> rehearsal;
+  engine::Rehearsed rehearsed;
 };
 
 /// `--cpu`: of one CPU.
@@ -69,8 +68,9 @@ struct Look {
   std::string address;
   Seconds duration{};
   Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;
-  bool rehearse = false;
+  engine::Rehearse rehearse = engine::Rehearse::kNever;
   bool disks = false;  ///< watched, too
+  Intent intent{};
 };
 
 /// Those that a move could take along.
@@ -81,27 +81,31 @@ std::vector<Disk> movable_disks(const VmDescription& vm) {
   return disks;
 }
 
-/// Observed first: a rehearsal disturbs the guest. Who borrows of the VM drives it.
+/// Observed first: a rehearsal disturbs the guest. Who borrows of the VM drives it. One that was
+/// asked for, and can't be, is an Error.
 Result<Profiled> observe(engine::Engine& engine, const Look& look, engine::Observer& observer) {
   GODWIT_TRY(const VmAddress address, parse_vm(look.address));
-  const bool borrows = look.rehearse || look.disks;
-  GODWIT_TRY(engine::OpenVm vm,
-             engine.open(address, borrows ? engine::Access::kDrive : engine::Access::kObserve));
-  if (look.rehearse) GODWIT_CHECK_OK(pair::may_rehearse(*vm.hypervisor));  // before seconds pass
+  const bool asked = look.rehearse == engine::Rehearse::kAlways;
+  const auto access = asked || look.disks ? engine::Access::kDrive : engine::Access::kObserve;
+  GODWIT_TRY(engine::OpenVm vm, engine.open(address, access));
+  if (asked) GODWIT_CHECK_OK(pair::may_rehearse(*vm.hypervisor));  // before seconds pass
   engine::ObserveRequest request{look.address, look.duration, look.cpu_cap, {}};
   if (look.disks) request.disks = movable_disks(vm.description);
   Profiled done;
   GODWIT_TRY(done.profile, engine.observe(vm, request, observer));
-  if (!look.rehearse) return done;
-  GODWIT_TRY(done.rehearsal, engine.rehearse(vm, look.address, observer));
-  control::put_into(done.profile, *done.rehearsal);
+  GODWIT_TRY(done.rehearsed, engine.rehearse_where_due(done.profile, vm, look.address,
+                                                       look.rehearse, look.intent, observer));
+  if (!done.rehearsed.failed) return done;
+  if (asked) return fail(*done.rehearsed.failed);
+  observer.warning("profiled without a rehearsal: " + done.rehearsed.failed->message);
   return done;
 }
 
 Result<Look> look_of(const ProfileOptions& options) {
   GODWIT_TRY(const Seconds duration, options.observe.value());
   GODWIT_TRY(const Ratio cpu_cap, cpu_cap_of(options));
-  return Look{options.vm, duration, cpu_cap, options.rehearse, options.disks};
+  const auto rehearse = options.rehearse ? engine::Rehearse::kAlways : engine::Rehearse::kNever;
+  return Look{options.vm, duration, cpu_cap, rehearse, options.disks};
 }
 
 Result<Profiled> run_profile(const ProfileOptions& options, terminal::Context& context) {
@@ -115,24 +119,6 @@ Result<Profiled> run_profile(const ProfileOptions& options, terminal::Context& c
   return done;
 }
 
-Json json_of(const control::Rehearsal& rehearsal) {
-  return Json{
-      {"took_s", rehearsal.took.count()},
-      {"first_pass_s", rehearsal.first_pass ? Json(rehearsal.first_pass->count()) : Json(nullptr)},
-      {"longest_stop_ms", Milliseconds(rehearsal.longest_stop).count()},
-      {"ended_early", rehearsal.ended_early ? Json(*rehearsal.ended_early) : Json(nullptr)}};
-}
-
-Json seen_json(const GuestProfile& profile) {
-  Json all = Json::array();
-  for (const model::SeenShare& seen : model::seen_shares(profile)) {
-    all.push_back(Json{{"source", to_string(seen.source)},
-                       {"window_s", seen.window.count()},
-                       {"share", seen.share.value()}});
-  }
-  return all;
-}
-
 void plot_curve(const GuestProfile& profile, terminal::Context& context) {
   const std::string picture = terminal::chart_text(terminal::dirty_curve_chart(profile));
   context.out.say(picture.empty() ? "  nothing was written: there is no curve" : "\n" + picture);
@@ -142,10 +128,10 @@ int print_profiled(const Result<Profiled>& done, bool plot, terminal::Context& c
   if (!done) return context.out.error(done.error());
   context.out.say(terminal::profile_text(done->profile));
   if (plot) plot_curve(done->profile, context);
-  Json object{{"profile", to_json(done->profile)}, {"seen", seen_json(done->profile)}};
-  if (done->rehearsal) {
-    context.out.say(terminal::rehearsal_text(*done->rehearsal));
-    object["rehearsal"] = json_of(*done->rehearsal);
+  Json object{{"profile", to_json(done->profile)}, {"seen", terminal::seen_json(done->profile)}};
+  if (const auto& rehearsal = done->rehearsed.rehearsal) {
+    context.out.say(terminal::rehearsal_text(*rehearsal));
+    object["rehearsal"] = terminal::json_of(done->rehearsed);
   }
   context.out.result(object);
   return terminal::kDone;
@@ -214,7 +200,7 @@ Result<GuestProfile> read_profile(const std::string& path) {
 
 struct PredictOptions {
   std::string vm;
-  bool rehearse = false;
+  terminal::RehearseOption rehearse;
   bool plot = false;
   std::string lab{lab::kDefaultLab};
   std::string profile;
@@ -258,7 +244,8 @@ Result<void> check_disks_known(const advise::Question& question) {
 
 struct Predicted {
   advise::Advised advised;
-  Link link;  ///< that it was predicted over
+  Link link;                                   ///< that it was predicted over
+  std::optional<engine::Rehearsed> rehearsed;  ///< absent: by a profile from a file
 };
 
 Result<Predicted> run_predict(const PredictOptions& options, terminal::Context& context) {
@@ -270,19 +257,26 @@ Result<Predicted> run_predict(const PredictOptions& options, terminal::Context& 
     return fail(ErrorCode::kBadInput, "name either a VM or a profile",
                 "godwit predict VM --link RATE, or godwit predict --profile FILE --link RATE");
   }
-  if (options.rehearse && options.vm.empty()) {
+  if (options.rehearse.yes && options.vm.empty()) {
     return fail(ErrorCode::kBadInput,
                 "--rehearse needs a VM: a profile in a file can't be migrated",
                 "rehearse when the profile is taken: godwit profile VM --rehearse -o FILE");
   }
   GODWIT_TRY(question.link, link_of(options));
+  Predicted predicted;
   if (options.profile.empty()) {
     engine::Engine engine = terminal::open_engine(context, options.lab);
     ConsoleObserver observer(context);
-    const Look look{options.vm, duration, profile::ObserveOptions{}.cpu_cap, options.rehearse,
-                    question.storage};
+    const Look look{options.vm,
+                    duration,
+                    profile::ObserveOptions{}.cpu_cap,
+                    options.rehearse.value(),
+                    question.storage,
+                    question.intent};
     GODWIT_TRY(Profiled done, observe(engine, look, observer));
-    if (done.rehearsal) context.out.say(terminal::rehearsal_text(*done.rehearsal));
+    const auto& rehearsal = done.rehearsed.rehearsal;
+    if (rehearsal) context.out.say(terminal::rehearsal_text(*rehearsal));
+    predicted.rehearsed = std::move(done.rehearsed);
     question.profile = std::move(done.profile);
   } else {
     GODWIT_TRY(question.profile, read_profile(options.profile));
@@ -294,7 +288,6 @@ Result<Predicted> run_predict(const PredictOptions& options, terminal::Context& 
   question.draws = twin::kManyDraws;
   context.out.say(terminal::profile_text(question.profile));
   context.out.say("\npredicted over " + terminal::link_text(question.link));
-  Predicted predicted;
   predicted.link = question.link;
   GODWIT_TRY(predicted.advised, advise::predict_all(std::move(question)));
   return predicted;
@@ -314,6 +307,7 @@ int print_prediction(const Result<Predicted>& predicted, bool plot, terminal::Co
   if (plot) plot_prediction(advised->prediction, context);
   Json object = to_json(advised->prediction);
   put_link(predicted->link, object);
+  if (predicted->rehearsed) object["rehearsal"] = terminal::json_of(*predicted->rehearsed);
   if (advised->refusal) {
     // It was asked what would be, and that is answered; only a migration can be refused.
     const Error refusal = terminal::spelt(*advised->refusal);
@@ -373,7 +367,7 @@ void add_predict(terminal::Command& app, terminal::Chosen& chosen) {
   command->add_option("VM", options->vm, "lab:NAME, qmp:PATH, libvirt:NAME or libvirt:URI#NAME");
   command->add_option("--profile", options->profile, "predict from a profile kept in a file")
       ->type_name("FILE");
-  command->add_flag("--rehearse", options->rehearse, terminal::kRehearseHelp);
+  options->rehearse.add_to(*command);
   command->add_flag("--plot", options->plot, "draw times and outages of the techniques");
   command
       ->add_option(

@@ -51,8 +51,9 @@ void ConsoleObserver::on_comparing(Bytes done, Bytes total) {
   draw(share, left, "comparing media", fmt::format("{} of {}", human(done), human(total)));
 }
 
-void ConsoleObserver::rehearsing(const std::string& vm) {
-  say(fmt::format("rehearsing {} (Ctrl-C cancels, the VM stays)", vm));
+void ConsoleObserver::rehearsing(const std::string& vm, const std::string& why) {
+  const std::string reason = why.empty() ? "" : "; --no-rehearse leaves it out: " + why;
+  say(fmt::format("rehearsing {} for some seconds (Ctrl-C cancels, the VM stays{})", vm, reason));
 }
 
 void ConsoleObserver::on_rehearsing(Ratio done) {

@@ -21,7 +21,7 @@ class ConsoleObserver final : public engine::Observer {
   void link_estimated(const engine::LinkEstimate& estimate) override;
   void observing(const std::string& vm, Seconds duration) override;
   void on_observing(const profile::ObserveProgress& progress) override;
-  void rehearsing(const std::string& vm) override;
+  void rehearsing(const std::string& vm, const std::string& why) override;
   void on_rehearsing(Ratio done) override;
   void profiled(const GuestProfile& profile) override;
   void predicted(const Prediction& prediction, const Link& link) override;

@@ -6,12 +6,15 @@
 
 #include "godwit/codec/codec.h"
 #include "godwit/terminal/migration_page.h"
+#include "godwit/terminal/observed_json.h"
 
 namespace godwit::cli {
 namespace {
 
-Json json_of(const OutcomeRecord& record) {
+Json json_of(const Attempt& attempt) {
+  const OutcomeRecord& record = *attempt.done;
   Json object{{"outcome", to_json(record.outcome)}};
+  if (attempt.rehearsed) object["rehearsal"] = terminal::json_of(*attempt.rehearsed);
   if (record.predicted) object["predicted"] = to_json(*record.predicted);
   if (record.profile) object["profile"] = to_json(*record.profile);
   if (record.link) put_link(*record.link, object);
@@ -33,6 +36,7 @@ Attempt run_request(engine::Engine& engine, engine::OpenPair pair, const engine:
   ConsoleObserver observer(context);
   const auto planned = engine.plan(pair, request, observer);
   attempt.predicted = planned ? planned->before.predicted : observer.prediction();
+  if (planned) attempt.rehearsed = planned->rehearsed;
   attempt.done = planned ? engine.execute(pair, *planned, observer)
                          : Result<OutcomeRecord>(fail(planned.error()));
   return attempt;
@@ -42,7 +46,7 @@ int print_attempt(const Attempt& attempt, terminal::Context& context, bool plot)
   if (attempt.done) {
     const std::string pictures = plot ? terminal::pictures_text(*attempt.done) : "";
     if (!pictures.empty()) context.out.say("\n" + pictures);
-    context.out.result(json_of(*attempt.done));
+    context.out.result(json_of(attempt));
     return attempt.done->outcome.status == OutcomeStatus::kCompleted ? terminal::kDone
                                                                      : terminal::kFailed;
   }

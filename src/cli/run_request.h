@@ -14,6 +14,7 @@ struct Attempt {
   Result<OutcomeRecord> done = OutcomeRecord{};
   bool vm_was_open = false;             ///< else there may be none
   std::optional<Prediction> predicted;  ///< also where nothing was run
+  std::optional<engine::Rehearsed> rehearsed;
 };
 
 /// Plans and runs it, and says to a person what happens on the way. The pair is closed at the end.

@@ -126,12 +126,15 @@ Result<OpenVm> Engine::open_monitor(const std::string& monitor, Access access) {
   OpenVm vm;
   GODWIT_TRY(vm.hypervisor, opener_->connect(monitor));
   GODWIT_TRY(vm.description, vm.hypervisor->describe());
-  if (access == Access::kObserve) return vm;
+  if (access == Access::kDrive) GODWIT_CHECK_OK(begin_driving(vm));
+  return vm;
+}
+
+Result<void> Engine::begin_driving(OpenVm& vm) {
   if (vm.description.pid != 0) {
     GODWIT_TRY(vm.lock, opener_->lock(vm.description.pid));
   }
-  GODWIT_CHECK_OK(recover_before_driving(vm));
-  return vm;
+  return recover_before_driving(vm);
 }
 
 Result<std::unique_ptr<GuestMemory>> Engine::memory_of(OpenVm& vm) {
@@ -172,9 +175,28 @@ Result<GuestProfile> Engine::observe(OpenVm& vm, const ObserveRequest& request,
   return seen;
 }
 
+Result<Rehearsed> Engine::rehearse_where_due(GuestProfile& profile, OpenVm& vm,
+                                             const std::string& name, Rehearse when,
+                                             const Intent& intent, Observer& observer) {
+  advise::RehearsalAdvice advice = advise::advise_rehearsal(profile, when, intent);
+  Rehearsed rehearsed{std::move(advice.why), {}, {}};
+  if (!advice.due) return rehearsed;
+  observer.rehearsing(name, when == Rehearse::kAlways ? std::string() : rehearsed.why);
+  auto rehearsal = rehearse(vm, name, observer);
+  if (rehearsal) {
+    control::put_into(profile, *rehearsal);
+    rehearsed.rehearsal = std::move(*rehearsal);
+  } else if (rehearsal.error().code == ErrorCode::kInterrupted) {
+    return fail(rehearsal.error());
+  } else {
+    rehearsed.failed = rehearsal.error();
+  }
+  return rehearsed;
+}
+
 Result<control::Rehearsal> Engine::rehearse(OpenVm& vm, const std::string& name,
                                             Observer& observer) {
-  observer.rehearsing(name);
+  if (!vm.lock) GODWIT_CHECK_OK(begin_driving(vm));
   GODWIT_TRY(const auto path, places_.journal());
   store::FileJournal journal(path);
   control::RehearsalOptions options;

@@ -67,7 +67,7 @@ class Engine::Planning {
   Result<void> look_at_quota(BothSides& sides);
   Result<KnownHosts> recall(OutcomeStore* store);
   Result<std::optional<Link>> link_by(const std::vector<OutcomeRecord>& history);
-  Result<GuestProfile> profile(const BothSides& sides);
+  Result<GuestProfile> profile(PlannedMigration& planned, const BothSides& sides);
   [[nodiscard]] Intent intent_for(const BothSides& sides) const;
   [[nodiscard]] MigrationPlan plan_of(const BothSides& sides, const KnownHosts& known) const;
   [[nodiscard]] PlannedMigration draft(const BothSides& sides, const KnownHosts& known) const;
@@ -216,19 +216,15 @@ Result<std::optional<Link>> Engine::Planning::link_by(const std::vector<OutcomeR
   return link;
 }
 
-Result<GuestProfile> Engine::Planning::profile(const BothSides& sides) {
+Result<GuestProfile> Engine::Planning::profile(PlannedMigration& planned, const BothSides& sides) {
   ObserveRequest look{pair_.source_name, request_.observe};
   look.disks = sides.moved_disks;
   GODWIT_TRY(GuestProfile profile, engine_.observe(pair_.source, look, observer_));
-  if (request_.rehearse) {
-    const auto rehearsal = engine_.rehearse(pair_.source, pair_.source_name, observer_);
-    const bool stopped = !rehearsal && rehearsal.error().code == ErrorCode::kInterrupted;
-    if (stopped) return fail(rehearsal.error());
-    if (rehearsal) {
-      control::put_into(profile, *rehearsal);
-    } else {
-      observer_.warning("profiled without a rehearsal: " + rehearsal.error().message);
-    }
+  GODWIT_TRY(planned.rehearsed,
+             engine_.rehearse_where_due(profile, pair_.source, pair_.source_name, request_.rehearse,
+                                        request_.intent, observer_));
+  if (planned.rehearsed->failed) {
+    observer_.warning("profiled without a rehearsal: " + planned.rehearsed->failed->message);
   }
   observer_.profiled(profile);
   return profile;
@@ -309,7 +305,7 @@ PlannedMigration Engine::Planning::draft(const BothSides& sides, const KnownHost
 Result<void> Engine::Planning::choose_by_prediction(PlannedMigration& planned,
                                                     const BothSides& sides,
                                                     const KnownHosts& known) {
-  GODWIT_TRY(planned.before.profile, profile(sides));
+  GODWIT_TRY(planned.before.profile, profile(planned, sides));
   const advise::Question question = question_for(*planned.before.profile, sides, known);
   GODWIT_TRY(advise::Advised advised, advise::predict_all(question));
   observer_.predicted(advised.prediction, *known.link);

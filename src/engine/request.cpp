@@ -16,7 +16,7 @@ Result<void> check_without_profile(const Request& request) {
   if (request.intent.prefer != Intent::Prefer::kDowntime) needs = Setting::kPrefer;
   if (request.intent.max_bytes) needs = Setting::kMaxBytes;
   if (request.intent.max_slowdown) needs = Setting::kMaxSlowdown;
-  if (request.rehearse) needs = Setting::kRehearse;
+  if (request.rehearse == Rehearse::kAlways) needs = Setting::kRehearse;
   if (!needs) return {};
   return fail(ErrorCode::kBadInput,
               "nothing is predicted without a profile, and what is asked for needs a prediction",

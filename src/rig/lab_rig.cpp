@@ -246,7 +246,7 @@ engine::Request request_for(const bench::Cell& cell) {
   request.relay = cell.relay;
   request.link = Link{cell.link, {}};
   request.observe = cell.observe;
-  request.rehearse = cell.rehearse;
+  request.rehearse = cell.rehearse ? engine::Rehearse::kAlways : engine::Rehearse::kNever;
   request.keep = false;
   return request;
 }

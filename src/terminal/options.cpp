@@ -134,6 +134,17 @@ Result<std::optional<Link>> LinkOption::value() const {
               "add --link RATE, or leave --round-trip out");
 }
 
+Option* RehearseOption::add_to(Command& command) {
+  Option* const asks = command.add_flag("--rehearse", yes, kRehearseHelp);
+  command.add_flag("--no-rehearse", no, kNoRehearseHelp)->excludes({asks});
+  return asks;
+}
+
+engine::Rehearse RehearseOption::value() const {
+  if (yes) return engine::Rehearse::kAlways;
+  return no ? engine::Rehearse::kNever : engine::Rehearse::kWhereDue;
+}
+
 Option* ObserveOption::add_to(Command& command) {
   return command.add_option("--for", duration, "how long to observe the guest, 1s to 10m")
       ->type_name("DURATION")

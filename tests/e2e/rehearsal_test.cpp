@@ -133,6 +133,43 @@ TEST(Rehearsal, SeesSilentStoresWhichHashesMiss) {
   EXPECT_LT(hashed.at("unique_bytes"), 0.3 * kSmallWriter.must_dirty(hashed.at("window_s")));
 }
 
+/// It writes as fast as it can, and hashes see nothing of it.
+TEST(Rehearsal, IsMadeByItselfOfAGuestWhoseStoresAreAllSilent) {
+  ForeignPair pair("memory-write,set=6MiB,rate=full,pattern=uniform,silent=100%");
+  const Settings before(pair);
+  ASSERT_TRUE(pair.works_beyond(Side::kSource, 1'536)) << "all pages have been written once";
+  const std::vector<std::string> predict{"predict", pair.source(), "--for", "2s",
+                                         "--link",  "60MB/s",      "--json"};
+  const auto predicted_with = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = predict;
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished run = run_godwit(words);
+    EXPECT_EQ(run.status, 0) << run.out << run.err;
+    return run.json();
+  };
+  const auto bytes_sent = [](const Json& said) -> double {
+    return said.at("predictions").at(0).at("transferred_bytes").at("p50");
+  };
+  const Json blind = predicted_with({"--no-rehearse"});
+  EXPECT_EQ(blind.at("rehearsal").at("rehearsed"), false);
+  EXPECT_THAT(blind.at("rehearsal").at("why").get<std::string>(), HasSubstr("ruled out"));
+  EXPECT_EQ(Settings(pair).phase, before.phase) << "the VM was left alone";
+
+  const Json seen = predicted_with({});
+  EXPECT_EQ(seen.at("rehearsal").at("rehearsed"), true) << seen.at("rehearsal");
+  EXPECT_THAT(seen.at("rehearsal").at("why").get<std::string>(),
+              HasSubstr("for each second of vCPU time"));
+  EXPECT_GT(bytes_sent(seen), bytes_sent(blind) + 3e6);
+  expect_as_before(pair, before, pair.work(Side::kSource));
+
+  const Finished moved = run_godwit({"migrate", pair.source(), pair.destination(), "--technique",
+                                     "precopy", "--max-downtime", "1s", "--for", "2s", "--link",
+                                     "60MB/s", "--json", "--store", pair.store()});
+  ASSERT_EQ(moved.status, 0) << moved.out << moved.err;
+  EXPECT_EQ(moved.json().at("rehearsal").at("rehearsed"), true);
+  EXPECT_EQ(moved.json().at("profile").at("source"), "rehearsal");
+}
+
 TEST(Rehearsal, AnIdleGuestIsRehearsedToo) {
   ForeignPair pair("idle");
   const Settings before(pair);

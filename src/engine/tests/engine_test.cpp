@@ -400,28 +400,86 @@ TEST_F(EngineTest, ARoundTripThatNobodyNamedIsMeasured) {
 
 TEST_F(EngineTest, ARehearsalThatCannotBeLeavesAProfileWithoutIt) {
   Request wanted = request();
-  wanted.rehearse = true;
+  wanted.rehearse = Rehearse::kAlways;
   wanted.technique = Technique::kPrecopy;
   const auto planned = plan(wanted);
   ASSERT_TRUE(planned) << planned.error().message;
   EXPECT_THAT(notes_.steps, ElementsAre("observing", "rehearsing", "profiled", "predicted"));
   EXPECT_THAT(notes_.warnings, Contains(HasSubstr("profiled without a rehearsal")));
   EXPECT_EQ(planned->before.profile->source, DirtySource::kContentHash);
+  ASSERT_TRUE(planned->rehearsed && planned->rehearsed->failed);
+  EXPECT_FALSE(planned->rehearsed->rehearsal);
 }
 
-TEST_F(EngineTest, ARehearsalGivesItsSettingsAndItsJournalBack) {
-  pair::FakeDirtyVm vm;
-  vm.curve = [](Seconds window) { return 1_MiB * static_cast<std::int64_t>(window.count() * 8); };
-  const MigrationParameters before = vm.set;
-  auto opener = std::make_unique<TestOpener>(
-      std::map<std::string, Hypervisor*>{{World::kSource, &vm}}, &world_);
-  Engine engine(vm.clock, std::move(opener), places(), stop_.get_token());
-  auto opened = engine.open(kVm, Access::kDrive);
-  ASSERT_TRUE(opened) << opened.error().message;
-  const auto rehearsal = engine.rehearse(*opened, "qmp:/run/src.qmp", notes_);
-  ASSERT_TRUE(rehearsal) << rehearsal.error().message;
-  EXPECT_FALSE(rehearsal->points.empty());
-  EXPECT_EQ(vm.set, before);
+/// A VM on which a rehearsal works, seen to use all of a vCPU and to write next to nothing.
+class Suspect : public EngineTest {
+ protected:
+  Suspect() {
+    vm_.curve = [](Seconds window) { return 8_MiB * Ratio(window.count()); };
+    profile_.ram = 1_GiB;
+    profile_.vcpu_use = 1;
+    saw_within_a_second(1_MiB);
+    profile_.changed_contents = PageContents();
+  }
+  void saw_within_a_second(Bytes written) {
+    profile_.dirty_curve.clear();
+    for (const double window : {0.125, 0.25, 0.5, 1.0}) {
+      const Bytes unique = written * Ratio(window);
+      profile_.dirty_curve.push_back({Seconds(window), unique, unique, unique});
+    }
+  }
+  Rehearsed rehearse(Rehearse when, const Intent& intent = {}) {
+    auto opener = std::make_unique<TestOpener>(
+        std::map<std::string, Hypervisor*>{{World::kSource, &vm_}}, &world_);
+    Engine engine(vm_.clock, std::move(opener), places(), stop_.get_token());
+    auto opened = engine.open(kVm, Access::kObserve);
+    EXPECT_TRUE(opened) << opened.error().message;
+    auto done =
+        engine.rehearse_where_due(profile_, *opened, "qmp:/run/src.qmp", when, intent, notes_);
+    EXPECT_TRUE(done) << done.error().message;
+    return *done;
+  }
+
+  pair::FakeDirtyVm vm_;
+  GuestProfile profile_;
+};
+
+TEST_F(Suspect, IsRehearsedByItself) {
+  const Rehearsed done = rehearse(Rehearse::kWhereDue);
+  ASSERT_TRUE(done.rehearsal);
+  EXPECT_THAT(done.why, HasSubstr("1.00 MiB written for each second of vCPU time"));
+  EXPECT_EQ(notes_.why_rehearsed, done.why);
+  EXPECT_EQ(profile_.source, DirtySource::kRehearsal);
+  EXPECT_FALSE(profile_.changed_contents) << "they are of an eighth of what it writes";
+  EXPECT_THAT(journal(), IsEmpty());
+}
+
+TEST_F(Suspect, IsLeftAloneWhereThatIsRuledOutOrItsSlowdownIsLimited) {
+  EXPECT_FALSE(rehearse(Rehearse::kNever).rehearsal);
+  Intent gently;
+  gently.max_slowdown = Ratio(0.1);
+  const Rehearsed limited = rehearse(Rehearse::kWhereDue, gently);
+  EXPECT_FALSE(limited.rehearsal);
+  EXPECT_THAT(limited.why, HasSubstr("slowdown is limited"));
+  EXPECT_TRUE(rehearse(Rehearse::kAlways, gently).rehearsal) << "who asks for it gets it";
+}
+
+TEST_F(Suspect, IsNoneThatWritesAsGuestsDo) {
+  saw_within_a_second(40_MiB);
+  const Rehearsed done = rehearse(Rehearse::kWhereDue);
+  EXPECT_FALSE(done.rehearsal);
+  EXPECT_THAT(notes_.steps, IsEmpty());
+}
+
+TEST_F(Suspect, GetsItsSettingsBack) {
+  saw_within_a_second(6_MiB);
+  const MigrationParameters before = vm_.set;
+  const Rehearsed done = rehearse(Rehearse::kAlways);
+  ASSERT_TRUE(done.rehearsal) << done.failed->message;
+  EXPECT_FALSE(done.rehearsal->points.empty());
+  EXPECT_THAT(notes_.why_rehearsed, IsEmpty()) << "it was asked for";
+  EXPECT_TRUE(profile_.changed_contents) << "hashes saw most of the writing";
+  EXPECT_EQ(vm_.set, before);
   EXPECT_THAT(journal(), IsEmpty());
 }
 

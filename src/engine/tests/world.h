@@ -126,7 +126,10 @@ class Notes final : public Observer {
   void link_estimated(const LinkEstimate& estimate) override { link = estimate; }
   void observing(const std::string&, Seconds) override { steps.emplace_back("observing"); }
   void on_observing(const profile::ObserveProgress&) override { ++looks; }
-  void rehearsing(const std::string&) override { steps.emplace_back("rehearsing"); }
+  void rehearsing(const std::string&, const std::string& why) override {
+    steps.emplace_back("rehearsing");
+    why_rehearsed = why;
+  }
   void profiled(const GuestProfile&) override { steps.emplace_back("profiled"); }
   void predicted(const Prediction& all, const Link&) override {
     steps.emplace_back("predicted");
@@ -140,6 +143,7 @@ class Notes final : public Observer {
 
   std::vector<std::string> steps;
   std::vector<std::string> warnings;
+  std::string why_rehearsed;
   std::optional<LinkEstimate> link;
   std::optional<Prediction> prediction;
   int looks = 0;

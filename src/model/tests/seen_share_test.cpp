@@ -30,5 +30,35 @@ TEST(SeenShares, AreNotToldWhereNothingCanBeCompared) {
   EXPECT_TRUE(seen_shares(profile).empty()) << "the main source saw no writing";
 }
 
+/// 8 MiB in half a second, 12 MiB in a second.
+GuestProfile using_vcpus(std::optional<double> use) {
+  GuestProfile profile;
+  profile.vcpu_use = use;
+  profile.dirty_curve = {point(0.5, 8_MiB), point(1.5, 16_MiB)};
+  return profile;
+}
+
+TEST(SuspiciouslyLittleWritten, IsToldOfAGuestThatIsBusyAndHardlyWrites) {
+  EXPECT_EQ(suspiciously_little_written(using_vcpus(1)), 12_MiB);
+  EXPECT_EQ(suspiciously_little_written(using_vcpus(2)), 6_MiB);
+  EXPECT_FALSE(suspiciously_little_written(using_vcpus(0.5))) << "24 MiB: usual";
+}
+
+TEST(SuspiciouslyLittleWritten, IsNotToldOfOneThatIdlesOrWasNotLookedAt) {
+  GuestProfile idle = using_vcpus(0.2);
+  for (DirtyPoint& point : idle.dirty_curve) point.unique = Bytes(0);
+  EXPECT_FALSE(suspiciously_little_written(idle));
+  EXPECT_FALSE(suspiciously_little_written(using_vcpus({})));
+  EXPECT_FALSE(suspiciously_little_written(GuestProfile()));
+}
+
+TEST(SuspiciouslyLittleWritten, GoesByHashesWhereARehearsalSawMore) {
+  GuestProfile profile = using_vcpus(1);
+  profile.other_curves = {{DirtySource::kContentHash, "", profile.dirty_curve}};
+  profile.source = DirtySource::kRehearsal;
+  for (DirtyPoint& point : profile.dirty_curve) point.unique = 100_MiB;
+  EXPECT_EQ(suspiciously_little_written(profile), 12_MiB);
+}
+
 }  // namespace
 }  // namespace godwit::model

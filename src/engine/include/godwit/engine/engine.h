@@ -32,6 +32,13 @@ struct ObserveRequest {
   std::vector<Disk> disks{};
 };
 
+/// What came of rehearsing a VM where that is due.
+struct Rehearsed {
+  std::string why;  ///< it was rehearsed, or was not
+  std::optional<control::Rehearsal> rehearsal;
+  std::optional<Error> failed;  ///< it was due, and could not be
+};
+
 /// A migration that is ready to be run, and why it shall be run like this.
 struct PlannedMigration {
   MigrationPlan plan;
@@ -40,8 +47,9 @@ struct PlannedMigration {
   /// All that is known before: sides, link, profile, prediction. The row of the plan's technique is
   /// what is expected of the plan.
   OutcomeRecord before;
-  std::vector<std::string> warnings;  ///< that were given to the observer
-  twin::HostPairConstants hosts{};    ///< what is known of them, for a law that predicts
+  std::optional<Rehearsed> rehearsed;  ///< absent without a profile
+  std::vector<std::string> warnings;   ///< that were given to the observer
+  twin::HostPairConstants hosts{};     ///< what is known of them, for a law that predicts
   Requested requested;
   bool relay = false;  ///< as asked for, and the next three
   bool keep = true;
@@ -73,8 +81,11 @@ class Engine {
   /// Looks at the VM's memory from outside for a while. kPermission where it can't be read here.
   /// Disks that can't be watched are warned of, and have sizes only.
   Result<GuestProfile> observe(OpenVm& vm, const ObserveRequest& request, Observer& observer);
-  /// Rehearses a VM that was opened to be driven (control/rehearsal.h), with its journal.
-  Result<control::Rehearsal> rehearse(OpenVm& vm, const std::string& name, Observer& observer);
+  /// Rehearses a VM (control/rehearsal.h), with its journal, where that is due, and puts what was
+  /// seen into its profile. A VM that was opened to be observed is driven from then on. A rehearsal
+  /// that can't be is no Error, but kInterrupted is.
+  Result<Rehearsed> rehearse_where_due(GuestProfile& profile, OpenVm& vm, const std::string& name,
+                                       Rehearse when, const Intent& intent, Observer& observer);
 
   // --- a migration ---
 
@@ -127,7 +138,9 @@ class Engine {
 
   Result<std::unique_ptr<GuestMemory>> memory_of(OpenVm& vm);
   [[nodiscard]] std::vector<std::filesystem::path> journals() const;
+  Result<void> begin_driving(OpenVm& vm);
   Result<void> recover_before_driving(OpenVm& vm);
+  Result<control::Rehearsal> rehearse(OpenVm& vm, const std::string& name, Observer& observer);
 
   Clock& clock_;
   std::unique_ptr<Opener> opener_;

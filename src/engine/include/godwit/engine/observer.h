@@ -31,7 +31,8 @@ class Observer {
   virtual void link_estimated(const LinkEstimate&) {}
   virtual void observing(const std::string& vm, Seconds duration) { (void)vm, (void)duration; }
   virtual void on_observing(const profile::ObserveProgress&) {}  ///< some ten times a second
-  virtual void rehearsing(const std::string& vm) { (void)vm; }
+  /// `why`: that nobody asked for it; else empty.
+  virtual void rehearsing(const std::string& vm, const std::string& why) { (void)vm, (void)why; }
   virtual void on_rehearsing(Ratio done) { (void)done; }
   virtual void profiled(const GuestProfile&) {}
   virtual void predicted(const Prediction&, const Link&) {}

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "godwit/advise/rehearse.h"
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
 #include "godwit/control/migration_run.h"
@@ -11,6 +12,8 @@
 #include "godwit/domain/technique.h"
 
 namespace godwit::engine {
+
+using advise::Rehearse;
 
 /// What somebody wants of a migration, besides which VM and where to.
 struct Request {
@@ -26,7 +29,8 @@ struct Request {
   std::optional<Link> link;   ///< absent: estimated, and QEMU is not held to it
   bool profile = true;        ///< without one nothing is predicted, and "auto" is plain pre-copy
   Seconds observe{8};
-  bool rehearse = false;  ///< besides; where it fails the profile does without
+  /// Where it fails the profile does without.
+  Rehearse rehearse = Rehearse::kNever;
   Seconds mend_for = control::RunOptions().mend_for;  ///< a post-copy whose link broke
   MigrationParameters parameters;                     ///< fixed, whatever would be advised
   bool keep = true;                                   ///< in the store of outcomes

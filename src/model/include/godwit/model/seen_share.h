@@ -24,4 +24,11 @@ struct SeenShare {
 /// The sources looked one after the other, so that a guest that changed meanwhile shows here, too.
 [[nodiscard]] std::vector<SeenShare> seen_shares(const GuestProfile& profile);
 
+/// What content hashes saw written within a second, for each second of vCPU time that the guest
+/// used in one; where that is so little that they may miss most of what it writes (silent stores),
+/// or it writes hardly at all, as one that only computes: the two look the same. Nothing where the
+/// figure is usual, where the guest uses hardly more time than one that idles, and where nobody
+/// counted. docs/research/phases.md says how often this tells.
+[[nodiscard]] std::optional<Bytes> suspiciously_little_written(const GuestProfile& profile);
+
 }  // namespace godwit::model

@@ -20,6 +20,9 @@ namespace godwit::terminal {
 inline constexpr const char* kRehearseHelp =
     "then also migrate it into nowhere for some seconds and cancel: QEMU's own dirty bitmap sees "
     "what hashes miss, but the guest is slowed meanwhile";
+inline constexpr const char* kNoRehearseHelp =
+    "never do so by itself, which a busy guest gets of which hashes see hardly any writing, unless "
+    "--max-slowdown is given";
 inline constexpr const char* kTlsHelp =
     "libvirt: encrypt memory and disks on their way, by the hosts' certificates (docs/tls.md)";
 
@@ -52,6 +55,16 @@ struct LinkOption {
   void add_to(Command& command);
   /// Nothing when it was not given.
   [[nodiscard]] Result<std::optional<Link>> value() const;
+};
+
+/// Where neither is given a VM is rehearsed where that is due.
+struct RehearseOption {
+  bool yes = false;
+  bool no = false;
+
+  /// Returns the one that asks for it.
+  Option* add_to(Command& command);
+  [[nodiscard]] engine::Rehearse value() const;
 };
 
 struct ObserveOption {
