@@ -3,19 +3,19 @@
 #include <memory>
 #include <utility>
 
-#include "godwit/engine/host_opener.h"
+#include "godwit/opener/host_opener.h"
 
 namespace godwit::terminal {
 
 engine::Engine open_engine(Context& context, const std::string& lab) {
-  return engine::Engine(context.clock, std::make_unique<engine::HostOpener>(context.clock, lab),
+  return engine::Engine(context.clock, std::make_unique<opener::HostOpener>(context.clock, lab),
                         context.places, context.stop, context.leave);
 }
 
 EngineMaker engine_maker(Context& context, const std::string& lab) {
   return [&context, lab](std::stop_token stop) {
     return std::make_unique<engine::Engine>(
-        context.clock, std::make_unique<engine::HostOpener>(context.clock, lab), context.places,
+        context.clock, std::make_unique<opener::HostOpener>(context.clock, lab), context.places,
         std::move(stop), context.leave);
   };
 }

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "godwit/engine/host_opener.h"
+#include "godwit/opener/host_opener.h"
 #include "godwit/qmp/testing/fake_qmp_server.h"
 
 namespace godwit::watch {
@@ -131,7 +131,7 @@ class DomainOpener final : public engine::Opener {
   }
 
  private:
-  engine::HostOpener hosts_;
+  opener::HostOpener hosts_;
   std::map<std::string, std::string> sockets_;
 };
 

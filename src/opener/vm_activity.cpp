@@ -2,7 +2,7 @@
 
 #include "godwit/probe/tap_traffic.h"
 
-namespace godwit::engine {
+namespace godwit::opener {
 
 ActivityCount VmActivity::count() {
   ActivityCount count;
@@ -19,4 +19,4 @@ ActivityCount VmActivity::count() {
   return count;
 }
 
-}  // namespace godwit::engine
+}  // namespace godwit::opener

@@ -6,7 +6,7 @@
 #include "godwit/domain/ports.h"
 #include "godwit/guestmem/vcpu_counters.h"
 
-namespace godwit::engine {
+namespace godwit::opener {
 
 /// Asks everyone who counts what a VM does: its hypervisor for disks, its host for its network, the
 /// processor for instructions and cache misses.
@@ -22,4 +22,4 @@ class VmActivity final : public ActivityCounter {
   guestmem::VcpuCounters vcpus_;
 };
 
-}  // namespace godwit::engine
+}  // namespace godwit::opener

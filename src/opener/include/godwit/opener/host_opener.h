@@ -5,18 +5,18 @@
 #include "godwit/base/clock.h"
 #include "godwit/engine/opener.h"
 
-namespace godwit::engine {
+namespace godwit::opener {
 
 /// Opens QEMUs by their QMP sockets, those of a lab by their names in it, and domains of libvirt's.
-class HostOpener final : public Opener {
+class HostOpener final : public engine::Opener {
  public:
   /// `lab`: the one that `lab:` addresses mean.
   HostOpener(Clock& clock, std::string lab) : clock_(clock), lab_(std::move(lab)) {}
 
-  Result<std::string> monitor_of(const VmAddress& address, Access access) override;
+  Result<std::string> monitor_of(const VmAddress& address, engine::Access access) override;
   std::optional<std::string> monitor_of(const JournalEntry& entry, Side side) override;
   Result<std::shared_ptr<Hypervisor>> connect(const std::string& monitor) override;
-  Result<std::unique_ptr<DriverLock>> lock(std::int64_t pid) override;
+  Result<std::unique_ptr<engine::DriverLock>> lock(std::int64_t pid) override;
   Result<std::unique_ptr<GuestMemory>> memory_of(Hypervisor& vm) override;
   std::unique_ptr<ActivityCounter> activity_of(Hypervisor& vm, std::int64_t pid) override;
   Result<std::unique_ptr<CpuQuota>> cpu_quota_of(const VmDescription& vm) override;
@@ -25,8 +25,8 @@ class HostOpener final : public Opener {
                                                   const VmDescription& source) override;
   std::optional<Seconds> round_trip_to(const std::string& stream,
                                        const VmDescription& source) override;
-  Result<std::unique_ptr<Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,
-                                              const LibvirtHost& destination) override;
+  Result<std::unique_ptr<engine::Manager>> manager_of(const std::shared_ptr<Hypervisor>& source,
+                                                      const LibvirtHost& destination) override;
   Result<std::unique_ptr<DiskCopier>> disk_copier_of(const VmDescription& source) override;
 
  private:
@@ -34,4 +34,4 @@ class HostOpener final : public Opener {
   std::string lab_;
 };
 
-}  // namespace godwit::engine
+}  // namespace godwit::opener

@@ -1,4 +1,4 @@
-#include "godwit/engine/host_opener.h"
+#include "godwit/opener/host_opener.h"
 
 #include <fmt/format.h>
 
@@ -21,10 +21,10 @@
 #include "relayed_stream.h"
 #include "vm_activity.h"
 
-namespace godwit::engine {
+namespace godwit::opener {
 namespace {
 
-class QemuLock final : public DriverLock {
+class QemuLock final : public engine::DriverLock {
  public:
   explicit QemuLock(store::VmLock lock) : lock_(std::move(lock)) {}
 
@@ -45,7 +45,7 @@ std::optional<std::string> lab_monitor(const std::string& lab, const std::string
 
 }  // namespace
 
-Result<std::string> HostOpener::monitor_of(const VmAddress& address, Access access) {
+Result<std::string> HostOpener::monitor_of(const VmAddress& address, engine::Access access) {
   if (const auto* qmp = std::get_if<QmpVm>(&address)) return qmp->socket;
   if (std::holds_alternative<LibvirtVm>(address)) return to_string(address);  // and its daemon's
   GODWIT_TRY(const lab::GuestStatus guest, lab::find_guest(lab_, std::get<LabVm>(address).name));
@@ -54,7 +54,7 @@ Result<std::string> HostOpener::monitor_of(const VmAddress& address, Access acce
                 "start a lab anew: godwit lab down, godwit lab up");
   }
   const lab::Instance& current = guest.instances.front();
-  return access == Access::kDrive ? current.qmp : current.observer_qmp;
+  return access == engine::Access::kDrive ? current.qmp : current.observer_qmp;
 }
 
 std::optional<std::string> HostOpener::monitor_of(const JournalEntry& entry, Side side) {
@@ -89,9 +89,9 @@ Result<std::shared_ptr<Hypervisor>> HostOpener::connect(const std::string& monit
   return std::shared_ptr<Hypervisor>(std::move(vm));
 }
 
-Result<std::unique_ptr<DriverLock>> HostOpener::lock(std::int64_t pid) {
+Result<std::unique_ptr<engine::DriverLock>> HostOpener::lock(std::int64_t pid) {
   GODWIT_TRY(store::VmLock lock, store::VmLock::acquire(pid));
-  return std::unique_ptr<DriverLock>(std::make_unique<QemuLock>(std::move(lock)));
+  return std::unique_ptr<engine::DriverLock>(std::make_unique<QemuLock>(std::move(lock)));
 }
 
 Result<std::unique_ptr<GuestMemory>> HostOpener::memory_of(Hypervisor& vm) {
@@ -135,15 +135,15 @@ std::optional<Seconds> HostOpener::round_trip_to(const std::string& stream,
   return probe::measure_round_trip(tcp->host, fmt::format("/proc/{}/ns/net", source.pid), clock_);
 }
 
-Result<std::unique_ptr<Manager>> HostOpener::manager_of(const std::shared_ptr<Hypervisor>& source,
-                                                        const LibvirtHost& destination) {
+Result<std::unique_ptr<engine::Manager>> HostOpener::manager_of(
+    const std::shared_ptr<Hypervisor>& source, const LibvirtHost& destination) {
   auto domain = std::dynamic_pointer_cast<libvirt::LibvirtDomain>(source);
   if (domain == nullptr) {
     return fail(ErrorCode::kBadInput, "only a domain of libvirt's moves to a host of libvirt's",
                 "name the VM as libvirt:NAME or libvirt:URI#NAME");
   }
   GODWIT_TRY(auto host, libvirt::Connection::open(destination.uri));
-  return std::unique_ptr<Manager>(
+  return std::unique_ptr<engine::Manager>(
       std::make_unique<LibvirtManager>(clock_, std::move(domain), std::move(host)));
 }
 
@@ -162,4 +162,4 @@ Result<void> HostOpener::give_back_cpu(const LentCpu& lent) {
   return cpuquota::give_back(lent);
 }
 
-}  // namespace godwit::engine
+}  // namespace godwit::opener

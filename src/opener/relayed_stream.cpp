@@ -14,7 +14,7 @@
 #include "godwit/domain/address.h"
 #include "godwit/relay/relay.h"
 
-namespace godwit::engine {
+namespace godwit::opener {
 namespace {
 
 class RelayedStream final : public StreamCarrier {
@@ -125,4 +125,4 @@ Result<std::unique_ptr<StreamCarrier>> relay_stream_of_libvirt(Clock& clock,
   return started;
 }
 
-}  // namespace godwit::engine
+}  // namespace godwit::opener

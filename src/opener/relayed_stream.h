@@ -7,7 +7,7 @@
 #include "godwit/domain/hypervisor.h"
 #include "godwit/domain/stream_carrier.h"
 
-namespace godwit::engine {
+namespace godwit::opener {
 
 /// A relay of this process for one migration of a VM of this host, which connects from the network
 /// namespace of the VM's process. `stream`: the destination's, "tcp:HOST:PORT".
@@ -23,4 +23,4 @@ Result<std::unique_ptr<StreamCarrier>> relay_stream_of_libvirt(Clock& clock,
                                                                const VmDescription& source,
                                                                const std::string& stream);
 
-}  // namespace godwit::engine
+}  // namespace godwit::opener
