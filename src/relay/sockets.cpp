@@ -84,7 +84,7 @@ Result<UniqueFd> listen_at(const std::string& path, std::optional<uid_t> owner) 
 
 Result<UniqueFd> listen_at_port(int port) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);  // of an earlier one that still ends
+  set(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);         // of an earlier one that still ends
   set(socket.get(), SOL_SOCKET, SO_RCVBUF, kLocalQueue);  // those that it takes have the same
   set(socket.get(), IPPROTO_TCP, TCP_MAXSEG, kLocalSegment);
   sockaddr_in address{};

@@ -36,8 +36,8 @@ struct Rehearsal {
 Result<Rehearsal> rehearse(Clock& clock, MigrationSession& sink, const RehearsalOptions& options,
                            std::stop_token stop);
 
-/// Makes the rehearsal's curve the profile's; the one that was there is kept in `other_curves`. What
-/// was seen of changed pages is dropped where hashes saw hardly any of the writing.
+/// Makes the rehearsal's curve the profile's; the one that was there is kept in `other_curves`.
+/// What was seen of changed pages is dropped where hashes saw hardly any of the writing.
 void put_into(GuestProfile& profile, const Rehearsal& rehearsal);
 
 }  // namespace godwit::control
