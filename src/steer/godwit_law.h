@@ -7,13 +7,13 @@
 #include "correction.h"
 #include "godwit/steer/elasticity.h"
 #include "godwit/steer/law.h"
+#include "godwit/steer/laws.h"
 #include "godwit/twin/outlook.h"
 
 namespace godwit::steer {
 
 /// Godwit's own law: model-predictive. After each round it
-/// 1. corrects the profile by what was seen: bytes sent, unique pages dirtied, CPU time used, and
-/// how
+/// 1. corrects the profile by what was seen: bytes sent, unique pages dirtied, CPU time used, how
 ///    much less was dirtied with less CPU time;
 /// 2. runs the twin on from there for each order that it could give: another downtime limit (lower
 ///    ones, too, as QEMU uses all that it is given), post-copy, less time for the vCPUs;

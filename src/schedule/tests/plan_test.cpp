@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 
+#include "godwit/schedule/paths.h"
+
 namespace godwit::schedule {
 namespace {
 
