@@ -245,7 +245,7 @@ TEST_F(StorageShare, ALinkThatIsCutAfterTheSwitchoverAndComesBackLosesNothing) {
 
 TEST_F(StorageShare, WhatCannotBeDoneIsRefusedBeforeAnythingIsTouched) {
   up("40MB/s", {});
-  const auto refusal = [this](std::vector<std::string> line) {
+  const auto refusal = [](std::vector<std::string> line) {
     const Finished run = run_godwit(line);
     EXPECT_EQ(run.status, 2) << run.out << run.err;
     return run.json().at("error").dump();
