@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "cases.h"
+#include "expect_slowed.h"
 #include "godwit/base/vcpu_threads.h"
-#include "vcpu_groups.h"
 
 namespace godwit::e2e {
 namespace {
@@ -25,8 +25,7 @@ class SlowedDown : public Cases {
   }
   void await_limited() {
     pair().await("a vCPU that is limited", [&] { return !groups_->limited().empty(); });
-    EXPECT_EQ(groups_->limited(), pair().vcpu_numbers(Side::kSource))
-        << "all vCPUs, and nothing else of QEMU";
+    expect_limited_by_jin(*groups_, pair().vcpu_numbers(Side::kSource));
   }
   [[nodiscard]] std::vector<std::string> slowly(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> words{"--technique",   "precopy",        "--law",  "jin",
@@ -47,21 +46,12 @@ TEST_F(SlowedDown, TheGuestGetsJinsQuotaAndAllOfItsTimeBackAtTheEnd) {
   if (IsSkipped()) return;
   GodwitProgram godwit(slowly());
   await_limited();
-  const auto share = groups_->quota();
-  ASSERT_TRUE(share);
-  EXPECT_GE(*share, 0.19) << "Jin's floor";
-  EXPECT_LT(*share, 1);
   let_it_go();
   const Finished run = godwit.wait();
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   const Json outcome = outcome_of(run);
   EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
-  EXPECT_EQ(outcome.at("given_back"), true);
-  ASSERT_FALSE(outcome.at("orders").empty());
-  const Json& first = outcome.at("orders").at(0);
-  EXPECT_TRUE(first.at("order").contains("cpu_quota")) << first.dump();
-  EXPECT_EQ(first.at("accepted"), true) << first.dump();
-  EXPECT_FALSE(outcome.at("rounds").at(0).at("vcpu_used").empty());
+  expect_quota_in(outcome);
   EXPECT_TRUE(groups_->none()) << "nothing of it is left";
   expect_runs_only(Side::kDestination);
 }

@@ -8,11 +8,11 @@
 #include <optional>
 #include <stdexcept>
 
+#include "expect_slowed.h"
 #include "godwit/base/vcpu_threads.h"
 #include "libvirt_hosts.h"
 #include "patience.h"
 #include "source_tree.h"
-#include "vcpu_groups.h"
 
 namespace godwit::e2e {
 namespace {
@@ -37,11 +37,7 @@ class LibvirtSlowedDown : public testing::Test {
   }
   void await_limited() {
     await("a vCPU that is limited", [&] { return !groups->limited().empty(); });
-    EXPECT_EQ(groups->limited(), threads) << "all vCPUs, and nothing else of QEMU";
-    const auto share = groups->quota();
-    ASSERT_TRUE(share);
-    EXPECT_GE(*share, 0.19) << "Jin's floor";
-    EXPECT_LT(*share, 1);
+    expect_limited_by_jin(*groups, threads);
   }
   [[nodiscard]] static std::vector<std::string> slowly() {
     return {"--law",  "jin",        "--technique", "precopy",        "--no-postcopy", "--link",
@@ -62,12 +58,7 @@ TEST_F(LibvirtSlowedDown, TheGuestGetsJinsQuotaAndAllOfItsTimeBackAtTheEnd) {
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   const Json outcome = run.json().at("outcome");
   EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
-  EXPECT_EQ(outcome.at("given_back"), true);
-  ASSERT_FALSE(outcome.at("orders").empty());
-  const Json& first = outcome.at("orders").at(0);
-  EXPECT_TRUE(first.at("order").contains("cpu_quota")) << first.dump();
-  EXPECT_EQ(first.at("accepted"), true) << first.dump();
-  EXPECT_FALSE(outcome.at("rounds").at(0).at("vcpu_used").empty());
+  expect_quota_in(outcome);
   EXPECT_TRUE(groups->none()) << "nothing of it is left";
   EXPECT_TRUE(hosts->works());
 }
