@@ -16,7 +16,7 @@ namespace {
 using Kind = SchemaEntity::Kind;
 
 const Schema& schema_of(QemuVersion version) {
-  static const auto read = [](QemuVersion which) {
+  const auto read = [](QemuVersion which) {
     auto schema = Schema::parse(captured_return(which, "query-qmp-schema"));
     if (!schema) contract_failure("the captured schema cannot be read");
     return std::move(*schema);

@@ -19,8 +19,8 @@ namespace {
 using learn::TrainingExample;
 
 const Trainer& trainer() {
-  static const auto loaded = Trainer::load();
-  return loaded.value();
+  static const auto kLoaded = Trainer::load();
+  return kLoaded.value();
 }
 
 constexpr Link kLink{BytesPerSecond(100e6), {}};
