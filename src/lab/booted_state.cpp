@@ -61,6 +61,10 @@ std::optional<std::string> booted_state(
     if (!made.valid()) return std::nullopt;
     if (const auto stored = store(mine); !stored) {
       log::info("a guest that has booted is not stored: {}", stored.error().message);
+      if (stored.error().code == ErrorCode::kTimeout) {  // a busy machine's, not this guest's way
+        fs::remove(mine, error);
+        return std::nullopt;
+      }
       std::ofstream(mine, std::ios::trunc).flush();
     }
     fs::rename(mine, file, error);
