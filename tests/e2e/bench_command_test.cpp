@@ -16,7 +16,7 @@ constexpr const char* kProfile = R"(
 name = "godwit"
 about = "guests of a lab, by godwit's own commands"
 tested = "real"
-patience = "90s"
+patience = "500s"
 poll = "50ms"
 [commands]
 start = ["GODWIT", "lab", "up", "--lab", "{lab}", "--hosts", "{source}", "{destination}", "--guest", "{vm}", "--ram", "192MiB", "--rate", "80MB/s", "--load", "memory-write,set=8MiB,rate=5MB/s"]

@@ -11,7 +11,7 @@ class GuestsOwn : public Cases {
  protected:
   /// Runs `happens` once some of memory was sent over a slow link.
   template <class Happens>
-  Finished migrate_while(Happens happens, const std::string& link = "6MB/s") {
+  Finished migrate_while(Happens happens, const std::string& link = "2MB/s") {
     GodwitProgram godwit(migrate({"--technique", "precopy", "--link", link}));
     pair().await_sent(3'000'000);
     happens(godwit);

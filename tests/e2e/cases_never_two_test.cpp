@@ -132,6 +132,7 @@ TEST_F(NeverTwo, ADeadLinkInPostcopyIsGivenUpWithTheWayToRecover) {
   GodwitProgram godwit(
       migrate({"--technique", "postcopy", "--link", "5MB/s", "--recover-for", "3s"}));
   pair().await_migration(Side::kSource, "postcopy-active");
+  ASSERT_TRUE(pair().watch().await(Side::kDestination, "RESUME"));
   pair().await_sent(3'000'000);
   pair().pull_cable();
   const Finished run = godwit.wait();

@@ -48,6 +48,7 @@ TEST_F(Rig, APulledCableStopsAPostcopyThatOnlyMigratePauseEnds) {
   pair().await_migration(Side::kSource, "active");
   (void)pair().ask(Side::kSource, "migrate-start-postcopy");
   pair().await_migration(Side::kSource, "postcopy-active");
+  ASSERT_TRUE(pair().watch().await(Side::kDestination, "RESUME"));
   pair().await_sent(3'000'000);
   pair().pull_cable();
   (void)pair().ask(Side::kSource, "migrate-pause");

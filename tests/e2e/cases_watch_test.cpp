@@ -34,6 +34,7 @@ TEST_F(Watching, AMigrationThatAPersonStartedIsFollowedToItsEndAndNothingIsChang
   Forwarder& monitor = pair().forward_monitor(Side::kSource);
   monitor.look_for("migrate-set");  // capabilities or parameters
   GodwitProgram godwit({"watch", pair().source(), "--wait", "--max-time", "60s", "--json"});
+  pair().await("the watcher", [&] { return monitor.forwarded() > 0; });
   a_person_starts_it(20'000'000);
   const Json during = pair().possessions(Side::kSource);
   const Finished run = godwit.wait();
@@ -66,7 +67,7 @@ TEST_F(Watching, WhoeverWatchesMayGoAndTheMigrationGoesOn) {
   pair().await_sent(1'000'000);
   const Json during = pair().possessions(Side::kSource);
   GodwitProgram godwit({"watch", pair().source(), "--json"});
-  pair().await_sent(3'000'000);
+  godwit.await_said("\"look\"");
   godwit.signal(SIGINT);
   const Finished run = godwit.wait();
   EXPECT_EQ(run.status, 1) << run.out << run.err;
@@ -83,7 +84,7 @@ TEST_F(Watching, ACancelByWhoDrivesItIsSaid) {
   a_person_starts_it(1'500'000);
   pair().await_sent(1'000'000);
   GodwitProgram godwit({"watch", pair().source(), "--json"});
-  pair().await_sent(3'000'000);
+  godwit.await_said("\"look\"");
   (void)pair().ask(Side::kSource, "migrate_cancel");
   const Finished run = godwit.wait();
   EXPECT_EQ(run.status, 1) << run.out << run.err;

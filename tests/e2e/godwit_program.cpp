@@ -1,6 +1,7 @@
 #include "godwit_program.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "patience.h"
 #include "source_tree.h"
 
 extern char** environ;
@@ -98,6 +100,13 @@ bool GodwitProgram::ended() {
   siginfo_t seen{};
   const auto id = static_cast<id_t>(pid_);
   return ::waitid(P_PID, id, &seen, WEXITED | WNOHANG | WNOWAIT) != 0 || seen.si_pid != 0;
+}
+
+void GodwitProgram::await_said(std::string_view words) {
+  RealClock clock;
+  const auto said = [&] { return said_.out.find(words) != std::string::npos; };
+  if (comes(clock, [&] { return ended() || said(); }) && said()) return;
+  throw std::runtime_error(fmt::format("godwit never said {}: {}{}", words, said_.out, said_.err));
 }
 
 Finished GodwitProgram::wait() {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "temporary_folder.h"
@@ -33,6 +34,8 @@ class GodwitProgram {
 
   void signal(int number) const;
   [[nodiscard]] bool ended();  ///< wait() will not have to wait
+  /// Returns once it has printed that on stdout; throws if it never does.
+  void await_said(std::string_view words);
   [[nodiscard]] Finished wait();
 
  private:

@@ -51,7 +51,7 @@ class LibvirtEvacuate : public testing::Test {
                                                  const std::vector<std::string>& more = {}) const {
     const std::string path = folder.file("fleet.toml");
     std::ofstream file(path);
-    file << "link = \"40MB/s\"\n";
+    file << "link = \"16MB/s\"\n";  // or a move might end between two looks
     for (std::size_t i = 0; i < 3; ++i) {
       file << fmt::format("[hosts.{}]\nuri = \"{}\"\n", static_cast<char>('a' + i),
                           hosts->lab().uri_from_afar(i));

@@ -105,7 +105,9 @@ TEST_F(LibvirtFaults, BeforeTheGuestStopsItStaysWhateverHappens) {
   }
   {
     SCOPED_TRACE("stopped while it is prepared");
-    GodwitProgram running(hosts->migrate(precopy));
+    std::vector<std::string> slowly = precopy;
+    slowly.insert(slowly.end(), {"--link", "4MB/s"});
+    GodwitProgram running(hosts->migrate(slowly));
     hosts->await_job();
     running.signal(SIGINT);
     EXPECT_NE(running.wait().status, 0);
@@ -252,14 +254,14 @@ TEST_F(LibvirtFaults, OnceTheGuestHasStoppedItIsAtOneHostWhateverHappens) {
   }
   {
     SCOPED_TRACE("stopped on request in post-copy: too late");
-    const auto running = split("30MB/s");
+    const auto running = split("5MB/s");
     running->signal(SIGINT);
     expect_arrives(*running);
     bring_back();
   }
   {
     SCOPED_TRACE("Godwit is killed in post-copy");
-    const auto running = split("30MB/s");
+    const auto running = split("5MB/s");
     running->signal(SIGKILL);
     (void)running->wait();
     hosts->await_state(Side::kSource, "shut off");

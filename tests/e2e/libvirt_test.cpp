@@ -72,7 +72,7 @@ TEST_F(Libvirt, ALawsOrdersAreCarriedOutOnTheWay) {
   const Finished run =
       run_godwit({"migrate", hosts->vm(Side::kSource), hosts->destination(), "--json", "--store",
                   hosts->store(), "--for", "1s", "--technique", "precopy", "--law", "godwit",
-                  "--max-downtime", "2s", "--no-postcopy", "--link", "40MB/s"});
+                  "--max-downtime", "2s", "--no-postcopy", "--link", "12MB/s"});
   const Json outcome = outcome_of(run, 0);
   EXPECT_EQ(outcome.at("vm_runs_on"), "destination");
   EXPECT_EQ(outcome.at("technique"), "precopy");
@@ -149,7 +149,7 @@ TEST_F(Libvirt, ADomainThatIsDestroyedInTheMiddleRunsNowhere) {
 
 TEST_F(Libvirt, AGuestThatIsPausedInTheMiddleStandsStillForTheRest) {
   const auto running = std::make_unique<GodwitProgram>(
-      hosts->migrate({"--technique", "precopy", "--link", "20MB/s"}));
+      hosts->migrate({"--technique", "precopy", "--link", "8MB/s"}));
   hosts->await_sent(1);
   hosts->virsh(Side::kSource, {"suspend", "vm"});
   const Json outcome = outcome_of(running->wait(), 0);
@@ -186,7 +186,7 @@ TEST_F(Libvirt, AKilledGodwitsLimitIsGivenBackAndItIsSaidWhereTheGuestRuns) {
 }
 
 TEST_F(Libvirt, WhatVirshStartedIsWatchedToItsEnd) {
-  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "30"});
+  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "8"});
   GodwitProgram watching({"watch", hosts->vm(Side::kSource), "--wait", "--json"});
   hosts->virsh(Side::kSource, {"migrate", "--live", "--p2p", "vm", "qemu+tcp://10.92.0.2/system"});
   const Finished run = watching.wait();

@@ -175,7 +175,7 @@ class WatchedHost : public testing::Test {
 };
 
 TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlone) {
-  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "10"});
+  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "2"});
   RecordedCalls of_exporter(folder.file("exporter.log"));
   GodwitProgram exporter({"exporter", "--all", hosts->uri(Side::kSource),
                           hosts->uri(Side::kDestination), "--json", "--store",
@@ -192,6 +192,7 @@ TEST_F(WatchedHost, WhatVirshMigratesIsListedAndServedToPrometheusByQuestionsAlo
   EXPECT_EQ(settings(), before);
   const Finished names = lint();
   EXPECT_EQ(names.status, 0) << names.out << names.err;
+  hosts->virsh(Side::kSource, {"migrate-setspeed", "vm", "30"});
   (void)migrating.follow(clock, clock.now() + kPatience, {});
   EXPECT_EQ(hosts->state(Side::kDestination), "running (migrated)") << migrating.err();
   await_answer("godwit_migrations_total{outcome=\"completed\"} == 1");

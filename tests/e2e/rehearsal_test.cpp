@@ -198,7 +198,7 @@ TEST(Rehearsal, AnIdleGuestIsRehearsedToo) {
 TEST(Rehearsal, CtrlCCancelsItAndTheGuestGoesOn) {
   ForeignPair pair(kWriter.load("random"));
   const Settings before(pair);
-  GodwitProgram godwit(rehearse(pair));
+  GodwitProgram godwit(rehearse(pair, {"--for", "10s"}));
   await_active(pair);
   godwit.signal(SIGINT);
   const Finished run = godwit.wait();
@@ -209,7 +209,7 @@ TEST(Rehearsal, CtrlCCancelsItAndTheGuestGoesOn) {
 TEST(Rehearsal, KilledInTheMiddleItLeavesARunningGuestAndTheNextRunGivesTheSettingsBack) {
   ForeignPair pair(kWriter.load("random"));
   const Settings before(pair);
-  GodwitProgram godwit(rehearse(pair));
+  GodwitProgram godwit(rehearse(pair, {"--for", "10s"}));
   await_active(pair);
   godwit.signal(SIGKILL);
   (void)godwit.wait();

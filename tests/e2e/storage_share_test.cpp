@@ -111,7 +111,7 @@ class StorageShare : public DiskLab {
 class EachShare : public StorageShare, public testing::WithParamInterface<const char*> {};
 
 TEST_P(EachShare, TheDiskIsTheSameAtTheEndAndNothingIsLeft) {
-  up("40MB/s");
+  up("15MB/s");
   GodwitProgram godwit(move(GetParam()));
   await_memory();
   change_load("idle");
@@ -188,7 +188,7 @@ TEST_F(StorageShare, AKilledGodwitsCopyIsGivenBackByRecover) {
 }
 
 TEST_F(StorageShare, AGuestThatMovedKeepsItsSourceWhenGodwitIsKilledAndRecoverFetchesTheRest) {
-  up("10MB/s");
+  up("5MB/s");
   change_load("disk-write,set=32MiB,rate=100kB/s,fill=40MiB");
   {
     GodwitProgram godwit(move("0"));
@@ -214,7 +214,7 @@ TEST_F(StorageShare, TheDestinationIsKilledWhileCopyingAndTheGuestGoesOnAtTheSou
 }
 
 TEST_F(StorageShare, ALinkThatIsCutAfterTheSwitchoverAndComesBackLosesNothing) {
-  up("10MB/s");
+  up("5MB/s");
   change_load("idle");
   const std::string interface = lab::find_host(kLab, "b")->migration_interface;
   GodwitProgram godwit(move("0"));

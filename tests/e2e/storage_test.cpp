@@ -77,7 +77,7 @@ class Storage : public DiskLab {
 };
 
 TEST_F(Storage, AGuestTakesItsDiskAlongToAndFro) {
-  up("40MB/s");
+  up("15MB/s");
   std::ifstream here(guest().instances.front().disk, std::ios::binary);
   const std::string at_first = content_of(here);
   GodwitProgram godwit(move("b", "precopy+storage"));
@@ -87,7 +87,7 @@ TEST_F(Storage, AGuestTakesItsDiskAlongToAndFro) {
     await([&] { return sent() > Bytes(5'000'000); });        // the mirror has caught up and follows
     ASSERT_TRUE(lab::set_migration_rate(kLab, 2_MB_per_s));  // or it may end before
     change_load("idle");
-    ASSERT_TRUE(lab::set_migration_rate(kLab, 40_MB_per_s));
+    ASSERT_TRUE(lab::set_migration_rate(kLab, 15_MB_per_s));
     ASSERT_EQ(source->migration_status()->phase, MigrationPhase::kActive);
   }
   // It has not written since, so both files must be what it believes; ours is still open.
@@ -126,8 +126,8 @@ TEST_F(Storage, TheDestinationIsKilledWhileMirroringAndTheGuestGoesOnAtTheSource
 /// TCP would try on for a quarter of an hour.
 TEST_F(Storage, ALinkThatIsCutWhileMirroringLeavesNeitherMirrorsNorNodes) {
   up("10MB/s");
-  GodwitProgram godwit(move("b", "precopy+storage", "5s"));
-  await_mirrored(Bytes(5'000'000));
+  GodwitProgram godwit(move("b", "precopy+storage", "20s"));
+  await_mirrored(Bytes(1));
   ASSERT_EQ(run_godwit({"lab", "shell", "--lab", kLab, "b", "ip", "link", "set",
                         lab::find_host(kLab, "b")->migration_interface, "down"})
                 .status,

@@ -9,11 +9,10 @@
 #include <chrono>
 
 #include "lab_fixture.h"
+#include "patience.h"
 
 namespace godwit::lab {
 namespace {
-
-constexpr Seconds kBoot{60};
 
 class LabNetwork : public LabTest {};
 
@@ -31,7 +30,7 @@ TEST_F(LabNetwork, GuestBootsAnswersMovesHouseAndLeavesNothing) {
   ASSERT_TRUE(good(started));
   ASSERT_EQ(1U, started->instances.size());
   EXPECT_GT(started->instances[0].pid, 0);
-  ASSERT_TRUE(good(wait_ready(prefix_, "guest", kBoot)));
+  ASSERT_TRUE(good(wait_ready(prefix_, "guest", kPatience)));
   EXPECT_TRUE(pings(started->address, lab->client_netns));
 
   auto again = start_guest(prefix_, guest());
@@ -94,7 +93,7 @@ TEST_F(LabNetwork, TwoLabsAtOnceDoNotClash) {
   ASSERT_TRUE(good(first));
   ASSERT_TRUE(good(second));
   EXPECT_EQ(first->address, second->address) << "the networks are apart";
-  ASSERT_TRUE(good(wait_ready(other.name, "guest", kBoot)));
+  ASSERT_TRUE(good(wait_ready(other.name, "guest", kPatience)));
   ASSERT_TRUE(good(down(prefix_)));
   EXPECT_TRUE(pings(second->address, two->client_netns)) << "the other lab lives on";
 }
@@ -116,7 +115,7 @@ TEST_F(LabNetwork, AGuestGoesOnFromWhereOneLikeItHadBooted) {
     one.name = name;
     const auto started = start_guest(prefix_, one);
     EXPECT_TRUE(good(started));
-    EXPECT_TRUE(good(wait_ready(prefix_, name, kBoot)));
+    EXPECT_TRUE(good(wait_ready(prefix_, name, kPatience)));
     EXPECT_TRUE(pings(started->address, lab->client_netns)) << name;
     return was_restored(started->instances.front());
   };
@@ -146,7 +145,7 @@ TEST_F(LabNetwork, LoadThatTheGuestRefusesIsSaid) {
   GuestSpec wrong = guest();
   wrong.load = "memory-write,set=16MiB";
   ASSERT_TRUE(good(start_guest(prefix_, wrong)));
-  auto ready = wait_ready(prefix_, "guest", kBoot);
+  auto ready = wait_ready(prefix_, "guest", kPatience);
   ASSERT_FALSE(ready);
   EXPECT_EQ(ErrorCode::kBadInput, ready.error().code) << ready.error().message;
   EXPECT_NE(std::string::npos, ready.error().message.find("rate")) << ready.error().message;
@@ -157,7 +156,7 @@ TEST_F(LabNetwork, GuestWhoseQemuDiesWhileBootingIsSaid) {
   auto started = start_guest(prefix_, guest());
   ASSERT_TRUE(good(started));
   ASSERT_EQ(0, kill(static_cast<pid_t>(started->instances[0].pid), SIGKILL));
-  auto ready = wait_ready(prefix_, "guest", kBoot);
+  auto ready = wait_ready(prefix_, "guest", kPatience);
   ASSERT_FALSE(ready);
   EXPECT_EQ(ErrorCode::kPeerGone, ready.error().code);
   ASSERT_TRUE(good(stop_guest(prefix_, "guest")));
@@ -168,7 +167,7 @@ TEST_F(LabNetwork, WaitingForAGuestCanBeStopped) {
   ASSERT_TRUE(good(start_guest(prefix_, guest())));
   std::stop_source stop;
   stop.request_stop();
-  auto ready = wait_ready(prefix_, "guest", kBoot, stop.get_token());
+  auto ready = wait_ready(prefix_, "guest", kPatience, stop.get_token());
   ASSERT_FALSE(ready);
   EXPECT_EQ(ErrorCode::kInterrupted, ready.error().code);
   EXPECT_FALSE(ready.error().what_to_do.empty());
@@ -239,7 +238,7 @@ TEST_F(LabNetwork, DownEndsWhatRunsInItsNamespaces) {
     _exit(0);
   }
   RealClock clock;
-  const TimePoint give_up = clock.now() + Seconds(60);
+  const TimePoint give_up = clock.now() + kPatience;
   while (processes_with(length).empty() && clock.now() < give_up) {
     (void)clock.wait_until(clock.now() + Seconds(0.005), {});
   }

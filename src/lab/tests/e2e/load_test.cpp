@@ -11,12 +11,10 @@
 #include "godwit/base/clock.h"
 #include "godwit/lab/guest_report.h"
 #include "lab_fixture.h"
+#include "patience.h"
 
 namespace godwit::lab {
 namespace {
-
-constexpr Seconds kBootTime{60};
-constexpr Seconds kChange{60};
 
 class LabLoad : public LabTest {
  protected:
@@ -25,18 +23,18 @@ class LabLoad : public LabTest {
     auto started = start_guest(prefix_, spec_of_guest);
     ASSERT_TRUE(good(started));
     report_ = started->instances.front().report;
-    ASSERT_TRUE(good(wait_ready(prefix_, "guest", kBootTime)));
+    ASSERT_TRUE(good(wait_ready(prefix_, "guest", kPatience)));
   }
   Result<void> change(const std::string& load) {
-    return change_load(prefix_, "guest", load, kChange);
+    return change_load(prefix_, "guest", load, kPatience);
   }
-  /// The newest report that is as wanted; nothing after 30 s. Checks that work never went back.
+  /// The newest report that is as wanted; nothing if none comes. Checks that work never went back.
   std::optional<GuestReport> await_report(const std::function<bool(const GuestReport&)>& wanted) {
     std::ifstream file(report_);
     LineFollower lines;
     std::optional<GuestReport> found;
     std::int64_t work = 0;
-    const TimePoint give_up = clock_.now() + Seconds{30};
+    const TimePoint give_up = clock_.now() + kPatience;
     while (!found && clock_.now() < give_up) {
       std::string bytes(4096, '\0');
       file.clear();

@@ -7,11 +7,10 @@
 
 #include "godwit/lab/power.h"
 #include "lab_fixture.h"
+#include "patience.h"
 
 namespace godwit::lab {
 namespace {
-
-constexpr Seconds kPatience{60};
 
 std::string content_of(const std::string& path) {
   std::ostringstream text;

@@ -81,7 +81,7 @@ TEST_F(UserLab, OrdinaryUserBuildsUsesAndEndsALabOverSeveralPrograms) {
   EXPECT_TRUE(traces_of(prefix_).namespaces.empty()) << "hidden from the rest of the machine";
   EXPECT_TRUE(as_nobody([this] {
     if (!holds("join", enter_user_lab(prefix_, EnterMode::kJoin))) return false;
-    if (!holds("ready", wait_ready(prefix_, "guest", Seconds{60}))) return false;
+    if (!holds("ready", wait_ready(prefix_, "guest", kPatience))) return false;
     const auto found = find_guest(prefix_, "guest");
     const auto lab = status(prefix_);
     return holds("find", found) && holds("status", lab) &&
