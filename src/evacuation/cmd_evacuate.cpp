@@ -153,9 +153,9 @@ int only_planned(const hosts::Draft& draft, const Json& plan, bool simulated,
 Result<void> draw(const MoveOptions& options, const hosts::Draft& draft,
                   const hosts::Wanted& wanted) {
   if (options.picture.empty()) return {};
-  return terminal::write_file(
-      options.picture,
-      plan_svg(draft.plan, draft.situation.inventory.network, promise_of(options, wanted.host)));
+  const auto drawn = options.picture.ends_with(".html") ? plan_html : plan_svg;
+  return terminal::write_file(options.picture, drawn(draft.plan, draft.situation.inventory.network,
+                                                     promise_of(options, wanted.host)));
 }
 
 int move_vms(const MoveOptions& options, terminal::Context& context) {
@@ -192,7 +192,8 @@ const terminal::Option* add_common(terminal::Command& command,
   command.add_flag("--dry-run", options->dry_run, "plan, and move nothing");
   command
       .add_option("--picture", options->picture,
-                  "draw the plan into this SVG file: moves, links, and the promised time")
+                  "draw the plan, its links and the promised time into this file: as a page with "
+                  "the table of moves if its name ends in .html, else as SVG")
       ->type_name("FILE");
   command
       .add_option("--by", options->by,
@@ -265,7 +266,7 @@ void add_evacuate(terminal::Command& app, terminal::Chosen& chosen) {
       ->type_name("VM");
   terminal::add_examples(
       *command,
-      {"godwit evacuate lab:a --dry-run --picture plan.svg", "godwit evacuate lab:a --by 10m",
+      {"godwit evacuate lab:a --dry-run --picture plan.html", "godwit evacuate lab:a --by 10m",
        "godwit evacuate node7 --fleet rack.toml --to node8 --to node9",
        "godwit evacuate node7 --simulate rack.toml",
        "godwit evacuate node7 --fleet rack.toml --intent shop.toml --dry-run",

@@ -94,6 +94,16 @@ std::string gantt(const fleet::FleetPlan& plan, std::size_t width) {
   return text;
 }
 
+terminal::Table moves_table(const fleet::FleetPlan& plan) {
+  terminal::Table table(
+      {"VM", "from", "to", "technique", "rate", "starts", "done in 90 % of cases"});
+  for (const auto& move : plan.moves) {
+    table.add({move.vm, move.from, move.to, to_string(move.technique), human(move.rate),
+               human(move.start), interval_text(move.finish)});
+  }
+  return table;
+}
+
 std::string plan_text(const fleet::FleetPlan& plan, const std::string& what) {
   constexpr std::size_t kWidth = 48;
   std::string text;
@@ -104,13 +114,7 @@ std::string plan_text(const fleet::FleetPlan& plan, const std::string& what) {
     text += fmt::format("left alone, as they don't run: {}\n", fmt::join(plan.stopped, ", "));
   }
   if (plan.moves.empty()) return text + "nothing is to be moved";
-  terminal::Table table(
-      {"VM", "from", "to", "technique", "rate", "starts", "done in 90 % of cases"});
-  for (const auto& move : plan.moves) {
-    table.add({move.vm, move.from, move.to, to_string(move.technique), human(move.rate),
-               human(move.start), interval_text(move.finish)});
-  }
-  text += table.text() + "\n\n" + gantt(plan, kWidth) + "\n";
+  text += moves_table(plan).text() + "\n\n" + gantt(plan, kWidth) + "\n";
   text += fmt::format("\n{} after {} ({} in 90 % of cases; lower bound by the same durations: {})",
                       what, human(plan.finish.p50), interval_text(plan.finish),
                       human(plan.lower_bound));

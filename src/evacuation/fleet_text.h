@@ -8,6 +8,7 @@
 #include "godwit/fleet/hours.h"
 #include "godwit/fleet/record.h"
 #include "godwit/fleet/runner.h"
+#include "godwit/terminal/table.h"
 
 /// Plans of a fleet's moves, and what came of them, for people and as the contract has them. Pure.
 
@@ -17,6 +18,8 @@ namespace godwit::evacuation {
 [[nodiscard]] std::string plan_text(const fleet::FleetPlan& plan, const std::string& what);
 /// When it would be cheapest, by what was seen so far; or why that is not known yet.
 [[nodiscard]] std::string hours_text(const std::vector<fleet::HourCost>& hours, Seconds now);
+/// A row for each move.
+[[nodiscard]] terminal::Table moves_table(const fleet::FleetPlan& plan);
 /// A line for each move, from the plan's start to its end.
 [[nodiscard]] std::string gantt(const fleet::FleetPlan& plan, std::size_t width);
 /// Promised beside actual.

@@ -6,8 +6,10 @@
 #include <map>
 #include <vector>
 
+#include "fleet_text.h"
 #include "godwit/base/quantity.h"
 #include "godwit/fleet/link_use.h"
+#include "godwit/terminal/html_page.h"
 #include "godwit/terminal/spelling.h"
 #include "godwit/terminal/svg.h"
 
@@ -148,6 +150,14 @@ class PlanPicture {
 std::string plan_svg(const fleet::FleetPlan& plan, const Network& network,
                      const std::string& what) {
   return PlanPicture(plan, network).draw(what);
+}
+
+std::string plan_html(const fleet::FleetPlan& plan, const Network& network,
+                      const std::string& what) {
+  const terminal::Table moves = moves_table(plan);
+  return terminal::html_page(
+      what, fmt::format("<section class=\"wide\">\n{}</section>\n{}", plan_svg(plan, network, what),
+                        moves.empty() ? "" : moves.html()));
 }
 
 }  // namespace godwit::evacuation

@@ -12,5 +12,8 @@ namespace godwit::evacuation {
 /// is promised: "host a is empty". Pure.
 [[nodiscard]] std::string plan_svg(const fleet::FleetPlan& plan, const Network& network,
                                    const std::string& what);
+/// The same with the table of the moves, as a page that opens offline. Pure.
+[[nodiscard]] std::string plan_html(const fleet::FleetPlan& plan, const Network& network,
+                                    const std::string& what);
 
 }  // namespace godwit::evacuation

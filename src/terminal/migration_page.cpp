@@ -9,6 +9,7 @@
 
 #include "godwit/base/quantity.h"
 #include "godwit/codec/codec.h"
+#include "godwit/terminal/html_page.h"
 #include "godwit/terminal/progress_lines.h"
 #include "godwit/terminal/render.h"
 #include "godwit/terminal/svg.h"
@@ -223,21 +224,6 @@ std::string pictures_of(const Part& part) {
   return text;
 }
 
-/// The colours and measures of a report's page (web/report/src/style.css).
-constexpr std::string_view kStyle = R"(
-body { margin: 0 auto; max-width: 1180px; padding: 1.75rem 1.25rem; background: #ffffff; color: #1b2027;
-  font: 15px / 1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 0.4rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.3rem; margin: 1.6rem 0 0.4rem; }
-pre { background: #f6f7f9; border: 1px solid #d3d8de; padding: 0.6rem 0.8rem; white-space: pre-wrap;
-  overflow-wrap: anywhere; }
-table { border-collapse: collapse; margin: 0.4rem 0 0.8rem; }
-th, td { padding: 0.2rem 0.8rem; text-align: right; border-bottom: 1px solid #e4e7eb; }
-th:first-child, td:first-child { text-align: left; }
-th { color: #5b6570; font-weight: 600; }
-svg { display: block; max-width: 46rem; width: 100%; }
-)";
-
 std::string without_indent(const std::string& text) {
   std::string out;
   bool line_start = true;
@@ -318,25 +304,19 @@ std::string page_svg(const OutcomeRecord& record) {
 }
 
 std::string page_html(const OutcomeRecord& record) {
-  std::string text = fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-      "style-src 'unsafe-inline'\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<pre>{2}\n{3}</"
-      "pre>\n",
-      xml_text(heading(record)), kStyle, html_lines(without_indent(outcome_text(record.outcome))),
-      xml_text(asked_for(record)));
+  std::string body =
+      fmt::format("<pre>{}\n{}</pre>\n", html_lines(without_indent(outcome_text(record.outcome))),
+                  xml_text(asked_for(record)));
   for (const Part& part : parts_of(record)) {
     const std::vector<Drawing> drawings = drawings_of(part);
     if (part.table.empty() && drawings.empty()) continue;
-    text += fmt::format("<section>\n<h2>{}</h2>\n", xml_text(part.title));
-    if (!part.table.empty()) text += part.table.html();
+    body += fmt::format("<section>\n<h2>{}</h2>\n", xml_text(part.title));
+    if (!part.table.empty()) body += part.table.html();
     for (const Drawing& one : drawings)
-      text += svg_file(one.width, one.height, part.title, one.body);
-    text += "</section>\n";
+      body += svg_file(one.width, one.height, part.title, one.body);
+    body += "</section>\n";
   }
-  return text + "</body>\n</html>\n";
+  return html_page(heading(record), body);
 }
 
 }  // namespace godwit::terminal

@@ -64,6 +64,16 @@ TEST(PlanPicture, ANameIsNeverMarkup) {
   EXPECT_EQ(terminal::xml_text(std::string_view("a\x01\n", 3)), "a");
 }
 
+TEST(PlanPicture, APageHasItAndTheTableOfTheMovesAndNothingThatRuns) {
+  const std::string page = plan_html(two_moves(), three(), "host <a> is empty");
+  EXPECT_THAT(page, HasSubstr("<h1>host &lt;a&gt; is empty</h1>"));
+  EXPECT_EQ(times_in(page, "<svg"), 1u);
+  EXPECT_EQ(times_in(page, "precopy"), 6u) << "in the picture's rows, their hints, and the table";
+  EXPECT_THAT(page, HasSubstr("default-src 'none'"));
+  EXPECT_THAT(page, Not(HasSubstr("<db>")));
+  EXPECT_THAT(plan_html({}, three(), "host a is empty"), Not(HasSubstr("<table")));
+}
+
 TEST(PlanPicture, WhoCanNotGoIsSaidWithWhatWouldHelp) {
   fleet::FleetPlan plan = two_moves();
   plan.blockers.push_back({"wild", "it never ends", {"allow ", {Setting::kMaxTime, "10m"}}});
