@@ -144,6 +144,62 @@ std::string law_help() {
          all;
 }
 
+/// How it is run and followed, beside what is moved where and by which technique.
+void add_run_options(terminal::Command* command, MigrateOptions& options) {
+  command->add_option("--law", options.law, law_help())->type_name("NAME");
+  command->add_flag(
+      "--observe-only", options.observe_only,
+      "let the law decide and order nothing: what it would have ordered is shown, and "
+      "is in the outcome");
+  command->add_flag("--events", options.events,
+                    "with --json: before the outcome a line of JSON for each round and each order, "
+                    "with what is expected then");
+  command
+      ->add_option("--recover-for", options.recover_for,
+                   "where post-copy's link breaks: try for so long to go on over it (default 5m)")
+      ->type_name("DURATION");
+  const terminal::Option* ping =
+      command
+          ->add_option("--ping", options.ping,
+                       "the guest's address: measure the outage a client sees")
+          ->type_name("ADDRESS");
+  command->add_option("--ping-netns", options.ping_netns, "ping from this network namespace")
+      ->type_name("PATH")
+      ->needs(ping);
+  command->add_flag("--plot", options.plot,
+                    "draw at the end what was predicted, and the rounds (godwit show does, too)");
+  const terminal::Option* observe = options.observe.add_to(*command);
+  const terminal::Option* rehearse = options.rehearse.add_to(*command);
+  command
+      ->add_flag("--no-profile", options.no_profile,
+                 "neither observe the VM nor predict: for one whose memory can't be read here, as "
+                 "on another host; auto is then precopy, with --max-downtime as QEMU's limit")
+      ->excludes({observe, rehearse});
+  command->add_flag(
+      "--relay", options.relay,
+      "carry the stream through this process, which keeps to --link by the "
+      "millisecond and queues little: shorter outages in post-copy, and multifd keeps "
+      "its rate; on the VM's host, to a tcp: destination. The migration ends with this process");
+  command->add_flag("--tls", options.tls, terminal::kTlsHelp);
+}
+
+void add_migrate_examples(terminal::Command& command) {
+  terminal::add_examples(
+      command,
+      {"godwit migrate lab:guest lab:b --max-downtime 300ms",
+       "godwit migrate lab:guest lab:b --max-downtime 300ms --observe-only",
+       "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
+       "godwit migrate libvirt:web libvirt:qemu+ssh://root@kvm2/system --max-downtime 300ms",
+       "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
+       "godwit migrate lab:guest lab:b --rehearse --max-time 60s --confidence 95%",
+       "godwit migrate lab:guest lab:b --technique postcopy --json",
+       "godwit migrate lab:guest lab:b --no-postcopy --json --events",
+       "godwit migrate lab:guest lab:b --technique multifd-zstd+auto-converge",
+       "godwit migrate lab:guest lab:b --technique precopy+storage",
+       "godwit migrate lab:guest lab:b --technique precopy+storage --precopy-storage 0.25",
+       "godwit migrate lab:guest lab:b --technique auto+storage --prefer agility"});
+}
+
 }  // namespace
 
 void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
@@ -168,60 +224,13 @@ void add_migrate(terminal::Command& app, terminal::Chosen& chosen) {
               technique_words())
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--law", options->law, law_help())->type_name("NAME");
-  command->add_flag(
-      "--observe-only", options->observe_only,
-      "let the law decide and order nothing: what it would have ordered is shown, and "
-      "is in the outcome");
-  command->add_flag("--events", options->events,
-                    "with --json: before the outcome a line of JSON for each round and each order, "
-                    "with what is expected then");
-  command
-      ->add_option("--recover-for", options->recover_for,
-                   "where post-copy's link breaks: try for so long to go on over it (default 5m)")
-      ->type_name("DURATION");
-  const terminal::Option* ping =
-      command
-          ->add_option("--ping", options->ping,
-                       "the guest's address: measure the outage a client sees")
-          ->type_name("ADDRESS");
-  command->add_option("--ping-netns", options->ping_netns, "ping from this network namespace")
-      ->type_name("PATH")
-      ->needs(ping);
-  command->add_flag("--plot", options->plot,
-                    "draw at the end what was predicted, and the rounds (godwit show does, too)");
-  const terminal::Option* observe = options->observe.add_to(*command);
-  const terminal::Option* rehearse = options->rehearse.add_to(*command);
-  command
-      ->add_flag("--no-profile", options->no_profile,
-                 "neither observe the VM nor predict: for one whose memory can't be read here, as "
-                 "on another host; auto is then precopy, with --max-downtime as QEMU's limit")
-      ->excludes({observe, rehearse});
-  command->add_flag(
-      "--relay", options->relay,
-      "carry the stream through this process, which keeps to --link by the "
-      "millisecond and queues little: shorter outages in post-copy, and multifd keeps "
-      "its rate; on the VM's host, to a tcp: destination. The migration ends with this process");
-  command->add_flag("--tls", options->tls, terminal::kTlsHelp);
+  add_run_options(command, *options);
   options->shares.add_to(*command);
   options->link.add_to(*command);
   options->intent.add_to(*command);
   options->store.add_to(*command);
   terminal::add_lab_name(*command, options->lab);
-  terminal::add_examples(
-      *command,
-      {"godwit migrate lab:guest lab:b --max-downtime 300ms",
-       "godwit migrate lab:guest lab:b --max-downtime 300ms --observe-only",
-       "godwit migrate qmp:/run/src.qmp qmp:/run/dst.qmp@tcp:10.0.0.2:4444 --link 1Gbit/s",
-       "godwit migrate libvirt:web libvirt:qemu+ssh://root@kvm2/system --max-downtime 300ms",
-       "godwit migrate qmp:a.sock qmp:b.sock@tcp:10.0.0.2:4444 --no-profile",
-       "godwit migrate lab:guest lab:b --rehearse --max-time 60s --confidence 95%",
-       "godwit migrate lab:guest lab:b --technique postcopy --json",
-       "godwit migrate lab:guest lab:b --no-postcopy --json --events",
-       "godwit migrate lab:guest lab:b --technique multifd-zstd+auto-converge",
-       "godwit migrate lab:guest lab:b --technique precopy+storage",
-       "godwit migrate lab:guest lab:b --technique precopy+storage --precopy-storage 0.25",
-       "godwit migrate lab:guest lab:b --technique auto+storage --prefer agility"});
+  add_migrate_examples(*command);
   command->callback([&chosen, options] {
     chosen.lab = terminal::lab_entry_of(options->vm, options->lab);
     chosen.action = [options](terminal::Context& context) { return migrate(*options, context); };

@@ -78,7 +78,7 @@ Error nothing_measured(const MigrationOutcome& outcome, const std::string& why) 
 }  // namespace
 
 Result<Rehearsal> rehearse(Clock& clock, MigrationSession& sink, const RehearsalOptions& options,
-                           std::stop_token stop) {
+                           const std::stop_token& stop) {
   GODWIT_CHECK_OK(check(options));
   steer::RehearsalLaw law(options.windows);
   MigrationPlan plan;

@@ -131,10 +131,13 @@ Result<OpenVm> Engine::open_monitor(const std::string& monitor, Access access) {
 }
 
 Result<void> Engine::begin_driving(OpenVm& vm) {
+  if (vm.access == Access::kDrive) return {};
   if (vm.description.pid != 0) {
     GODWIT_TRY(vm.lock, opener_->lock(vm.description.pid));
   }
-  return recover_before_driving(vm);
+  GODWIT_CHECK_OK(recover_before_driving(vm));
+  vm.access = Access::kDrive;
+  return {};
 }
 
 Result<std::unique_ptr<GuestMemory>> Engine::memory_of(OpenVm& vm) {
@@ -196,7 +199,7 @@ Result<Rehearsed> Engine::rehearse_where_due(GuestProfile& profile, OpenVm& vm,
 
 Result<control::Rehearsal> Engine::rehearse(OpenVm& vm, const std::string& name,
                                             Observer& observer) {
-  if (!vm.lock) GODWIT_CHECK_OK(begin_driving(vm));
+  GODWIT_CHECK_OK(begin_driving(vm));
   GODWIT_TRY(const auto path, places_.journal());
   store::FileJournal journal(path);
   control::RehearsalOptions options;

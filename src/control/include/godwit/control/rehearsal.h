@@ -34,7 +34,7 @@ struct Rehearsal {
 /// known lengths, and gives up: at each sync of the dirty bitmap the memory in unique pages that
 /// was written during the pass is known. An Error says whether the guest runs on as before.
 Result<Rehearsal> rehearse(Clock& clock, MigrationSession& sink, const RehearsalOptions& options,
-                           std::stop_token stop);
+                           const std::stop_token& stop);
 
 /// Makes the rehearsal's curve the profile's; the one that was there is kept in `other_curves`.
 /// What was seen of changed pages is dropped where hashes saw hardly any of the writing.

@@ -33,6 +33,7 @@ enum class Access {
 struct OpenVm {
   std::shared_ptr<Hypervisor> hypervisor;
   VmDescription description;
+  Access access = Access::kObserve;
   std::unique_ptr<DriverLock> lock;  ///< with kDrive, where the process is known
 };
 
