@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "godwit/base/contract.h"
@@ -21,9 +22,11 @@ const Schema& schema_of(QemuVersion version) {
     if (!schema) contract_failure("the captured schema cannot be read");
     return std::move(*schema);
   };
-  static const Schema kOld = read(QemuVersion::k7_2);
-  static const Schema kNew = read(QemuVersion::k10_0);
-  return version == QemuVersion::k7_2 ? kOld : kNew;
+  static const std::map<QemuVersion, Schema> kSchemas{
+      {QemuVersion::k7_2, read(QemuVersion::k7_2)},
+      {QemuVersion::k10_0, read(QemuVersion::k10_0)},
+      {QemuVersion::k11_1, read(QemuVersion::k11_1)}};
+  return kSchemas.at(version);
 }
 
 /// Checks values against types, noting what is wrong with the path where it stands.
@@ -113,10 +116,21 @@ class Checker {
 
 }  // namespace
 
+std::string_view to_string(QemuVersion version) {
+  switch (version) {
+    case QemuVersion::k7_2:
+      return "7.2";
+    case QemuVersion::k10_0:
+      return "10.0";
+    case QemuVersion::k11_1:
+      return "11.1";
+  }
+  contract_failure("no such version");
+}
+
 Json captured(QemuVersion version, std::string_view name) {
   const std::string path =
-      in_source_tree(fmt::format("src/qmp/tests/data/{}/{}.json",
-                                 version == QemuVersion::k7_2 ? "qemu-7.2" : "qemu-10.0", name));
+      in_source_tree(fmt::format("src/qmp/tests/data/qemu-{}/{}.json", to_string(version), name));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   auto json = parse_json(text);

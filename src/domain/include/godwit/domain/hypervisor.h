@@ -179,7 +179,7 @@ struct Inspection {
   std::vector<DeviceShape> devices;            ///< sorted by place and type
   std::map<std::string, Bytes> ram_blocks;     ///< that are migrated: the most they can hold
   Bytes base_memory;                           ///< without what was plugged
-  std::vector<VirtioShape> virtio;             ///< empty where it can't be asked (QEMU before 7.2)
+  std::vector<VirtioShape> virtio;             ///< empty but of QEMU 7.2 to 10.0, which tell
   CpuShape cpu;
   std::string uuid;
   std::vector<std::string> other_capabilities;  ///< on, and none that Godwit knows

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,7 +25,15 @@
 
 namespace godwit::qmp::testing {
 
-enum class QemuVersion { k7_2, k10_0 };
+enum class QemuVersion { k7_2, k10_0, k11_1 };
+inline constexpr std::array kQemuVersions{QemuVersion::k7_2, QemuVersion::k10_0,
+                                          QemuVersion::k11_1};
+std::string_view to_string(QemuVersion version);  ///< "7.2"
+/// What a parametrised test is called of it: "V7_2".
+inline constexpr auto version_name = [](const auto& which) {
+  std::string name = "V" + std::string(to_string(which.param));
+  return name.replace(name.find('.'), 1, "_");
+};
 
 /// What a real QEMU said, by the name of its file in tests/data, e.g. "query-migrate.active". Ends
 /// the test program when there is none.
