@@ -9,6 +9,9 @@
 
 #include "godwit/base/statistics.h"
 #include "godwit/model/seen_share.h"
+#include "hashed_curve.h"
+#include "short_windows.h"
+#include "trace_curve.h"
 
 namespace godwit::model {
 namespace {
@@ -115,9 +118,18 @@ void extend(std::vector<DirtyPoint>& points, const std::vector<DirtyPoint>& long
   }
 }
 
+/// Of content hashes, from a slot of the trace on; empty where they did not look.
+std::vector<DirtyPoint> hashed_points(const GuestProfile& profile) {
+  const std::vector<DirtyPoint>* const hashed = hashed_curve(profile);
+  if (hashed == nullptr || hashed->empty()) return {};
+  if (!profile.write_trace) return *hashed;
+  return with_finer(*hashed, finer_points(*profile.write_trace, hashed->front(), profile.ram));
+}
+
 /// The profile's curve, as far as any of its sources saw.
 std::vector<DirtyPoint> all_points(const GuestProfile& profile) {
-  std::vector<DirtyPoint> points = profile.dirty_curve;
+  std::vector<DirtyPoint> points = hashed_points(profile);
+  if (profile.source != DirtySource::kContentHash) points = with_finer(profile.dirty_curve, points);
   for (const SourcedCurve& other : profile.other_curves) extend(points, other.points);
   return points;
 }
@@ -221,18 +233,21 @@ DirtyCurve::DirtyCurve(Growth likely, Growth low, Growth high, std::vector<doubl
       low_(std::move(low)),
       high_(std::move(high)) {}
 
+/// Beyond the bounds the wide ones, which are those of the shortest windows, would cross the narrow
+/// ones: what was measured counts.
 Growth DirtyCurve::at(double z) const {
   const Growth& bound = z < 0 ? low_ : high_;
   const double share = std::abs(z) / kNormal95;
   std::vector<Knot> knots{{}};
   knots.reserve(windows_.size() + kFarKnots + 1);
-  const auto add = [&](double seconds) {
-    const double likely = likely_.bytes_at(seconds);
-    const double bytes = likely + share * (bound.bytes_at(seconds) - likely);
-    knots.push_back({seconds, std::clamp(bytes, knots.back().bytes, ram_), 0});
-  };
-  for (const double window : windows_) add(window);
-  for (int i = 0; i < kFarKnots; ++i) add(knots.back().seconds * 2);
+  for (const double window : windows_) knots.push_back({window, 0, 0});
+  for (int i = 0; i < kFarKnots; ++i) knots.push_back({knots.back().seconds * 2, 0, 0});
+  double later = ram_;
+  for (std::size_t i = knots.size(); i-- > 1;) {
+    const double likely = likely_.bytes_at(knots[i].seconds);
+    const double bytes = likely + share * (bound.bytes_at(knots[i].seconds) - likely);
+    later = knots[i].bytes = std::clamp(bytes, 0.0, later);
+  }
   const Knot& last = knots.back();
   const Knot& before = knots[knots.size() - 2];
   const double slope = (last.bytes - before.bytes) / (last.seconds - before.seconds);
@@ -244,8 +259,10 @@ Result<DirtyCurve> DirtyCurve::from_profile(const GuestProfile& profile) {
   return from_points(all_points(profile), profile.ram);
 }
 
-Result<DirtyCurve> DirtyCurve::from_points(const std::vector<DirtyPoint>& points, Bytes of_ram) {
-  GODWIT_CHECK_OK(check(points, of_ram));
+Result<DirtyCurve> DirtyCurve::from_points(const std::vector<DirtyPoint>& measured_points,
+                                           Bytes of_ram) {
+  GODWIT_CHECK_OK(check(measured_points, of_ram));
+  const std::vector<DirtyPoint> points = with_short_windows(measured_points);
   const double ram = of_ram.as_double();
   const double last = points.back().window.count();
   const auto knots_by = [&](Bytes DirtyPoint::*value) { return knots_of(points, of_ram, value); };

@@ -8,12 +8,11 @@
 
 #include "godwit/base/statistics.h"
 #include "godwit/forecast/hidden_states.h"
+#include "trace_curve.h"
 
 namespace godwit::model {
 namespace {
 
-/// Slots, in the order of time, by number.
-using Slots = std::vector<std::size_t>;
 /// The state of each slot.
 using Path = std::vector<std::size_t>;
 
@@ -53,48 +52,6 @@ std::vector<double> evened(const WriteTrace& trace) {
   }
   for (double& x : counts) x = 2 * std::sqrt(n) * std::asin(std::sqrt((x + 0.375) / (n + 0.75)));
   return counts;
-}
-
-/// Pages that changed within `length` of these slots one after the other: the mean over all places.
-double changed_within(const WriteTrace& trace, const Slots& slots, std::size_t length) {
-  double sum = 0;
-  for (const std::vector<bool>& page : trace.changed) {
-    // Places without a change lie wholly between two slots with one.
-    std::size_t still = 0;
-    std::size_t gap = 0;
-    for (const std::size_t slot : slots) {
-      gap = page[slot] ? 0 : gap + 1;
-      if (gap >= length) ++still;
-    }
-    const std::size_t places = slots.size() - length + 1;
-    sum += static_cast<double>(places - still) / static_cast<double>(places);
-  }
-  return sum;
-}
-
-/// What is written within 1, 2, 4 and so on of these slots; `scale`: bytes for each page.
-std::vector<DirtyPoint> curve_of(const WriteTrace& trace, const Slots& slots, double scale,
-                                 Bytes ram) {
-  std::vector<DirtyPoint> curve;
-  double before = 0;
-  const auto bytes = [&](double pages) {
-    return Bytes(std::llround(std::clamp(pages * scale, 0.0, ram.as_double())));
-  };
-  for (std::size_t length = 1; length <= slots.size(); length *= 2) {
-    const double pages = std::max(before, changed_within(trace, slots, length));
-    // of a share, by its standard error
-    const double error = kNormal95 * std::sqrt(pages * (1 - pages / pages_in(trace)));
-    curve.push_back({trace.slot * static_cast<double>(length), bytes(pages), bytes(pages - error),
-                     bytes(pages + error)});
-    before = pages;
-  }
-  return curve;
-}
-
-Slots all_slots(const WriteTrace& trace) {
-  Slots all(static_cast<std::size_t>(trace.slots));
-  std::iota(all.begin(), all.end(), 0U);
-  return all;
 }
 
 /// Of a state; without those at its borders, in which two states share, where others are left.
@@ -272,7 +229,8 @@ Result<std::optional<Phases>> Phases::from_profile(const GuestProfile& profile) 
   for (std::size_t k = 0; k < n; ++k) {
     const Slots slots = slots_of(path, k);
     GODWIT_TRY(DirtyCurve curve,
-               DirtyCurve::from_points(curve_of(trace, slots, *scale, profile.ram), profile.ram));
+               DirtyCurve::from_points(curve_of(trace, slots, slots.size(), *scale, profile.ram),
+                                       profile.ram));
     State state{.curve = std::move(curve)};
     const auto count = static_cast<double>(std::count(sets[k].begin(), sets[k].end(), true));
     state.set = count * *scale;

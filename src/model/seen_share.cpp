@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hashed_curve.h"
+
 namespace godwit::model {
 namespace {
 
@@ -14,7 +16,8 @@ constexpr double kBusyVcpu = 0.25;
 constexpr Bytes kLittleWritten = 20_MB;
 constexpr Seconds kUsageWindow{1};
 
-/// Hashes' own, where another source has taken its place; null where they never looked.
+}  // namespace
+
 const std::vector<DirtyPoint>* hashed_curve(const GuestProfile& profile) {
   if (profile.source == DirtySource::kContentHash) return &profile.dirty_curve;
   for (const SourcedCurve& other : profile.other_curves) {
@@ -22,8 +25,6 @@ const std::vector<DirtyPoint>* hashed_curve(const GuestProfile& profile) {
   }
   return nullptr;
 }
-
-}  // namespace
 
 double unique_at(const std::vector<DirtyPoint>& points, Seconds window) {
   DirtyPoint before;

@@ -327,6 +327,32 @@ TEST(Twin, APostcopysDestinationRunsTheSoonerTheFasterWhatIsOnItsWayArrives) {
   EXPECT_NEAR((slow.downtime.events->p50 - fast.downtime.events->p50).count(), 0.06, 0.002);
 }
 
+/// 6 MiB, written anew each hundredth of a second without changing, and what hashes see beside it.
+GuestProfile hot_and_hidden() {
+  const auto seen = sequential(64_MiB, 1_MB_per_s);
+  GuestProfile profile = guest(256_MiB, 138_MB, seen);
+  profile.other_curves = {{DirtySource::kContentHash, "", profile.dirty_curve}};
+  profile.source = DirtySource::kRehearsal;
+  profile.dirty_curve.clear();
+  for (const double t : {0.3, 0.5, 0.9}) {
+    const Bytes all = 6_MiB + seen(Seconds(t));
+    profile.dirty_curve.push_back({Seconds(t), all, all, all});
+  }
+  return profile;
+}
+
+TEST(Twin, ALimitThatASmallHotSetDoesNotFitIsNotPromised) {
+  // Sending it takes a tenth of a second; the rehearsal's shortest pass took three.
+  Options options;
+  options.draws = kManyDraws;
+  const auto with = [&](Seconds limit) {
+    return predict(hot_and_hidden(), 60_MB_per_s, Technique::kPrecopy, with_limit(limit), options);
+  };
+  EXPECT_FALSE(with(Seconds(0.02)).converges);
+  EXPECT_LT(with(Seconds(0.02)).converges_probability->value(), 0.5);
+  EXPECT_GT(with(Seconds(0.2)).converges_probability->value(), 0.9);
+}
+
 TEST(Twin, WhereAHybridsStopComesBetweenTwoLooksIsChance) {
   MigrationParameters half;
   half.precopy_share = Ratio(0.5);

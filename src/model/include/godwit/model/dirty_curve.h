@@ -56,6 +56,9 @@ class Growth {
 
 /// W(t) as likely, and the bounds of its 90 % interval.
 ///
+/// Below the first window it is as finer sources saw it, and within bounds where none did: the
+/// chance that a guest rewrites a small set all the time (model/short_windows.h says how).
+///
 /// Beyond the last window T the likely curve saturates exponentially, with the decay that its
 /// slopes over (T/4, T/2) and (T/2, T) show: exact for a writer that picks pages of its working set
 /// at random, W = S (1 - exp(-r t / S)), and, where the slope does not fall, linear: exact for a
@@ -66,7 +69,8 @@ class Growth {
 class DirtyCurve {
  public:
   /// Where another source of the profile looked longer and agrees on what both saw, the curve goes
-  /// on as that one does. kBadInput when the profile has no curve or a broken one.
+  /// on as that one does; below its first window it does as content hashes saw, and they as the
+  /// pages that they watched. kBadInput when the profile has no curve or a broken one.
   static Result<DirtyCurve> from_profile(const GuestProfile& profile);
 
   /// From points alone, of a guest of so much RAM.
