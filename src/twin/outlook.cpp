@@ -99,6 +99,7 @@ Outlook Forecaster::run(const Sending& sending, const model::Growth& growth, con
   Migration migration =
       Migration::under_way(guest_, sending, course, now.passes, now.left.as_double());
   migration.set_quota(now.cpu_quota);
+  migration.set_throttle(now.throttle);
   const Progress& at = migration.progress();
   Treadmill treadmill(sending.throttling);
   const auto is_endless = [&] {
@@ -148,18 +149,30 @@ std::optional<Outlook> Forecaster::by_lives(Technique technique, const Migration
   return *middle;
 }
 
-/// The guest's activity is drawn by equal shares of its probability, in order: the chances' columns
-/// are in random order already.
 std::vector<Outlook> Forecaster::ways(Technique technique, const MigrationParameters& limits,
                                       const UnderWay& now, Seconds horizon) const {
+  const LikelyGrowth guest{growth_.higher(now.activity), 1, now.activity_error};
+  return ways(technique, limits, now, horizon, {&guest, 1});
+}
+
+/// Guests are drawn by equal shares of their probability, in order; the chances' columns, by which
+/// it is drawn how much one writes, are in random order already.
+std::vector<Outlook> Forecaster::ways(Technique technique, const MigrationParameters& limits,
+                                      const UnderWay& now, Seconds horizon,
+                                      std::span<const LikelyGrowth> guests) const {
   const Sending sending = sending_under_way(technique, guest_, limits, link_, pair_, now);
+  double all_weights = 0;
+  for (const LikelyGrowth& guest : guests) all_weights += guest.weight;
   std::vector<Outlook> all;
   all.reserve(kWays);
+  auto guest = guests.begin();
+  double passed = guest->weight;
   for (int i = 0; i < kWays; ++i) {
-    const double place = (i + 0.5) / kWays;
-    const double activity = now.activity * std::exp(now.activity_error * normal_quantile(place));
+    const double place = (i + 0.5) / kWays * all_weights;
+    while (passed < place && guest + 1 != guests.end()) passed += (++guest)->weight;
     const Chance& chance = chances_[static_cast<std::size_t>(i) + 1];
-    Outlook outlook = run(sending, growth_.higher(activity), chance, now, horizon);
+    const model::Growth growth = guest->growth.higher(std::exp(guest->error * chance.curve));
+    Outlook outlook = run(sending, growth, chance, now, horizon);
     if (outlook.converges) outlook.time += Seconds(chance.device_state + chance.resume);
     all.push_back(outlook);
   }

@@ -106,6 +106,8 @@ class Migration {
   void amend(double rate, double limit);
   /// The vCPUs keep so much of their time from now on.
   void set_quota(double share) { quota_ = share; }
+  /// Auto-converge takes so much of it already.
+  void set_throttle(double share) { progress_.throttle = share; }
   /// At any time in a pass, also right after one that led to kSwitchover: the guest moves now.
   void start_postcopy();
 

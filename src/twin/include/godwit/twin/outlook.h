@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "godwit/base/error.h"
@@ -27,6 +28,14 @@ struct UnderWay {
   /// How far that is known: the standard deviation of its logarithm.
   double activity_error = 0;
   double cpu_quota = 1;  ///< share of its time that each vCPU keeps
+  double throttle = 0;   ///< share of it that auto-converge takes by now
+};
+
+/// How a guest may write.
+struct LikelyGrowth {
+  model::Growth growth;
+  double weight = 1;  ///< how likely it is, against others
+  double error = 0;   ///< standard deviation of the logarithm of how many times as much it writes
 };
 
 /// What is still to come of it.
@@ -61,6 +70,11 @@ class Forecaster {
   /// active as is likely. The same question gets the same ways.
   [[nodiscard]] std::vector<Outlook> ways(Technique technique, const MigrationParameters& limits,
                                           const UnderWay& now, Seconds horizon) const;
+  /// The same of a guest that writes in one of several ways, whatever its profile says. Not empty;
+  /// who writes least within a short while comes first.
+  [[nodiscard]] std::vector<Outlook> ways(Technique technique, const MigrationParameters& limits,
+                                          const UnderWay& now, Seconds horizon,
+                                          std::span<const LikelyGrowth> guests) const;
   /// It switches to post-copy now.
   [[nodiscard]] Outlook postcopy(Technique technique, const MigrationParameters& limits,
                                  const UnderWay& now) const;
