@@ -2,23 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
-#include "godwit/steer/passes.h"
+#include "seen_guest.h"
 
 namespace godwit::steer {
 namespace {
 
 /// Rounds that count for what the guest does now; before, it may have done something else.
 constexpr std::size_t kMemory = 3;
-/// Rounds of which a curve is made: it needs several lengths.
-constexpr std::size_t kRoundsOfCurve = 6;
 /// Standard deviation of the logarithm of "dirtied, of what the profile said", before any round has
 /// shown it: two in three guests are within a fifth (repeats of the lab's loads).
 constexpr double kUsualError = 0.2;
 /// A guest does not do exactly the same twice.
 constexpr double kLeastError = 0.03;
-constexpr Bytes kChunk = 1_GiB;  ///< of QEMU's dirty log that is cleared in one go (clear_bmap)
-constexpr double kMostChunks = 16;
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -36,11 +33,11 @@ double error_of(const std::vector<double>& activities, double likely) {
   return std::max(kLeastError, std::sqrt(sum / weight) / std::sqrt(weight));
 }
 
-/// For how long what the first pass found dirty was written, in the mean: a chunk's pages count
-/// from when its first one is sent.
+/// For how long what the first pass found dirty was written, in the mean: a part's pages count from
+/// when its first one is sent.
 Seconds first_window(const RoundRecord& first, Bytes ram) {
-  const double chunks = std::clamp(std::ceil(ram / kChunk), 1.0, kMostChunks);
-  return first.duration * ((chunks + 1) / (2 * chunks));
+  const int parts = log_parts(ram);
+  return first.duration * ((parts + 1) / (2.0 * parts));
 }
 
 Seconds window_of(const RoundRecord& round, Bytes ram) {
@@ -59,6 +56,9 @@ void Correction::learn(const RoundView& view, const twin::Forecaster& forecaster
   now_.passes = round.number;
   now_.left = round.left.value_or(Bytes());
   now_.cpu_quota = view.cpu_quota.value();
+  // It rises with a sync, which ends a round.
+  const double throttle = view.status().throttle_percent.value_or(0) / 100.0;
+  ran_at_ = std::min(now_.cpu_quota, 1 - std::exchange(now_.throttle, throttle));
   if (round.duration < kShortestRound) return;
   if (round.sent > Bytes()) now_.rate = round.sent / round.duration;
   learn_activity(view, forecaster);
@@ -69,7 +69,7 @@ void Correction::learn(const RoundView& view, const twin::Forecaster& forecaster
 void Correction::learn_activity(const RoundView& view, const twin::Forecaster& forecaster) {
   const RoundRecord& round = view.rounds.back();
   const Bytes ram = view.status().total.value_or(Bytes());
-  const Bytes expected = forecaster.dirtied_within(window_of(round, ram), now_.cpu_quota);
+  const Bytes expected = forecaster.dirtied_within(window_of(round, ram), ran_at_);
   if (!round.dirtied || expected <= Bytes()) return;
   const double activity = *round.dirtied / expected;
   if (round.number > 1) activities_.push_back(activity);
@@ -86,14 +86,11 @@ std::optional<GuestProfile> profile_of_rounds(const RoundView& view) {
   if (first.number == 1 && profile.ram > Bytes()) {
     profile.zero_share = Ratio(std::clamp(1 - first.sent / profile.ram, 0.0, 1.0));
   }
-  std::vector<Pass> passes;
-  for (auto round = view.rounds.rbegin();
-       round != view.rounds.rend() && passes.size() < kRoundsOfCurve; ++round) {
-    if (!round->dirtied || round->duration < kShortestRound) continue;
-    passes.push_back({window_of(*round, profile.ram), *round->dirtied});
-  }
-  profile.dirty_curve = curve_of(std::move(passes));
-  if (profile.dirty_curve.empty() || profile.ram <= Bytes()) return std::nullopt;
+  const RoundRecord& last = view.rounds.back();
+  if (!last.dirtied || last.duration < kShortestRound || profile.ram <= Bytes())
+    return std::nullopt;
+  profile.dirty_curve = {
+      {window_of(last, profile.ram), *last.dirtied, *last.dirtied, *last.dirtied}};
   return profile;
 }
 

@@ -25,16 +25,19 @@ class Correction {
   /// To be called once for each round, right after its end.
   void learn(const RoundView& view, const twin::Forecaster& forecaster);
   [[nodiscard]] const twin::UnderWay& now() const { return now_; }
+  /// The share of their time that the vCPUs had in the newest round.
+  [[nodiscard]] double ran_at() const { return ran_at_; }
 
  private:
   void learn_activity(const RoundView& view, const twin::Forecaster& forecaster);
 
   twin::UnderWay now_;
+  double ran_at_ = 1;
   std::vector<double> activities_;  ///< of the newest rounds
 };
 
-/// The guest as its rounds show it, where nobody observed it before: the dirty curve is that of the
-/// newest rounds' lengths. Nothing while no round tells what was dirtied.
+/// What the rounds show of a guest that nobody observed before, but for how it writes: its dirty
+/// curve is the newest round alone. Nothing while no round tells what was dirtied.
 [[nodiscard]] std::optional<GuestProfile> profile_of_rounds(const RoundView& view);
 
 }  // namespace godwit::steer

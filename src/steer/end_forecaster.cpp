@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
-#include <limits>
 #include <utility>
 #include <vector>
 
 #include "correction.h"
 #include "godwit/base/statistics.h"
+#include "pace.h"
+#include "seen_guest.h"
 
 namespace godwit::steer {
 namespace {
 
 /// Per second, of the whole time: a line each few seconds never differs by a tenth.
 constexpr double kGlide = 0.02;
+/// The same of what nobody predicted: from one second to the next it never differs by a tenth.
+constexpr double kGuessGlide = 0.09;
 /// A rate of less time is a burst's.
 constexpr Seconds kMeasurable{0.5};
 /// Where nobody set a limit.
@@ -23,14 +25,16 @@ constexpr Seconds kForever{3600};
 constexpr double kRateError = 0.05;
 /// Rounds that follow sooner are no reason to think again.
 constexpr Seconds kThinkAgain{0.5};
-/// Before the first round has ended nobody knows how the guest writes: another pass of the same
-/// length is a lot.
-constexpr double kUnknownRest = 1;
-/// Nor what its memory holds: pages of zeros lie together, cost next to nothing, and say little of
-/// the others. So the first pass goes on as it went of late, for so long, or slower; half of what
-/// is left may be such pages.
-constexpr Seconds kOfLate{2};
+/// Before the first round has ended nobody knows how the guest writes. Of the first pass's length,
+/// what comes after it: usually, and at most but for one in twenty. Pre-copies of real guests that
+/// took more than two rounds (tests/public): a sixth in the median.
+constexpr double kUsualRest = 0.08;
+constexpr double kLongRest = 1;
+/// Nor what its memory holds: half of what is left may be pages of zeros, which cost next to
+/// nothing.
 constexpr double kZerosAhead = 0.5;
+/// An end is said where at least so many ways lead to one.
+constexpr double kLikelyToEnd = 0.5;
 
 /// Since the start of the migration.
 using Ends = Interval<Seconds>;
@@ -39,7 +43,7 @@ using Ends = Interval<Seconds>;
 struct Expected {
   std::optional<Ends> end{};
   std::optional<Ratio> kept{};
-  bool guess = false;  ///< foretold by nobody: it changes as soon as more is seen
+  bool guess = false;  ///< foretold by nobody: it follows what is seen
 };
 
 Ends within(Seconds from, Seconds length, double error) {
@@ -103,13 +107,12 @@ class EndForecaster::Foresight {
   void learn(const RoundView& view);
   [[nodiscard]] Expected estimate(const RoundView& view, bool event);
   [[nodiscard]] Expected mirroring(const RoundView& view) const;
-  [[nodiscard]] Expected first_pass(const RoundView& view);
-  [[nodiscard]] std::optional<BytesPerSecond> pace_of_first_pass(const RoundView& view);
+  [[nodiscard]] Expected first_pass(const RoundView& view) const;
   [[nodiscard]] Expected later_passes(const RoundView& view, bool event);
   [[nodiscard]] Expected by_the_twin(const RoundView& view) const;
+  [[nodiscard]] std::vector<twin::Outlook> ways(const RoundView& view, Seconds horizon) const;
   [[nodiscard]] Expected switchover(const RoundView& view) const;
   [[nodiscard]] Expected postcopy(const RoundView& view);
-  [[nodiscard]] std::optional<BytesPerSecond> rate_of_pass(const RoundView& view) const;
   [[nodiscard]] std::optional<BytesPerSecond> rate_known(const RoundView& view) const;
   [[nodiscard]] bool keeps_intent(const RoundView& view, const twin::Outlook& way) const;
   void show(const Expected& now, Seconds elapsed, bool event);
@@ -117,20 +120,14 @@ class EndForecaster::Foresight {
   const Known known_;
   std::optional<twin::Forecaster> forecaster_;
   Correction correction_;
+  SeenGuest seen_;  ///< of a guest that nobody observed
+  Pace pace_;
   std::size_t rounds_ = 0;  ///< that were learnt from
   Bytes sent_at_round_;     ///< when the newest ended
   Expected after_round_;    ///< as of the last event that was worth a thought
   Seconds thought_{};
   std::size_t rounds_thought_of_ = 0;
   std::optional<std::pair<Seconds, Bytes>> postcopy_began_;
-  /// Of the first pass.
-  struct Left {
-    Seconds at{};
-    Bytes left;
-  };
-  Left pass_began_;
-  std::deque<Left> of_late_;
-
   Expected shown_;
   Seconds looked_{};
 };
@@ -142,6 +139,10 @@ EndForecast EndForecaster::look(const RoundView& view, bool event) {
 }
 
 EndForecast EndForecaster::Foresight::look(const RoundView& view, bool event) {
+  const MigrationStatus& status = view.status();
+  if (status.transferred && status.remaining) {
+    pace_.look(view.elapsed, *status.transferred, *status.remaining);
+  }
   learn(view);
   show(estimate(view, event), view.elapsed, event);
   EndForecast forecast;
@@ -157,13 +158,16 @@ void EndForecaster::Foresight::learn(const RoundView& view) {
   if (view.rounds.size() == rounds_ || view.rounds.empty()) return;
   rounds_ = view.rounds.size();
   sent_at_round_ = view.status().transferred.value_or(sent_at_round_);
-  if (known_.profile == nullptr) {
+  if (!forecaster_ && known_.profile == nullptr) {
     const auto profile = profile_of_rounds(view);
     auto made = profile ? twin::Forecaster::make(*profile, known_.link, known_.pair)
                         : Result<twin::Forecaster>(fail(ErrorCode::kNotFound, "nothing seen yet"));
     if (made) forecaster_ = std::move(*made);
   }
-  if (forecaster_) correction_.learn(view, *forecaster_);
+  if (!forecaster_) return;
+  correction_.learn(view, *forecaster_);
+  if (known_.profile != nullptr) return;
+  seen_.learn(view.rounds.back(), view.status().total.value_or(Bytes()), correction_.ran_at());
 }
 
 Expected EndForecaster::Foresight::estimate(const RoundView& view, bool event) {
@@ -188,18 +192,9 @@ Expected EndForecaster::Foresight::estimate(const RoundView& view, bool event) {
 
 // --- pace ---
 
-/// Of the running pass; nothing while it is too short to tell.
-std::optional<BytesPerSecond> EndForecaster::Foresight::rate_of_pass(const RoundView& view) const {
-  const Seconds began = view.rounds.empty() ? view.session.launched_at - view.session.started
-                                            : end_of_last_round(view);
-  const Bytes sent = view.status().transferred.value_or(Bytes()) - sent_at_round_;
-  if (view.elapsed - began < kMeasurable || sent <= Bytes()) return std::nullopt;
-  return sent / (view.elapsed - began);
-}
-
 /// The best that is known: what was seen, else what was allowed, else what the link carries.
 std::optional<BytesPerSecond> EndForecaster::Foresight::rate_known(const RoundView& view) const {
-  if (const auto seen = rate_of_pass(view)) return seen;
+  if (const auto seen = pace_.sent()) return seen;
   if (correction_.now().rate.value() > 0) return correction_.now().rate;
   if (view.limits.max_bandwidth && view.limits.max_bandwidth->value() > 0) {
     return view.limits.max_bandwidth;
@@ -220,25 +215,8 @@ Expected EndForecaster::Foresight::mirroring(const RoundView& view) const {
   return {within(view.elapsed, left, kRateError), std::nullopt};
 }
 
-/// How fast less is left in the first pass: of late, or in all of it where that was slower. Nothing
-/// while it is too short to tell.
-std::optional<BytesPerSecond> EndForecaster::Foresight::pace_of_first_pass(const RoundView& view) {
-  if (!view.status().remaining || !view.status().total) return std::nullopt;
-  const Left now{view.elapsed, *view.status().remaining};
-  if (of_late_.empty() || of_late_.back().left < now.left) {
-    of_late_.clear();
-    pass_began_ = now;
-  }
-  of_late_.push_back(now);
-  while (of_late_.size() > 2 && now.at - of_late_[1].at >= kOfLate) of_late_.pop_front();
-  const Left& before = of_late_.front();
-  if (now.at - before.at < kMeasurable || before.left <= now.left) return std::nullopt;
-  return std::min((before.left - now.left) / (now.at - before.at),
-                  (pass_began_.left - now.left) / (now.at - pass_began_.at));
-}
-
 /// As predicted, at the pace that is seen.
-Expected EndForecaster::Foresight::first_pass(const RoundView& view) {
+Expected EndForecaster::Foresight::first_pass(const RoundView& view) const {
   const Bytes sent = view.status().transferred.value_or(Bytes());
   const TechniquePrediction* said = known_.expected;
   const auto rate = rate_known(view);
@@ -260,11 +238,12 @@ Expected EndForecaster::Foresight::first_pass(const RoundView& view) {
                                   keeps(view.plan.intent.max_slowdown, said->slowdown)});
     return {ends, Ratio(kept)};
   }
-  const auto pace = pace_of_first_pass(view);
-  if (!pace) return {};
+  const auto pace = pace_.done();
+  if (!pace || !view.status().remaining) return {};
   const Seconds left = *view.status().remaining / *pace;
-  return {Ends{view.elapsed + left, view.elapsed + left * (1 - kZerosAhead),
-               view.elapsed + left * (1 + kUnknownRest)},
+  const Seconds whole = view.elapsed - (view.session.launched_at - view.session.started) + left;
+  return {Ends{view.elapsed + left + whole * kUsualRest, view.elapsed + left * (1 - kZerosAhead),
+               view.elapsed + left + whole * kLongRest},
           std::nullopt, true};
 }
 
@@ -278,27 +257,42 @@ bool EndForecaster::Foresight::keeps_intent(const RoundView& view, const twin::O
   return !intent.max_bytes || sent_at_round_ + way.sent <= *intent.max_bytes;
 }
 
+/// From the newest round on, at the rate of late: a round may have been too short to tell it, or
+/// have been spent on zeros.
+std::vector<twin::Outlook> EndForecaster::Foresight::ways(const RoundView& view,
+                                                          Seconds horizon) const {
+  twin::UnderWay now = correction_.now();
+  now.rate = pace_.sent().value_or(now.rate);
+  if (now.rate.value() <= 0) return {};
+  if (known_.profile != nullptr) {
+    return forecaster_->ways(view.plan.technique, view.limits, now, horizon);
+  }
+  const auto guests = seen_.growths();
+  if (guests.empty()) return {};
+  return forecaster_->ways(view.plan.technique, view.limits, now, horizon, guests);
+}
+
+/// When it ends is that of the ways that end; how many do is said apart.
 Expected EndForecaster::Foresight::by_the_twin(const RoundView& view) const {
-  if (!forecaster_ || correction_.now().rate.value() <= 0) return {};
+  if (!forecaster_) return {};
   const Seconds began = end_of_last_round(view);
   const Seconds horizon = view.plan.max_time.value_or(began + kForever) - began;
   if (horizon <= Seconds(0)) return {};
+  const auto all = ways(view, horizon);
+  if (all.empty()) return {};
   std::vector<double> ends;
   int kept = 0;
-  const auto ways = forecaster_->ways(view.plan.technique, view.limits, correction_.now(), horizon);
-  for (const twin::Outlook& way : ways) {
-    ends.push_back(way.converges ? way.time.count() : std::numeric_limits<double>::infinity());
+  for (const twin::Outlook& way : all) {
+    if (way.converges) ends.push_back(way.time.count());
     kept += keeps_intent(view, way) ? 1 : 0;
   }
-  Expected all;
-  all.kept = Ratio(static_cast<double>(kept) / static_cast<double>(ways.size()));
+  const auto count = static_cast<double>(all.size());
+  Expected expected{{}, Ratio(kept / count)};
+  if (static_cast<double>(ends.size()) < kLikelyToEnd * count) return expected;
   std::sort(ends.begin(), ends.end());
-  const auto at = [&](double share) {
-    const auto place = static_cast<std::size_t>(share * static_cast<double>(ends.size() - 1));
-    return began + Seconds(std::min(ends[place], horizon.count()));
-  };
-  if (std::isfinite(ends[ends.size() / 2])) all.end = {at(0.5), at(0.05), at(0.95)};
-  return all;
+  const auto at = [&](double share) { return began + Seconds(sorted_quantile(ends, share)); };
+  expected.end = {at(0.5), at(0.05), at(0.95)};
+  return expected;
 }
 
 /// A plan that ends by post-copy itself keeps to what was predicted until then.
@@ -352,11 +346,12 @@ Expected EndForecaster::Foresight::postcopy(const RoundView& view) {
 
 void EndForecaster::Foresight::show(const Expected& now, Seconds elapsed, bool event) {
   const Seconds since = std::exchange(looked_, elapsed);
-  if (event || now.guess || !shown_.end || !now.end) {
+  if (event || !shown_.end || !now.end) {
     shown_ = now;
     return;
   }
-  const Seconds most = shown_.end->p50 * kGlide * (elapsed - since).count();
+  const double glides = now.guess ? kGuessGlide : kGlide;
+  const Seconds most = shown_.end->p50 * glides * (elapsed - since).count();
   const auto glide = [most](Seconds& from, Seconds to) {
     from += std::clamp(to - from, -most, most);
   };

@@ -11,14 +11,15 @@ namespace godwit::steer {
 
 /// Foresees the end of a migration while it runs: when it is over, and whether it keeps the intent.
 /// Until the first round has ended that is what was predicted, at the pace that is seen, or where
-/// nothing was, what is left at the pace of the last 2 s, or of the whole round where that is
-/// slower; after it, the twin runs on from there (twin/outlook.h), corrected by the rounds, or with
-/// a dirty curve of the rounds alone where nobody observed the guest.
+/// nothing was, what is left at the pace of the last 2 s in which more than zeros went, and what
+/// usually follows a first pass. After it, the twin runs on from there (twin/outlook.h), corrected
+/// by the rounds, or where nobody observed the guest, with each way of writing that the rounds
+/// leave possible (seen_guest.h), as often as it is likely. The end is that of the ways that end,
+/// where at least half of them do; how many do, within the intent, is said apart.
 ///
 /// What it says stays as it is until an event (a round, an order, another phase) gives a reason to
-/// change it; between two events it only glides, by 2 % of the whole time per second at most.
-/// What nobody predicted, in the first round, changes as soon as more is seen. It decides from what
-/// it is shown; it knows no clock.
+/// change it; between two events it only glides, by 2 % of the whole time per second at most, in a
+/// first round that nobody predicted by 9 %. It decides from what it is shown; it knows no clock.
 class EndForecaster {
  public:
   /// All of `known` may be absent. What it points to outlives this.
