@@ -7,6 +7,7 @@
 #include <string>
 
 #include "godwit/base/rng.h"
+#include "log_uniform.h"
 
 namespace godwit::bench {
 namespace {
@@ -22,11 +23,6 @@ std::uint64_t mixed(std::uint64_t seed, std::uint64_t number) {
 template <class T, std::size_t n>
 T one_of(Rng& rng, const std::array<T, n>& values) {
   return values[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(n)))];
-}
-
-/// Each factor of two as likely as any other.
-double log_uniform(Rng& rng, double least, double most) {
-  return least * std::pow(most / least, rng.uniform());
 }
 
 // Large enough for the guest's kernel (about 60 MiB) beside a load; small enough that the slowest

@@ -241,6 +241,7 @@ void add_bench(terminal::Command& app, terminal::Chosen& chosen) {
   add_bench_data(*bench, chosen);
   add_bench_command(*bench, chosen);
   add_bench_steer(*bench, chosen);
+  add_bench_eta(*bench, chosen);
   add_bench_fleet(*bench, chosen);
   add_bench_evacuate(*bench, chosen);
   terminal::add_examples(*bench,
