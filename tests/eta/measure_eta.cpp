@@ -2,8 +2,9 @@
 // libvirt's own figures, what remains ÷ the rate at which it is sent. Prints tables.
 // tools/measure_eta builds and runs it; docs/libvirt.md keeps what it said.
 //
-// Two hosts of libvirt's, emulated guests. Each second, what watch says and what virsh domjobinfo
-// says at that moment, both against the moment at which `virsh migrate` returned.
+// Two hosts of libvirt's, emulated guests. Each second, and when a round has ended, what watch says
+// and what virsh domjobinfo says at that moment, both against the moment at which `virsh migrate`
+// returned.
 
 #include <fmt/format.h>
 
@@ -54,6 +55,7 @@ T must(Result<T> result) {
 /// Both forecasts of one moment, in seconds from then.
 struct Moment {
   TimePoint at{};
+  int round = 0;                   ///< that had just ended; 0: it is one of each second's
   std::optional<double> godwit{};  ///< the middle of its interval
   double low = 0;
   double high = 0;
@@ -89,20 +91,25 @@ Process start(const std::vector<std::string>& words) {
   return must(Process::start({*program, words}));
 }
 
-/// The looks in new lines of `godwit watch --json`; `read` is how much was read before.
+/// The looks and the rounds in new lines of `godwit watch --json`; `read` is how much was read
+/// before.
 std::vector<Json> new_looks(const std::string& out, std::size_t& read) {
   std::vector<Json> looks;
   for (std::size_t end = out.find('\n', read); end != std::string::npos;
        end = out.find('\n', read)) {
     Json line = Json::parse(out.substr(read, end - read), nullptr, false);
     read = end + 1;
-    if (line.is_object() && line.value("event", "") == "look") looks.push_back(std::move(line));
+    const std::string event = line.is_object() ? line.value("event", "") : "";
+    if (event == "look" || event == "round") looks.push_back(std::move(line));
   }
   return looks;
 }
 
 Moment moment_of(const Json& look, TimePoint at) {
   Moment moment{.at = at};
+  if (const auto ended = look.find("ended"); ended != look.end()) {
+    moment.round = ended->at("number").get<int>();
+  }
   const Json& eta = look.at("eta_s");
   if (!eta.at("p50").is_null()) {
     moment.godwit = eta.at("p50").get<double>();
@@ -148,7 +155,7 @@ double share_of(std::size_t some, std::size_t all) {
 
 /// A row: of the moments at which both said something, how far off they were.
 void print_row(const std::string& name, const std::vector<Miss>& errors) {
-  std::vector<double> godwit, libvirt, godwit_share, libvirt_share;
+  std::vector<double> godwit, libvirt, godwit_share, libvirt_share, godwit_total, libvirt_total;
   std::size_t held = 0;
   for (const Miss& one : errors) {
     if (!one.said.godwit || !one.said.libvirt || one.left <= 0) continue;
@@ -156,21 +163,52 @@ void print_row(const std::string& name, const std::vector<Miss>& errors) {
     libvirt.push_back(std::abs(*one.said.libvirt - one.left));
     godwit_share.push_back(100 * godwit.back() / one.left);
     libvirt_share.push_back(100 * libvirt.back() / one.left);
+    const double total = one.left / (1 - one.done);
+    godwit_total.push_back(100 * godwit.back() / total);
+    libvirt_total.push_back(100 * libvirt.back() / total);
     held += one.said.low <= one.left && one.left <= one.said.high ? 1 : 0;
   }
   if (godwit.empty()) return;
-  std::cout << fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.0f} | {:.0f} | {:.0f} |\n", name,
-                           godwit.size(), quantile(godwit, 0.5), quantile(libvirt, 0.5),
-                           quantile(godwit_share, 0.5), quantile(libvirt_share, 0.5),
-                           share_of(held, godwit.size()));
+  std::cout << fmt::format(
+      "| {} | {} | {:.2f} | {:.2f} | {:.1f} | {:.1f} | {:.1f} | {:.1f} | {:.0f} |\n", name,
+      godwit.size(), quantile(godwit, 0.5), quantile(libvirt, 0.5), quantile(godwit_total, 0.5),
+      quantile(libvirt_total, 0.5), quantile(godwit_share, 0.5), quantile(libvirt_share, 0.5),
+      share_of(held, godwit.size()));
 }
 
-std::vector<Miss> part_of(const std::vector<Miss>& all, double from, double to) {
+/// Those that are wanted.
+template <class Wanted>
+std::vector<Miss> part_of(const std::vector<Miss>& all, const Wanted& wanted) {
   std::vector<Miss> part;
   for (const Miss& one : all) {
-    if (one.done >= from && one.done < to) part.push_back(one);
+    if (wanted(one)) part.push_back(one);
   }
   return part;
+}
+std::vector<Miss> looks_of(const std::vector<Miss>& all, double from, double to) {
+  return part_of(all, [from, to](const Miss& one) {
+    return one.said.round == 0 && one.done >= from && one.done < to;
+  });
+}
+std::vector<Miss> after_round(const std::vector<Miss>& all, int round) {
+  return part_of(all, [round](const Miss& one) { return one.said.round == round; });
+}
+
+void print_tables(const std::vector<Miss>& all,
+                  const std::vector<std::pair<std::string, std::vector<Miss>>>& by_load) {
+  std::cout << "Medians of errors: of the whole time, and of what was left.\n\n"
+            << "| of the moments | moments | godwit: s | libvirt: s | godwit: % of all | "
+               "libvirt: % of all | godwit: % of the rest | libvirt: % of the rest | "
+               "within godwit's 90 %: % |\n|---|---|---|---|---|---|---|---|---|\n";
+  print_row("after round 1", after_round(all, 1));
+  print_row("after round 2", after_round(all, 2));
+  for (const auto& [load, errors] : by_load) {
+    print_row(fmt::format("after round 1: `{}`", load), after_round(errors, 1));
+  }
+  print_row("each second", looks_of(all, 0, 1));
+  print_row("each second of the first third", looks_of(all, 0, 1.0 / 3));
+  print_row("each second of the second third", looks_of(all, 1.0 / 3, 2.0 / 3));
+  print_row("each second of the last third", looks_of(all, 2.0 / 3, 1));
 }
 
 void run(std::size_t each, const std::string& word) {
@@ -189,14 +227,8 @@ void run(std::size_t each, const std::string& word) {
     }
     all.insert(all.end(), errors.begin(), errors.end());
   }
-  std::cout << migrations << " migrations\n\n"
-            << "| of the moments | moments | godwit: s | libvirt: s | godwit: % | libvirt: % | "
-               "within godwit's 90 %: % |\n|---|---|---|---|---|---|---|\n";
-  print_row("all", all);
-  print_row("first third", part_of(all, 0, 1.0 / 3));
-  print_row("second third", part_of(all, 1.0 / 3, 2.0 / 3));
-  print_row("last third", part_of(all, 2.0 / 3, 1));
-  for (const auto& [load, errors] : by_load) print_row(fmt::format("`{}`", load), errors);
+  std::cout << migrations << " migrations\n\n";
+  print_tables(all, by_load);
 }
 
 }  // namespace
