@@ -18,6 +18,7 @@ foreach(file IN ITEMS vmlinux initrd.img cmdline)
   install(FILES ${GODWIT_GUEST_IMAGE}/${file} DESTINATION ${shared}/guest COMPONENT lab OPTIONAL)
 endforeach()
 install(DIRECTORY suites data DESTINATION ${shared} COMPONENT lab)
+install(FILES package/lintian-overrides DESTINATION share/lintian/overrides RENAME godwit-lab COMPONENT lab)
 
 install(FILES README.md SECURITY.md ARCHITECTURE.md CONTRIBUTING.md DESTINATION share/doc/godwit-doc COMPONENT doc)
 install(DIRECTORY docs DESTINATION share/doc/godwit-doc COMPONENT doc)
