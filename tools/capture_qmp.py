@@ -21,11 +21,11 @@ from pathlib import Path
 
 COMMANDS = [
     "block-export-add", "block-job-cancel", "blockdev-add", "blockdev-del", "blockdev-mirror",
-    "cont", "getfd", "closefd", "human-monitor-command", "job-dismiss", "migrate", "migrate-incoming",
+    "calc-dirty-rate", "cont", "getfd", "closefd", "human-monitor-command", "job-dismiss", "migrate", "migrate-incoming",
     "migrate-pause", "migrate-recover", "migrate-set-capabilities", "migrate-set-parameters",
     "migrate-start-postcopy", "migrate_cancel", "migrate-continue", "nbd-server-add",
     "nbd-server-start", "nbd-server-stop", "qmp_capabilities", "qom-get", "qom-list",
-    "query-block", "query-cpus-fast", "query-hotpluggable-cpus", "query-jobs", "query-kvm",
+    "query-block", "query-cpus-fast", "query-dirty-rate", "query-hotpluggable-cpus", "query-jobs", "query-kvm",
     "query-memory-devices", "query-memory-size-summary", "query-migrate",
     "query-migrate-capabilities", "query-migrate-parameters", "query-name",
     "query-named-block-nodes", "query-qmp-schema", "query-status", "query-uuid",
@@ -182,6 +182,23 @@ def qom(vm):
     return objects
 
 
+def dirty_rates(vm, save):
+    """QEMU 8.2 and later. An emulated guest is counted like another, but as one that never writes."""
+    unit = {"calc-time-unit": "millisecond"}
+    ask = lambda: vm.ask("query-dirty-rate", **unit)  # noqa: E731
+    begin = lambda mode: vm.ask("calc-dirty-rate", **unit, **{"calc-time": 500, "mode": mode})  # noqa: E731
+    if "error" in ask():
+        return
+    save("query-dirty-rate.unstarted", ask())
+    save("error.calc-dirty-rate.mode", begin("dirty-ring"))
+    begin("dirty-bitmap")
+    save("query-dirty-rate.measuring", ask())
+    save("error.calc-dirty-rate.busy", begin("dirty-bitmap"))
+    while ask()["return"]["status"] != "measured":
+        time.sleep(0.05)
+    save("query-dirty-rate.measured", ask())
+
+
 def still(pair, save):
     source = pair.source
     save("greeting", source.greeting)
@@ -206,6 +223,7 @@ def still(pair, save):
     save("info-ramblock", source.hmp("info ramblock"))
     save("info-mtree", source.hmp("info mtree -f"))
     save("gpa2hva", source.hmp("gpa2hva 0"))
+    dirty_rates(source, save)
     save("error.not-found", source.ask("no-such-command"))
     save("error.refused", source.ask("migrate-set-parameters", **{"multifd-channels": 0}))
 

@@ -71,6 +71,7 @@ struct Look {
   engine::Rehearse rehearse = engine::Rehearse::kNever;
   bool disks = false;  ///< watched, too
   Intent intent{};
+  bool once = true;  ///< not again and again
 };
 
 /// Those that a move could take along.
@@ -91,6 +92,7 @@ Result<Profiled> observe(engine::Engine& engine, const Look& look, engine::Obser
   if (asked) GODWIT_CHECK_OK(pair::may_rehearse(*vm.hypervisor));  // before seconds pass
   engine::ObserveRequest request{look.address, look.duration, look.cpu_cap, {}};
   if (look.disks) request.disks = movable_disks(vm.description);
+  request.count_dirtied = look.once && !look.intent.max_slowdown;
   Profiled done;
   GODWIT_TRY(done.profile, engine.observe(vm, request, observer));
   GODWIT_TRY(done.rehearsed, engine.rehearse_where_due(done.profile, vm, look.address,
@@ -167,8 +169,9 @@ Result<WatchOptions> watch_options(const ProfileOptions& options) {
 int watch(const ProfileOptions& options, terminal::Context& context) {
   const auto how = watch_options(options);
   if (!how) return context.out.error(how.error());
-  const auto look = look_of(options);
+  auto look = look_of(options);
   if (!look) return context.out.error(look.error());
+  look->once = false;
   engine::Engine engine = terminal::open_engine(context, options.lab);
   engine::Observer silent;
   return watch_profile(*how, context, [&]() -> Result<GuestProfile> {
@@ -324,7 +327,8 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
   auto options = std::make_shared<ProfileOptions>();
   terminal::Command* command = app.add_subcommand(
       "profile",
-      "observe a running VM from outside: its memory's dirty curve, zero pages, vCPU use");
+      "observe a running VM from outside: its memory's dirty curve, zero pages, vCPU use. On KVM, "
+      "QEMU counts the pages that it dirties for 2.5 s more, too");
   command->add_option("VM", options->vm, "lab:NAME, qmp:PATH, libvirt:NAME or libvirt:URI#NAME")
       ->required();
   command->add_option("-o,--output", options->file, "write the profile to a file")
@@ -339,7 +343,8 @@ void add_profile(terminal::Command& app, terminal::Chosen& chosen) {
       ->type_name("PERCENT");
   terminal::Option* every = command->add_option(
       "--every", options->every,
-      "observe again and again, so often; with -o each profile is a line of JSON");
+      "observe again and again, so often, without QEMU's count; with -o each profile is a line of "
+      "JSON");
   every->type_name("DURATION");
   command->add_option("--times", options->times, "with --every: how often in all (default: no end)")
       ->needs(every)

@@ -9,6 +9,7 @@
 #include "godwit/control/migration_run.h"
 #include "godwit/steer/passes.h"
 #include "godwit/steer/rehearsal_law.h"
+#include "main_curve.h"
 
 namespace godwit::control {
 namespace {
@@ -107,40 +108,8 @@ Result<Rehearsal> rehearse(Clock& clock, MigrationSession& sink, const Rehearsal
   return rehearsal;
 }
 
-namespace {
-
-/// What changed pages hold, and how they change, was seen of what hashes saw. Where that is less
-/// than a fifth of the writing (as in model/phases.h) it is the guest's background, and says
-/// nothing of the rest.
-void forget_changes_if_hidden(GuestProfile& profile, const std::vector<DirtyPoint>& whole) {
-  constexpr double kLeastSeen = 0.2;
-  const std::vector<DirtyPoint>& hashed = profile.dirty_curve;
-  const auto comparable = std::find_if(
-      hashed.rbegin(), hashed.rend(),
-      [&whole](const DirtyPoint& point) { return point.window <= whole.back().window; });
-  if (comparable == hashed.rend()) return;
-  if (comparable->unique.as_double() >= kLeastSeen * whole.back().unique.as_double()) return;
-  profile.changed_contents.reset();
-  profile.changed_to_zero_share.reset();
-  profile.change.reset();
-}
-
-}  // namespace
-
 void put_into(GuestProfile& profile, const Rehearsal& rehearsal) {
-  if (!profile.dirty_curve.empty()) {
-    forget_changes_if_hidden(profile, rehearsal.points);
-    profile.other_curves.push_back(
-        {profile.source, std::move(profile.blind_spot), std::move(profile.dirty_curve)});
-  }
-  profile.source = DirtySource::kRehearsal;
-  profile.blind_spot = kBlindSpot;
-  profile.dirty_curve = rehearsal.points;
-  for (DirtyPoint& point : profile.dirty_curve) {
-    for (Bytes* value : {&point.unique, &point.low, &point.high}) {
-      *value = std::min(*value, profile.ram);
-    }
-  }
+  make_main(profile, {DirtySource::kRehearsal, kBlindSpot, rehearsal.points});
 }
 
 }  // namespace godwit::control

@@ -8,8 +8,10 @@
 namespace godwit {
 namespace {
 
-constexpr detail::Names<DirtySource, 2> kSources{
-    {{DirtySource::kContentHash, "content-hash"}, {DirtySource::kRehearsal, "rehearsal"}}};
+constexpr detail::Names<DirtySource, 4> kSources{{{DirtySource::kContentHash, "content-hash"},
+                                                  {DirtySource::kRehearsal, "rehearsal"},
+                                                  {DirtySource::kDirtyBitmap, "dirty-bitmap"},
+                                                  {DirtySource::kDirtyRing, "dirty-ring"}}};
 
 constexpr detail::Names<Intent::Prefer, 5> kPreferences{{{Intent::Prefer::kDowntime, "downtime"},
                                                          {Intent::Prefer::kTime, "time"},

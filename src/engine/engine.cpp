@@ -8,6 +8,7 @@
 #include "both_sides.h"
 #include "godwit/base/log.h"
 #include "godwit/base/rng.h"
+#include "godwit/control/dirty_count.h"
 #include "godwit/engine/history.h"
 #include "godwit/pair/pair_session.h"
 #include "godwit/pair/sink_session.h"
@@ -175,7 +176,24 @@ Result<GuestProfile> Engine::observe(OpenVm& vm, const ObserveRequest& request,
       *memory, clock_, rng, options, stop_,
       [&observer](const profile::ObserveProgress& p) { observer.on_observing(p); });
   lease.end();
+  if (seen && request.count_dirtied) {
+    GODWIT_CHECK_OK(count_where_possible(vm, *seen, observer));
+  }
   return seen;
+}
+
+Result<void> Engine::count_where_possible(OpenVm& vm, GuestProfile& profile, Observer& observer) {
+  auto counted = control::count_dirtied(clock_, *vm.hypervisor, vm.description, {}, stop_);
+  if (counted) {
+    control::put_into(profile, std::move(*counted));
+    return {};
+  }
+  const Error& why = counted.error();
+  if (why.code == ErrorCode::kInterrupted) return fail(why);
+  if (why.code != ErrorCode::kUnsupported) {
+    observer.warning("profiled without QEMU's own count of dirtied pages: " + why.message);
+  }
+  return {};
 }
 
 Result<Rehearsed> Engine::rehearse_where_due(GuestProfile& profile, OpenVm& vm,

@@ -219,6 +219,7 @@ Result<std::optional<Link>> Engine::Planning::link_by(const std::vector<OutcomeR
 Result<GuestProfile> Engine::Planning::profile(PlannedMigration& planned, const BothSides& sides) {
   ObserveRequest look{pair_.source_name, request_.observe};
   look.disks = sides.moved_disks;
+  look.count_dirtied = !request_.intent.max_slowdown;
   GODWIT_TRY(GuestProfile profile, engine_.observe(pair_.source, look, observer_));
   GODWIT_TRY(planned.rehearsed,
              engine_.rehearse_where_due(profile, pair_.source, pair_.source_name, request_.rehearse,

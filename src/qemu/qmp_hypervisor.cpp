@@ -102,6 +102,14 @@ Result<MigrationStatus> QmpHypervisor::migration_status() {
   GODWIT_TRY(const Json json, ask("query-migrate"));
   return decode_migration(json);
 }
+DirtyMeter* QmpHypervisor::dirty_meter() {
+  if (!meter_ && dirtyrate::CalcDirtyRate::is_known_to(schema_)) {
+    meter_.emplace([this](std::string_view command, const Json& arguments) {
+      return ask(command, arguments);
+    });
+  }
+  return meter_ ? &*meter_ : nullptr;
+}
 Result<CapabilitySet> QmpHypervisor::capabilities() {
   GODWIT_TRY(const Json json, ask("query-migrate-capabilities"));
   return decode_capabilities(json);

@@ -483,6 +483,69 @@ TEST_F(Suspect, GetsItsSettingsBack) {
   EXPECT_THAT(journal(), IsEmpty());
 }
 
+// --- QEMU's own count ---
+
+/// A VM on KVM that hashes see nothing of.
+class Counted : public EngineTest {
+ protected:
+  Counted() {
+    vm_.curve = [](Seconds window) { return 8_MiB * Ratio(window.count()); };
+  }
+  Result<GuestProfile> observe(bool count = true) {
+    auto opener = std::make_unique<TestOpener>(
+        std::map<std::string, Hypervisor*>{{World::kSource, &vm_}}, &world_);
+    Engine engine(vm_.clock, std::move(opener), places(), stop_.get_token());
+    auto opened = engine.open(kVm, Access::kObserve);
+    EXPECT_TRUE(opened) << opened.error().message;
+    ObserveRequest request{"qmp:/run/src.qmp", Seconds(1)};
+    request.count_dirtied = count;
+    return engine.observe(*opened, request, notes_);
+  }
+
+  pair::FakeDirtyVm vm_;
+};
+
+TEST_F(Counted, HasTheCountInItsProfileAndIsNotRehearsed) {
+  const auto profile = observe();
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_EQ(profile->source, DirtySource::kDirtyBitmap);
+  ASSERT_EQ(profile->other_curves.size(), 1U);
+  EXPECT_EQ(profile->other_curves[0].source, DirtySource::kContentHash);
+  EXPECT_THAT(notes_.warnings, IsEmpty());
+  EXPECT_THAT(journal(), IsEmpty()) << "there is nothing to be given back";
+  GuestProfile busy = *profile;
+  busy.vcpu_use = 1;
+  const auto advice = advise::advise_rehearsal(busy, Rehearse::kWhereDue, {});
+  EXPECT_FALSE(advice.due);
+  EXPECT_THAT(advice.why, HasSubstr("counted"));
+  busy.source = DirtySource::kContentHash;
+  EXPECT_TRUE(advise::advise_rehearsal(busy, Rehearse::kWhereDue, {}).due);
+}
+
+TEST_F(Counted, IsProfiledByHashesAloneWhereItCannotBe) {
+  vm_.refuse_count = "the dirty rate is already being measured.";
+  const auto refused = observe();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->source, DirtySource::kContentHash);
+  EXPECT_THAT(notes_.warnings, ElementsAre(HasSubstr("already being measured")));
+  notes_.warnings.clear();
+  vm_.about.accelerator = "tcg";
+  EXPECT_EQ(observe()->source, DirtySource::kContentHash);
+  EXPECT_THAT(notes_.warnings, IsEmpty()) << "as ever, of an emulated guest";
+}
+
+TEST_F(Counted, IsLeftAloneWhereThatIsWanted) {
+  EXPECT_EQ(observe(false)->source, DirtySource::kContentHash);
+  EXPECT_THAT(vm_.counted, IsEmpty());
+}
+
+TEST_F(Counted, CanBeInterrupted) {
+  vm_.before_call = [this](int) {
+    if (!vm_.counted.empty()) stop_.request_stop();
+  };
+  EXPECT_EQ(observe().error().code, ErrorCode::kInterrupted);
+}
+
 // --- less time for the vCPUs ---
 
 /// Which can't be done here.

@@ -142,7 +142,8 @@ DirtyPoint dirty_point() {
 }
 
 DirtySource dirty_source() {
-  return one_of({DirtySource::kContentHash, DirtySource::kRehearsal});
+  return one_of({DirtySource::kContentHash, DirtySource::kRehearsal, DirtySource::kDirtyBitmap,
+                 DirtySource::kDirtyRing});
 }
 
 PageContents contents() {

@@ -193,4 +193,24 @@ Result<std::optional<HypervisorEvent>> FakeDirtyVm::next_event(TimePoint deadlin
   return std::optional(std::move(event));
 }
 
+Result<void> FakeDirtyVm::begin_count(Seconds window) {
+  GODWIT_CHECK_OK(enter());
+  if (refuse_count) return fail(ErrorCode::kRefused, *refuse_count);
+  counted.push_back(window);
+  count_begun_ = clock.now();
+  return {};
+}
+
+/// In whole MiB a second, as QEMU says it.
+Result<std::optional<DirtyCount>> FakeDirtyVm::dirty_count() {
+  GODWIT_CHECK_OK(enter());
+  const Seconds window = counted.back() + counts_longer;
+  if (clock.now() - count_begun_ < window) return std::optional<DirtyCount>();
+  const double rate = std::floor((curve(window) / window).value() / Bytes(1_MiB).as_double());
+  const auto within = [&](double mib) {
+    return BytesPerSecond(mib * Bytes(1_MiB).as_double()) * window;
+  };
+  return std::optional(DirtyCount{counts_by, window, within(rate), within(rate + 1)});
+}
+
 }  // namespace godwit::pair

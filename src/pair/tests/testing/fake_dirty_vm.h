@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "godwit/base/clock.h"
+#include "godwit/domain/dirty_meter.h"
 #include "godwit/domain/hypervisor.h"
 
 namespace godwit::pair {
 
 /// A QEMU whose guest dirties memory by a known curve, on a simulated clock, as it does in a
-/// migration into a sink: passes, slices of 100 ms, syncs, the threshold. Faults can be made at any
-/// call.
-class FakeDirtyVm : public Hypervisor {
+/// migration into a sink: passes, slices of 100 ms, syncs, the threshold; and counts, without one.
+/// Faults can be made at any call.
+class FakeDirtyVm : public Hypervisor, public DirtyMeter {
  public:
   static constexpr std::int64_t kPage = 4096;
   static constexpr std::int64_t kRamPages = 65536;  ///< 256 MiB
@@ -44,6 +45,10 @@ class FakeDirtyVm : public Hypervisor {
   std::optional<Seconds> fails_after;      ///< by itself
   std::optional<Seconds> paused_after;     ///< by somebody else
   std::function<void(int)> before_call{};  ///< the call's number
+  bool can_count = true;
+  DirtySource counts_by = DirtySource::kDirtyBitmap;
+  std::optional<std::string> refuse_count;
+  Seconds counts_longer{};  ///< than it was asked to
 
   // --- what became of it ---
   ManualClock clock;
@@ -53,7 +58,8 @@ class FakeDirtyVm : public Hypervisor {
   MigrationStatus status;
   int calls = 0;
   int migrations = 0;
-  int stops = 0;  ///< how often the guest stood still
+  int stops = 0;                 ///< how often the guest stood still
+  std::vector<Seconds> counted;  ///< windows that were begun
 
   bool known_ended() override { return !alive; }
   Result<VmDescription> describe() override;
@@ -73,6 +79,9 @@ class FakeDirtyVm : public Hypervisor {
   Result<void> resume() override;
   Result<void> quit() override { return {}; }
   Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) override;
+  DirtyMeter* dirty_meter() override { return can_count ? this : nullptr; }
+  Result<void> begin_count(Seconds window) override;
+  Result<std::optional<DirtyCount>> dirty_count() override;
 
  private:
   /// Counts a call and plays the faults. `act` is what the call does.
@@ -90,6 +99,7 @@ class FakeDirtyVm : public Hypervisor {
   TimePoint last_sync_{};
   TimePoint slice_{};
   std::optional<TimePoint> cancelled_;
+  TimePoint count_begun_{};
   double sent_in_slice_ = 0;
   std::int64_t left_ = 0;  ///< pages of the pass
 };

@@ -14,6 +14,8 @@ namespace godwit {
 enum class DirtySource {
   kContentHash,  ///< hashes of sampled pages, read from outside: misses silent stores
   kRehearsal,    ///< a migration into a local sink: QEMU's own dirty bitmap
+  kDirtyBitmap,  ///< that bitmap, without a migration (domain/dirty_meter.h)
+  kDirtyRing,    ///< KVM's rings in its stead: a page may count more than once
 };
 [[nodiscard]] std::string_view to_string(DirtySource source);
 [[nodiscard]] std::optional<DirtySource> dirty_source_from_string(std::string_view name);

@@ -316,6 +316,7 @@ struct VcpuLook {
   std::optional<Seconds> cpu_time{};
 };
 
+class DirtyMeter;
 class DiskSharing;
 class DiskWatch;
 
@@ -350,6 +351,8 @@ class Hypervisor {
   virtual Result<RamLayout> ram_layout() = 0;
   virtual Result<RunState> run_state() = 0;
   virtual Result<MigrationStatus> migration_status() = 0;
+  /// What counts the pages that its guest dirties; null: nothing does. It lives as long as this.
+  virtual DirtyMeter* dirty_meter() { return nullptr; }
 
   virtual Result<CapabilitySet> capabilities() = 0;  ///< those that are switched on
   virtual Result<void> set_capabilities(const CapabilitySet& on, const CapabilitySet& off) = 0;

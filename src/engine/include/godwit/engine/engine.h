@@ -30,6 +30,9 @@ struct ObserveRequest {
   Ratio cpu_cap = profile::ObserveOptions{}.cpu_cap;  ///< of one CPU
   /// Watched meanwhile, of a VM that was opened with kDrive: dirty bitmaps are leased.
   std::vector<Disk> disks{};
+  /// A guest on KVM has its dirtied pages counted (control/dirty_count.h), where nothing speaks
+  /// against it.
+  bool count_dirtied = true;
 };
 
 /// What came of rehearsing a VM where that is due.
@@ -140,6 +143,7 @@ class Engine {
   [[nodiscard]] std::vector<std::filesystem::path> journals() const;
   Result<void> begin_driving(OpenVm& vm);
   Result<void> recover_before_driving(OpenVm& vm);
+  Result<void> count_where_possible(OpenVm& vm, GuestProfile& profile, Observer& observer);
   Result<control::Rehearsal> rehearse(OpenVm& vm, const std::string& name, Observer& observer);
 
   Clock& clock_;

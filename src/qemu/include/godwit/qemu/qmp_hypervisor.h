@@ -10,6 +10,7 @@
 #include "godwit/base/clock.h"
 #include "godwit/base/error.h"
 #include "godwit/base/units.h"
+#include "godwit/dirtyrate/calc_dirty_rate.h"
 #include "godwit/domain/disk_sharing.h"
 #include "godwit/domain/hypervisor.h"
 #include "godwit/hmp/ramblock.h"
@@ -61,6 +62,7 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing, public DiskWa
   bool known_ended() override;
   Result<RunState> run_state() override;
   Result<MigrationStatus> migration_status() override;
+  DirtyMeter* dirty_meter() override;
 
   Result<CapabilitySet> capabilities() override;
   /// kUnsupported names the capability to be switched on that this QEMU lacks; none is set then.
@@ -178,6 +180,7 @@ class QmpHypervisor final : public Hypervisor, public DiskSharing, public DiskWa
   Clock& clock_;
   Patience patience_;
   std::unique_ptr<StreamSink> sink_;
+  std::optional<dirtyrate::CalcDirtyRate> meter_;
   bool serves_ = false;              ///< an NBD server that we started
   bool shares_ = false;              ///< one at the source, that shares disks
   std::vector<std::string> shared_;  ///< nodes that we share, in the order of their exports
