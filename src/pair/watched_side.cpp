@@ -44,7 +44,7 @@ std::optional<RunState> WatchedSide::run_state() {
 }
 
 std::optional<HypervisorEvent> WatchedSide::next_event(TimePoint deadline) {
-  if (usable()) {
+  if (usable() || ended_) {  // a process's last words come with its end
     auto event = vm_.next_event(deadline);
     if (event) {
       if (*event) heard();

@@ -518,6 +518,19 @@ TEST(MigrationRun, AGuestThatShutsItselfDownIsSaidAtOnce) {
   }
 }
 
+/// Its QEMU ends so soon that its end is noticed first.
+TEST(MigrationRun, AShutdownThatIsHeardOfAfterQemusEndIsSaid) {
+  Scenario run;
+  run.world.guest_shuts_down_at = 2.5;
+  run.once([](const control::Progress& p) { return p.round == 2; },
+           [&] { (void)run.world.clock.wait_until(run.world.clock.now() + Seconds(2), {}); });
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome && run.happened);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kFailed);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kSource);
+  EXPECT_THAT(outcome->reason, HasSubstr("shut itself down"));
+}
+
 TEST(MigrationRun, ACancelBySomebodyElseIsNamed) {
   Scenario run;
   run.once([](const control::Progress& p) { return p.round == 2; },
