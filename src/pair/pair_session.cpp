@@ -625,7 +625,7 @@ bool PairSession::still_runs_here() {
 
 void PairSession::settle(MigrationOutcome& outcome, const std::stop_token& leave) {
   const SessionView& seen = record_.seen;
-  take_events();  // what came with the end
+  if (source_.ended()) take_events();  // its last words
   (void)lift_quota();
   if (seen.held_back) (void)storage_->give_back();
   record_.leave = leave;
