@@ -79,14 +79,14 @@ class HttpProbe::Worker {
       wait(next_step(), true);
       step();
     }
-    // what falls due from now on is not asked any more
-    const TimePoint now = clock_.now();
-    const TimePoint give_up = now + Seconds(1e-6 * static_cast<double>(linger_us_));
-    while (due() <= now && clock_.now() < give_up) {
+    last_due_ = clock_.now();
+    const TimePoint give_up = last_due_ + Seconds(1e-6 * static_cast<double>(linger_us_));
+    while (due() <= last_due_ && clock_.now() < give_up) {
       wait(std::min(next_step(), give_up), false);
       step();
     }
-    while (due() <= now && samples_.size() < kMostSamples) fail_request("no answer until the end");
+    while (due() <= last_due_ && samples_.size() < kMostSamples)
+      fail_request("no answer until the end");
   }
 
   void step() {
@@ -96,7 +96,7 @@ class HttpProbe::Worker {
       fail_request(fmt::format("no answer within {:.1f} s", options_.timeout.count()));
     }
     if (link_ == Link::kNone && clock_.now() >= reconnect_at_) reconnect();
-    if (link_ == Link::kIdle && clock_.now() >= due()) ask();
+    if (link_ == Link::kIdle && due() <= std::min(clock_.now(), last_due_)) ask();
   }
 
   /// When the request that is worked on is due.
@@ -212,7 +212,8 @@ class HttpProbe::Worker {
   Link link_ = Link::kConnecting;  ///< this and what follows are the thread's own
   UniqueFd socket_;
   TimePoint reconnect_at_{};
-  std::size_t unsent_ = 0;  ///< of the request
+  TimePoint last_due_ = TimePoint::max();  ///< what falls due later is not asked any more
+  std::size_t unsent_ = 0;                 ///< of the request
   HttpAnswer answer_;
   std::array<Awaited, 2> what_{};
   std::array<char, 1 << 16> buffer_{};
