@@ -61,7 +61,8 @@ struct Phased {
 
 /// As it would be observed: 480 of its pages, and the curve of all.
 GuestProfile profile_of(const Phased& guest) {
-  constexpr double kSlot = 0.125;
+  constexpr double kSlot = 1.0 / 32;
+  constexpr double kFirstWindow = 0.125;  // of hashes
   constexpr int kWatched = 480;
   Rng rng(1);
   GuestProfile profile;
@@ -80,7 +81,7 @@ GuestProfile profile_of(const Phased& guest) {
     trace.changed.push_back(std::move(changed));
   }
   const double calm = guest.between / (guest.seconds() / static_cast<double>(guest.stays.size()));
-  for (double t = kSlot; t <= 64; t *= 2) {
+  for (double t = kFirstWindow; t <= 64; t *= 2) {
     const double unique = guest.set * ((1 - calm) * -std::expm1(-guest.busy * t / guest.set) +
                                        calm * -std::expm1(-guest.calm * t / guest.set));
     const Bytes bytes(std::llround(unique));
