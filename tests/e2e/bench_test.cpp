@@ -81,7 +81,7 @@ TEST_F(Bench, ASuiteIsMeasuredOnceAndReportedOn) {
     EXPECT_EQ(outcome.at("status"), "completed");
     EXPECT_EQ(outcome.at("technique"), trial.at("cell").at("technique"));
     EXPECT_EQ(outcome.at("guest").at("alive"), true);
-    EXPECT_GE(trial.at("samples").at("t_s").size(), 1U);
+    EXPECT_GE(trial.at("samples").at("t_s").size(), 5U);
     EXPECT_GE(trial.at("pings").at("t_s").size(), 100U);
     EXPECT_GT(trial.at("host_cpu_s").at("source"), 0.0);
     const Json& profile = trial.at("record").at("profile");
@@ -172,14 +172,14 @@ void expect_plausible(const std::string& load, const Json& network, double event
     EXPECT_EQ(network.at("udp_out_of_order"), 0);
     return;
   }
-  // On a busy machine requests may fail; what these took is more than any answer took, so that
-  // there may be no p99 then, nor a median.
+  // On a busy machine a request may fail; what it took is more than any answer took, so that there
+  // may be no p99 then.
   for (const char* phase : {"before", "during", "after"}) {
     EXPECT_GE(network.at("http_failed").at(phase), 0) << phase;
-    const Json& p50 = network.at("http_p50_ms").at(phase);
+    const double p50 = network.at("http_p50_ms").at(phase);
+    EXPECT_GT(p50, 0.0) << phase;
     const Json& p99 = network.at("http_p99_ms").at(phase);
-    EXPECT_TRUE(p50.is_null() || p50 > 0.0) << phase;
-    EXPECT_TRUE(p99.is_null() || p99 >= p50) << phase;
+    EXPECT_GE(p99.is_null() ? p50 : p99.get<double>(), p50) << phase;
   }
   const Json& during = network.at("http_p99_ms").at("during");
   EXPECT_TRUE(during.is_null() || during > events_ms / 2);
