@@ -57,8 +57,8 @@ TEST(ForeignPair, IsProfiledAgainAndAgain) {
   const ForeignPair pair(kBusy);
   const TemporaryFolder folder;
   const Finished run =
-      run_godwit({"profile", pair.source(), "--for", "2s", "--every", "2200ms", "--times", "3",
-                  "--cpu", "5%", "-o", folder.file("vm.jsonl"), "--json"});
+      run_godwit({"profile", pair.source(), "--for", "2s", "--every", "3s", "--times", "3", "--cpu",
+                  "5%", "-o", folder.file("vm.jsonl"), "--json"});
   ASSERT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_EQ(run.json().at("count"), 3);
   std::ifstream file(folder.file("vm.jsonl"));
