@@ -115,6 +115,7 @@ class PairSession final : public MigrationSession {
   // --- while it runs ---
   bool take_source_event(TimePoint deadline);
   void take_events();
+  void tell_of_pass(std::int64_t pass, std::int64_t wall_us);
   void take_phase(MigrationPhase phase);
   void take_stop();
   void judge_stop(std::optional<RunState> state, std::int64_t when);
@@ -163,6 +164,8 @@ class PairSession final : public MigrationSession {
   RunRecord record_;
   std::vector<std::string> remarks_;
   std::vector<PassSync> syncs_;
+  std::int64_t told_pass_ = 0;                  ///< newest that was told
+  std::optional<std::int64_t> active_us_;       ///< when QEMU began to send, by its event
   std::unique_ptr<storage::DiskMove> storage_;  ///< where disks move, too
 
   TimePoint next_question_{};
@@ -301,10 +304,11 @@ bool PairSession::take_source_event(TimePoint deadline) {
     case Kind::kPass:
       next_question_ = clock_.now();
       poll();
-      syncs_.push_back(
-          {event->pass, event->wall_us, record_.seen.status, quota_.count(clock_.wall_us())});
+      tell_of_pass(event->pass, event->wall_us);
       break;
     case Kind::kMigration:
+      if (event->phase == MigrationPhase::kActive && record_.seen.launched)
+        active_us_ = event->wall_us;
       take_phase(event->phase);
       break;
     case Kind::kStop:
@@ -321,6 +325,11 @@ bool PairSession::take_source_event(TimePoint deadline) {
       break;
   }
   return true;
+}
+
+void PairSession::tell_of_pass(std::int64_t pass, std::int64_t wall_us) {
+  told_pass_ = pass;
+  syncs_.push_back({pass, wall_us, record_.seen.status, quota_.count(clock_.wall_us())});
 }
 
 /// Those phases in which QEMU may not answer a question are taken from the event.
@@ -416,6 +425,10 @@ void PairSession::poll() {
     seen.last_progress = seen.last_answer;
   }
   seen.status = std::move(*status);
+  // QEMU 11.1 sends no MIGRATION_PASS for the first pass; others send it right before "active".
+  if (told_pass_ == 0 && active_us_ && seen.status.dirty_sync_count == 1) {
+    tell_of_pass(1, *active_us_);
+  }
   // A monitor that answers "active" may be in no switchover: the STOP was a person's after all.
   if (now == Stage::kSwitchover && seen.status.phase == MigrationPhase::kActive && seen.stop_us) {
     judge_stop(source_.run_state(), *seen.stop_us);

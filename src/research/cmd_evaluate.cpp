@@ -163,6 +163,10 @@ Result<Evaluation> evaluate(const EvaluateOptions& options, terminal::Context& c
         fmt::format("--run and --learning-curve are of the campaign, not of {}", options.dataset),
         "leave them out, or --dataset");
   }
+  if (options.dataset == "short-windows") {
+    GODWIT_TRY(const auto campaign, read_data_set(options.file));
+    return evaluate::evaluate_short_windows(campaign);
+  }
   if (options.file.empty()) {
     return fail(ErrorCode::kBadInput, "no FILE is given", "name the table, gzipped CSV");
   }
@@ -189,7 +193,8 @@ Result<Summed> sum_up(const EvaluateOptions& options, terminal::Context& context
   GODWIT_TRY(summed.evaluation, evaluate(options, context));
   const auto& predictions = summed.evaluation.predictions;
   summed.techniques = evaluate::score(predictions);
-  if (options.learning_curve) {  // its sizes are no parts of a whole
+  const bool parts_of_a_whole = !options.learning_curve && options.dataset != "short-windows";
+  if (!parts_of_a_whole) {
     std::erase_if(summed.techniques, [](const Score& score) { return score.technique == "all"; });
   } else if (options.dataset == "mvm") {  // all are by one technique
     std::erase_if(summed.techniques, [](const Score& score) { return score.technique != "all"; });
@@ -327,11 +332,13 @@ void add_evaluate(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::Command* command =
       app.add_subcommand("evaluate", "errors of every model over migrations that were measured");
   command->add_option("--dataset", options->dataset, "which kind of table it is")
-      ->one_of(
-          {"campaign", "precopy-rounds", "qmp-traces", "openstack-profiles", "dirty-rates", "mvm"})
+      ->one_of({"campaign", "short-windows", "precopy-rounds", "qmp-traces", "openstack-profiles",
+                "dirty-rates", "mvm"})
       ->capture_default_str();
-  command->add_option("FILE", options->file,
-                      "the table, gzipped CSV; for campaign its folder (default: godwit's own)");
+  command->add_option(
+      "FILE", options->file,
+      "the table, gzipped CSV; for campaign and short-windows the campaign's folder "
+      "(default: godwit's own)");
   command
       ->add_option("--train", options->train,
                    "of mvm: another table to learn from (default: other instances of FILE)")
@@ -354,6 +361,7 @@ void add_evaluate(terminal::Command& app, terminal::Chosen& chosen) {
   terminal::add_examples(
       *command, {"godwit evaluate --plot errors.svg", "godwit evaluate --quick --by-load",
                  "godwit evaluate --quick --run 338203322", "godwit evaluate --learning-curve",
+                 "godwit evaluate --dataset short-windows",
                  "godwit evaluate --dataset precopy-rounds precopy_rounds.csv.gz",
                  "godwit evaluate --dataset qmp-traces qmp_traces_200ms.csv.gz --json",
                  "godwit evaluate --dataset mvm mvm_executions.csv.gz"});

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "godwit/learn/training_example.h"
+#include "godwit/model/dirty_curve.h"
 #include "idle_row.h"
 
 namespace godwit::evaluate {
@@ -124,6 +125,24 @@ TEST(EvaluateForecasts, AlternatingRatesAreKnownToThoseThatRemember) {
   EXPECT_GT(*score_of(evaluation, "last").median_rel, 0.2);
   EXPECT_TRUE(evaluate_forecasts(std::vector{trace}, 30).predictions.empty())
       << "too short for that";
+}
+
+TEST(EvaluateShortWindows, AWriterAtRandomIsToldAndNoStraightLine) {
+  auto row = idle_row();
+  std::vector<DirtyPoint>& curve = row.profile->dirty_curve;
+  curve.clear();
+  for (const double window : {0.125, 0.25, 0.5, 1.0, 2.0}) {
+    const Bytes written =
+        model::uniform_writer(Bytes(10'000'000), BytesPerSecond(60e6), Seconds(window));
+    curve.push_back({Seconds(window), written, written, written});
+  }
+  const Evaluation evaluation = evaluate_short_windows(std::vector{row, row, idle_row()});
+  EXPECT_EQ(evaluation.migrations, 2u) << "one profile of two rows counts once";
+  const Score told = score_of(evaluation, "told");
+  EXPECT_EQ(told.n, 2u) << "one window hidden, and two";
+  EXPECT_LT(*told.p90_rel, 0.02);
+  EXPECT_EQ(told.coverage90, 1);
+  EXPECT_GT(*score_of(evaluation, "straight").median_rel, 0.2);
 }
 
 TEST(EvaluateCampaign, EveryModelIsAskedForWhatItKnows) {

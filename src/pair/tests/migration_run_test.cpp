@@ -82,6 +82,19 @@ TEST(MigrationRun, TheRoundsBytesAddUpToTheTotal) {
   EXPECT_EQ(outcome->rounds.size(), 4u);
 }
 
+TEST(MigrationRun, WhatTheFirstRoundDirtiedIsKnownWhereItsBeginningIsNotTold) {
+  Scenario told, untold;
+  untold.world.first_pass_untold = true;
+  const auto expected = told.go();
+  const auto outcome = untold.go();
+  ASSERT_TRUE(expected);
+  ASSERT_TRUE(outcome);
+  ASSERT_EQ(outcome->rounds.size(), expected->rounds.size());
+  ASSERT_TRUE(expected->rounds.front().dirtied);
+  EXPECT_EQ(outcome->rounds.front().dirtied, expected->rounds.front().dirtied);
+  EXPECT_EQ(outcome->rounds.front().number, 1);
+}
+
 TEST(MigrationRun, SettingsAreGivenBackOnBothSides) {
   Scenario run;
   run.plan.parameters.downtime_limit = Seconds(0.02);

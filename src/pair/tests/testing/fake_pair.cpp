@@ -191,9 +191,11 @@ void FakePair::plan_passes() {
   for (int i = 0; i <= rounds; ++i) {
     HypervisorEvent pass = event(Kind::kPass, "MIGRATION_PASS");
     pass.pass = i + 1;
+    if (i == 0 && world_.first_pass_untold) pass = event(Kind::kOther, "");
     at(source, 0.01 + i * 1.0, pass, [this, i] {
       if (link_dead_ || (world_.link_stalls && i > 1)) return;
       source.status.transferred = Bytes(kRam * i / 3 + 1);
+      source.status.normal_pages = PageCount(kRam * i / 4096);
       source.status.remaining = Bytes(world_.converges ? kRam / (i + 1) : kRam);
       source.status.total = Bytes(kRam);
       source.status.dirty_sync_count = i + 1;

@@ -45,6 +45,7 @@ class FakePair {
     bool godwit_is_dead = false;  ///< nothing that it still calls (destructors) arrives
     std::string vm = "a VM";      ///< by which both sides' identities are told from another pair's
     bool converges = true;
+    bool first_pass_untold = false;  ///< as with QEMU 11.1
     double last_part = 0.1;          ///< seconds that the source is mute in the switchover
     bool destination_waits = false;  ///< started with -S: takes the guest, does not run it
     bool destination_fails = false;  ///< gets all bytes and ends instead of running the guest

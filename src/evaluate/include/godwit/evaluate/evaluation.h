@@ -87,6 +87,12 @@ Result<Evaluation> evaluate_learnt(const train::Trainer& trainer,
 Result<Evaluation> evaluate_openstack(const train::Trainer& trainer,
                                       const dataset::MonitoredRuns& runs);
 
+/// What guests write within less than a curve's first window (model/short_windows.h), of the
+/// profiles of a campaign: each curve's first windows are hidden, and told by those after them. The
+/// technique of each is the curve's source and how many are hidden, the metric the mean rate
+/// within the last of these.
+[[nodiscard]] Evaluation evaluate_short_windows(std::span<const dataset::CampaignRow> rows);
+
 /// Durations of migrations that were carried out by a plan, and of the whole plan (makespan), from
 /// the plan alone. `mvm`: as it was planned; `class-median`: of migrations of one size and rate;
 /// `godwit`: schedule::Replay. Learnt from `past`, or, where that is empty, from other instances of
