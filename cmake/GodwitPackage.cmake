@@ -20,7 +20,9 @@ endforeach()
 install(DIRECTORY suites data DESTINATION ${shared} COMPONENT lab)
 install(FILES package/lintian-overrides DESTINATION share/lintian/overrides RENAME godwit-lab COMPONENT lab)
 
-install(FILES README.md SECURITY.md ARCHITECTURE.md CONTRIBUTING.md DESTINATION share/doc/godwit-doc COMPONENT doc)
+install(FILES README.md SECURITY.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md
+        DESTINATION share/doc/godwit-doc COMPONENT doc)
+install(FILES guest/README.md DESTINATION share/doc/godwit-doc/guest COMPONENT doc)
 install(DIRECTORY docs DESTINATION share/doc/godwit-doc COMPONENT doc)
 
 # Each package has its licence and what changed, and the program what it is made of.

@@ -98,7 +98,9 @@ int run(int argc, char** argv) {
   bool json = false;
   bool verbose = false;
   program.share_options();
-  program.add_flag("--json", json, "print exactly one JSON object on stdout");
+  program.add_flag("--json", json,
+                   "print JSON on stdout: one object; one a line where much is told in turn "
+                   "(watch, exporter, schedule, migrate --events)");
   program.add_flag("-v,--verbose", verbose, "say on stderr what is being done");
   program.set_version(version());
   program.require_subcommand();

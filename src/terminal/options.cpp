@@ -113,12 +113,13 @@ Result<Intent> VerdictOptions::value() const {
 void LinkOption::add_to(Command& command) {
   command
       .add_option("--link", rate,
-                  "rate that the stream may use; where it may be left out: a lab's own, else what "
-                  "earlier migrations to that host reached, else the interface's")
+                  "rate that the stream may use; may be left out in a lab, which has its own, and "
+                  "by migrate: what earlier migrations to that host reached, else the "
+                  "interface's")
       ->type_name("RATE");
   command
       .add_option("--round-trip", round_trip,
-                  "of that link; where it may be left out: a lab's own, or as pings measure it "
+                  "of that link; may be left out likewise: a lab's own, or as pings measure it "
                   "before a migration")
       ->type_name("DURATION");
 }
