@@ -97,7 +97,12 @@ Result<MigrationOutcome> MigrationRun::run() {
   if (auto begun = begin(); !begun) {
     outcome_.vm_runs_on = VmRunsOn::kSource;
     session_.release(outcome_);
-    return fail(std::move(begun).error());
+    Error why = std::move(begun).error();
+    if (outcome_.given_back == false) {
+      why.what_to_do += fmt::format("{}settings are still changed: godwit recover gives them back",
+                                    why.what_to_do.empty() ? "" : "; ");
+    }
+    return fail(std::move(why));
   }
   watch();
   if (left()) {

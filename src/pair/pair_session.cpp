@@ -386,10 +386,12 @@ void PairSession::take_guest_event(const HypervisorEvent& event, std::string_vie
   }
 }
 
-/// A post-copy that fails once all is sent has QEMU let the source run on.
+/// A post-copy that fails once all is sent has QEMU let the source run on. The destination's RESUME
+/// is missed where its connection was lost just then.
 void PairSession::stop_old_copy() {
   drain_destination();
-  if (record_.seen.postcopy_ordered && record_.seen.resume_us) {
+  if (!record_.seen.postcopy_ordered) return;
+  if (record_.seen.resume_us || destination_.run_state() == RunState::kRunning) {
     (void)source_.order(&Hypervisor::pause);
   }
 }
@@ -662,11 +664,13 @@ void PairSession::follow_up(const MigrationOutcome& outcome) {
   (void)storage_->follow();
 }
 
+/// Without both monitors nothing more can be done or seen here: the rest is a successor's.
 bool PairSession::follow_rest(TimePoint deadline) {
   if (!record_.seen.rest_follows) return false;
   drain_destination();
   (void)source_.run_state();
-  record_.seen.rest_follows = storage_->follow();
+  const bool reached = !source_.out_of_reach() && !destination_.out_of_reach();
+  record_.seen.rest_follows = storage_->follow() && reached;
   record_.seen.storage = {storage_->done(), storage_->left(), {}};
   if (!record_.seen.rest_follows) return false;
   (void)clock_.wait_until(deadline, {});
@@ -719,6 +723,7 @@ bool PairSession::give_back(WatchedSide& side, SettingsLease& lease, bool may) {
     lease.leave();
     return true;
   }
+  if (may) (void)side.run_state();  // a connection that was lost is seen to be
   const bool given = may && side.reach(kGiveBackPatience) && lease.give_back();
   if (!given) lease.leave();
   return given;
@@ -807,7 +812,6 @@ std::string PairSession::left_step(const MigrationOutcome& outcome) const {
 /// A "done" speaks only for what this run began: an earlier one may have left an entry.
 Result<void> PairSession::note(std::string_view step) {
   if (step == "done" && step_.empty()) return {};
-  step_ = step;
   JournalEntry entry;
   entry.source = ends_.source_end.name;
   entry.destination = ends_.destination_end.name;
@@ -821,7 +825,10 @@ Result<void> PairSession::note(std::string_view step) {
   entry.source_lease = source_settings_.lease();
   entry.destination_lease = destination_settings_.lease();
   entry.source_cpu = quota_.lent();
-  return control::record_step(ends_.journal, clock_, std::move(entry));
+  std::string now(step);  // `step` may be of `step_`
+  GODWIT_CHECK_OK(control::record_step(ends_.journal, clock_, std::move(entry)));
+  step_ = std::move(now);
+  return {};
 }
 
 }  // namespace

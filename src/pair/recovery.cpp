@@ -126,13 +126,13 @@ bool Recovery::under_way() const {
   return here_.status && !is_over(here_.status->phase);
 }
 
-/// Where pause-before-switchover was borrowed (disks move along, or it was a rehearsal), QEMU does
-/// not switch over without a word from the Godwit that is dead now: until then cancelling is safe.
+/// Where the migration had pause-before-switchover on (disks move along, or it was a rehearsal;
+/// others turn it off), QEMU does not switch over without a word from the Godwit that is dead now:
+/// until then cancelling is safe.
 void Recovery::cancel_what_waits() {
   const auto mark = Capability::kPauseBeforeSwitchover;
   const auto& lease = found_.left.source_lease;
-  const bool waits_for_us =
-      lease && lease->borrowed.on.contains(mark) && !lease->before.on.contains(mark);
+  const bool waits_for_us = lease && lease->borrowed.on.contains(mark);
   if (!waits_for_us || source_.vm == nullptr || !migrate_was_given()) return;
   const auto on = source_.vm->capabilities();
   if (!on || !on->contains(mark)) return;  // somebody else's migration
@@ -286,9 +286,12 @@ void Recovery::tell_place() {
 }
 
 void Recovery::tell_postcopy(MigrationPhase phase) {
-  if (phase == MigrationPhase::kPostcopyActive) {
-    found_.runs_on = VmRunsOn::kDestination;
-    found_.was = "post-copy goes on by itself: the guest runs at the destination";
+  if (phase == MigrationPhase::kPostcopyActive && !destination_.ended) {
+    const bool asked = there_.state.has_value();
+    found_.runs_on = asked ? VmRunsOn::kDestination : VmRunsOn::kUnknown;
+    found_.was = asked ? "post-copy goes on by itself: the guest runs at the destination"
+                       : "post-copy goes on, by the source's words; the destination, which has the "
+                         "guest, can't be asked";
     found_.what_to_do =
         "do not end the source, the guest needs it still; once query-migrate there says completed, "
         "run godwit recover again";

@@ -267,12 +267,13 @@ void Settlement::settle_aborted() {
   conclude(status_of_end(), VmRunsOn::kUnknown, failure_reason());
   const auto there = state_of(destination_);
   const auto here = state_of(source_);
-  if (postcopy() && seen.resume_us && is_final(seen.status.phase)) {
+  const bool went_over = postcopy() && (seen.resume_us || there == RunState::kRunning);
+  if (went_over && is_final(seen.status.phase)) {
     settle_old_copy(there, here);
   } else if (here == RunState::kRunning) {
     outcome_->vm_runs_on = VmRunsOn::kSource;
     silence_the_copy(there);
-  } else if (postcopy() && (seen.resume_us || there == RunState::kRunning)) {
+  } else if (went_over) {
     settle_split();
   } else if (there == RunState::kRunning) {
     outcome_->vm_runs_on = VmRunsOn::kDestination;

@@ -71,7 +71,7 @@ class FaultyRun {
       if (result) {
         outcome = std::move(*result);
       } else {
-        refused = true;
+        refused = result.error();
       }
     } catch (const FakePair::GodwitDied&) {
       killed = true;
@@ -116,7 +116,7 @@ class FaultyRun {
   MemoryJournal journal;
   std::optional<MigrationOutcome> outcome;
   std::optional<Recovered> recovered;
-  bool refused = false;
+  std::optional<Error> refused;
   bool killed = false;
   bool limited_at_end = false;  ///< before the port was destroyed
 
@@ -202,6 +202,12 @@ TEST_P(FaultSweep, NeverTwoNeverLostAllGivenBack) {
     }
     if (run.refused && run.pair.source.alive) {
       EXPECT_EQ(run.pair.source.state, RunState::kRunning) << "an error says: nothing was started";
+    }
+    const bool left = !is_as_before(run.pair.source, {Capability::kXbzrle}) ||
+                      !is_as_before(run.pair.destination, {});
+    if (run.refused && left) {
+      EXPECT_NE(run.refused->what_to_do.text().find("godwit recover"), std::string::npos)
+          << run.refused->message;
     }
     if (run.outcome && run.outcome->given_back == true) {
       EXPECT_TRUE(is_as_before(run.pair.source, {Capability::kXbzrle})) << "given back, it says";

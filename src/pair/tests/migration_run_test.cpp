@@ -369,6 +369,26 @@ TEST(MigrationRun, ALostConnectionToTheDestinationIsNoEndedProcess) {
   }
 }
 
+/// Nothing was started then, and nothing is left once the connection is there again.
+TEST(MigrationRun, AConnectionThatIsLostForAMomentBeforeTheStartLeavesNothingBorrowed) {
+  int refused = 0;
+  for (int call = 0; refused == call; ++call) {
+    Scenario run;
+    run.plan.parameters.downtime_limit = Seconds(0.02);
+    run.world.victim = Victim::kDestination;
+    run.world.fault = FakePair::Fault::kLosesConnectionAWhile;
+    run.world.awhile = Seconds(3);
+    run.world.fault_at_call = call;
+    const MigrationParameters before = run.pair.source.set;
+    if (run.go()) break;
+    ++refused;
+    EXPECT_TRUE(run.pair.source.on.empty() && run.pair.destination.on.empty()) << call;
+    EXPECT_TRUE(run.pair.source.set == before && run.pair.destination.set == before) << call;
+    EXPECT_TRUE(run.journal.entries.empty() || run.journal.entries.back().step == "done") << call;
+  }
+  EXPECT_GT(refused, 3);
+}
+
 /// A process on another host is never known to have ended.
 TEST(MigrationRun, ADestinationThatCannotBeSeenToHaveEndedIsNotTakenForEnded) {
   Scenario run;
@@ -422,6 +442,30 @@ TEST(MigrationRun, OfAPostcopyThatFailsAtItsEndTheOldCopyIsStopped) {
         << outcome->reason;
     EXPECT_THAT(outcome->reason, HasSubstr("as old as the switchover"));
   }
+}
+
+/// QEMU tells of its RESUME once, and the connection was lost just then.
+TEST(MigrationRun, OfAPostcopyWhoseResumeWasMissedTheOldCopyIsStopped) {
+  Scenario run(Technique::kPostcopy);
+  run.world.pause_comes_too_late = true;
+  bool told_to_go_over = false;
+  run.options.on_progress = [&](const control::Progress& p) {
+    FakePair::Fake& destination = run.pair.destination;
+    if (!std::exchange(told_to_go_over, true)) {
+      destination.connected = false;
+      destination.reachable_again = run.world.clock.now() + Seconds(3);
+    } else if (p.phase == MigrationPhase::kPostcopyActive && destination.connected) {
+      run.world.fault = FakePair::Fault::kLinkDead;
+      run.world.fault_at_call = run.happened ? -1 : run.world.calls;
+      run.happened = true;
+    }
+  };
+  const auto outcome = run.go();
+  ASSERT_TRUE(outcome && run.happened);
+  EXPECT_NE(run.pair.source.state, RunState::kRunning);
+  EXPECT_EQ(run.pair.destination.state, RunState::kRunning) << "it has the newer one";
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kBothPaused) << outcome->reason;
+  EXPECT_THAT(outcome->reason, HasSubstr("as old as the switchover"));
 }
 
 TEST(MigrationRun, APostcopyOfWhichAllIsSentIsNotPaused) {

@@ -73,6 +73,24 @@ TEST_F(KilledInPostcopy, ABrokenLinkIsSaidWithTheWayToRecover) {
   EXPECT_THAT(found.what_to_do, HasSubstr("migrate-recover"));
 }
 
+TEST_F(KilledInPostcopy, OfADestinationThatCannotBeAskedNothingIsSaid) {
+  const Recovered found =
+      recover(world_.clock, journal_.entries.back(), {&pair_.source, false}, {nullptr, false});
+  EXPECT_EQ(found.runs_on, VmRunsOn::kUnknown);
+  EXPECT_THAT(found.was, HasSubstr("can't be asked"));
+  EXPECT_THAT(found.what_to_do, HasSubstr("do not end the source"));
+}
+
+/// The source, whose link is dead, has not noticed.
+TEST_F(KilledInPostcopy, ADestinationThatIsKnownToHaveEndedIsNotSaidToRunTheGuest) {
+  pair_.let_link_die();
+  pair_.kill(FakePair::Victim::kDestination);
+  const Recovered found = recover_now();
+  ASSERT_EQ(pair_.source.status.phase, MigrationPhase::kPostcopyActive);
+  EXPECT_EQ(found.runs_on, VmRunsOn::kUnknown);
+  EXPECT_THAT(found.what_to_do, HasSubstr("lost"));
+}
+
 TEST_F(KilledInPostcopy, ADestinationThatHasEndedTakesTheGuestAlong) {
   pair_.kill(FakePair::Victim::kDestination);
   pair_.go_on_alone(Seconds(1));
@@ -80,6 +98,41 @@ TEST_F(KilledInPostcopy, ADestinationThatHasEndedTakesTheGuestAlong) {
   EXPECT_EQ(found.runs_on, VmRunsOn::kUnknown);
   EXPECT_THAT(found.what_to_do, HasSubstr("lost"));
   EXPECT_EQ(pair_.running_guests(), 0) << "half a guest is never let run";
+}
+
+/// Somebody had it on before; it is on for Godwit's migration all the same.
+TEST(KilledWithDisks, WhatWaitsBeforeTheSwitchoverIsCancelledWhoeverLetItWait) {
+  for (const CapabilitySet& before : {CapabilitySet{}, {Capability::kPauseBeforeSwitchover}}) {
+    FakePair::World world;
+    FakePair pair(world);
+    MemoryJournal journal;
+    pair.destination.state = RunState::kInmigrate;
+    pair.source.on = before;
+    MigrationPlan plan;
+    plan.technique = Technique::kPrecopy;
+    plan.technique.storage = true;
+    plan.parameters.max_bandwidth = 40_MB_per_s;
+    Ends ends{pair.source, pair.destination, "tcp:10.0.0.2:4444"};
+    ends.journal = &journal;
+    control::RunOptions options;
+    options.on_progress = [&world](const control::Progress& p) {
+      if (p.phase != MigrationPhase::kActive) return;
+      world.godwit_is_dead = true;
+      throw FakePair::GodwitDied{};
+    };
+    EXPECT_THROW((void)migrate(world.clock, ends, plan, options, {}), FakePair::GodwitDied);
+    world.godwit_is_dead = false;
+    pair.go_on_alone(Seconds(60));
+    ASSERT_EQ(pair.source.status.phase, MigrationPhase::kPreSwitchover);
+    ASSERT_EQ(pair.running_guests(), 0);
+    const Recovered found = recover(world.clock, journal.entries.back(), {&pair.source, false},
+                                    {&pair.destination, false});
+    EXPECT_EQ(found.runs_on, VmRunsOn::kSource) << found.was;
+    EXPECT_TRUE(found.finished) << found.what_to_do;
+    EXPECT_EQ(pair.running_guests(), 1);
+    EXPECT_EQ(pair.source.on, before);
+    EXPECT_FALSE(pair.storage_left());
+  }
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ struct ShareScenario {
     Ends ends{pair.source, pair.destination, "tcp:10.0.0.2:4444"};
     ends.journal = &journal;
     ends.disk_copier = &copier;
-    return migrate(world.clock, ends, plan, {}, {});
+    return migrate(world.clock, ends, plan, options, {});
   }
   Recovered recover_now() {
     return recover(world.clock, journal.entries.back(),
@@ -71,6 +71,7 @@ struct ShareScenario {
   FakePair pair{world};
   FakeCopier copier;
   MigrationPlan plan;
+  control::RunOptions options;
   MemoryJournal journal;
 };
 
@@ -126,6 +127,30 @@ TEST_P(ShareOfADisk, ADeathAtAnyCallLeavesOneGuestOnAWholeDisk) {
         EXPECT_THAT(outcome->remarks, testing::Contains(testing::HasSubstr("had not come")));
       }
     }
+  }
+}
+
+/// The guest has moved, and the rest of its disk comes without Godwit, too.
+TEST_P(ShareOfADisk, AMonitorThatIsLostWhileTheRestComesEndsTheWatching) {
+  for (const bool of_source : {true, false}) {
+    ShareScenario run(GetParam());
+    FakePair::Fake& lost = of_source ? run.pair.source : run.pair.destination;
+    run.options.on_progress = [&](const control::Progress&) {
+      const std::vector<std::string>& calls = run.pair.destination.log;
+      if (std::count(calls.begin(), calls.end(), "fetch-rest") > 0) lost.connected = false;
+    };
+    const auto outcome = run.go();
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    ASSERT_FALSE(lost.connected) << "the rest was followed";
+    EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination) << outcome->reason;
+    EXPECT_FALSE(outcome->given_back.value_or(true));
+    EXPECT_FALSE(outcome->storage->independent_after);
+    lost.connected = true;
+    run.pair.go_on_alone(Seconds(60));
+    const Recovered found = run.recover_now();
+    EXPECT_TRUE(found.finished) << found.was << "; " << found.what_to_do;
+    EXPECT_FALSE(run.pair.ran_on_a_torn_disk());
+    EXPECT_FALSE(run.pair.storage_left());
   }
 }
 

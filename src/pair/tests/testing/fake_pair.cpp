@@ -14,7 +14,6 @@ constexpr std::int64_t kDisk = 100LL << 20;
 /// What the adapter waits for an answer.
 constexpr Seconds kCommandPatience{10};
 constexpr Seconds kMuteFor{60};
-constexpr Seconds kAwhile{20};
 /// TCP gives up.
 constexpr Seconds kTcpPatience{900};
 
@@ -252,7 +251,7 @@ void FakePair::play_fault(Fake& called) {
       kill(&victim == &source ? Victim::kSource : Victim::kDestination);
       break;
     case Fault::kLosesConnectionAWhile:
-      victim.reachable_again = world_.clock.now() + kAwhile;
+      victim.reachable_again = world_.clock.now() + world_.awhile;
       [[fallthrough]];
     case Fault::kLosesConnection:
       victim.connected = false;
@@ -260,7 +259,7 @@ void FakePair::play_fault(Fake& called) {
       break;
     case Fault::kLinkCutAWhile:
     case Fault::kLinkDeadAWhile:
-      link_back_at_ = world_.clock.now() + kAwhile;
+      link_back_at_ = world_.clock.now() + world_.awhile;
       world_.fault == Fault::kLinkCutAWhile ? cut_link() : let_link_die();
       break;
     case Fault::kLinkCut:

@@ -41,6 +41,7 @@ class FakePair {
     int fault_at_call = -1;
     Fault fault = Fault::kDies;
     Victim victim = Victim::kNone;
+    Seconds awhile{20};  ///< of the faults that pass
     std::function<void()> user_stops;
     bool godwit_is_dead = false;  ///< nothing that it still calls (destructors) arrives
     std::string vm = "a VM";      ///< by which both sides' identities are told from another pair's
@@ -184,6 +185,7 @@ class FakePair {
   [[nodiscard]] bool ran_on_a_torn_disk() const { return torn_; }
   void kill(Victim victim);
   void cut_link();
+  void let_link_die();
   /// The world goes on without anybody asking, with connections that work again.
   void go_on_alone(Seconds time);
   void repair_connections();
@@ -208,7 +210,6 @@ class FakePair {
   void complete();
   void take_guest();
   void do_cancel();
-  void let_link_die();
   [[nodiscard]] bool link_carries() const;
   void go_on_by_postcopy();
   void move_mirror();
