@@ -82,7 +82,7 @@ Result<void> Orders::switch_to_postcopy(const Monitor& monitor) {
   }
   if (!may_switch_to_postcopy(monitor)) return fail(not_now("post-copy", monitor));
   auto ordered = session_.switch_to_postcopy();
-  postcopy_refused_ = !ordered;
+  postcopy_refused_ = !ordered && ordered.error().code != ErrorCode::kBusy;
   return ordered;
 }
 

@@ -46,7 +46,7 @@ class Orders {
   MigrationParameters limits_;
   std::vector<AppliedOrder> applied_;
   bool quota_refused_ = false;
-  bool postcopy_refused_ = false;  ///< by the hypervisor: pre-copy goes on
+  bool postcopy_refused_ = false;  ///< by the hypervisor, for good: pre-copy goes on
 };
 
 }  // namespace godwit::control

@@ -28,10 +28,12 @@ Result<void> QuotaLease::limit(Ratio share) {
     if (lift()) return {};
     return fail(ErrorCode::kBusy, "the vCPUs' quota can't be given back now");
   }
-  GODWIT_TRY(LentCpu planned, ask());
+  auto planned = ask();
   Result<void> limited;
-  if (lent_ != planned) {
-    lent_ = std::move(planned);
+  if (!planned) {
+    limited = fail(std::move(planned).error());
+  } else if (lent_ != *planned) {
+    lent_ = std::move(*planned);
     limited = write_down_();
   }
   if (limited) limited = quota_->limit(share);

@@ -16,6 +16,7 @@ class AskedQuota final : public CpuQuota {
  public:
   explicit AskedQuota(std::vector<std::string>& asked) : asked_(asked) {}
   Result<LentCpu> plan() override {
+    if (!may_plan) return fail(ErrorCode::kUnsupported, "a vCPU can't be limited");
     LentCpu lent;
     lent.group = group;
     return lent;
@@ -31,6 +32,7 @@ class AskedQuota final : public CpuQuota {
   Result<std::vector<VcpuUse>> used() override { return std::vector<VcpuUse>(); }
 
   std::string group = "one";
+  bool may_plan = true;
   bool may_limit = true;
   bool may_lift = true;
 
@@ -72,6 +74,14 @@ TEST_F(QuotaLeaseTest, NothingIsLimitedThatCannotBeWrittenDown) {
 TEST_F(QuotaLeaseTest, ARefusedLimitIsLifted) {
   quota.may_limit = false;
   EXPECT_FALSE(lease.limit(Ratio(0.5)));
+  EXPECT_THAT(asked, ElementsAre("write", "limit", "lift", "strike out"));
+  EXPECT_EQ(lease.share(), Ratio(1));
+}
+
+TEST_F(QuotaLeaseTest, WhereASecondLimitCannotBePlannedTheFirstIsLifted) {
+  ASSERT_TRUE(lease.limit(Ratio(0.5)));
+  quota.may_plan = false;
+  EXPECT_FALSE(lease.limit(Ratio(0.3)));
   EXPECT_THAT(asked, ElementsAre("write", "limit", "lift", "strike out"));
   EXPECT_EQ(lease.share(), Ratio(1));
 }
