@@ -347,11 +347,13 @@ Result<void> LibvirtDomain::quit() {
 }
 
 Result<void> LibvirtDomain::start_postcopy() {
+  GODWIT_CHECK_OK(reconnect());
   if (connection_->api().virDomainMigrateStartPostCopy(handle_->domain.get(), 0) == 0) return {};
   return fail(connection_->error("switching to post-copy"));
 }
 
 Result<void> LibvirtDomain::cancel() {
+  GODWIT_CHECK_OK(reconnect());
   if (connection_->api().virDomainAbortJob(handle_->domain.get()) == 0) return {};
   return fail(connection_->error("cancelling the migration"));
 }

@@ -12,6 +12,7 @@
 #include "godwit/libvirt/connection.h"
 #include "godwit/libvirt/domain_xml.h"
 #include "godwit/libvirt/job.h"
+#include "godwit/libvirt/speed.h"
 #include "godwit/steer/stage.h"
 #include "migrate_call.h"
 #include "place.h"
@@ -447,7 +448,9 @@ Result<void> LibvirtSession::amend(const Order& order) {
     GODWIT_TRY(const MigrationParameters now, ends_.source.parameters());
     auto& before = lease.before.parameters;
     if (!before.downtime_limit) before.downtime_limit = now.downtime_limit;
-    if (parameters.max_bandwidth && !before.max_bandwidth) before.max_bandwidth = now.max_bandwidth;
+    if (parameters.max_bandwidth && !before.max_bandwidth) {
+      before.max_bandwidth = now.max_bandwidth.value_or(libvirt::kNoLimit);
+    }
     GODWIT_CHECK_OK(note(step_));
   }
   return ends_.source.set_parameters(parameters);
@@ -474,8 +477,10 @@ bool LibvirtSession::lift_quota() {
   return lifted;
 }
 
-/// The guest stops faster when no vCPU waits for its next period.
+/// The guest stops faster when no vCPU waits for its next period. Over a connection that is known
+/// to be lost nothing is ordered: it is tried again once there is another.
 Result<void> LibvirtSession::switch_to_postcopy() {
+  if (lost_since_) return fail(ErrorCode::kBusy, "the source's daemon can't be reached now");
   (void)lift_quota();
   auto ordered = ends_.source.start_postcopy();
   if (!ordered && ordered.error().code != ErrorCode::kPeerGone) return ordered;
@@ -484,8 +489,9 @@ Result<void> LibvirtSession::switch_to_postcopy() {
   return {};
 }
 
+/// A call that was lost with its connection has ended here alone: peer-to-peer, the daemons go on.
 bool LibvirtSession::cancel(GiveUp why, const std::string& reason) {
-  if (!call_ || call_->end()) return false;
+  if (!call_ || (call_->end() && !lost_since_)) return false;
   call_->commit();
   abort_ = why;
   abort_reason_ = reason;

@@ -121,6 +121,7 @@ class MigrationSession {
 
   /// Changes limits while memory is sent.
   virtual Result<void> amend(const Order& order) = 0;
+  /// kBusy: not now; it may be ordered again.
   virtual Result<void> switch_to_postcopy() {
     return fail(ErrorCode::kUnsupported, "no post-copy here");
   }

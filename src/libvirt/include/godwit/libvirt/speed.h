@@ -14,6 +14,9 @@ inline constexpr double kMib = 1024.0 * 1024;
 /// The most that its protocol carries: all of an unsigned 64-bit number of bytes.
 inline constexpr double kMostMib = 8796093022207.0;
 
+/// What sets a domain that had no limit free again.
+inline constexpr BytesPerSecond kNoLimit(kMostMib* kMib);
+
 /// Rounded down, so that a limit is kept; 1 at least, as 0 means none.
 [[nodiscard]] inline unsigned long whole_mib(BytesPerSecond rate) {
   return static_cast<unsigned long>(std::clamp(std::floor(rate.value() / kMib), 1.0, kMostMib));
