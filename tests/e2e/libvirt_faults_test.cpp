@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "forwarder.h"
 #include "libvirt_hosts.h"
 
 namespace godwit::e2e {
@@ -150,6 +151,24 @@ TEST_F(LibvirtFaults, BeforeTheGuestStopsItStaysWhateverHappens) {
     for (const Side side : {Side::kDestination, Side::kSource}) hosts->kill_daemon(side);
     for (const Side side : {Side::kSource, Side::kDestination}) hosts->start_daemon(side);
     expect_stays(*running, "failed");
+  }
+  {
+    SCOPED_TRACE("Godwit's own connection is lost, and the daemons go on; then it is stopped");
+    const std::string socket = hosts->lab().uri(0).substr(hosts->lab().uri(0).find('=') + 1);
+    const std::string afar = hosts->lab().folder() + "/afar.sock";
+    Forwarder way({Route{{afar}, {socket}}});
+    std::vector<std::string> words = hosts->migrate(precopy);
+    words.at(1) = "libvirt:qemu:///system?socket=" + afar + "#vm";
+    words.insert(words.end(), {"--link", "4MB/s"});
+    GodwitProgram running(words);
+    hosts->await_sent(1);
+    way.kill();
+    way.revive();
+    RealClock clock;
+    const std::int64_t before = way.forwarded();
+    ASSERT_TRUE(comes(clock, [&] { return way.forwarded() > before; })) << "it connects anew";
+    running.signal(SIGINT);
+    expect_stays(running, "cancelled");
   }
   {
     SCOPED_TRACE("stopped, directly between the daemons");
