@@ -22,6 +22,13 @@ using steer::StageRules;
 
 constexpr Seconds kFollowEvery{0.2};
 
+constexpr const char* kBrokenForOnlookers =
+    "post-copy's link broke: either side has a part of the guest, which waits for the rest. Mend "
+    "the link and end neither QEMU; then whoever drives the migration goes on: by QMP "
+    "migrate-recover at the destination, then migrate with resume at the source; or virsh migrate "
+    "with its options postcopy and postcopy-resume (not with libvirt 11.2 or 11.3 at the "
+    "destination: their daemon dies of it). It is watched meanwhile";
+
 class MigrationRun {
  public:
   MigrationRun(Clock& clock, MigrationSession& session, const MigrationPlan& plan, steer::Law& law,
@@ -54,12 +61,14 @@ class MigrationRun {
   [[nodiscard]] steer::RoundView round_view() const;
   void mind_link();
   void mend_link();
+  void say_broken();
   void note_mended();
   [[nodiscard]] bool mends();
   void abort_when_due();
   void give_up(GiveUp why, const std::string& reason);
   [[nodiscard]] std::string dead_link_reason() const;
   void report();
+  void warn(const std::string& text) const;
   void tell_events(const Progress& now, const std::vector<RoundRecord>& rounds);
 
   // --- the end ---
@@ -226,8 +235,8 @@ void MigrationRun::mind_link() {
       std::max(standstill, outcome_.postcopy_standstill.value_or(Seconds(0)));
   if (!standstill_said_) {
     standstill_said_ = true;
-    log::warning("post-copy's link has carried nothing for {}: the guest waits for its memory",
-                 human(kSayStandstill));
+    warn(fmt::format("post-copy's link has carried nothing for {}: the guest waits for its memory",
+                     human(kSayStandstill)));
   }
   if (standstill > *monitor_.rules().longest_standstill) session_.give_link_up();
 }
@@ -250,13 +259,18 @@ void MigrationRun::mend_link() {
   }
   if (!broken_since_) {
     broken_since_ = clock_.now();
-    if (!mends()) return;
-    log::warning(
-        "post-copy's link broke, and either side has a part of the guest: going on over it is "
-        "tried for {} (Ctrl-C ends the trying)",
-        human(options_.mend_for));
+    say_broken();
   }
   if (mends()) session_.mend_link();
+}
+
+void MigrationRun::say_broken() {
+  if (session_.only_watches()) return warn(kBrokenForOnlookers);
+  if (!mends()) return;
+  warn(
+      fmt::format("post-copy's link broke, and either side has a part of the guest: going on over "
+                  "it is tried for {} (Ctrl-C ends the trying)",
+                  human(options_.mend_for)));
 }
 
 void MigrationRun::note_mended() {
@@ -267,10 +281,13 @@ void MigrationRun::note_mended() {
   standstill_said_ = false;
   outcome_.postcopy_standstill =
       std::max(stood + broken, outcome_.postcopy_standstill.value_or(Seconds(0)));
+  // Who watches may have come when it was broken already.
+  const char* const seen =
+      session_.only_watches() ? "was seen broken, and mended after" : "broke and was mended after";
   outcome_.remarks.push_back(
-      fmt::format("post-copy's link broke and was mended after {}; meanwhile the guest waited for "
-                  "what it needed of the source",
-                  human(broken)));
+      fmt::format("post-copy's link {} {}; meanwhile the guest waited for what it needed of the "
+                  "source",
+                  seen, human(broken)));
 }
 
 std::string MigrationRun::dead_link_reason() const {
@@ -319,6 +336,11 @@ void MigrationRun::report() {
   if (options_.on_progress) options_.on_progress(now);
 }
 
+void MigrationRun::warn(const std::string& text) const {
+  if (options_.on_warning) return options_.on_warning(text);
+  log::warning("{}", text);
+}
+
 void MigrationRun::tell_events(const Progress& now, const std::vector<RoundRecord>& rounds) {
   for (; rounds_told_ < rounds.size(); ++rounds_told_) {
     options_.on_event({now, &rounds[rounds_told_], nullptr});
@@ -333,9 +355,11 @@ void MigrationRun::tell_events(const Progress& now, const std::vector<RoundRecor
 void MigrationRun::settle() {
   take_remarks();
   if (broken_since_) {
+    const std::string broken = human(clock_.now() - *broken_since_);
     outcome_.remarks.push_back(
-        fmt::format("post-copy's link broke, and going on over it was tried for {}",
-                    human(clock_.now() - *broken_since_)));
+        session_.only_watches()
+            ? fmt::format("post-copy's link was seen broken for {}, and not mended", broken)
+            : fmt::format("post-copy's link broke, and going on over it was tried for {}", broken));
   }
   session_.settle(outcome_, options_.leave);
   take_remarks();

@@ -26,11 +26,13 @@ void Monitor::finish() {
 bool Monitor::over() {
   const Liveness source = session_.liveness();
   if (source.ended || source.out_of_reach) return true;
-  if (clock_.now() - view().last_progress > kLongestStage) return true;
   if (source.silent_for > rules().longest_silence) return true;
   const steer::Stage now = stage();
-  if (now == steer::Stage::kOver || now == steer::Stage::kPostcopyBroken) return true;
-  return session_.exhausted();
+  if (now == steer::Stage::kOver || session_.exhausted()) return true;
+  // Whoever drives it may mend it, or end what hangs, at any time.
+  if (session_.only_watches()) return false;
+  return now == steer::Stage::kPostcopyBroken ||
+         clock_.now() - view().last_progress > kLongestStage;
 }
 
 }  // namespace godwit::control

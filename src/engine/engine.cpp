@@ -297,6 +297,7 @@ Result<OutcomeRecord> Engine::execute(OpenPair& pair, const PlannedMigration& pl
   options.observe_only = planned.requested.observe_only;
   options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
+  options.on_warning = [&observer](const std::string& text) { observer.warning(text); };
   observer.migrating(plan, pair.destination_name);
   OutcomeRecord record = planned.before;
   std::unique_ptr<StreamCarrier> carrier;

@@ -42,6 +42,7 @@ Result<MigrationOutcome> Engine::watch(OpenVm& vm, const Intent& intent, Observe
   options.requested = {to_string(plan.technique), std::string(kNoLaw), intent};
   options.on_progress = [&observer](const control::Progress& p) { observer.on_migrating(p); };
   options.on_event = [&observer](const control::RunEvent& event) { observer.on_event(event); };
+  options.on_warning = [&observer](const std::string& text) { observer.warning(text); };
   const auto session = pair::make_watch_session(clock_, *vm.hypervisor);
   steer::AsPlanned nothing;
   auto outcome = control::run_migration(clock_, *session, plan, nothing, {}, options, stop_);

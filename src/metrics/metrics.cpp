@@ -36,6 +36,10 @@ void Metrics::on_progress(const watch::Followed& one, const control::Progress& n
   state_->progress(one, now);
 }
 
+void Metrics::warning(const watch::Followed& one, const std::string& text) {
+  log::warning("{}: {}", one.vm, text);
+}
+
 /// The journal's entry may be gone by now: who drove it was asked while it ran.
 void Metrics::ended(const watch::Followed& one, const MigrationOutcome& outcome) {
   const bool own = state_->end(one);

@@ -76,6 +76,10 @@ class AllLines final : public watch::Onlooker {
   void on_event(const watch::Followed& one, const control::RunEvent& event) override {
     context_.out.line(named(one, terminal::line_of(event)));
   }
+  void warning(const watch::Followed& one, const std::string& text) override {
+    table_.clear();
+    log::warning("{}: {}", one.vm, text);
+  }
   void ended(const watch::Followed& one, const MigrationOutcome& outcome) override {
     rows_.erase(one.vm);
     context_.out.line(named(one, Json{{"event", "ended"}, {"outcome", to_json(outcome)}}));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "godwit/base/quantity.h"
 #include "godwit/steer/stage.h"
 #include "patience.h"
 #include "watched_side.h"
@@ -19,6 +20,13 @@ using steer::stage_of;
 constexpr Seconds kAskEvery{0.05};
 /// In a switchover QEMU is mute, and each question in vain holds everything up: events tell.
 constexpr Seconds kAskMuteEvery{5};
+/// Of a broken post-copy, which may stay so for hours.
+constexpr Seconds kAskBrokenEvery{1};
+
+Seconds ask_every(steer::Stage stage) {
+  if (rules_of(stage).mute) return kAskMuteEvery;
+  return stage == steer::Stage::kPostcopyBroken ? kAskBrokenEvery : kAskEvery;
+}
 
 class WatchSession final : public MigrationSession {
  public:
@@ -39,6 +47,7 @@ class WatchSession final : public MigrationSession {
   }
   bool cancel(GiveUp, const std::string&) override { return false; }
   void settle(MigrationOutcome& outcome, const std::stop_token& leave) override;
+  void leave(MigrationOutcome& outcome) override;
   [[nodiscard]] std::optional<RunState> run_state(Side side) override {
     return side == Side::kSource ? side_.run_state() : std::nullopt;
   }
@@ -49,7 +58,12 @@ class WatchSession final : public MigrationSession {
   void take_stop(std::int64_t wall_us);
   void poll();
   void note_pass(std::int64_t wall_us);
+  [[nodiscard]] bool broken() const {
+    return seen_.status.phase == MigrationPhase::kPostcopyPaused;
+  }
+  void note_postcopy(MigrationOutcome& outcome) const;
   void settle_completed(MigrationOutcome& outcome) const;
+  [[nodiscard]] std::string why_unseen();
   void settle_at_source(MigrationOutcome& outcome);
 
   Clock& clock_;
@@ -144,7 +158,7 @@ void WatchSession::take_stop(std::int64_t wall_us) {
 void WatchSession::poll() {
   if (clock_.now() < next_question_) return;
   auto status = side_.migration_status();
-  next_question_ = clock_.now() + (rules_of(stage_of(seen_)).mute ? kAskMuteEvery : kAskEvery);
+  next_question_ = clock_.now() + ask_every(stage_of(seen_));
   if (!status) return;
   seen_.last_answer = clock_.now();
   if (status->transferred != seen_.status.transferred || status->phase != seen_.status.phase) {
@@ -168,22 +182,42 @@ void WatchSession::note_pass(std::int64_t wall_us) {
 void WatchSession::settle(MigrationOutcome& outcome, const std::stop_token&) {
   outcome.status = OutcomeStatus::kFailed;
   outcome.vm_runs_on = VmRunsOn::kUnknown;
+  note_postcopy(outcome);
+  const MigrationPhase phase = seen_.status.phase;
+  if (phase == MigrationPhase::kCompleted) return settle_completed(outcome);
+  if (is_final(phase) && !side_.ended() && side_.connected()) return settle_at_source(outcome);
+  outcome.reason = why_unseen();
+}
+
+void WatchSession::leave(MigrationOutcome& outcome) {
+  MigrationSession::leave(outcome);
+  note_postcopy(outcome);
+  if (!broken()) return;
+  outcome.vm_runs_on = VmRunsOn::kBothPaused;
+  outcome.reason =
+      "the watching was ended on request; the link broke during post-copy: both sides hold a part "
+      "of the guest";
+}
+
+void WatchSession::note_postcopy(MigrationOutcome& outcome) const {
   if (seen_.postcopy_ordered) outcome.technique.ending = Ending::kPostcopyAfterShare;
-  const MigrationStatus& status = seen_.status;
-  if (status.phase == MigrationPhase::kCompleted) return settle_completed(outcome);
-  if (side_.ended() || !side_.connected()) {
-    outcome.reason = side_.ended() ? "the source's QEMU ended, and it was not seen how the "
-                                     "migration did: ask the destination"
-                                   : "the connection to the source's monitor was lost; the "
-                                     "migration may go on: ask there, and at the destination";
-    return;
+}
+
+/// The source shows no more, and the migration had not ended.
+std::string WatchSession::why_unseen() {
+  const std::string before =
+      broken() ? "the link broke during post-copy, and both sides held a part of the guest; then "
+               : "";
+  if (side_.ended()) {
+    return before +
+           "the source's QEMU ended, and it was not seen how the migration did: ask the "
+           "destination";
   }
-  if (status.phase == MigrationPhase::kPostcopyPaused) {
-    outcome.vm_runs_on = VmRunsOn::kBothPaused;
-    outcome.reason = "the link broke during post-copy: both sides hold a part of the guest";
-    return;
-  }
-  settle_at_source(outcome);
+  const std::string lost =
+      side_.connected()
+          ? fmt::format("the source's monitor said nothing for {}", human(side_.silent_for()))
+          : "the connection to the source's monitor was lost";
+  return before + lost + "; the migration may go on: ask there, and at the destination";
 }
 
 void WatchSession::settle_completed(MigrationOutcome& outcome) const {

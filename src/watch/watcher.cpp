@@ -33,7 +33,11 @@ class Teller final : public engine::Observer {
   Teller(std::mutex& telling, Onlooker& onlooker, const Followed& one)
       : telling_(telling), onlooker_(onlooker), one_(one) {}
 
-  void warning(const std::string& text) override { log::warning("{}: {}", one_.vm, text); }
+  void warning(const std::string& text) override {
+    const std::scoped_lock lock(telling_);
+    begin();
+    onlooker_.warning(one_, text);
+  }
   void on_migrating(const control::Progress& now) override {
     const std::scoped_lock lock(telling_);
     begin();
@@ -82,7 +86,7 @@ class Watcher::Run {
   void watch_vm(const VmAddress& vm);
   Error stay_with(engine::Engine& engine, engine::OpenVm& opened, const std::string& name);
   void watch_host(const LibvirtHost& host);
-  Error stay_at(HostLookout& lookout, const LibvirtHost& host);
+  Error stay_at(HostLookout& lookout, const LibvirtHost& host, std::list<Follower>& followers);
   void follow_departure(const LibvirtHost& host, const libvirt::Departure& one);
   void follow(engine::Engine& engine, engine::OpenVm& opened, const Followed& one);
 
@@ -154,18 +158,20 @@ void Watcher::Run::follow(engine::Engine& engine, engine::OpenVm& opened, const 
 
 // --- a host ---
 
+/// Those that are followed are seen to their end, while a daemon that was lost is asked again.
 void Watcher::Run::watch_host(const LibvirtHost& host) {
+  std::list<Follower> followers;
   for (Reach reach = Reach::kNever; !stopped(); await_retry()) {
     auto lookout = w_.lookouts_(host);
     if (lookout) tell_reached(host.uri, reach);
-    const Error why = lookout ? stay_at(**lookout, host) : std::move(lookout).error();
+    const Error why = lookout ? stay_at(**lookout, host, followers) : std::move(lookout).error();
     if (!tell_lost(host.uri, why, reach)) return;
   }
 }
 
-/// Until the daemon is lost, or a stop request; then those that are followed are seen to their end.
-Error Watcher::Run::stay_at(HostLookout& lookout, const LibvirtHost& host) {
-  std::list<Follower> followers;
+/// Until the daemon is lost, or a stop request.
+Error Watcher::Run::stay_at(HostLookout& lookout, const LibvirtHost& host,
+                            std::list<Follower>& followers) {
   while (!stopped()) {
     followers.remove_if([](const Follower& one) { return one.done.load(); });
     std::set<std::string> known;

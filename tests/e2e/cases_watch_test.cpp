@@ -1,10 +1,13 @@
 // `godwit watch`: a migration that a person started with plain QMP, looked at from its source by
 // somebody who may change nothing.
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <sstream>
 
 #include "cases.h"
+#include "out_of_band.h"
 
 namespace godwit::e2e {
 namespace {
@@ -17,6 +20,20 @@ class Watching : public Cases {
                      Json{{"max-bandwidth", bytes_per_s}, {"downtime-limit", 200}});
     (void)pair().ask(Side::kDestination, "migrate-incoming", Json{{"uri", pair().stream()}});
     (void)pair().ask(Side::kSource, "migrate", Json{{"uri", pair().stream()}});
+  }
+  /// The same, until the guest runs at the destination and a part of it is at the source still.
+  void a_person_starts_a_postcopy(std::int64_t bytes_per_s) {
+    for (const Side side : {Side::kSource, Side::kDestination}) {
+      (void)pair().ask(side, "migrate-set-capabilities",
+                       Json{{"capabilities", {{{"capability", "postcopy-ram"}, {"state", true}}}}});
+    }
+    (void)pair().ask(Side::kSource, "migrate-set-parameters",
+                     Json{{"max-postcopy-bandwidth", bytes_per_s}});
+    a_person_starts_it(bytes_per_s);
+    pair().await_migration(Side::kSource, "active");
+    (void)pair().ask(Side::kSource, "migrate-start-postcopy");
+    pair().await_migration(Side::kSource, "postcopy-active");
+    ASSERT_TRUE(pair().watch().await(Side::kDestination, "RESUME"));
   }
   [[nodiscard]] static std::vector<Json> lines_of(const Finished& run) {
     std::vector<Json> lines;
@@ -92,6 +109,30 @@ TEST_F(Watching, ACancelByWhoDrivesItIsSaid) {
   EXPECT_EQ(outcome.at("status"), "cancelled");
   EXPECT_EQ(outcome.at("vm_runs_on"), "source");
   expect_runs_only(Side::kSource);
+}
+
+TEST_F(Watching, ABrokenPostcopyIsFollowedUntilSomebodyMendsIt) {
+  PairSetup setup;
+  setup.between = Between::kForwarder;
+  start(setup);
+  OutOfBand there(pair().file("dst.spare"));
+  a_person_starts_a_postcopy(3'000'000);
+  GodwitProgram godwit({"watch", pair().source(), "--json"});
+  godwit.await_said("postcopy-active");
+  pair().wire().cut();
+  godwit.await_said("postcopy-paused");
+  pair().await_migration(Side::kSource, "postcopy-paused");
+  pair().await_split(Side::kDestination);
+  const Json waits = there.answer(fmt::format(
+      R"({{"exec-oob":"migrate-recover","arguments":{{"uri":"{}"}},"id":1}})", pair().stream()));
+  ASSERT_TRUE(waits.contains("return")) << waits.dump();
+  (void)pair().ask(Side::kSource, "migrate", Json{{"uri", pair().stream()}, {"resume", true}});
+  const Finished run = godwit.wait();
+  EXPECT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_SAYS(run, "migrate-recover");
+  EXPECT_SAYS(run, "mended after");
+  EXPECT_EQ(lines_of(run).back().at("outcome").at("status"), "completed");
+  expect_runs_only(Side::kDestination);
 }
 
 TEST_F(Watching, WhereThereIsNothingToWatchItIsSaid) {

@@ -130,21 +130,97 @@ TEST(Watch, ALinkThatIsCutLeavesTheGuestAtTheSourceAndItIsSaid) {
   watched.expect_untouched();
 }
 
+/// Its link breaks, and carries again after a while.
+struct Broken : Watched {
+  Broken() {
+    somebody_starts_it();
+    pair.go_on_alone(Seconds(0.5));
+    EXPECT_TRUE(pair.source.start_postcopy());
+    pair.go_on_alone(Seconds(0.5));
+    world.fault = FakeFault::kLinkCutAWhile;
+    world.fault_at_call = world.calls;
+    (void)pair.source.run_state();
+    pair.source.log.clear();
+    options.on_warning = [this](const std::string& text) { warnings.push_back(text); };
+  }
+  /// Whoever drives it does that; it is no doing of who watches.
+  void somebody_mends_it() {
+    (void)pair.destination.recover_postcopy("tcp:10.0.0.2:4444");
+    (void)pair.source.resume_postcopy("tcp:10.0.0.2:4444");
+    std::erase_if(pair.source.log,
+                  [](const std::string& call) { return call.starts_with("migrate-resume"); });
+    pair.destination.log.clear();
+  }
+
+  std::vector<std::string> warnings;
+};
+
 TEST(Watch, APostcopyThatBreaksIsSaid) {
-  Watched watched;
-  watched.somebody_starts_it();
-  watched.pair.go_on_alone(Seconds(0.5));
-  ASSERT_TRUE(watched.pair.source.start_postcopy());
-  watched.pair.source.log.clear();
-  watched.pair.go_on_alone(Seconds(0.5));
-  watched.pair.cut_link();
+  Broken watched;
+  watched.options.on_progress = [&](const control::Progress& p) {
+    if (p.phase != MigrationPhase::kPostcopyPaused) return;
+    EXPECT_EQ(watched.warnings.size(), 1u) << "at once, and once";
+    if (p.standstill > Seconds(60)) watched.stop.request_stop();
+  };
   MigrationPlan plan;
   plan.technique = Technique::kXbzrle;
   const auto outcome = watched.follow(plan);
   ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kFailed);
   EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kBothPaused);
+  EXPECT_THAT(outcome->reason, HasSubstr("both sides hold a part"));
   EXPECT_EQ(to_string(outcome->technique), "xbzrle+hybrid") << "its other parts are as before";
+  ASSERT_EQ(watched.warnings.size(), 1u);
+  EXPECT_THAT(watched.warnings.front(), HasSubstr("migrate-recover"));
   watched.expect_untouched();
+}
+
+TEST(Watch, APostcopyThatSomebodyMendsHoursLaterIsFollowedToItsEnd) {
+  Broken watched;
+  bool mended = false;
+  watched.options.on_progress = [&](const control::Progress& p) {
+    if (p.phase == MigrationPhase::kPostcopyPaused && p.standstill > Seconds(2 * 3600) &&
+        !std::exchange(mended, true)) {
+      watched.somebody_mends_it();
+    }
+  };
+  const auto outcome = watched.follow();
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(mended);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kCompleted) << outcome->reason;
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kDestination);
+  EXPECT_THAT(outcome->remarks, testing::Contains(HasSubstr("mended after 2 h")));
+  EXPECT_GT(outcome->postcopy_standstill, Seconds(2 * 3600));
+  watched.expect_untouched();
+}
+
+TEST(Watch, TheEndOfABrokenPostcopysSourceIsItsEnd) {
+  Broken watched;
+  watched.options.on_progress = [&](const control::Progress& p) {
+    if (p.standstill > Seconds(60)) watched.pair.kill(FakePair::Victim::kSource);
+  };
+  const auto outcome = watched.follow();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->status, OutcomeStatus::kFailed);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kUnknown);
+  EXPECT_THAT(outcome->reason, HasSubstr("the link broke"));
+  EXPECT_THAT(outcome->reason, HasSubstr("the source's QEMU ended"));
+  watched.expect_untouched();
+}
+
+/// A monitor that is silent for too long says nothing of how the migration did.
+TEST(Watch, OfASourceThatFallsSilentNoFailureIsMadeUp) {
+  Watched watched;
+  watched.world.converges = false;
+  watched.somebody_starts_it();
+  watched.options.longest_silence = Seconds(20);
+  watched.world.fault = FakeFault::kMute;
+  watched.world.fault_at_call = watched.world.calls + 20;
+  const auto outcome = watched.follow();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->vm_runs_on, VmRunsOn::kUnknown);
+  EXPECT_THAT(outcome->reason, HasSubstr("said nothing for"));
+  EXPECT_THAT(outcome->reason, HasSubstr("may go on"));
 }
 
 /// Whatever call fails, however: nothing is ordered, and no place is made up.

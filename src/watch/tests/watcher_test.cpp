@@ -27,16 +27,17 @@ using testing::IsEmpty;
 /// A QEMU of which somebody migrates away what runs on it.
 class MigratingQemu {
  public:
-  /// It begins after so many looks.
-  explicit MigratingQemu(int idle_looks = 2) : idle_looks_(idle_looks) {
+  /// It begins after so many looks; later, for so many, it is a post-copy whose link is broken.
+  explicit MigratingQemu(int idle_looks = 2, int broken_looks = 0)
+      : idle_looks_(idle_looks), broken_looks_(broken_looks) {
     server_.greet().answer_as_captured();
     server_.whenever("query-migrate", [this](const Json&) -> Result<Json> {
       return captured_return(QemuVersion::k10_0, "query-migrate." + phase());
     });
     server_.whenever("query-status", [this](const Json&) -> Result<Json> {
-      const bool over = asked_ > idle_looks_ + kLooks;
+      const bool left = asked_ > idle_looks_ + kLooks;
       return captured_return(QemuVersion::k10_0,
-                             over ? "query-status.postmigrate" : "query-status");
+                             left ? "query-status.postmigrate" : "query-status");
     });
     server_.whenever("human-monitor-command", [this](const Json& arguments) -> Result<Json> {
       lines_.insert(arguments.at("command-line").get<std::string>());
@@ -53,11 +54,14 @@ class MigratingQemu {
   static constexpr int kLooks = 4;
 
   std::string phase() {
-    const int now = ++asked_;
-    return now <= idle_looks_ ? "none" : now <= idle_looks_ + kLooks ? "active" : "completed";
+    const int looks = ++asked_ - idle_looks_;
+    if (looks <= 0) return "none";
+    if (looks <= kLooks) return "active";
+    return looks <= kLooks + broken_looks_ ? "postcopy-paused" : "completed";
   }
 
   int idle_looks_;
+  int broken_looks_;
   std::atomic<int> asked_{0};
   std::set<std::string> lines_;
   FakeQmpServer server_;
@@ -77,8 +81,13 @@ class Notes : public Onlooker {
   void on_progress(const Followed&, const control::Progress& now) override {
     rounds = now.round;
     ++looks;
+    if (now.phase == MigrationPhase::kPostcopyPaused) ++broken_looks;
   }
   void on_event(const Followed&, const control::RunEvent&) override {}
+  void warning(const Followed& one, const std::string& text) override {
+    note("warning " + one.vm);
+    reason = text;
+  }
   void ended(const Followed& one, const MigrationOutcome& outcome) override {
     note("ended " + one.vm + " " + std::string(to_string(outcome.status)));
     if (--ends_ == 0) stop.request_stop();
@@ -89,6 +98,7 @@ class Notes : public Onlooker {
   std::vector<std::string> told;
   std::string reason;
   int looks = 0;
+  int broken_looks = 0;
   int rounds = 0;
 
  private:
@@ -208,6 +218,49 @@ TEST_F(WatcherTest, AMigrationOfAMonitorIsFollowedByNothingButQuestions) {
     EXPECT_TRUE(questions.contains(command)) << command;
   }
   for (const std::string& line : qemu.lines()) EXPECT_THAT(line, testing::StartsWith("info "));
+}
+
+/// It is one migration as long as it may still be mended, and is seen all the time.
+TEST_F(WatcherTest, APostcopyThatIsBrokenIsFollowedUntilItHasEnded) {
+  MigratingQemu qemu(2, 4);
+  Notes notes;
+  const std::string vm = "qmp:" + qemu.path();
+  ASSERT_TRUE(run({VmAddress(QmpVm{qemu.path()})}, notes));
+  EXPECT_THAT(notes.told, ElementsAre("reached " + vm, "began " + vm + " at " + vm, "warning " + vm,
+                                      "ended " + vm + " completed"));
+  EXPECT_THAT(notes.reason, HasSubstr("migrate-recover"));
+  EXPECT_GE(notes.broken_looks, 4);
+}
+
+/// Its daemon is asked again meanwhile: others may leave that host, too.
+TEST_F(WatcherTest, AMigrationThatGoesOnKeepsNobodyFromAskingADaemonThatIsBack) {
+  MigratingQemu web(0, 1'000'000);
+  MigratingQemu mail(0);
+  domains = {{"uuid-1", web.path()}, {"uuid-2", mail.path()}};
+  /// The daemon is lost once it has told of one.
+  class LostHost final : public HostLookout {
+   public:
+    Result<std::vector<libvirt::Departure>> look(const std::set<std::string>&) override {
+      if (std::exchange(told_, true)) return fail(ErrorCode::kPeerGone, "the daemon is gone");
+      return std::vector<libvirt::Departure>{{"web", "uuid-1"}};
+    }
+    void wait(TimePoint, const std::stop_token&) override {}
+
+   private:
+    bool told_ = false;
+  };
+  int opened = 0;
+  lookout = [&](const LibvirtHost&) -> Result<std::unique_ptr<HostLookout>> {
+    if (++opened == 1) return std::unique_ptr<HostLookout>(std::make_unique<LostHost>());
+    return std::unique_ptr<HostLookout>(std::make_unique<ListedHost>(
+        std::vector<libvirt::Departure>{{"web", "uuid-1"}, {"mail", "uuid-2"}}));
+  };
+  Notes notes(1);
+  ASSERT_TRUE(run({LibvirtHost{"qemu:///system"}}, notes));
+  EXPECT_THAT(notes.told, testing::Contains("ended libvirt:qemu:///system#mail completed"));
+  EXPECT_EQ(std::count(notes.told.begin(), notes.told.end(),
+                       "began libvirt:qemu:///system#web at qemu:///system"),
+            1);
 }
 
 TEST_F(WatcherTest, SeveralMigrationsThatLeaveAHostAreFollowedAtOnce) {

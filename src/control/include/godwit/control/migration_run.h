@@ -56,6 +56,8 @@ struct RunOptions {
   steer::Known known{};
   std::function<void(const Progress&)> on_progress;
   std::function<void(const RunEvent&)> on_event{};  ///< one for each round and each order
+  /// What a person should know at once, each given once. Empty: it is logged.
+  std::function<void(const std::string&)> on_warning{};
   /// The law decides, and nothing is ordered: what it would have ordered is in the outcome as
   /// refused. What the plan itself asks for is done all the same.
   bool observe_only = false;

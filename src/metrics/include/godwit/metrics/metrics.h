@@ -36,6 +36,7 @@ class Metrics final : public watch::Onlooker {
   void began(const watch::Followed& one) override;
   void on_progress(const watch::Followed& one, const control::Progress& now) override;
   void on_event(const watch::Followed&, const control::RunEvent&) override {}
+  void warning(const watch::Followed& one, const std::string& text) override;
   void ended(const watch::Followed& one, const MigrationOutcome& outcome) override;
 
   /// What a store of outcomes kept after the record of that id: the oldest so many, oldest first.

@@ -39,6 +39,7 @@ class Onlooker {
   /// About ten times a second.
   virtual void on_progress(const Followed& one, const control::Progress& now) = 0;
   virtual void on_event(const Followed& one, const control::RunEvent& event) = 0;
+  virtual void warning(const Followed& one, const std::string& text) = 0;
   /// As far as the source shows it. Not for one that was left on a stop request.
   virtual void ended(const Followed& one, const MigrationOutcome& outcome) = 0;
 };
