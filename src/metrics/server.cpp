@@ -52,8 +52,13 @@ Server::Server(std::unique_ptr<Parts> parts, std::string address)
     : parts_(std::move(parts)), address_(std::move(address)) {}
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>> Server::listen(const std::string& address, const Metrics& metrics) {
+Result<std::unique_ptr<Server>> Server::listen(const std::string& address, Metrics& metrics,
+                                               const Metrics::KeptAfter& kept_after) {
   GODWIT_TRY(const Place place, parse_place(address));
+  if (kept_after) {
+    const auto counted = metrics.count_new(kept_after);
+    if (!counted) log::warning("{}", counted.error().message);
+  }
   try {
     auto parts =
         std::make_unique<Parts>(fmt::format("{}:{}", place.host, place.port), metrics.state_);

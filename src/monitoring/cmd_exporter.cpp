@@ -54,19 +54,24 @@ Result<std::unique_ptr<OutcomeStore>> open_store(const ExporterOptions& options,
   return std::unique_ptr<OutcomeStore>();
 }
 
-/// Until a stop request.
-void read_store(OutcomeStore* store, metrics::Metrics& metrics, Clock& clock,
-                const std::stop_token& stop) {
-  bool said = false;
-  const auto kept_after = [store](std::int64_t id, std::int64_t limit) {
+/// Empty where there is no store.
+metrics::Metrics::KeptAfter reader_of(OutcomeStore* store) {
+  if (store == nullptr) return {};
+  return [store](std::int64_t id, std::int64_t limit) {
     return engine::kept_after(*store, id, limit);
   };
-  do {
-    if (store == nullptr) continue;
+}
+
+/// Until a stop request.
+void read_store(const metrics::Metrics::KeptAfter& kept_after, metrics::Metrics& metrics,
+                Clock& clock, const std::stop_token& stop) {
+  bool said = false;
+  while (clock.wait_until(clock.now() + kReadEvery, stop)) {
+    if (!kept_after) continue;
     const auto read = metrics.count_new(kept_after);
     if (!read && !said) log::warning("{}", read.error().message);
     said = !read;
-  } while (clock.wait_until(clock.now() + kReadEvery, stop));
+  }
 }
 
 /// Serves and watches until a stop request, or until something fails that trying again won't mend.
@@ -75,7 +80,8 @@ Result<void> serve(const ExporterOptions& options, const Intent& intent,
   GODWIT_TRY(const auto store, open_store(options, context.places));
   metrics::Metrics metrics(
       [&context](const watch::Followed& one) { return driven_here(context.places, one); });
-  GODWIT_TRY(const auto server, metrics::Server::listen(options.listen, metrics));
+  const auto kept_after = reader_of(store.get());
+  GODWIT_TRY(const auto server, metrics::Server::listen(options.listen, metrics, kept_after));
   context.out.line(Json{{"event", "serving"}, {"address", server->address()}});
   context.out.say(
       fmt::format("serving http://{}/metrics (Ctrl-C or SIGTERM ends it)", server->address()));
@@ -89,7 +95,7 @@ Result<void> serve(const ExporterOptions& options, const Intent& intent,
     watched = watcher.run(targets, end.get_token());
     end.request_stop();
   });
-  read_store(store.get(), metrics, context.clock, end.get_token());
+  read_store(kept_after, metrics, context.clock, end.get_token());
   watching.join();
   return watched;
 }

@@ -50,6 +50,46 @@ TEST(Server, ServesTheMetricsAndNothingElse) {
   EXPECT_THAT(get((*server)->address(), "/etc/passwd"), StartsWith("HTTP/1.1 404"));
 }
 
+OutcomeRecord completed(std::int64_t id) {
+  OutcomeRecord kept;
+  kept.id = id;
+  kept.outcome.status = OutcomeStatus::kCompleted;
+  return kept;
+}
+
+/// After a restart no scrape finds a counter that is lower than before it.
+TEST(Server, CountsWhatTheStoreHasBeforeTheFirstScrape) {
+  Metrics metrics;
+  const std::string address = [&] {
+    const auto before = Server::listen("127.0.0.1:0", metrics);
+    return before ? (*before)->address() : "";
+  }();
+  std::vector<std::string> meanwhile;
+  const auto store = [&](std::int64_t id, std::int64_t limit) {
+    meanwhile.push_back(get(address, "/metrics"));
+    std::vector<OutcomeRecord> found;
+    for (; id < 450 && static_cast<std::int64_t>(found.size()) < limit; ++id) {
+      found.push_back(completed(id + 1));
+    }
+    return Result<std::vector<OutcomeRecord>>(std::move(found));
+  };
+  const auto server = Server::listen(address, metrics, store);
+  ASSERT_TRUE(server) << server.error().message;
+  EXPECT_THAT(meanwhile, testing::SizeIs(testing::Ge(2u)));
+  EXPECT_THAT(meanwhile, testing::Each(testing::IsEmpty())) << "nobody is answered while it reads";
+  EXPECT_THAT(get(address, "/metrics"), testing::ContainsRegex("migrations_total[{].*[}] 450"));
+}
+
+TEST(Server, ServesWithoutAStoreThatCannotBeRead) {
+  Metrics metrics;
+  const auto locked = [](std::int64_t, std::int64_t) -> Result<std::vector<OutcomeRecord>> {
+    return fail(ErrorCode::kBusy, "it is locked");
+  };
+  const auto server = Server::listen("127.0.0.1:0", metrics, locked);
+  ASSERT_TRUE(server) << server.error().message;
+  EXPECT_THAT(get((*server)->address(), "/metrics"), StartsWith("HTTP/1.1 200"));
+}
+
 TEST(Server, APortThatIsTakenIsSaid) {
   Metrics metrics;
   const auto first = Server::listen("127.0.0.1:0", metrics);
