@@ -260,6 +260,55 @@ TEST(Plan, GroupsEndTogetherAndApart) {
   EXPECT_NE(move_of(plan, 2).to, move_of(plan, 3).to);
 }
 
+TEST(Plan, AGroupGoesWhereAllOfItHasRoom) {
+  Problem problem = hosts({40, 8, 32});
+  problem.hosts[0].must_be_empty = true;
+  add_vm(problem, 0, {}, 20);
+  for (int i = 0; i < 2; ++i) add_vm(problem, 0, {}, 6).together = "shop";
+  const Plan plan = planned(problem);
+  EXPECT_THAT(plan.blockers, IsEmpty());
+  EXPECT_EQ(move_of(plan, 1).to, 2u);
+  EXPECT_EQ(move_of(plan, 2).to, 2u);
+}
+
+/// Not where its first VM would go: h3 is there at once and is fuller, but too slow for another.
+TEST(Plan, AGroupGoesWhereEachOfItMayGoAndIsSentInTime) {
+  Problem problem = hosts({40, 20, 20, 10});
+  problem.hosts[0].must_be_empty = true;
+  problem.hosts[2].usable_from = Seconds(1000);
+  problem.network.hosts[3].ingress = 10_MB_per_s;
+  for (int i = 0; i < 3; ++i) add_vm(problem, 0, {}, 2).together = "shop";
+  problem.vms[2].barred = {1};
+  problem.vms[1].load.cold = 20_MB_per_s;  // faster than the way to h3
+  const Plan plan = planned(problem);
+  EXPECT_THAT(plan.blockers, IsEmpty());
+  for (std::size_t vm = 0; vm < 3; ++vm) EXPECT_EQ(move_of(plan, vm).to, 2u);
+}
+
+/// Who has one host left is dealt to it before others take its room.
+TEST(Plan, RoomIsKeptForTheRestOfAGroupThatHasItsHost) {
+  Problem problem = hosts({20, 8, 8});
+  problem.hosts[0].must_be_empty = true;
+  problem.network.hosts[2].ingress = 50_MB_per_s;
+  add_vm(problem, 1, {}, 2).together = "shop";
+  add_vm(problem, 0, {}, 3).together = "shop";
+  add_vm(problem, 0, {}, 6);
+  EXPECT_THAT(planned(problem).blockers, IsEmpty());
+}
+
+TEST(Plan, AGroupThatFitsNowhereStaysAsAWhole) {
+  Problem problem = hosts({20, 8, 8});
+  problem.hosts[0].must_be_empty = true;
+  for (int i = 0; i < 2; ++i) add_vm(problem, 0, {}, 5).together = "shop";
+  const Plan plan = planned(problem);
+  ASSERT_THAT(plan.blockers, SizeIs(2));
+  EXPECT_THAT(plan.moves, IsEmpty());
+  for (const Blocker& blocker : plan.blockers) {
+    EXPECT_THAT(blocker.why, HasSubstr("its group takes 10 of memory"));
+    EXPECT_THAT(blocker.why, HasSubstr("the most memory is 8"));
+  }
+}
+
 TEST(Plan, PrioritiesGoFirstAndNothingStartsBeforeItsTime) {
   Problem problem = hosts({10, 10});
   add_vm(problem, 0, 1, 3);
@@ -395,6 +444,54 @@ RC_GTEST_PROP(AnyPlan, SucceedsWhereverAnyOrderDoes, ()) {
   const Plan plan = planned(problem);
   RC_ASSERT(wrong_with(problem, plan) == "");
   if (some_order_fits(problem, at, seen)) RC_ASSERT(plan.blockers.empty());
+}
+
+/// Host 0 is to be emptied of a group and of one VM besides.
+Problem any_group_and_another() {
+  std::vector<std::int64_t> rooms{100};
+  const auto others = *rc::gen::inRange<int>(1, 5);
+  for (int i = 0; i < others; ++i) rooms.push_back(*rc::gen::inRange<std::int64_t>(0, 16));
+  Problem problem = hosts(rooms);
+  problem.hosts[0].must_be_empty = true;
+  add_vm(problem, 0, {}, *rc::gen::inRange<std::int64_t>(1, 10));
+  const auto members = *rc::gen::inRange<int>(2, 5);
+  for (int i = 0; i < members; ++i) {
+    add_vm(problem, 0, {}, *rc::gen::inRange<std::int64_t>(1, 6)).together = "group";
+  }
+  return problem;
+}
+
+/// Is there any end at which the group is together, and each host has room? By trying all.
+bool some_end_fits(const Problem& problem, std::vector<std::size_t> ends = {}) {
+  const std::size_t next = ends.size();
+  if (next == problem.vms.size()) {
+    std::vector<std::int64_t> taken(problem.hosts.size());
+    for (std::size_t i = 0; i < next; ++i) taken[ends[i]] += problem.vms[i].takes.memory;
+    for (std::size_t i = 2; i < next; ++i) {
+      if (ends[i] != ends[1]) return false;
+    }
+    for (std::size_t host = 0; host < taken.size(); ++host) {
+      if (taken[host] > problem.hosts[host].capacity.memory) return false;
+    }
+    return true;
+  }
+  ends.push_back(0);
+  for (std::size_t host = 1; host < problem.hosts.size(); ++host) {
+    ends.back() = host;
+    if (some_end_fits(problem, ends)) return true;
+  }
+  return false;
+}
+
+RC_GTEST_PROP(AnyPlan, AGroupFindsRoomWhereverItCan, ()) {
+  const Problem problem = any_group_and_another();
+  const Plan plan = planned(problem);
+  RC_ASSERT(wrong_with(problem, plan) == "");
+  RC_ASSERT(plan.blockers.empty() == some_end_fits(problem));
+  if (!plan.blockers.empty()) return;
+  for (std::size_t vm = 2; vm < problem.vms.size(); ++vm) {
+    RC_ASSERT(move_of(plan, vm).to == move_of(plan, 1).to);
+  }
 }
 
 TEST(Plan, AnOrderIsFoundWhereTheFirstThatFitsEndsInACycle) {
