@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -45,9 +47,10 @@ Result<hosts::Wanted> wanted_of(const MoveOptions& options, const OpenedFleet& o
   for (const std::string& host : options.to) wanted.to.push_back(name_in_fleet(host));
   for (const std::string& vm : options.keep) wanted.keep.push_back(name_in_fleet(vm));
   if (!options.by.empty()) {
-    auto within = hosts::time_until(options.by, context.clock.wall_us());
+    const std::int64_t now = context.clock.wall_us();
+    const auto within = hosts::time_until(options.by, now);
     if (!within) return fail(within.error().while_doing("--by"));
-    wanted.within = *within;
+    wanted.by_wall_us = now + std::llround(within->count() * 1e6);
     if (*within <= Seconds(0)) {
       return fail(ErrorCode::kBadInput, fmt::format("--by: {} has passed", options.by),
                   "give a time that is to come");

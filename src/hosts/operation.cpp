@@ -88,14 +88,23 @@ std::string new_run(Clock& clock) {
   return fmt::format("{}-{}", clock.wall_us(), ::getpid());
 }
 
-std::optional<Error> too_late(const Wanted& wanted, const fleet::FleetPlan& plan) {
-  if (!wanted.within || plan.finish.p95 <= *wanted.within) return std::nullopt;
+/// Absent: as long as it takes.
+std::optional<Seconds> time_left(const Wanted& wanted, const Clock& clock) {
+  if (!wanted.by_wall_us) return std::nullopt;
+  return Seconds(static_cast<double>(*wanted.by_wall_us - clock.wall_us()) * 1e-6);
+}
+
+/// `took`: the way to the plan, which another plan takes once more.
+std::optional<Error> too_late(std::optional<Seconds> left, Seconds took,
+                              const fleet::FleetPlan& plan) {
+  if (!left || plan.finish.p95 <= *left) return std::nullopt;
   return Error{
       ErrorCode::kImpossible,
-      fmt::format("it would be done after {} ({} to {} in 90 % of cases), and there are {}",
-                  human(plan.finish.p50), human(plan.finish.p05), human(plan.finish.p95),
-                  human(*wanted.within)),
-      fmt::format("give it {}, or keep VMs where they are", human(plan.finish.p95))};
+      fmt::format(
+          "it would be done after {} ({} to {} in 90 % of cases), and there {}",
+          human(plan.finish.p50), human(plan.finish.p05), human(plan.finish.p95),
+          *left > Seconds(0) ? fmt::format("are {} left", human(*left)) : "is no time left"),
+      fmt::format("give it {}, or keep VMs where they are", human(plan.finish.p95 + took))};
 }
 
 }  // namespace
@@ -175,7 +184,6 @@ Result<fleet::Inventory> Operation::look() {
 Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
                                        const fleet::Inventory& inventory) const {
   fleet::Goal goal;
-  goal.within = wanted.within;
   if (!wanted.restore) {
     goal.empty = wanted.host;
     goal.to = wanted.to;
@@ -196,6 +204,8 @@ Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
 
 Result<Draft> Operation::draft(const Wanted& wanted,
                                const std::function<void(const fleet::Estimate&)>& surveyed) {
+  const TimePoint began = clock_.now();
+  const auto given = time_left(wanted, clock_);
   GODWIT_TRY(entries_, read_record(files_.record));
   Draft draft;
   draft.costs = fleet_.costs(entries_);
@@ -212,6 +222,7 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   }
   GODWIT_TRY(draft.situation.goal, goal_of(wanted, inventory));
   fleet::Goal known = draft.situation.goal;
+  known.within = given;
   if (wanted.restore) known.to = {wanted.host};  // is there such a host?
   GODWIT_CHECK_OK(check(inventory, known));
   const auto vms = vms_to_move(inventory, draft.situation.goal);
@@ -224,7 +235,7 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   }
   Rng rng(kSeed);
   GODWIT_TRY(draft.plan, make_plan(draft.situation, draft.costs, rng));
-  draft.too_late = too_late(wanted, draft.plan);
+  draft.too_late = too_late(time_left(wanted, clock_), clock_.now() - began, draft.plan);
   if (left) draft.earlier = left->moved;
   return draft;
 }

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "godwit/base/clock.h"
+#include "godwit/base/quantity.h"
 #include "godwit/hosts/operation.h"
 
 namespace godwit::hosts {
@@ -37,15 +39,18 @@ class Simulation : public testing::Test {
     auto file = parse_fleet_file(kTwoHosts, FleetUse::kSimulated);
     ASSERT_TRUE(file) << file.error().message;
     fleet_ = std::make_unique<SimulatedFleet>("rack", std::move(*file));
-    operation_ = std::make_unique<Operation>(
-        clock_, *fleet_,
+    operation_ = by_clock(clock_);
+    wanted_.host = "a";
+  }
+  std::unique_ptr<Operation> by_clock(Clock& clock) {
+    return std::make_unique<Operation>(
+        clock, *fleet_,
         [](std::stop_token) -> std::unique_ptr<engine::Engine> {
           ADD_FAILURE() << "nobody is to be asked";
           return nullptr;
         },
         engine::Places(), FleetFiles{"/nonexistent/record", "/nonexistent/cordons"},
         std::stop_token());
-    wanted_.host = "a";
   }
 
   RealClock clock_;
@@ -137,6 +142,32 @@ TEST_F(Simulation, WhatWasSeenOnEarlierDaysTellsTheHours) {
   ASSERT_GE(hours->size(), 1u);
   EXPECT_GE(hours->front().days, 2) << "what is older than four weeks does not count";
   EXPECT_LE(hours->front().days, 3);
+}
+
+/// What is left of the time that was given is less by what observing takes.
+TEST_F(Simulation, ObservingCountsForTheTimeThatIsGiven) {
+  const auto promised = operation_->draft(wanted_, {});
+  ASSERT_TRUE(promised) << promised.error().message;
+  const Seconds needed = promised->plan.finish.p95;
+  const auto refusal = [&](double given, double a_vm_takes) {
+    ManualClock clock;
+    clock.advance(Seconds(1e9));
+    wanted_.by_wall_us = clock.wall_us() + std::llround((needed * given).count() * 1e6);
+    const auto draft = by_clock(clock)->draft(
+        wanted_, [&](const fleet::Estimate&) { clock.advance(needed * a_vm_takes); });
+    EXPECT_TRUE(draft) << draft.error().message;
+    return draft ? draft->too_late : std::nullopt;
+  };
+  EXPECT_FALSE(refusal(1.5, 0));
+  EXPECT_FALSE(refusal(1.5, 0.2));  // of each of two VMs
+  const auto late = refusal(1.5, 0.3);
+  ASSERT_TRUE(late);
+  EXPECT_EQ(late->code, ErrorCode::kImpossible);
+  EXPECT_THAT(late->message, testing::HasSubstr("there are " + human(needed * 0.9)));
+  EXPECT_THAT(late->what_to_do.text(), testing::HasSubstr("give it " + human(needed * 1.6)));
+  const auto passed = refusal(1.5, 1);
+  ASSERT_TRUE(passed);
+  EXPECT_THAT(passed->message, testing::HasSubstr("there is no time left"));
 }
 
 TEST_F(Simulation, IsTheSameEachTime) {

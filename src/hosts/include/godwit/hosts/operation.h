@@ -40,7 +40,8 @@ struct Wanted {
   std::string host;
   std::vector<std::string> to{};
   std::vector<std::string> keep{};
-  std::optional<Seconds> within{};  ///< by the plan's 95 %; else kImpossible
+  /// Wall time by which all is to be done, by the plan's 95 %; else kImpossible.
+  std::optional<std::int64_t> by_wall_us{};
   SurveyOptions survey{};
   std::optional<IntentFile> intents{};  ///< what else holds for single VMs; overrides the survey's
 };
