@@ -339,15 +339,22 @@ void Settlement::settle_old_copy(std::optional<RunState> there, std::optional<Ru
 
 /// Post-copy: either side has what the other one lacks.
 void Settlement::settle_split() {
-  const bool lost = destination_.ended();
-  outcome_->vm_runs_on = lost ? VmRunsOn::kUnknown : VmRunsOn::kBothPaused;
-  outcome_->reason +=
-      lost ? " while it held a part of the guest: the guest is lost"
-           : fmt::format(
-                 ": both sides hold a part of the guest. To recover it once the link is back: "
-                 "on the destination ({}) QMP migrate-recover with a free address as \"uri\", "
-                 "then on the source ({}) QMP migrate with that \"uri\" and \"resume\": true",
-                 ends_.destination_end.name, ends_.source_end.name);
+  if (destination_.ended()) {
+    outcome_->vm_runs_on = VmRunsOn::kUnknown;
+    outcome_->reason += " while it held a part of the guest: the guest is lost";
+    return;
+  }
+  // A destination that is mute waits for memory; of one that is out of reach nothing is known.
+  const bool reached = destination_.connected();
+  outcome_->vm_runs_on = reached ? VmRunsOn::kBothPaused : VmRunsOn::kUnknown;
+  outcome_->reason += fmt::format(
+      "{} both sides hold a part of the guest. To recover it once the link is back: on the "
+      "destination ({}) QMP migrate-recover with a free address as \"uri\", then on the source "
+      "({}) QMP migrate with that \"uri\" and \"resume\": true",
+      reached ? ":"
+              : "; the destination can't be reached. If its QEMU has ended, the guest is lost; "
+                "else",
+      ends_.destination_end.name, ends_.source_end.name);
 }
 
 // --- the source can't be asked ---
