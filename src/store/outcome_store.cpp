@@ -53,24 +53,23 @@ Error sqlite_error(const fs::path& path, int code, int os_errno, std::string_vie
 }
 
 /// SQLite takes any file shorter than its smallest page for an empty database, and would write over
-/// it. A journal beside the file means that its first commit was cut short: SQLite's to judge.
+/// it. A journal beside the file means that its first commit was cut short: SQLite's to judge, as
+/// whatever is longer. The file is not opened here: closing it again would drop the locks that
+/// another thread's SQLite has on it.
 Result<void> check_is_database(const fs::path& path) {
-  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
   constexpr std::uintmax_t kSmallestPage = 512;
   std::error_code missing;
   const std::uintmax_t size = fs::file_size(path, missing);
   if (missing || size == 0 || fs::exists(path.native() + "-journal", missing)) return {};
-  std::string head(kMagic.size(), ' ');
-  std::ifstream(path, std::ios::binary)
-      .read(head.data(), static_cast<std::streamsize>(head.size()));
-  if (size >= kSmallestPage && head == kMagic) return {};
-  return fail(sqlite_error(path, SQLITE_NOTADB, 0, "by its first bytes"));
+  if (size >= kSmallestPage) return {};
+  return fail(sqlite_error(path, SQLITE_NOTADB, 0, "it is too short for one"));
 }
 
-/// SQLite would make a file that everybody may read; an empty one is a new database to it.
+/// SQLite would make a file that everybody may read; an empty one is a new database to it. One that
+/// is there is not opened: see above.
 Result<void> make_private(const fs::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd.valid()) return fail(file_error(path, "open", errno));
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd.valid() && errno != EEXIST) return fail(file_error(path, "open", errno));
   return {};
 }
 
