@@ -15,22 +15,29 @@ namespace {
 
 constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 constexpr char kSignalled = 's';
+constexpr char kHungUp = 'h';
 constexpr char kEnd = 'e';
 /// Handler → waiter. A handler may only call async-signal-safe functions such as write().
 std::atomic<int> write_end{-1};
 int read_end = -1;
 
-extern "C" void on_signal(int) {
+extern "C" void on_signal(int signal) {
   const int saved = errno;
-  [[maybe_unused]] const auto written = ::write(write_end.load(), &kSignalled, 1);
+  const char& message = signal == SIGHUP ? kHungUp : kSignalled;
+  [[maybe_unused]] const auto written = ::write(write_end.load(), &message, 1);
   errno = saved;
 }
 
+/// What whoever started us ignores stays ignored: nohup's SIGHUP, a script's SIGINT.
 void set_handlers(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
-  for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
+  for (const int signal : kSignals) {
+    struct sigaction before {};
+    ::sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+  }
 }
 
 }  // namespace
@@ -42,8 +49,9 @@ StopOnSignal::StopOnSignal() {
   write_end = ends[1];
   waiter_ = std::thread([this] {
     char message = 0;
-    while (::read(read_end, &message, 1) == 1 && message == kSignalled) {
-      if (source_.stop_requested()) {
+    while (::read(read_end, &message, 1) == 1 && message != kEnd) {
+      // A terminal that goes away may tell twice, and asks for nothing.
+      if (source_.stop_requested() && message != kHungUp) {
         std::fputs(
             "\ngodwit: still giving things back; it ends by itself, and no longer watches a "
             "migration that can't be cancelled\n",

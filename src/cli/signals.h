@@ -6,7 +6,8 @@
 namespace godwit::cli {
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a stop request, so that every command ends by its own
-/// path and gives back what it borrowed. A second one asks not to wait for what can't be stopped.
+/// path and gives back what it borrowed; where one of them was ignored from the start, it stays so
+/// (nohup). A second SIGINT or SIGTERM asks not to wait for what can't be stopped.
 /// One object per process, made before other threads.
 class StopOnSignal {
  public:

@@ -164,6 +164,7 @@ Result<void> end_dead_destination(const LabLock& lock, const GuestRecord& guest)
     argv.push_back(const_cast<char*>(argument.c_str()));  // NOLINT: execv's signature
   }
   argv.push_back(nullptr);
+  for (const int ignored : {SIGPIPE, SIGXFSZ}) std::signal(ignored, SIG_DFL);
   if (enter_netns(netns)) execv(program.c_str(), argv.data());
   _exit(127);
 }

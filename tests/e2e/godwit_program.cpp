@@ -72,7 +72,17 @@ GodwitProgram::GodwitProgram(const std::vector<std::string>& arguments) {
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   ::posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-  const int failed = ::posix_spawn(&pid_, argv.front(), &actions, nullptr, argv.data(), environ);
+  // Whatever started the test: Godwit leaves ignored what is ignored.
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t taken;
+  ::sigemptyset(&taken);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&taken, signal);
+  ::posix_spawnattr_setsigdefault(&attributes, &taken);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  const int failed =
+      ::posix_spawn(&pid_, argv.front(), &actions, &attributes, argv.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(out[1]);
   ::close(err[1]);

@@ -30,6 +30,16 @@ class ProcessTest : public testing::Test {
   std::stop_source stop_;
 };
 
+/// A shell could not undo that a signal is ignored.
+TEST_F(ProcessTest, SignalsThatWeIgnoreItDoesNot) {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  Process process = shell("kill -PIPE $$; echo lives");
+  std::signal(SIGPIPE, before);
+  EXPECT_EQ(follow(process, Seconds(60)), Process::Seen::kEnded);
+  EXPECT_EQ(process.out(), "");
+  EXPECT_FALSE(process.end()->well());
+}
+
 TEST_F(ProcessTest, ItsEndAndItsWordsAreTold) {
   Process process = shell("echo out; echo err >&2; exit 3");
   EXPECT_EQ(follow(process, Seconds(60)), Process::Seen::kEnded);
