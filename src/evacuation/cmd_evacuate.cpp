@@ -91,7 +91,7 @@ int simulate(const MoveOptions& options, const hosts::Wanted& wanted, const host
 /// A plan that leaves a VM behind is not begun: who wants that says so.
 std::optional<Error> refusal(const hosts::Draft& draft, const std::string& host, bool restore) {
   if (draft.too_late) return draft.too_late;
-  const auto& blockers = draft.plan.blockers;
+  const auto blockers = in_the_way(draft.plan, draft.situation);
   if (blockers.empty()) return std::nullopt;
   std::vector<std::string> names;
   for (const fleet::Blocked& one : blockers) names.push_back(one.vm);

@@ -33,7 +33,10 @@ schedule::TransferModel transfer_model() {
 class Planning {
  public:
   Planning(const Situation& situation, const Costs& costs, Rng& rng)
-      : now_(situation), costs_(costs), rng_(rng) {}
+      : now_(situation), costs_(costs), rng_(rng), there_(situation.inventory.vms) {
+    const auto elsewhere = where_else_they_may_be(situation);
+    there_.insert(there_.end(), elsewhere.begin(), elsewhere.end());
+  }
 
   Result<FleetPlan> run();
 
@@ -48,14 +51,17 @@ class Planning {
   [[nodiscard]] schedule::Problem problem() const;
   [[nodiscard]] schedule::HostState host_state(const FleetHost& host) const;
   [[nodiscard]] schedule::VmState vm_state(const FleetVm& vm) const;
+  [[nodiscard]] schedule::VmState stand_in(const FleetVm& vm) const;
   [[nodiscard]] std::vector<PlannedMove> moves(const schedule::Plan& plan) const;
   void draw(FleetPlan& plan);
   [[nodiscard]] std::vector<Blocked> blockers(const schedule::Plan& plan) const;
+  [[nodiscard]] bool is_wanted_elsewhere(const std::string& vm, const Unclear& unclear) const;
   [[nodiscard]] std::optional<Blocked> no_room(const FleetVm& vm, const schedule::Plan& plan) const;
 
   const Situation& now_;
   const Costs& costs_;
   Rng& rng_;
+  std::vector<FleetVm> there_;  ///< the inventory's, then those that may be there; as the problem's
 };
 
 bool Planning::takes_vms(const FleetHost& host) const {
@@ -67,8 +73,9 @@ bool Planning::takes_vms(const FleetHost& host) const {
 
 bool Planning::is_to_move(const std::string& vm) const {
   const auto estimate = now_.estimates.find(vm);
-  return !now_.settled.contains(vm) && estimate != now_.estimates.end() &&
-         !estimate->second.ways.empty() && barred_from_its_host(vm) == nullptr;
+  return !now_.settled.contains(vm) && !now_.unclear.contains(vm) &&
+         estimate != now_.estimates.end() && !estimate->second.ways.empty() &&
+         barred_from_its_host(vm) == nullptr;
 }
 
 const Way& Planning::way_of(const std::string& vm) const {
@@ -99,7 +106,7 @@ const Wish& Planning::wish_for(const std::string& vm) const {
 /// One that takes no VMs has room for those that it has. Without a limit there is room for all.
 schedule::HostState Planning::host_state(const FleetHost& host) const {
   schedule::Capacity here, all;
-  for (const FleetVm& vm : now_.inventory.vms) {
+  for (const FleetVm& vm : there_) {
     all.memory += vm.memory.count();
     all.cpus += vm.vcpus;
     if (vm.host != host.name) continue;
@@ -141,11 +148,25 @@ schedule::VmState Planning::vm_state(const FleetVm& vm) const {
   return state;
 }
 
+/// Of a VM that may be there: it takes its room, and keeps others of its group away.
+schedule::VmState Planning::stand_in(const FleetVm& vm) const {
+  schedule::VmState state;
+  state.name = vm.name + '\n' + vm.host;  // unlike any VM's
+  state.on = *host_index(now_.inventory, vm.host);
+  state.takes = {vm.memory.count(), vm.vcpus};
+  state.apart = wish_for(vm.name).apart;
+  state.fixed = true;
+  return state;
+}
+
 schedule::Problem Planning::problem() const {
   schedule::Problem problem;
   problem.network = now_.inventory.network;
   for (const FleetHost& host : now_.inventory.hosts) problem.hosts.push_back(host_state(host));
-  for (const FleetVm& vm : now_.inventory.vms) problem.vms.push_back(vm_state(vm));
+  for (const FleetVm& vm : there_) {
+    const bool known = problem.vms.size() < now_.inventory.vms.size();
+    problem.vms.push_back(known ? vm_state(vm) : stand_in(vm));
+  }
   problem.overhead = now_.prepared ? Seconds(0) : costs_.overhead;
   return problem;
 }
@@ -225,12 +246,12 @@ std::optional<Blocked> Planning::no_room(const FleetVm& vm, const schedule::Plan
       continue;
     }
     schedule::Capacity left = host_state(host).capacity;
-    for (std::size_t j = 0; j < now_.inventory.vms.size(); ++j) {
-      std::size_t at = *host_index(now_.inventory, now_.inventory.vms[j].host);
+    for (std::size_t j = 0; j < there_.size(); ++j) {
+      std::size_t at = *host_index(now_.inventory, there_[j].host);
       for (const schedule::Move& move : plan.moves) at = move.vm == j ? move.to : at;
       if (at != i) continue;
-      left.memory -= now_.inventory.vms[j].memory.count();
-      left.cpus -= now_.inventory.vms[j].vcpus;
+      left.memory -= there_[j].memory.count();
+      left.cpus -= there_[j].vcpus;
     }
     if (left.memory >= vm.memory.count() && left.cpus >= vm.vcpus) return std::nullopt;
     takers.push_back(host.name);
@@ -249,10 +270,24 @@ std::optional<Blocked> Planning::no_room(const FleetVm& vm, const schedule::Plan
                  "add a host, make room on one, or keep the VM where it is"};
 }
 
+/// Or may it be where it is not to be?
+bool Planning::is_wanted_elsewhere(const std::string& vm, const Unclear& unclear) const {
+  const Goal& goal = now_.goal;
+  const FleetVm* const known = find_vm(now_.inventory, vm);
+  const bool kept = std::find(goal.keep.begin(), goal.keep.end(), vm) != goal.keep.end();
+  const bool leaves =
+      unclear.hosts.contains(goal.empty) || (known != nullptr && known->host == goal.empty);
+  return goal.bring.contains(vm) || (leaves && !kept);
+}
+
 std::vector<Blocked> Planning::blockers(const schedule::Plan& plan) const {
   std::vector<Blocked> all;
-  for (const auto& [name, estimate] : now_.estimates) {
+  for (const auto& [name, unclear] : now_.unclear) {
     if (now_.settled.contains(name)) continue;
+    if (is_wanted_elsewhere(name, unclear)) all.push_back(unclear.why);
+  }
+  for (const auto& [name, estimate] : now_.estimates) {
+    if (now_.settled.contains(name) || now_.unclear.contains(name)) continue;
     const Error* const barred = barred_from_its_host(name);
     if (estimate.blocked) {
       all.push_back(*estimate.blocked);
@@ -261,7 +296,7 @@ std::vector<Blocked> Planning::blockers(const schedule::Plan& plan) const {
     }
   }
   for (const schedule::Blocker& blocker : plan.blockers) {
-    const FleetVm& vm = now_.inventory.vms[blocker.vm];
+    const FleetVm& vm = there_[blocker.vm];
     if (!is_to_move(vm.name)) continue;  // it stays, as somebody wants, or is said already
     const auto room = no_room(vm, plan);
     all.push_back(room ? *room : Blocked{vm.name, blocker.why, blocker.what_to_do});
@@ -275,7 +310,8 @@ Result<FleetPlan> Planning::run() {
   plan.moves = moves(made);
   plan.blockers = blockers(made);
   for (const StoppedVm& vm : now_.inventory.stopped) {
-    if (vm.host == now_.goal.empty) plan.stopped.push_back(vm.name);
+    const bool stays = vm.host == now_.goal.empty && !now_.unclear.contains(vm.name);
+    if (stays) plan.stopped.push_back(vm.name);
   }
   plan.lower_bound = made.lower_bound + (plan.moves.empty() ? Seconds(0) : costs_.after);
   plan.overhead = costs_.overhead;
@@ -284,6 +320,26 @@ Result<FleetPlan> Planning::run() {
 }
 
 }  // namespace
+
+std::vector<Blocked> in_the_way(const FleetPlan& plan, const Situation& situation) {
+  std::vector<Blocked> blockers = plan.blockers;
+  std::erase_if(blockers, [&](const Blocked& one) { return situation.unclear.contains(one.vm); });
+  return blockers;
+}
+
+std::vector<FleetVm> where_else_they_may_be(const Situation& situation) {
+  std::vector<FleetVm> all;
+  for (const auto& [name, unclear] : situation.unclear) {
+    const FleetVm* const known = find_vm(situation.inventory, name);
+    if (known == nullptr) continue;
+    for (const std::string& host : unclear.hosts) {
+      if (host == known->host || !host_index(situation.inventory, host)) continue;
+      all.push_back(*known);
+      all.back().host = host;
+    }
+  }
+  return all;
+}
 
 Result<FleetPlan> make_plan(const Situation& situation, const Costs& costs, Rng& rng) {
   GODWIT_CHECK_OK(check(situation.inventory, situation.goal));

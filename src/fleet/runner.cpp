@@ -243,13 +243,14 @@ void Runner::take(FleetPlan plan) {
 void Runner::block(const Blocked& blocked) {
   VmReport& one = report(blocked.vm);
   now_.settled.insert(blocked.vm);
-  one.status = Status::kBlocked;
-  one.runs_on = place_of(blocked.vm);
+  const bool unclear = now_.unclear.contains(blocked.vm);
+  one.status = unclear ? Status::kUnclear : Status::kBlocked;
+  one.runs_on = unclear ? "" : place_of(blocked.vm);
   one.reason = blocked.reason;
   one.what_to_do = blocked.what_to_do;
   PlannedMove none;
   none.vm = blocked.vm;
-  none.from = one.runs_on;
+  none.from = place_of(blocked.vm);
   (void)write(Kind::kBlocked, none, blocked.reason);
   parts_.observer.changed(one);
 }

@@ -146,29 +146,42 @@ Result<void> Operation::begin() {
   return settle_left(entries);
 }
 
-/// Of each VM that was under way, the truth is written down. One that nobody can be sure of is left
-/// out of this run, as the look at the fleet or its first move will say.
+/// Of each VM that was under way, the truth is written down.
 Result<void> Operation::settle_left(const std::vector<fleet::Entry>& entries) {
-  for (const auto& [vm, left] : under_way(entries)) {
-    const auto place = fleet_.settle(vm, stop_);
-    fleet::Entry entry = left;
-    entry.wall_us = clock_.wall_us();
-    entry.kind = Kind::kNotMoved;
-    entry.why = "its godwit was killed";
-    if (!place && place.error().code == ErrorCode::kNotFound) {
-      entry.kind = Kind::kGone;
-    } else if (!place) {
-      return fail(place.error().while_doing(
-          fmt::format("VM {}, which a godwit was moving when it was killed", vm)));
-    } else if (*place == left.to) {
-      entry.kind = Kind::kMoved;
-      entry.why.clear();
-    }
-    GODWIT_CHECK_OK(record_->append(entry));
-    log::warning("VM {} was being moved by a godwit that was killed: it {}", vm,
-                 entry.kind == Kind::kGone ? "is gone" : fmt::format("runs on host {}", *place));
-  }
+  for (const auto& [vm, left] : under_way(entries)) GODWIT_CHECK_OK(settle(vm, left));
   return {};
+}
+
+Result<void> Operation::settle(const std::string& vm, const fleet::Entry& left) {
+  const auto place = fleet_.settle(vm, stop_);
+  fleet::Entry entry = left;
+  entry.wall_us = clock_.wall_us();
+  entry.kind = Kind::kNotMoved;
+  entry.why = "its godwit was killed";
+  if (!place && place.error().code == ErrorCode::kNotFound) {
+    entry.kind = Kind::kGone;
+  } else if (!place && place.error().code == ErrorCode::kInterrupted) {
+    return fail(place.error());
+  } else if (!place) {
+    leave_alone(vm, left, place.error());
+    return {};
+  } else if (*place == left.to) {
+    entry.kind = Kind::kMoved;
+    entry.why.clear();
+  }
+  GODWIT_CHECK_OK(record_->append(entry));
+  log::warning("VM {} was being moved by a godwit that was killed: it {}", vm,
+               entry.kind == Kind::kGone ? "is gone" : fmt::format("runs on host {}", *place));
+  return {};
+}
+
+/// Nothing is written down, so the next run asks again.
+void Operation::leave_alone(const std::string& vm, const fleet::Entry& left, const Error& why) {
+  const std::string reason = fmt::format(
+      "it was being moved from host {} to host {}, and it is not certain where it is: {}",
+      left.from, left.to, why.message);
+  log::warning("VM {} is left alone: {}", vm, reason);
+  unclear_[vm] = {{vm, reason, why.what_to_do}, {left.from, left.to}};
 }
 
 Result<fleet::Inventory> Operation::look() {
@@ -195,7 +208,8 @@ Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
   for (const auto& [vm, home] : away) {
     const fleet::FleetVm* const there = find_vm(inventory, vm);
     const bool stays = wanted.intents && wanted.intents->of(vm).stays;
-    if (home == wanted.host && there != nullptr && there->host != home && !stays) {
+    const bool away_now = there != nullptr && (there->host != home || unclear_.contains(vm));
+    if (home == wanted.host && away_now && !stays) {
       goal.bring[vm] = home;
     }
   }
@@ -225,7 +239,9 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   known.within = given;
   if (wanted.restore) known.to = {wanted.host};  // is there such a host?
   GODWIT_CHECK_OK(check(inventory, known));
-  const auto vms = vms_to_move(inventory, draft.situation.goal);
+  draft.situation.unclear = unclear_;
+  auto vms = vms_to_move(inventory, draft.situation.goal);
+  std::erase_if(vms, [this](const std::string& vm) { return unclear_.contains(vm); });
   GODWIT_TRY(draft.situation.estimates,
              survey(fleet_, inventory, vms, engines_, places_, survey_options(wanted, vms),
                     draft.costs, stop_, surveyed));

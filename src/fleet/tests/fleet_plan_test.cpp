@@ -169,6 +169,33 @@ TEST(FleetPlan, AVmThatStaysCountsInItsGroups) {
   }
 }
 
+TEST(FleetPlan, AVmThatMayBeOnAHostTakesItsRoomThereAndKeepsItsGroupAway) {
+  Situation now = situation();
+  now.inventory.hosts[2].memory = 3_GiB;
+  now.unclear["db"] = {{"db", "it is paused", "let it go on"}, {"a", "c"}};
+  const FleetPlan plan = plan_of(now);
+  ASSERT_EQ(plan.blockers.size(), 1u);
+  EXPECT_EQ(plan.blockers[0].reason, "it is paused");
+  ASSERT_EQ(plan.moves.size(), 2u);
+  for (const PlannedMove& move : plan.moves) EXPECT_EQ(move.to, "b") << move.vm;
+  now.inventory.hosts[2].memory = 8_GiB;
+  now.goal.wishes["db"].apart = now.goal.wishes["web"].apart = "databases";
+  for (const PlannedMove& move : plan_of(now).moves) {
+    EXPECT_TRUE(move.vm != "web" || move.to == "b");
+  }
+}
+
+TEST(FleetPlan, AHostOnWhichAVmMayBeIsNotSaidToBeEmpty) {
+  Situation now = situation();
+  now.goal.empty = "c";
+  now.estimates.clear();
+  now.unclear["db"] = {{"db", "it is paused", ""}, {"a", "c"}};
+  ASSERT_EQ(plan_of(now).blockers.size(), 1u);
+  EXPECT_EQ(plan_of(now).blockers[0].vm, "db");
+  now.goal.empty = "b";
+  EXPECT_THAT(plan_of(now).blockers, IsEmpty());
+}
+
 TEST(FleetPlan, OnlyHostsThatMayTakeVmsDo) {
   Situation now = situation();
   now.goal.to = {"c"};

@@ -40,6 +40,13 @@ struct FleetPlan {
   Seconds overhead{};     ///< T_O that it reckons with
 };
 
+/// It is not clear where this VM runs: no plan moves it, and its room is taken on each host where
+/// it may be.
+struct Unclear {
+  Blocked why;
+  std::set<std::string> hosts;
+};
+
 /// How it stands when a plan is made: at the beginning, or anew in the middle of another one.
 struct Situation {
   Inventory inventory;  ///< VMs that are under way count as at their destination
@@ -47,9 +54,18 @@ struct Situation {
   std::map<std::string, Estimate> estimates;  ///< of the VMs that are to move
   std::map<std::string, std::size_t> way{};   ///< which of its ways a VM takes; absent: the first
   std::set<std::string> settled{};            ///< VMs that no plan may move (any more)
+  std::map<std::string, Unclear> unclear{};   ///< by VM
   std::set<std::string> closed{};             ///< hosts that were found to take none
   bool prepared = false;  ///< T_O is behind the first moves: something is under way
 };
+
+/// Blockers that somebody must decide upon before the plan is begun: a VM of which it is not clear
+/// where it runs holds up no others.
+[[nodiscard]] std::vector<Blocked> in_the_way(const FleetPlan& plan, const Situation& situation);
+
+/// VMs that may be on another host than the inventory has them on, once for each such host. Nothing
+/// of one that the inventory does not have.
+[[nodiscard]] std::vector<FleetVm> where_else_they_may_be(const Situation& situation);
 
 /// kBadInput as of check(); a VM that can't go is no error but a blocker.
 Result<FleetPlan> make_plan(const Situation& situation, const Costs& costs, Rng& rng);

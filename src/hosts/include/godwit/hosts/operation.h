@@ -62,7 +62,8 @@ class Operation {
             FleetFiles files, std::stop_token stop);
 
   /// Takes the fleet's record, so that nobody else moves its VMs, and finds out where the VMs are
-  /// that a Godwit was moving when it was killed. kBusy.
+  /// that a Godwit was moving when it was killed. One of which that is not certain is left alone in
+  /// this run, and is a blocker of the draft's plan (Situation::unclear). kBusy, kInterrupted.
   Result<void> begin();
   /// What would be done. Without `begin` before, nothing is touched. Errors: as of check(), of the
   /// survey, kNotFound where there is nothing to bring back.
@@ -78,6 +79,8 @@ class Operation {
 
  private:
   Result<void> settle_left(const std::vector<fleet::Entry>& entries);
+  Result<void> settle(const std::string& vm, const fleet::Entry& left);
+  void leave_alone(const std::string& vm, const fleet::Entry& left, const Error& why);
   Result<fleet::Goal> goal_of(const Wanted& wanted, const fleet::Inventory& inventory) const;
   Result<fleet::Inventory> look();
   void keep_what_was_seen(const std::map<std::string, fleet::Estimate>& estimates) const;
@@ -90,6 +93,7 @@ class Operation {
   std::stop_token stop_;
   std::unique_ptr<FileRecord> record_;
   std::vector<fleet::Entry> entries_;
+  std::map<std::string, fleet::Unclear> unclear_;  ///< what `begin` could not find out
 };
 
 }  // namespace godwit::hosts
