@@ -41,6 +41,7 @@ class Planning {
   Result<FleetPlan> run();
 
  private:
+  [[nodiscard]] bool may_take_vms(const FleetHost& host) const;
   [[nodiscard]] bool takes_vms(const FleetHost& host) const;
   [[nodiscard]] bool is_to_move(const std::string& vm) const;
   [[nodiscard]] const Way& way_of(const std::string& vm) const;
@@ -64,11 +65,14 @@ class Planning {
   std::vector<FleetVm> there_;  ///< the inventory's, then those that may be there; as the problem's
 };
 
-bool Planning::takes_vms(const FleetHost& host) const {
+bool Planning::may_take_vms(const FleetHost& host) const {
   const auto& to = now_.goal.to;
   const bool wanted = to.empty() || std::find(to.begin(), to.end(), host.name) != to.end();
-  return wanted && !host.cordoned && host.name != now_.goal.empty &&
-         !now_.closed.contains(host.name);
+  return wanted && !host.cordoned && host.name != now_.goal.empty;
+}
+
+bool Planning::takes_vms(const FleetHost& host) const {
+  return may_take_vms(host) && !now_.closed.contains(host.name);
 }
 
 bool Planning::is_to_move(const std::string& vm) const {
@@ -86,6 +90,8 @@ const Way& Planning::way_of(const std::string& vm) const {
 }
 
 const Error* Planning::barred(const std::string& vm, const std::string& host) const {
+  const auto closed = now_.closed.find(host);
+  if (closed != now_.closed.end()) return &closed->second;
   const auto estimate = now_.estimates.find(vm);
   if (estimate == now_.estimates.end()) return nullptr;
   const auto why = estimate->second.barred.find(host);
@@ -94,7 +100,10 @@ const Error* Planning::barred(const std::string& vm, const std::string& host) co
 
 const Error* Planning::barred_from_its_host(const std::string& vm) const {
   const auto wanted = now_.goal.bring.find(vm);
-  return wanted == now_.goal.bring.end() ? nullptr : barred(vm, wanted->second);
+  if (wanted == now_.goal.bring.end()) return nullptr;
+  const FleetVm* const known = find_vm(now_.inventory, vm);
+  const bool is_there = known != nullptr && known->host == wanted->second;
+  return is_there ? nullptr : barred(vm, wanted->second);
 }
 
 const Wish& Planning::wish_for(const std::string& vm) const {
@@ -143,7 +152,8 @@ schedule::VmState Planning::vm_state(const FleetVm& vm) const {
   const auto wanted = now_.goal.bring.find(vm.name);
   if (wanted != now_.goal.bring.end()) state.to = host_index(now_.inventory, wanted->second);
   for (std::size_t i = 0; i < now_.inventory.hosts.size(); ++i) {
-    if (barred(vm.name, now_.inventory.hosts[i].name) != nullptr) state.barred.insert(i);
+    const bool other = i != state.on;
+    if (other && barred(vm.name, now_.inventory.hosts[i].name) != nullptr) state.barred.insert(i);
   }
   return state;
 }
@@ -240,7 +250,7 @@ std::optional<Blocked> Planning::no_room(const FleetVm& vm, const schedule::Plan
   Bytes most;
   for (std::size_t i = 0; i < now_.inventory.hosts.size(); ++i) {
     const FleetHost& host = now_.inventory.hosts[i];
-    if (host.name == vm.host || !takes_vms(host)) continue;
+    if (host.name == vm.host || !may_take_vms(host)) continue;
     if (const Error* const no = barred(vm.name, host.name)) {
       why = no;
       continue;

@@ -81,6 +81,8 @@ class Runner {
   void grant(Job& job);
   void look_for_overruns();
   void end_early(const Error& why);
+  void begin_no_more(const Error& why);
+  void cancel();
 
   // --- events ---
   void handle(const JobEvent& event);
@@ -110,6 +112,7 @@ class Runner {
   std::map<std::string, std::string> first_places_;  ///< of VMs, when the run began
   bool waits_ = false;                               ///< something is left to begin
   bool stuck_ = false;                               ///< a plan made anew changed nothing
+  bool cancelled_ = false;                           ///< what can be ended is
   std::map<std::string, int> failures_;              ///< attempts, by VM
   RunOutcome outcome_;
 };
@@ -284,7 +287,7 @@ void Runner::replan(const std::string& why) {
   }
   then.prepared = !before_.empty();
   auto plan = parts_.planner(then);
-  if (!plan) return end_early(plan.error());
+  if (!plan) return begin_no_more(plan.error().while_doing(why));
   take(std::move(*plan));
   for (const auto& job : jobs_) {
     const bool wanted =
@@ -309,10 +312,11 @@ RunOutcome Runner::run() {
 /// False once nothing is under way, and nothing is left to begin.
 bool Runner::step() {
   if (stop_.stop_requested() && !ended_early()) end_early(kStopped);
+  if (stop_.stop_requested() && !cancelled_) cancel();
   waits_ = !ended_early() && start_what_may();
   if (jobs_.empty() && !(waits_ && waits_for_a_time())) return waits_ && unstick();
   // a stop request is seen once; from then on only events count
-  const std::stop_token stop = ended_early() ? std::stop_token() : stop_;
+  const std::stop_token stop = cancelled_ ? std::stop_token() : stop_;
   if (const auto event = events_.next(kTick, stop)) handle(*event);
   if (!ended_early()) look_for_overruns();
   return true;
@@ -375,9 +379,10 @@ bool Runner::begin(const PlannedMove& move) {
 void Runner::grant(Job& job) {
   const PlannedMove& move = job.move();
   if (const auto open = parts_.mover.check_destination(move.vm, move.to); !open) {
-    now_.closed.insert(move.to);
+    const std::string why = fmt::format("host {} takes no VMs: {}", move.to, open.error().message);
+    now_.closed[move.to] = {open.error().code, why, open.error().what_to_do};
     job.leave();
-    return replan(fmt::format("host {} takes no VMs: {}", move.to, open.error().message));
+    return replan(why);
   }
   if (!write(Kind::kMoving, move)) return;
   job.go();
@@ -402,13 +407,22 @@ void Runner::look_for_overruns() {
 }
 
 void Runner::end_early(const Error& why) {
+  begin_no_more(why);
+  cancel();
+}
+
+/// What moves goes on.
+void Runner::begin_no_more(const Error& why) {
   outcome_.ended_early = why;
   for (const auto& job : jobs_) {
-    if (job->granted()) {
-      job->cancel();
-    } else {
-      job->leave();
-    }
+    if (!job->granted()) job->leave();
+  }
+}
+
+void Runner::cancel() {
+  cancelled_ = true;
+  for (const auto& job : jobs_) {
+    if (job->granted()) job->cancel();
   }
 }
 
@@ -419,6 +433,7 @@ void Runner::handle(const JobEvent& event) {
   switch (event.kind) {
     case JobEvent::Kind::kReady: {
       job.ready_at = parts_.clock.now();
+      if (job.leaves()) return;
       VmReport& one = report(job.move().vm);
       one.status = job.granted() ? Status::kMoving : Status::kReady;
       parts_.observer.changed(one);
@@ -460,7 +475,9 @@ void Runner::on_end(Job& job) {
   if (!end) {
     const bool asked_to = ended->leaves() || ended_early();
     if (end.error().code == ErrorCode::kInterrupted && asked_to) {
-      if (write(Kind::kNotMoved, move, "not begun")) report(move.vm).status = Status::kWaiting;
+      const bool waits = write(Kind::kNotMoved, move, "not begun") &&
+                         !now_.settled.contains(move.vm);  // else it was blocked meanwhile
+      if (waits) report(move.vm).status = Status::kWaiting;
       return;
     }
     return not_moved(move, end.error());

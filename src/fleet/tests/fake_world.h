@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -45,6 +47,8 @@ class FakeWorld final : public Mover, public Record {
   std::map<std::string, std::int64_t> room;           ///< memory of hosts
   std::map<std::pair<std::string, int>, Fate> fates;  ///< by VM and attempt, from 1 on; else kWell
   std::set<std::string> closed;                       ///< hosts that take none
+  std::map<std::string, int> closes_after;            ///< hosts that take none after so many moves
+  std::set<std::string> held;                         ///< VMs whose streams last until released
   std::map<std::string, Seconds> patience;            ///< that the last order for a VM had
   std::vector<Entry> entries;
   int killed_at = -1;      ///< the step at which the Godwit is killed; negative: never
@@ -61,6 +65,12 @@ class FakeWorld final : public Mover, public Record {
   }
   [[nodiscard]] bool lives() const { return killed_at < 0 || steps_ <= killed_at; }
   [[nodiscard]] int most_at_once() const { return most_at_once_; }
+  /// Thread-safe.
+  void release(const std::string& vm) {
+    const std::lock_guard lock(mutex_);
+    held.erase(vm);
+    released_.notify_all();
+  }
 
   // --- Record ---
   Result<void> append(const Entry& entry) override {
@@ -91,6 +101,8 @@ class FakeWorld final : public Mover, public Record {
   Result<void> check_destination(const std::string&, const std::string& host) override {
     const std::lock_guard lock(mutex_);
     if (!step()) return dead();
+    const auto closes = closes_after.find(host);
+    if (closes != closes_after.end() && closes->second-- <= 0) closed.insert(host);
     if (closed.contains(host)) return fail(ErrorCode::kRefused, "its lid is closed");
     return {};
   }
@@ -107,7 +119,7 @@ class FakeWorld final : public Mover, public Record {
     if (!watcher.await_turn() || stop.stop_requested()) {
       return fail(ErrorCode::kInterrupted, "interrupted before the migration began");
     }
-    return migrate(move, fate, watcher);
+    return migrate(move, fate, watcher, stop);
   }
 
  private:
@@ -160,7 +172,18 @@ class FakeWorld final : public Mover, public Record {
     const PlannedMove& move_;
   };
 
-  Result<MigrationOutcome> migrate(const PlannedMove& move, Fate fate, MoveWatcher& watcher) {
+  /// True once its stream may end by itself, false where it was cancelled.
+  bool outlast_hold(const std::string& vm, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    if (!held.contains(vm)) return true;
+    const bool released =
+        released_.wait_for(lock, stop, std::chrono::minutes(1), [&] { return !held.contains(vm); });
+    EXPECT_TRUE(released || stop.stop_requested()) << vm << " was held for a minute";
+    return released;
+  }
+
+  Result<MigrationOutcome> migrate(const PlannedMove& move, Fate fate, MoveWatcher& watcher,
+                                   const std::stop_token& stop) {
     begin(move);
     control::Progress progress;
     progress.phase = MigrationPhase::kActive;
@@ -168,6 +191,7 @@ class FakeWorld final : public Mover, public Record {
     MigrationOutcome outcome;
     outcome.technique = move.technique;
     outcome.total_time = Seconds(1);
+    if (!outlast_hold(move.vm, stop)) fate = Fate::kFails;
     GODWIT_CHECK_OK(finish(move, fate, outcome));
     progress.phase = MigrationPhase::kCompleted;
     watcher.on_progress(progress);
@@ -203,6 +227,7 @@ class FakeWorld final : public Mover, public Record {
   }
 
   std::mutex mutex_;
+  std::condition_variable_any released_;
   int steps_ = 0;
   int at_once_ = 0;
   int most_at_once_ = 0;

@@ -204,7 +204,7 @@ TEST(FleetPlan, OnlyHostsThatMayTakeVmsDo) {
   now.inventory.hosts[1].cordoned = true;
   for (const PlannedMove& move : plan_of(now).moves) EXPECT_EQ(move.to, "c");
   now = situation();
-  now.closed = {"c"};
+  now.closed["c"] = {ErrorCode::kRefused, "host c takes no VMs: it is cordoned", ""};
   for (const PlannedMove& move : plan_of(now).moves) EXPECT_EQ(move.to, "b");
 }
 

@@ -7,6 +7,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "fake_world.h"
 
@@ -205,6 +206,72 @@ TEST(Runner, AHostThatTakesNoneIsPlannedAround) {
   const RunOutcome outcome = Evacuation(with_vms(world, 4)).run();
   EXPECT_TRUE(outcome.complete());
   for (const auto& [name, vm] : world.vms) EXPECT_EQ(vm.host, "c") << name;
+}
+
+using Planner = std::function<Result<FleetPlan>(const Situation&)>;
+
+/// All VMs are to come back to host a, those of host b and those of host c at once.
+RunOutcome restored(FakeWorld& world, RunObserver& observer, const Planner& planner) {
+  RealClock clock;
+  Situation situation;
+  situation.inventory = inventory_of(world);
+  situation.inventory.network.hosts[0].ingress = BytesPerSecond(1e9);
+  std::int64_t size = 1'000'000;
+  for (const auto& [name, vm] : world.vms) {
+    situation.goal.bring[name] = "a";
+    situation.estimates[name] = estimate_of(name, Bytes(size += 100'000));
+  }
+  auto plan = planned_for(situation);
+  EXPECT_TRUE(plan) << plan.error().message;
+  return run_plan({clock, world, world, observer, planner}, situation, *plan, kRun, {});
+}
+
+FakeWorld& with_vms_away(FakeWorld& world) {
+  world.vms = {{"vm0", {"b"}}, {"vm1", {"c"}}, {"vm2", {"b"}}, {"vm3", {"c"}}};
+  for (const auto& [name, vm] : world.vms) world.held.insert(name);
+  world.room["a"] = 8;
+  world.closes_after["a"] = 1;
+  return world;
+}
+
+void release_all(FakeWorld& world) {
+  for (const auto& [name, vm] : world.vms) world.release(name);
+}
+
+TEST(Runner, AHomeThatRefusesBlocksWhatIsToComeWithItsOwnWordsAndWhatMovesGoesOn) {
+  FakeWorld world;
+  with_vms_away(world);
+  RunObserver silent;
+  const RunOutcome outcome = restored(world, silent, [&world](const Situation& now) {
+    release_all(world);
+    return planned_for(now);
+  });
+  EXPECT_FALSE(outcome.ended_early) << outcome.ended_early->message;
+  ASSERT_EQ(outcome.vms.size(), 4u);
+  int moved = 0;
+  for (const VmReport& one : outcome.vms) {
+    moved += one.status == Status::kMoved ? 1 : 0;
+    if (one.status == Status::kMoved) continue;
+    EXPECT_EQ(one.status, Status::kBlocked) << one.vm << ": " << one.reason;
+    EXPECT_EQ(one.reason, "host a takes no VMs: its lid is closed") << one.vm;
+  }
+  EXPECT_EQ(moved, 1);
+}
+
+TEST(Runner, WhereNoPlanCanBeMadeAnewItIsSaidWhyOneWasDueAndWhatMovesGoesOn) {
+  FakeWorld world;
+  with_vms_away(world);
+  RunObserver silent;
+  const RunOutcome outcome = restored(world, silent, [&world](const Situation&) {
+    release_all(world);
+    return Result<FleetPlan>(fail(ErrorCode::kBadInput, "there are no hosts"));
+  });
+  ASSERT_TRUE(outcome.ended_early);
+  EXPECT_EQ(outcome.ended_early->message,
+            "host a takes no VMs: its lid is closed: there are no hosts");
+  EXPECT_EQ(std::count_if(outcome.vms.begin(), outcome.vms.end(),
+                          [](const VmReport& one) { return one.status == Status::kMoved; }),
+            1);
 }
 
 TEST(Runner, WithoutARecordNothingIsBegun) {

@@ -55,7 +55,7 @@ struct Situation {
   std::map<std::string, std::size_t> way{};   ///< which of its ways a VM takes; absent: the first
   std::set<std::string> settled{};            ///< VMs that no plan may move (any more)
   std::map<std::string, Unclear> unclear{};   ///< by VM
-  std::set<std::string> closed{};             ///< hosts that were found to take none
+  std::map<std::string, Error> closed{};      ///< hosts that were found to take none, with why
   bool prepared = false;  ///< T_O is behind the first moves: something is under way
 };
 
