@@ -65,6 +65,7 @@ class Runner {
   [[nodiscard]] Seconds until_it_may(const PlannedMove& move) const;
   [[nodiscard]] bool waits_for_a_time() const;
   [[nodiscard]] bool has_room(const PlannedMove& move) const;
+  [[nodiscard]] static bool is_apart(const PlannedMove& move, const Situation& then);
   [[nodiscard]] bool ended_early() const { return outcome_.ended_early.has_value(); }
 
   // --- plans ---
@@ -90,7 +91,7 @@ class Runner {
   void stream_is_over(Job& job);
   void on_end(Job& job);
   void moved(const Job& job, const MigrationOutcome& outcome);
-  void unclear(const PlannedMove& move, const MigrationOutcome& outcome);
+  void unclear(const PlannedMove& move, const std::string& reason, const Remedy& what_to_do);
   void not_moved(const PlannedMove& move, const Error& why);
   void gone(const PlannedMove& move);
   void try_otherwise(const PlannedMove& move, const Error& why);
@@ -198,7 +199,7 @@ bool Runner::is_due(std::size_t index) const {
          std::all_of(after.begin(), after.end(), [this](std::size_t i) { return over_[i]; });
 }
 
-/// What a host carries now, with all that is on its way there, or is prepared for it.
+/// What a host carries now, with all that is on its way there, is prepared for it, or may be there.
 struct Used {
   Bytes memory;
   int vcpus = 0;
@@ -223,10 +224,29 @@ bool Runner::has_room(const PlannedMove& move) const {
     const FleetVm* const vm = find_vm(now_.inventory, job->move().vm);
     if (job->move().to == host.name && vm != nullptr) now.add(*vm);
   }
+  for (const FleetVm& vm : where_else_they_may_be(now_)) {
+    if (vm.host == host.name) now.add(vm);
+  }
   now.add(*find_vm(now_.inventory, move.vm));
   // a host that carries more than it should may go on doing so
   return (!host.memory || now.memory <= std::max(*host.memory, at_first.memory)) &&
          (!host.vcpus || now.vcpus <= std::max(*host.vcpus, at_first.vcpus));
+}
+
+/// No other VM of its group may be at its destination.
+bool Runner::is_apart(const PlannedMove& move, const Situation& then) {
+  const auto& wishes = then.goal.wishes;
+  const auto wish = wishes.find(move.vm);
+  if (wish == wishes.end() || wish->second.apart.empty()) return true;
+  const auto collides = [&](const FleetVm& other) {
+    const auto its = wishes.find(other.name);
+    return other.name != move.vm && other.host == move.to && its != wishes.end() &&
+           its->second.apart == wish->second.apart;
+  };
+  const auto& known = then.inventory.vms;
+  const auto elsewhere = where_else_they_may_be(then);
+  return std::none_of(known.begin(), known.end(), collides) &&
+         std::none_of(elsewhere.begin(), elsewhere.end(), collides);
 }
 
 // --- plans ---
@@ -261,8 +281,8 @@ void Runner::block(const Blocked& blocked) {
 /// What is prepared is not begun anew elsewhere for a small gain.
 void Runner::keep_destination(const Job& job, Situation& then) const {
   const PlannedMove& move = job.move();
-  const bool may =
-      !job.leaves() && !then.closed.contains(move.to) && !then.settled.contains(move.vm);
+  const bool may = !job.leaves() && !then.closed.contains(move.to) &&
+                   !then.settled.contains(move.vm) && is_apart(move, then);
   if (may) then.goal.bring.try_emplace(move.vm, move.to);
 }
 
@@ -490,7 +510,8 @@ void Runner::on_end(Job& job) {
       return not_moved(move, {ErrorCode::kRefused, end->reason, ""});
     case VmRunsOn::kBothPaused:
     case VmRunsOn::kUnknown:
-      return unclear(move, *end);
+      return unclear(move, end->reason,
+                     "run godwit recover, which says where it runs and what to do");
   }
 }
 
@@ -531,15 +552,11 @@ void Runner::moved(const Job& job, const MigrationOutcome& outcome) {
   parts_.observer.changed(one);
 }
 
-void Runner::unclear(const PlannedMove& move, const MigrationOutcome& outcome) {
-  now_.settled.insert(move.vm);
-  (void)write(Kind::kBlocked, move, outcome.reason);
-  VmReport& one = report(move.vm);
-  one.status = Status::kUnclear;
-  one.runs_on.clear();
-  one.reason = outcome.reason;
-  one.what_to_do = "run godwit recover, which says where it runs and what to do";
-  parts_.observer.changed(one);
+/// It is left alone, and counts on both hosts from now on.
+void Runner::unclear(const PlannedMove& move, const std::string& reason, const Remedy& what_to_do) {
+  const Unclear doubt{{move.vm, reason, what_to_do}, {move.from, move.to}};
+  now_.unclear[move.vm] = doubt;
+  block(doubt.why);
   replan(fmt::format("it is not clear where VM {} runs", move.vm));
 }
 
@@ -549,8 +566,8 @@ void Runner::not_moved(const PlannedMove& move, const Error& why) {
   const auto place = parts_.mover.settle(move.vm, stop_);
   if (!place && place.error().code == ErrorCode::kNotFound) return gone(move);
   if (!place) {
-    return block({move.vm, fmt::format("{}; then: {}", why.message, place.error().message),
-                  place.error().what_to_do});
+    return unclear(move, fmt::format("{}; then: {}", why.message, place.error().message),
+                   place.error().what_to_do);
   }
   one.runs_on = *place;
   if (!write(Kind::kNotMoved, move, why.message)) return;

@@ -41,6 +41,7 @@ class FakeWorld final : public Mover, public Record {
     std::int64_t memory = 1;
     bool moving = false;
     std::string left_for{};  ///< a killed Godwit had begun to move it there
+    std::string maybe_on{};  ///< it may run there, too: its QEMU there takes its memory
   };
 
   std::map<std::string, Vm> vms;
@@ -48,6 +49,7 @@ class FakeWorld final : public Mover, public Record {
   std::map<std::pair<std::string, int>, Fate> fates;  ///< by VM and attempt, from 1 on; else kWell
   std::set<std::string> closed;                       ///< hosts that take none
   std::map<std::string, int> closes_after;            ///< hosts that take none after so many moves
+  std::set<std::string> unsettled;                    ///< VMs that don't say where they run
   std::set<std::string> held;                         ///< VMs whose streams last until released
   std::map<std::string, Seconds> patience;            ///< that the last order for a VM had
   std::vector<Entry> entries;
@@ -88,6 +90,10 @@ class FakeWorld final : public Mover, public Record {
     const std::lock_guard lock(mutex_);
     if (!step()) return dead();
     Vm& vm = vms.at(name);
+    if (unsettled.contains(name)) {
+      vm.maybe_on = left_last_[name];
+      return fail(ErrorCode::kBusy, "it is paused", "let it go on");
+    }
     if (vm.moving) return fail(ErrorCode::kBusy, "it is moved");
     if (!vm.left_for.empty()) {  // QEMU may have ended it by itself, or it is cancelled
       Rng rng(seed + name.size());
@@ -142,12 +148,13 @@ class FakeWorld final : public Mover, public Record {
     EXPECT_TRUE(vm.left_for.empty()) << move.vm << " was left by a killed Godwit";
     EXPECT_EQ(vm.host, move.from) << move.vm;
     vm.moving = true;
-    arriving_[move.vm] = move.to;
+    arriving_[move.vm] = left_last_[move.vm] = move.to;
     std::int64_t used = 0;
     for (const auto& [name, one] : vms) {
       const auto arriving = arriving_.find(name);
       const bool comes = arriving != arriving_.end() && arriving->second == move.to;
-      used += comes || one.host == move.to ? one.memory : 0;  // once, until its move has ended
+      const bool there = one.host == move.to || one.maybe_on == move.to;
+      used += comes || there ? one.memory : 0;  // once, until its move has ended
     }
     const auto limit = room.find(move.to);
     EXPECT_TRUE(limit == room.end() || used <= limit->second) << move.to << " carries too much";
@@ -214,7 +221,10 @@ class FakeWorld final : public Mover, public Record {
     outcome.vm_runs_on = VmRunsOn::kSource;
     outcome.reason = "the link broke";
     if (fate == Fate::kVanishes) vm.host.clear();
-    if (fate == Fate::kUnclear) outcome.vm_runs_on = VmRunsOn::kUnknown;
+    if (fate == Fate::kUnclear) {
+      outcome.vm_runs_on = VmRunsOn::kUnknown;
+      vm.maybe_on = move.to;
+    }
     if (fate == Fate::kWell || fate == Fate::kUnwell) {
       vm.host = move.to;
       outcome.vm_runs_on = VmRunsOn::kDestination;
@@ -232,7 +242,8 @@ class FakeWorld final : public Mover, public Record {
   int at_once_ = 0;
   int most_at_once_ = 0;
   std::map<std::string, int> attempts_;
-  std::map<std::string, std::string> arriving_;  ///< VM: its destination
+  std::map<std::string, std::string> arriving_;   ///< VM: its destination
+  std::map<std::string, std::string> left_last_;  ///< VM: its last destination
 };
 
 }  // namespace godwit::fleet

@@ -327,6 +327,35 @@ TEST(Runner, NoHostCarriesMoreThanItCan) {
   EXPECT_TRUE(outcome.complete());
 }
 
+/// Of five VMs: its QEMU there keeps its memory, and may run.
+void expect_counted_on_both_hosts(const std::string& vm, Fate fate, bool groups) {
+  SCOPED_TRACE(vm);
+  FakeWorld world;
+  world.room = {{"a", 100}, {"b", 4}, {"c", groups ? 4 : 1}};  // the world itself looks
+  world.fates[{vm, 1}] = fate;
+  if (fate == Fate::kFails) world.unsettled = {vm};
+  Evacuation evacuation(with_vms(world, 5));
+  evacuation.wishes[vm].priority = 1;  // it goes first
+  const std::string other = vm == "vm3" ? "vm0" : "vm3";
+  if (groups) evacuation.wishes[vm].apart = evacuation.wishes[other].apart = "databases";
+  const RunOutcome outcome = evacuation.run();
+  EXPECT_FALSE(outcome.ended_early);
+  for (const VmReport& one : outcome.vms) {
+    EXPECT_EQ(one.status, one.vm == vm ? Status::kUnclear : Status::kMoved) << one.vm;
+  }
+  if (!groups) return;
+  EXPECT_NE(world.vms.at(vm).maybe_on, world.vms.at(other).host);
+}
+
+TEST(Runner, AVmThatMayBeOnAHostTakesItsRoomThereAndKeepsItsGroupAway) {
+  for (const char* vm : {"vm0", "vm1", "vm2", "vm3", "vm4"}) {
+    for (const bool groups : {false, true}) {
+      expect_counted_on_both_hosts(vm, Fate::kUnclear, groups);
+      expect_counted_on_both_hosts(vm, Fate::kFails, groups);
+    }
+  }
+}
+
 TEST(Runner, NothingMovesBeforeItsTime) {
   constexpr Seconds kLater{0.6};
   FakeWorld world;
