@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "godwit/base/log.h"
 #include "godwit/base/process.h"
 #include "godwit/hosts/engine_move.h"
 
@@ -67,9 +68,7 @@ ListedFleet::ListedFleet(Clock& clock, std::string name, FleetFile file,
       engines_(std::move(engines)),
       store_(std::move(store)) {
   for (const auto& [vm, entry] : last_moves(entries)) at_[vm] = {entry.to, entry.monitor};
-  for (const auto& [vm, entry] : under_way(entries)) {
-    if (!entry.monitor.empty()) open_[vm] = {entry.to, entry.monitor};
-  }
+  for (const auto& [vm, entry] : under_way(entries)) open_[vm] = {entry.to, entry.monitor};
 }
 
 Result<ListedFleet::Place> ListedFleet::place_of(const std::string& vm) {
@@ -84,19 +83,26 @@ void ListedFleet::set_place(const std::string& vm, Place place) {
   at_[vm] = std::move(place);
 }
 
+std::optional<ListedFleet::Place> ListedFleet::open_of(const std::string& vm) {
+  const std::lock_guard lock(mutex_);
+  const auto open = open_.find(vm);
+  return open == open_.end() ? std::nullopt : std::optional(open->second);
+}
+
 void ListedFleet::set_open(const std::string& vm, std::optional<Place> place) {
   const std::lock_guard lock(mutex_);
   open_.erase(vm);
   if (place) open_[vm] = std::move(*place);
 }
 
-/// Where its last move took it, else where the file says, and whether it is there. Nothing for a VM
-/// that does not run.
+/// Where its last move took it, else where the file says, else where a move of which the end is not
+/// known took it, and whether it is there. Nothing for a VM that does not run.
 Result<std::optional<fleet::FleetVm>> ListedFleet::ask(const std::string& name,
                                                        const ListedVm& listed) {
   std::vector<Place> places;
   if (const auto known = place_of(name)) places.push_back(*known);
   places.push_back({listed.host, listed.monitor});
+  if (const auto open = open_of(name); open && !open->monitor.empty()) places.push_back(*open);
   const auto engine = engines_({});
   for (const Place& place : places) {
     auto vm = engine->open_monitor(place.monitor, engine::Access::kObserve);
@@ -140,15 +146,15 @@ Result<std::string> ListedFleet::settle(const std::string& vm, std::stop_token s
   if (!here) return fail(here.error());
   const auto engine = engines_(std::move(stop));
   GODWIT_CHECK_OK(engine->take_over(to_string(VmAddress(QmpVm{here->monitor}))));
-  std::optional<Place> there;
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto open = open_.find(vm); open != open_.end()) there = open->second;
-  }
-  const auto monitor = there ? std::optional(there->monitor) : std::nullopt;
+  const std::optional<Place> there = open_of(vm);
+  const bool answered = there && !there->monitor.empty();
+  const auto monitor = answered ? std::optional(there->monitor) : std::nullopt;
   GODWIT_TRY(const Side holder, holder_of(*engine, vm, here->monitor, monitor));
   const bool moved = holder == Side::kDestination;
-  if (there) GODWIT_CHECK_OK(end(*engine, vm, moved ? *here : *there));
+  if (answered) GODWIT_CHECK_OK(end(*engine, vm, moved ? *here : *there));
+  if (there && !answered && there->host != here->host) {
+    if (const auto left = end_unseen(vm, there->host)) log::warning("VM {}: {}", vm, *left);
+  }
   set_open(vm, std::nullopt);
   set_place(vm, moved ? *there : *here);
   return moved ? there->host : here->host;
@@ -191,6 +197,20 @@ Result<void> ListedFleet::end(engine::Engine& engine, const std::string& vm, con
   return {};
 }
 
+/// What a `start` that failed, or was killed, may have left behind: it did not tell the monitor, so
+/// no guest was sent there. Returns what somebody must look after.
+std::optional<std::string> ListedFleet::end_unseen(const std::string& vm,
+                                                   const std::string& host) const {
+  const std::string what = fmt::format(
+      "the command that starts its destination on host {} did not end well, and may "
+      "have left a QEMU that waits there; look for it, and end it yourself",
+      host);
+  if (file_.end.empty()) return what + " (the fleet's file names no command 'end')";
+  const auto ended = run(clock_, filled(file_.end, vm, host), kEndPatience, {});
+  if (ended) return std::nullopt;
+  return fmt::format("{} ({})", what, ended.error().message);
+}
+
 Result<MigrationOutcome> ListedFleet::move_to(const fleet::MoveOrder& order,
                                               const QmpDestination& there, engine::Engine& engine,
                                               fleet::MoveWatcher& watcher) {
@@ -207,11 +227,15 @@ Result<MigrationOutcome> ListedFleet::move_to(const fleet::MoveOrder& order,
 Result<MigrationOutcome> ListedFleet::move(const fleet::MoveOrder& order,
                                            fleet::MoveWatcher& watcher, std::stop_token stop) {
   const std::string& vm = order.move.vm;
-  GODWIT_TRY(const QmpDestination destination, start(order.move, stop));
-  const Place there{order.move.to, destination.socket};
+  const auto destination = start(order.move, stop);
+  if (!destination) {
+    if (const auto left = end_unseen(vm, order.move.to)) watcher.warning(*left);
+    return fail(destination.error());
+  }
+  const Place there{order.move.to, destination->socket};
   set_open(vm, there);
   const auto engine = engines_(std::move(stop));
-  auto outcome = move_to(order, destination, *engine, watcher);
+  auto outcome = move_to(order, *destination, *engine, watcher);
   const VmRunsOn runs_on = outcome ? outcome->vm_runs_on : VmRunsOn::kSource;
   if (runs_on != VmRunsOn::kSource && runs_on != VmRunsOn::kDestination) return outcome;
   const bool moved = runs_on == VmRunsOn::kDestination;

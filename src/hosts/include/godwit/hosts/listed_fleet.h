@@ -35,9 +35,12 @@ class ListedFleet final : public Fleet {
   };
   [[nodiscard]] Result<Place> place_of(const std::string& vm);
   void set_place(const std::string& vm, Place place);
+  [[nodiscard]] std::optional<Place> open_of(const std::string& vm);
   void set_open(const std::string& vm, std::optional<Place> place);
   Result<std::optional<fleet::FleetVm>> ask(const std::string& name, const ListedVm& listed);
   Result<QmpDestination> start(const fleet::PlannedMove& move, const std::stop_token& stop);
+  [[nodiscard]] std::optional<std::string> end_unseen(const std::string& vm,
+                                                      const std::string& host) const;
   Result<void> end(engine::Engine& engine, const std::string& vm, const Place& place);
   Result<MigrationOutcome> move_to(const fleet::MoveOrder& order, const QmpDestination& there,
                                    engine::Engine& engine, fleet::MoveWatcher& watcher);
@@ -47,9 +50,11 @@ class ListedFleet final : public Fleet {
   FleetFile file_;
   EngineMaker engines_;
   std::string store_;
-  std::mutex mutex_;                   ///< of what follows
-  std::map<std::string, Place> at_;    ///< where VMs are, as far as it is known
-  std::map<std::string, Place> open_;  ///< destinations of moves that were not ended
+  std::mutex mutex_;                 ///< of what follows
+  std::map<std::string, Place> at_;  ///< where VMs are, as far as it is known
+  /// Destinations of moves that were not ended; without a monitor where `start` did not live to
+  /// tell it.
+  std::map<std::string, Place> open_;
 };
 
 }  // namespace godwit::hosts
