@@ -122,6 +122,12 @@ schedule::HostState Planning::host_state(const FleetHost& host) const {
     here.memory += vm.memory.count();
     here.cpus += vm.vcpus;
   }
+  for (const MoveUnderWay& one : now_.under_way) {  // it takes room there until it has ended
+    const FleetVm* const vm = find_vm(now_.inventory, one.vm);
+    if (vm == nullptr || one.from != host.name) continue;
+    here.memory += vm->memory.count();
+    here.cpus += vm->vcpus;
+  }
   schedule::HostState state;
   state.name = host.name;
   state.capacity = {host.memory ? host.memory->count() : all.memory,
@@ -177,6 +183,13 @@ schedule::Problem Planning::problem() const {
     const bool known = problem.vms.size() < now_.inventory.vms.size();
     problem.vms.push_back(known ? vm_state(vm) : stand_in(vm));
   }
+  for (const MoveUnderWay& one : now_.under_way) {
+    const auto vm = std::find_if(there_.begin(), there_.end(),
+                                 [&](const FleetVm& known) { return known.name == one.vm; });
+    if (vm == there_.end()) continue;
+    const auto index = static_cast<std::size_t>(vm - there_.begin());
+    problem.under_way.push_back({index, *host_index(now_.inventory, one.from), one.rate, one.left});
+  }
   problem.overhead = now_.prepared ? Seconds(0) : costs_.overhead;
   return problem;
 }
@@ -196,6 +209,9 @@ std::vector<PlannedMove> Planning::moves(const schedule::Plan& plan) const {
     one.not_before = wish_for(one.vm).not_before;
     for (std::size_t i = 0; i < moves.size(); ++i) {
       if (plan.moves[i].end <= move.start + kAtOnce) one.after.push_back(i);
+    }
+    for (const MoveUnderWay& other : now_.under_way) {
+      if (other.left <= move.start + kAtOnce) one.after_vms.push_back(other.vm);
     }
     moves.push_back(std::move(one));
   }
@@ -222,9 +238,9 @@ void Planning::draw(FleetPlan& plan) {
     double latest = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const PlannedMove& move = plan.moves[i];
-      const bool prepares = move.after.empty() && move.start > move.not_before;
-      double start =
-          std::max(move.not_before.count(), prepares ? move.start.count() * prepared : 0.0);
+      const bool first = move.after.empty() && move.start > move.not_before;
+      const double begins = move.after_vms.empty() ? prepared : 1;
+      double start = std::max(move.not_before.count(), first ? move.start.count() * begins : 0.0);
       for (const std::size_t other : move.after) start = std::max(start, ends[other]);
       const Seconds planned = move.end - move.start;
       const double error = together + std::sqrt(1 - kInCommon) * rng_.normal();

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "godwit/base/quantity.h"
@@ -58,6 +57,8 @@ class Runner {
   VmReport& report(const std::string& vm);
   [[nodiscard]] Job* job_of(const PlannedMove& move) const;
   [[nodiscard]] bool has_job(const std::string& vm) const;
+  [[nodiscard]] static bool has_the_link(const Job& job);
+  [[nodiscard]] Seconds left_of(const Job& job) const;
   [[nodiscard]] std::size_t prepared_ahead() const;
   [[nodiscard]] std::size_t most_ahead() const;
   [[nodiscard]] Seconds patience_for(const PlannedMove& move) const;
@@ -105,9 +106,8 @@ class Runner {
   std::stop_token stop_;
   TimePoint began_;
   FleetPlan plan_;
-  TimePoint planned_at_{};       ///< when its time began
-  std::vector<bool> over_;       ///< by move of the plan: it holds nobody up any more
-  std::set<const Job*> before_;  ///< were under way when the plan was made
+  TimePoint planned_at_{};  ///< when its time began
+  std::vector<bool> over_;  ///< by move of the plan: it holds nobody up any more
   JobEvents events_;
   std::vector<std::unique_ptr<Job>> jobs_;
   std::map<std::string, std::string> first_places_;  ///< of VMs, when the run began
@@ -153,6 +153,20 @@ bool Runner::has_job(const std::string& vm) const {
                      [&vm](const auto& job) { return job->move().vm == vm; });
 }
 
+/// Or will have, as soon as it is ready.
+bool Runner::has_the_link(const Job& job) {
+  return job.granted() && !job.streamed;
+}
+
+/// Until it leaves the link, as was planned. One that takes longer may as well take as long again:
+/// what is planned beside it needs not wait for it then.
+Seconds Runner::left_of(const Job& job) const {
+  const Seconds planned = job.move().end - job.move().start;
+  if (!job.ready_at) return planned;
+  const Seconds so_far = parts_.clock.now() - std::max(*job.granted_at, *job.ready_at);
+  return so_far < planned ? planned - so_far : so_far;
+}
+
 std::size_t Runner::prepared_ahead() const {
   return static_cast<std::size_t>(
       std::count_if(jobs_.begin(), jobs_.end(), [](const auto& job) { return !job->granted(); }));
@@ -195,7 +209,11 @@ bool Runner::waits_for_a_time() const {
 
 bool Runner::is_due(std::size_t index) const {
   const auto& after = plan_.moves[index].after;
-  return before_.empty() && until_it_may(plan_.moves[index]) <= Seconds(0) &&
+  const auto& after_vms = plan_.moves[index].after_vms;
+  const bool waits_for_one = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& job) {
+    return has_the_link(*job) && std::count(after_vms.begin(), after_vms.end(), job->move().vm) > 0;
+  });
+  return !waits_for_one && until_it_may(plan_.moves[index]) <= Seconds(0) &&
          std::all_of(after.begin(), after.end(), [this](std::size_t i) { return over_[i]; });
 }
 
@@ -293,19 +311,20 @@ void Runner::replan(const std::string& why) {
   for (auto& [vm, wish] : then.goal.wishes) {
     wish.not_before = std::max(wish.not_before - elapsed(), Seconds(0));
   }
-  before_.clear();
   for (const auto& job : jobs_) {
     if (!job->granted()) {
       keep_destination(*job, then);
       continue;
     }
     then.settled.insert(job->move().vm);
-    if (!job->streamed) before_.insert(job.get());
+    const PlannedMove& move = job->move();
+    if (has_the_link(*job))
+      then.under_way.push_back({move.vm, move.from, move.rate, left_of(*job)});
     for (FleetVm& vm : then.inventory.vms) {
-      if (vm.name == job->move().vm) vm.host = job->move().to;
+      if (vm.name == move.vm) vm.host = move.to;
     }
   }
-  then.prepared = !before_.empty();
+  then.prepared = !then.under_way.empty();
   auto plan = parts_.planner(then);
   if (!plan) return begin_no_more(plan.error().while_doing(why));
   take(std::move(*plan));
@@ -478,7 +497,6 @@ void Runner::stream_is_over(Job& job) {
   if (job.streamed) return;
   job.streamed = true;
   job.streamed_at = parts_.clock.now();
-  before_.erase(&job);
   for (std::size_t i = 0; i < plan_.moves.size(); ++i) {
     if (job_of(plan_.moves[i]) == &job) over_[i] = true;
   }

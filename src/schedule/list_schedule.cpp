@@ -52,6 +52,12 @@ class Pass {
       add(room_[vm.on], vm.takes, -1);
       if (!vm.apart.empty()) ++apart_[{vm.apart, vm.on}];
     }
+    for (const UnderWay& one : problem.under_way) {
+      under_way_.push_back(paths.between(one.from, problem.vms[one.vm].on));
+      take_share(under_way_.size() - 1, -1);
+      wakes_.insert(one.until.count());
+    }
+    is_over_.resize(under_way_.size());
     moving_.resize(problem.vms.size());
     detoured_.resize(problem.vms.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) wait(i, i);
@@ -80,6 +86,16 @@ class Pass {
   }
 
  private:
+  /// What a migration that is under way has of the links and of its source: -1 takes it, 1 gives it
+  /// back.
+  void take_share(std::size_t i, int sign) {
+    const UnderWay& one = problem_.under_way[i];
+    const VmState& vm = problem_.vms[one.vm];
+    for (const Paths::Link link : under_way_[i]) left_[link] += sign * one.rate.value();
+    add(room_[one.from], vm.takes, sign);
+    if (!vm.apart.empty()) apart_[{vm.apart, one.from}] -= sign;
+  }
+
   /// A VM that makes a detour has its first job changed, and one more.
   [[nodiscard]] const Job& job(std::size_t i) const {
     if (changed_.empty()) return jobs_[i];
@@ -160,6 +176,12 @@ class Pass {
       for (const std::size_t entry : active_[link]) {
         const Move& move = listed_.entries[entry].move;
         if (move.end.count() <= time) left += move.rate.value();
+      }
+      for (std::size_t i = 0; i < under_way_.size(); ++i) {
+        const UnderWay& one = problem_.under_way[i];
+        const auto& path = under_way_[i];
+        const bool ends = !is_over_[i] && one.until.count() <= time;
+        if (ends && std::count(path.begin(), path.end(), link) > 0) left += one.rate.value();
       }
       return left >= job.full.value() * (1 - kRounding);
     });
@@ -303,10 +325,24 @@ class Pass {
 
   // --- ends ---
 
+  /// Each that was under way, once; who waits wakes up then, too.
+  void end_what_was_under_way() {
+    for (std::size_t i = 0; i < under_way_.size(); ++i) {
+      const UnderWay& one = problem_.under_way[i];
+      if (is_over_[i] || one.until.count() > now_) continue;
+      take_share(i, 1);
+      is_over_[i] = true;
+      if (problem_.overhead > Seconds(0)) {
+        releases_[one.from].push_back({now_, problem_.vms[one.vm].takes});
+      }
+    }
+  }
+
   /// True where more than what waits for freed links may start now.
   bool end_what_ends() {
     just_ended_.clear();
     freed_.clear();
+    end_what_was_under_way();
     bool more = false;
     while (!running_.empty() && running_.top().first <= now_) {
       const std::size_t index = running_.top().second;
@@ -416,9 +452,11 @@ class Pass {
   std::priority_queue<std::pair<double, std::size_t>, std::vector<std::pair<double, std::size_t>>,
                       std::greater<>>
       running_;
-  std::vector<std::vector<std::size_t>> active_;  ///< entries that run, by link
-  std::vector<std::size_t> just_ended_;           ///< entries
-  std::vector<std::size_t> job_of_entry_;         ///< as listed_.entries
+  std::vector<std::vector<std::size_t>> active_;     ///< entries that run, by link
+  std::vector<std::vector<Paths::Link>> under_way_;  ///< their paths, as the problem's
+  std::vector<bool> is_over_;                        ///< likewise
+  std::vector<std::size_t> just_ended_;              ///< entries
+  std::vector<std::size_t> job_of_entry_;            ///< as listed_.entries
   Listed listed_;
 };
 

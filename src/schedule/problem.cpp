@@ -37,6 +37,16 @@ Result<void> check_vm(const Problem& problem, const VmState& vm) {
   return {};
 }
 
+Result<void> check_under_way(const Problem& problem) {
+  for (const UnderWay& one : problem.under_way) {
+    const bool known = one.vm < problem.vms.size() && one.from < problem.hosts.size();
+    if (known && one.from != problem.vms[one.vm].on && one.rate.value() >= 0) continue;
+    return bad("a migration is under way of no VM, from no other host, or at less than no rate",
+               "list VMs that are under way on their destinations");
+  }
+  return {};
+}
+
 /// Of all VMs on each host, now or at the end.
 Result<void> check_loads(const Problem& problem, bool at_the_end) {
   std::vector<Capacity> taken(problem.hosts.size());
@@ -96,6 +106,7 @@ Result<void> check(const Problem& problem) {
       return bad(fmt::format("VM {} is named twice", vm.name), "list it once");
     GODWIT_CHECK_OK(check_vm(problem, vm));
   }
+  GODWIT_CHECK_OK(check_under_way(problem));
   GODWIT_CHECK_OK(check_loads(problem, false));
   GODWIT_CHECK_OK(check_loads(problem, true));
   return check_groups(problem);

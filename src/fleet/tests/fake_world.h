@@ -52,6 +52,9 @@ class FakeWorld final : public Mover, public Record {
   std::set<std::string> unsettled;                    ///< VMs that don't say where they run
   std::set<std::string> held;                         ///< VMs whose streams last until released
   std::map<std::string, Seconds> patience;            ///< that the last order for a VM had
+  /// What each host's link carries in each direction, in bytes per second; else it is not looked
+  /// at.
+  std::map<std::string, double> carries{{"a", 1e6}, {"b", 1e6}, {"c", 1e6}};
   std::vector<Entry> entries;
   int killed_at = -1;      ///< the step at which the Godwit is killed; negative: never
   int record_full = -1;    ///< entries after which none can be written; negative: never
@@ -64,6 +67,7 @@ class FakeWorld final : public Mover, public Record {
     steps_ = 0;
     for (auto& [name, vm] : vms) vm.moving = false;
     attempts_.clear();
+    streams_.clear();
   }
   [[nodiscard]] bool lives() const { return killed_at < 0 || steps_ <= killed_at; }
   [[nodiscard]] int most_at_once() const { return most_at_once_; }
@@ -208,12 +212,22 @@ class FakeWorld final : public Mover, public Record {
   void begin(const PlannedMove& move) {
     const std::lock_guard lock(mutex_);
     most_at_once_ = std::max(most_at_once_, ++at_once_);
+    streams_[move.vm] = move;
+    for (const auto& [host, most] : carries) {
+      double sent = 0, received = 0;
+      for (const auto& [name, stream] : streams_) {
+        sent += stream.from == host ? stream.rate.value() : 0;
+        received += stream.to == host ? stream.rate.value() : 0;
+      }
+      EXPECT_LE(std::max(sent, received), most * (1 + 1e-6)) << "over the link of host " << host;
+    }
     if (step()) vms.at(move.vm).left_for = move.to;  // until it is ended
   }
 
   Result<void> finish(const PlannedMove& move, Fate fate, MigrationOutcome& outcome) {
     const std::lock_guard lock(mutex_);
     --at_once_;
+    streams_.erase(move.vm);
     if (!step()) return dead();
     Vm& vm = vms.at(move.vm);
     vm.left_for.clear();
@@ -242,6 +256,7 @@ class FakeWorld final : public Mover, public Record {
   int at_once_ = 0;
   int most_at_once_ = 0;
   std::map<std::string, int> attempts_;
+  std::map<std::string, PlannedMove> streams_;
   std::map<std::string, std::string> arriving_;   ///< VM: its destination
   std::map<std::string, std::string> left_last_;  ///< VM: its last destination
 };

@@ -112,6 +112,24 @@ TEST(FleetPlan, InTheMiddleOfAnotherOneTheOverheadIsBehindIt) {
   EXPECT_EQ(plan_of(now).moves[0].start, Seconds(0));
 }
 
+TEST(FleetPlan, WhatIsUnderWayKeepsItsShareAndWhoNeedsItWaitsForItsEnd) {
+  Situation now = situation();
+  now.inventory.vms[0].host = "b";
+  now.settled = {"db"};
+  now.prepared = true;
+  now.under_way = {{"db", "a", kLink * Ratio(0.5), Seconds(100)}};
+  FleetPlan plan = plan_of(now);
+  ASSERT_EQ(plan.moves.size(), 2u);
+  EXPECT_EQ(plan.moves[0].start, Seconds(0));
+  EXPECT_NEAR(plan.moves[1].start.count(), 20, 0.1) << "one after the other over the other half";
+  EXPECT_THAT(plan.moves[1].after_vms, IsEmpty());
+  now.under_way[0].rate = kLink;
+  plan = plan_of(now);
+  EXPECT_EQ(plan.moves[0].start, Seconds(100));
+  EXPECT_THAT(plan.moves[0].after_vms, ElementsAre("db"));
+  EXPECT_GE(plan.moves[0].finish.p05, Seconds(100));
+}
+
 TEST(FleetPlan, AVmOfWhichLessIsKnownHasAWiderInterval) {
   Situation now = situation();
   const FleetPlan sure = plan_of(now);

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <mutex>
+#include <set>
 
 #include "fake_world.h"
 
@@ -215,7 +217,7 @@ RunOutcome restored(FakeWorld& world, RunObserver& observer, const Planner& plan
   RealClock clock;
   Situation situation;
   situation.inventory = inventory_of(world);
-  situation.inventory.network.hosts[0].ingress = BytesPerSecond(1e9);
+  situation.inventory.network.hosts[0].ingress = BytesPerSecond(world.carries["a"] = 1e9);
   std::int64_t size = 1'000'000;
   for (const auto& [name, vm] : world.vms) {
     situation.goal.bring[name] = "a";
@@ -291,6 +293,87 @@ TEST(Runner, ADiskThatFillsUpInTheMiddleEndsItWithEveryVmAccountedFor) {
     world.record_full = full;
     expect_accounted_for(world, Evacuation(with_vms(world, 3)).run());
   }
+}
+
+/// One that jobs may ask while it is set.
+class SharedClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override {
+    const std::lock_guard lock(mutex_);
+    return clock_.now();
+  }
+  [[nodiscard]] std::int64_t wall_us() const override {
+    const std::lock_guard lock(mutex_);
+    return clock_.wall_us();
+  }
+  bool wait_until(TimePoint deadline, std::stop_token stop) override {
+    const std::lock_guard lock(mutex_);
+    return clock_.wait_until(deadline, std::move(stop));
+  }
+  void advance(Seconds by) {
+    const std::lock_guard lock(mutex_);
+    clock_.advance(by);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  ManualClock clock_;
+};
+
+/// Two are under way side by side. The short one is late; once it has come, the long one is held
+/// until a third one has come, too.
+class LateBesideALongOne final : public RunObserver {
+ public:
+  LateBesideALongOne(FakeWorld& world, SharedClock& clock) : world_(world), clock_(clock) {}
+
+  void changed(const VmReport& one) override {
+    if (one.status == Status::kMoving) moving_.insert(one.vm);
+    if (one.status == Status::kMoved) order.push_back(one.vm);
+    if (one.status == Status::kMoved && one.vm == "vm2") world_.release("vm0");
+    if (moving_ == std::set<std::string>{"vm0", "vm1"} && order.empty() && !late_) {
+      late_ = true;
+      clock_.advance(Seconds(5));
+    }
+  }
+  void replanned(const FleetPlan&, Seconds, const std::string& why) override {
+    reasons.push_back(why);
+    world_.release("vm1");
+  }
+
+  std::vector<std::string> order;
+  std::vector<std::string> reasons;
+
+ private:
+  FakeWorld& world_;
+  SharedClock& clock_;
+  std::set<std::string> moving_;
+  bool late_ = false;
+};
+
+TEST(Runner, WhereOneTakesLongerTheRestGoesOnBesideWhatIsUnderWay) {
+  FakeWorld world;
+  world.vms = {{"vm0", {"b"}}, {"vm1", {"c"}}, {"vm2", {"c"}}};
+  world.held = {"vm0", "vm1"};
+  world.carries["b"] = 2e5;  // vm0 takes 11 s, a fifth of what host a receives; vm1 takes 2 s
+  Situation situation;
+  situation.inventory = inventory_of(world);
+  situation.inventory.network.hosts[1].egress = BytesPerSecond(2e5);
+  std::int64_t size = 1'000'000;
+  for (const auto& [name, vm] : world.vms) {
+    situation.goal.bring[name] = "a";
+    situation.goal.wishes[name].priority = -static_cast<std::int64_t>(size);
+    situation.estimates[name] = estimate_of(name, Bytes(size += 100'000));
+  }
+  const auto plan = planned_for(situation);
+  ASSERT_TRUE(plan) << plan.error().message;
+  SharedClock clock;
+  LateBesideALongOne observer(world, clock);
+  const RunOutcome outcome =
+      run_plan({clock, world, world, observer, planned_for}, situation, *plan, kRun, {});
+  EXPECT_TRUE(outcome.complete());
+  EXPECT_THAT(observer.reasons, testing::Contains(HasSubstr("VM vm1 takes longer than")));
+  ASSERT_EQ(observer.order.size(), 3u);
+  EXPECT_EQ(observer.order.back(), "vm0");
 }
 
 /// Stops the run at the first change that is a VM's move.

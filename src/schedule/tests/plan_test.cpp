@@ -67,9 +67,14 @@ const Move& move_of(const Plan& plan, std::size_t vm) {
 std::string wrong_with(const Problem& problem, const Plan& plan) {
   const Paths paths = Paths::of(problem.network).value();
   std::vector<std::tuple<double, int, std::size_t>> events;  // ends come first
-  for (std::size_t i = 0; i < plan.moves.size(); ++i) {
-    events.emplace_back(plan.moves[i].start.count(), 1, i);
-    events.emplace_back(plan.moves[i].end.count(), 0, i);
+  std::vector<Move> moves;
+  for (const UnderWay& one : problem.under_way) {
+    moves.push_back({one.vm, one.from, problem.vms[one.vm].on, Seconds(0), one.until, one.rate});
+  }
+  moves.insert(moves.end(), plan.moves.begin(), plan.moves.end());
+  for (std::size_t i = 0; i < moves.size(); ++i) {
+    events.emplace_back(moves[i].start.count(), 1, i);
+    events.emplace_back(moves[i].end.count(), 0, i);
   }
   std::sort(events.begin(), events.end());
   std::vector<double> left;
@@ -82,12 +87,11 @@ std::string wrong_with(const Problem& problem, const Plan& plan) {
     room[host].cpus -= sign * vm.takes.cpus;
     return room[host].memory >= 0 && room[host].cpus >= 0;
   };
-  for (const VmState& vm : problem.vms) {
-    at.push_back(vm.on);
-    take(vm.on, vm, 1);
-  }
+  for (const VmState& vm : problem.vms) at.push_back(vm.on);
+  for (const UnderWay& one : problem.under_way) at[one.vm] = one.from;
+  for (std::size_t i = 0; i < at.size(); ++i) take(at[i], problem.vms[i], 1);
   for (const auto& [when, start, index] : events) {
-    const Move& move = plan.moves[index];
+    const Move& move = moves[index];
     const VmState& vm = problem.vms[move.vm];
     for (const Paths::Link link : paths.between(move.from, move.to)) {
       left[link] -= (start != 0 ? 1 : -1) * move.rate.value();
@@ -417,6 +421,28 @@ RC_GTEST_PROP(AnyPlan, BreaksNoConstraintAndIsTheSameForASeed, ()) {
   RC_ASSERT(again.moves.size() == plan.moves.size());
 }
 
+RC_GTEST_PROP(AnyPlan, BreaksNoConstraintBesideWhatIsUnderWay, ()) {
+  Problem problem = any_problem(false);
+  const Paths paths = Paths::of(problem.network).value();
+  std::set<Paths::Link> taken;
+  for (std::size_t i = 0; i < problem.vms.size(); ++i) {
+    VmState& vm = problem.vms[i];
+    const auto path = paths.between(vm.on, *vm.to);
+    const bool is_free = std::none_of(path.begin(), path.end(),
+                                      [&](Paths::Link link) { return taken.contains(link); });
+    if (path.empty() || !is_free || *rc::gen::inRange(0, 3) > 0) continue;
+    taken.insert(path.begin(), path.end());
+    const Ratio share(*rc::gen::element(0.3, 0.7, 1.0));
+    const Seconds until(*rc::gen::inRange(1, 20));
+    problem.under_way.push_back({i, vm.on, paths.widest(vm.on, *vm.to) * share, until});
+    vm.on = *vm.to;
+    problem.hosts[vm.on].capacity.memory += vm.takes.memory;  // it was found before it began
+    vm.to.reset();
+    vm.fixed = true;
+  }
+  RC_ASSERT(wrong_with(problem, planned(problem)) == "");
+}
+
 /// Is there any order of single moves in which each finds room? By trying all.
 bool some_order_fits(const Problem& problem, std::vector<std::size_t>& at,
                      std::set<std::vector<std::size_t>>& seen) {
@@ -492,6 +518,40 @@ RC_GTEST_PROP(AnyPlan, AGroupFindsRoomWhereverItCan, ()) {
   for (std::size_t vm = 2; vm < problem.vms.size(); ++vm) {
     RC_ASSERT(move_of(plan, vm).to == move_of(plan, 1).to);
   }
+}
+
+/// vm0 is under way from h0 to h1.
+Problem with_one_under_way(BytesPerSecond rate) {
+  Problem problem = hosts({9, 9, 9});
+  add_vm(problem, 1, std::nullopt).fixed = true;
+  problem.under_way.push_back({0, 0, rate, Seconds(10)});
+  return problem;
+}
+
+TEST(Plan, WhatIsUnderWayKeepsItsShareUntilItsEnd) {
+  Problem problem = with_one_under_way(kRate * Ratio(0.75));
+  add_vm(problem, 0, 2, 2);
+  const Move shares = move_of(planned(problem), 1);
+  EXPECT_EQ(shares.start, Seconds(0)) << "8 s at what is left end before 10 s and 2 s";
+  EXPECT_NEAR(shares.rate / kRate, 0.25, 1e-3);
+  problem.vms[1].load.memory = Bytes(900'000'000);
+  EXPECT_EQ(move_of(planned(problem), 1).start, Seconds(10)) << "36 s end after 10 s and 9 s";
+  problem = with_one_under_way(kRate);
+  add_vm(problem, 0, 2);
+  EXPECT_EQ(move_of(planned(problem), 1).start, Seconds(10));
+  add_vm(problem, 2, 1);
+  EXPECT_EQ(move_of(planned(problem), 2).start, Seconds(10)) << "into the same host";
+}
+
+TEST(Plan, WhatIsUnderWayTakesItsRoomWhereItCameFromUntilItsEnd) {
+  Problem problem = with_one_under_way(kRate * Ratio(0.5));
+  problem.hosts[0].capacity.memory = 1;
+  add_vm(problem, 2, 0);
+  EXPECT_EQ(move_of(planned(problem), 1).start, Seconds(10));
+  problem.hosts[0].capacity.memory = 2;
+  EXPECT_EQ(move_of(planned(problem), 1).start, Seconds(0));
+  problem.vms[0].apart = problem.vms[1].apart = "databases";
+  EXPECT_EQ(move_of(planned(problem), 1).start, Seconds(10));
 }
 
 TEST(Plan, AnOrderIsFoundWhereTheFirstThatFitsEndsInACycle) {

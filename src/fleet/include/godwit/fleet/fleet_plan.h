@@ -22,13 +22,14 @@ struct PlannedMove {
   std::string to;
   Technique technique;
   MigrationParameters parameters;
-  BytesPerSecond rate;             ///< its share of the path
-  Seconds start{};                 ///< since the plan's start
-  Seconds end{};                   ///< likewise; its share of the path is free again
-  Interval<Seconds> finish;        ///< likewise; nothing is left at its source then
-  Seconds longest{};               ///< it takes longer in 5 % of cases
-  std::vector<std::size_t> after;  ///< moves of the plan that must be over before it starts
-  Seconds not_before{};            ///< nor does it start before (Wish)
+  BytesPerSecond rate;                   ///< its share of the path
+  Seconds start{};                       ///< since the plan's start
+  Seconds end{};                         ///< likewise; its share of the path is free again
+  Interval<Seconds> finish;              ///< likewise; nothing is left at its source then
+  Seconds longest{};                     ///< it takes longer in 5 % of cases
+  std::vector<std::size_t> after;        ///< moves of the plan that must be over before it starts
+  Seconds not_before{};                  ///< nor does it start before (Wish)
+  std::vector<std::string> after_vms{};  ///< of Situation::under_way, likewise
 };
 
 struct FleetPlan {
@@ -47,6 +48,14 @@ struct Unclear {
   std::set<std::string> hosts;
 };
 
+/// A move that goes on while the rest is planned anew.
+struct MoveUnderWay {
+  std::string vm;  ///< which the inventory has at its destination
+  std::string from;
+  BytesPerSecond rate;  ///< its share of the path, which nobody else gets
+  Seconds left{};       ///< until its end, as far as can be told
+};
+
 /// How it stands when a plan is made: at the beginning, or anew in the middle of another one.
 struct Situation {
   Inventory inventory;  ///< VMs that are under way count as at their destination
@@ -56,6 +65,7 @@ struct Situation {
   std::set<std::string> settled{};            ///< VMs that no plan may move (any more)
   std::map<std::string, Unclear> unclear{};   ///< by VM
   std::map<std::string, Error> closed{};      ///< hosts that were found to take none, with why
+  std::vector<MoveUnderWay> under_way{};
   bool prepared = false;  ///< T_O is behind the first moves: something is under way
 };
 

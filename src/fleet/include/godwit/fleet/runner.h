@@ -86,7 +86,8 @@ struct RunParts {
 /// it is recorded. A destination is checked again before each move. A move that fails is tried once
 /// more, by another technique where there is one, and then left; the rest goes on. What is left is
 /// planned anew when a move fails or takes longer than 95 % should, and when a VM is gone or a host
-/// takes none. A stop request begins nothing more and cancels what can be cancelled.
+/// takes none; what is under way then keeps its share of the links until it is over. A stop request
+/// begins nothing more and cancels what can be cancelled.
 ///
 /// However it ends, each VM is accounted for. No VM is stopped, or started cold. `run`: by which
 /// the record's entries are known. Blocks.

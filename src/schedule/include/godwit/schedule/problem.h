@@ -49,6 +49,14 @@ struct VmState {
   friend bool operator==(const VmState&, const VmState&) = default;
 };
 
+/// A migration that is under way already, and goes on. Its VM counts as on its destination.
+struct UnderWay {
+  std::size_t vm = 0;
+  std::size_t from = 0;  ///< a host, where it takes its room until it ends, too
+  BytesPerSecond rate;   ///< reserved on every link of its path until it ends
+  Seconds until{};       ///< its end, as far as can be told
+};
+
 struct Problem {
   Network network;  ///< its hosts are those of `hosts`, in the same order
   std::vector<HostState> hosts;
@@ -56,6 +64,7 @@ struct Problem {
   /// T_O of Ramanathan et al., section 5: from the request for a migration to its start. The
   /// destination is prepared, and takes its memory, meanwhile.
   Seconds overhead{};
+  std::vector<UnderWay> under_way{};
 };
 
 /// kBadInput, by name: indices beyond the lists, a VM on two counts, capacities below what runs
