@@ -23,7 +23,8 @@ std::set<std::string> ambiguous_names(const Said& said) {
 
 }  // namespace
 
-Result<void> fill(fleet::Inventory& inventory, const Said& said) {
+Result<void> fill(fleet::Inventory& inventory, const Said& said,
+                  const std::map<std::string, std::string>& open) {
   const std::set<std::string> several = ambiguous_names(said);
   std::map<std::string, std::string> runs_at;  // by UUID
   for (fleet::FleetHost& host : inventory.hosts) {
@@ -32,7 +33,12 @@ Result<void> fill(fleet::Inventory& inventory, const Said& said) {
     if (!host.memory) host.memory = facts->second.memory;
     for (const libvirt::HostedDomain& one : facts->second.active) {
       if (!one.has_guest()) continue;
+      const std::string& name = several.contains(one.name) ? one.uuid : one.name;
       const auto [other, fresh] = runs_at.try_emplace(one.uuid, host.name);
+      const auto move = open.find(name);
+      const bool ours =
+          move != open.end() && (move->second == host.name || move->second == other->second);
+      if (!fresh && ours) continue;
       if (!fresh) {
         return fail(ErrorCode::kBusy,
                     fmt::format("domain {} runs on host {} and on host {}", one.name, other->second,
@@ -40,8 +46,7 @@ Result<void> fill(fleet::Inventory& inventory, const Said& said) {
                     "if nobody is moving it just now: pause both at once (virsh suspend), then "
                     "destroy the one with the older state");
       }
-      inventory.vms.push_back(
-          {several.contains(one.name) ? one.uuid : one.name, host.name, one.memory, one.vcpus});
+      inventory.vms.push_back({name, host.name, one.memory, one.vcpus});
     }
   }
   for (const auto& [host, facts] : said) {

@@ -90,8 +90,8 @@ Result<fleet::Inventory> LibvirtFleet::look() {
                 fmt::format("its hosts are: {}", host_names(all)));
   }
   GODWIT_TRY(const Looks said, look_at_all());
-  GODWIT_CHECK_OK(fill(all, said));
   const std::lock_guard lock(mutex_);
+  GODWIT_CHECK_OK(fill(all, said, open_));
   for (fleet::FleetHost& host : all.hosts) host.cordoned = silent_.contains(host.name);
   at_.clear();
   for (const fleet::FleetVm& vm : all.vms) at_[vm.name] = vm.host;

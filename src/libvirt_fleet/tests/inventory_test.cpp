@@ -76,5 +76,17 @@ TEST(LibvirtInventory, OneThatRunsTwiceIsSaid) {
   EXPECT_THAT(filled.error().message, HasSubstr("on host a and on host b"));
 }
 
+/// Post-copy that broke leaves it paused on both, and holds up no other VM.
+TEST(LibvirtInventory, OneThatAMoveOfUnknownEndLeftOnBothHostsIsPutInOnce) {
+  fleet::Inventory all = two_hosts();
+  const std::map<std::string, libvirt::HostFacts> said{
+      {"a", {{}, {domain("db", "1", RunState::kPaused), domain("web", "2")}, {}}},
+      {"b", {{}, {domain("db", "1", RunState::kPaused)}, {}}}};
+  EXPECT_FALSE(fill(all, said, {{"web", "b"}}));
+  all = two_hosts();
+  ASSERT_TRUE(fill(all, said, {{"db", "b"}}));
+  EXPECT_THAT(names(all), ElementsAre("db@a", "web@a"));
+}
+
 }  // namespace
 }  // namespace godwit::libvirt_fleet
