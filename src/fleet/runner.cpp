@@ -92,6 +92,7 @@ class Runner {
   void stream_is_over(Job& job);
   void on_end(Job& job);
   void moved(const Job& job, const MigrationOutcome& outcome);
+  [[nodiscard]] bool is_left_on_its_way(const PlannedMove& move) const;
   void unclear(const PlannedMove& move, const std::string& reason, const Remedy& what_to_do);
   void not_moved(const PlannedMove& move, const Error& why);
   void gone(const PlannedMove& move);
@@ -568,6 +569,20 @@ void Runner::moved(const Job& job, const MigrationOutcome& outcome) {
                "look at the VM before the others are moved"});
   }
   parts_.observer.changed(one);
+  if (is_left_on_its_way(move)) {
+    replan(fmt::format("VM {} has come to host {} on its way", move.vm, move.to));
+  }
+}
+
+/// It made room by a detour, and the plan that there is was made anew meanwhile, without the rest
+/// of its way.
+bool Runner::is_left_on_its_way(const PlannedMove& move) const {
+  const auto wanted = now_.goal.bring.find(move.vm);
+  if (wanted == now_.goal.bring.end() || wanted->second == move.to) return false;
+  return !now_.settled.contains(move.vm) &&
+         std::none_of(plan_.moves.begin(), plan_.moves.end(), [&move](const PlannedMove& other) {
+           return other.vm == move.vm && other.from == move.to;
+         });
 }
 
 /// It is left alone, and counts on both hosts from now on.

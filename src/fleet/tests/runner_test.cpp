@@ -10,6 +10,7 @@
 #include <functional>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "fake_world.h"
 
@@ -374,6 +375,44 @@ TEST(Runner, WhereOneTakesLongerTheRestGoesOnBesideWhatIsUnderWay) {
   EXPECT_THAT(observer.reasons, testing::Contains(HasSubstr("VM vm1 takes longer than")));
   ASSERT_EQ(observer.order.size(), 3u);
   EXPECT_EQ(observer.order.back(), "vm0");
+}
+
+/// Hosts a and b are full, and their VMs change places: one goes by host c.
+TEST(Runner, AVmThatMakesADetourGoesOnThoughItIsPlannedAnewMeanwhile) {
+  FakeWorld world;
+  world.vms = {{"vm0", {"b"}}, {"vm1", {"a"}}};
+  world.room = {{"a", 1}, {"b", 1}, {"c", 1}};
+  world.held = {"vm0", "vm1"};
+  Situation situation;
+  situation.inventory = inventory_of(world);
+  situation.goal.bring = {{"vm0", "a"}, {"vm1", "b"}};
+  for (const auto& [name, vm] : world.vms) {
+    situation.estimates[name] = estimate_of(name, Bytes(1'000'000));
+  }
+  const auto plan = planned_for(situation);
+  ASSERT_TRUE(plan) << plan.error().message;
+  ASSERT_EQ(plan->moves.size(), 3u);
+  SharedClock clock;
+  class LateOnce final : public RunObserver {
+   public:
+    LateOnce(FakeWorld& world, SharedClock& clock) : world_(world), clock_(clock) {}
+    void changed(const VmReport& one) override {
+      if (one.status == Status::kMoving && !std::exchange(late_, true)) clock_.advance(Seconds(9));
+    }
+    void replanned(const FleetPlan&, Seconds, const std::string&) override {
+      for (const char* vm : {"vm0", "vm1"}) world_.release(vm);
+    }
+
+   private:
+    FakeWorld& world_;
+    SharedClock& clock_;
+    bool late_ = false;
+  } observer(world, clock);
+  const RunOutcome outcome =
+      run_plan({clock, world, world, observer, planned_for}, situation, *plan, kRun, {});
+  EXPECT_TRUE(outcome.complete());
+  EXPECT_EQ(world.vms.at("vm0").host, "a");
+  EXPECT_EQ(world.vms.at("vm1").host, "b");
 }
 
 /// Stops the run at the first change that is a VM's move.
