@@ -227,9 +227,14 @@ std::string uuid_of(const Connection& host, virDomainPtr domain) {
   return uuid.data();
 }
 
+Result<std::string> machine_of(const Connection& host) {
+  GODWIT_TRY(const std::string capabilities, host.capabilities());
+  return host_uuid_of(capabilities);
+}
+
 std::string identity_of(const Connection& host, const std::string& uuid) {
-  const auto capabilities = host.capabilities();
-  return capabilities ? fmt::format("libvirt {} {}", host_uuid_of(*capabilities), uuid) : "";
+  const auto machine = machine_of(host);
+  return machine ? fmt::format("libvirt {} {}", *machine, uuid) : "";
 }
 
 Result<Job> job_of(const Connection& connection, virDomainPtr domain, unsigned flags) {

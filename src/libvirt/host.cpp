@@ -62,6 +62,7 @@ Result<HostFacts> look_at_host(const Connection& host) {
     return fail(host.error(fmt::format("listing the domains of {}", host.uri())));
   }
   HostFacts facts;
+  GODWIT_TRY(facts.machine, machine_of(host));
   facts.memory = memory_free(host);
   for (virDomainPtr const domain : active.all()) {
     auto one = look_at(host, domain);
@@ -88,6 +89,13 @@ Result<std::optional<HostedDomain>> active_domain(const Connection& host,
   if (!now.active()) return std::optional<HostedDomain>();
   GODWIT_TRY(HostedDomain one, look_at(host, found->get()));
   return std::optional(std::move(one));
+}
+
+Error one_machine(std::string_view what) {
+  return {
+      ErrorCode::kBadInput, fmt::format("{}, by its UUID", what),
+      "name different hosts; where different ones have the same UUID (cloned images), give each "
+      "its own as host_uuid in libvirtd.conf"};
 }
 
 std::optional<Bytes> memory_free(const Connection& host) {

@@ -1,8 +1,11 @@
 #include "inventory.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace godwit::libvirt_fleet {
 namespace {
@@ -21,10 +24,48 @@ std::set<std::string> ambiguous_names(const Said& said) {
   return several;
 }
 
+/// Two names of one machine; nothing where none of these is known to be another.
+std::optional<Error> one_machine_among(const std::vector<Sighting>& seen) {
+  std::map<std::string, std::string> hosts;  // by machine
+  for (const Sighting& one : seen) {
+    if (one.machine.empty()) continue;
+    const auto [other, fresh] = hosts.try_emplace(one.machine, one.host);
+    if (fresh) continue;
+    return libvirt::one_machine(
+        fmt::format("host {} and host {} are one machine", other->second, one.host));
+  }
+  return std::nullopt;
+}
+
+/// Or all that runs there would seem to run twice.
+Result<void> check_machines(const Said& said) {
+  std::vector<Sighting> all;
+  for (const auto& [host, facts] : said) all.push_back({host, facts.machine});
+  if (auto same = one_machine_among(all)) return fail(std::move(*same));
+  return {};
+}
+
 }  // namespace
+
+Error at_several(const std::string& vm, const std::vector<Sighting>& seen) {
+  if (auto same = one_machine_among(seen)) return std::move(*same);
+  std::vector<std::string> hosts;
+  bool known = true;
+  for (const Sighting& one : seen) {
+    hosts.push_back(one.host);
+    known = known && !one.machine.empty();
+  }
+  return {ErrorCode::kBusy,
+          fmt::format("VM {} runs on host {}", vm, fmt::join(hosts, " and on host ")),
+          known ? "if nobody is moving it just now: pause both at once (virsh suspend), then "
+                  "destroy the one with the older state"
+                : "leave the guest alone until it is clear that these are different machines: not "
+                  "every daemon told its machine's UUID (virsh capabilities)"};
+}
 
 Result<void> fill(fleet::Inventory& inventory, const Said& said,
                   const std::map<std::string, std::string>& open) {
+  GODWIT_CHECK_OK(check_machines(said));
   const std::set<std::string> several = ambiguous_names(said);
   std::map<std::string, std::string> runs_at;  // by UUID
   for (fleet::FleetHost& host : inventory.hosts) {
@@ -40,11 +81,8 @@ Result<void> fill(fleet::Inventory& inventory, const Said& said,
           move != open.end() && (move->second == host.name || move->second == other->second);
       if (!fresh && ours) continue;
       if (!fresh) {
-        return fail(ErrorCode::kBusy,
-                    fmt::format("domain {} runs on host {} and on host {}", one.name, other->second,
-                                host.name),
-                    "if nobody is moving it just now: pause both at once (virsh suspend), then "
-                    "destroy the one with the older state");
+        return fail(at_several(one.name, {{other->second, said.at(other->second).machine},
+                                          {host.name, facts->second.machine}}));
       }
       inventory.vms.push_back({name, host.name, one.memory, one.vcpus});
     }

@@ -1,7 +1,6 @@
 #include "godwit/libvirt_fleet/libvirt_fleet.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <utility>
 
@@ -132,7 +131,7 @@ fleet::Costs LibvirtFleet::costs(const std::vector<fleet::Entry>& entries) const
 
 /// By the word of all daemons.
 Result<std::string> LibvirtFleet::holder(const std::string& vm) {
-  std::vector<std::string> at;
+  std::vector<Sighting> at;
   std::map<std::string, Error> silent;
   for (const fleet::FleetHost& host : file_.hosts) {
     const auto connection = connect(host.name);
@@ -147,19 +146,16 @@ Result<std::string> LibvirtFleet::holder(const std::string& vm) {
                               (*domain)->state_name, host.name),
                   "wait until that has ended");
     } else if (*domain) {
-      at.push_back(host.name);
+      at.push_back({host.name, machine_of(**connection).value_or("")});
     }
   }
-  if (at.size() > 1) {
-    return fail(ErrorCode::kBusy, fmt::format("VM {} runs on hosts {}", vm, fmt::join(at, ", ")),
-                "pause both at once (virsh suspend), then destroy the one with the older state");
-  }
+  if (at.size() > 1) return fail(at_several(vm, at));
   const std::lock_guard lock(mutex_);
   const auto open = open_.find(vm);
   const bool certain =
       at.empty() ? silent.empty() : open == open_.end() || !silent.contains(open->second);
   if (!certain) return fail(silent.begin()->second);
-  if (!at.empty()) return at.front();
+  if (!at.empty()) return at.front().host;
   return fail(ErrorCode::kNotFound, fmt::format("VM {} runs on none of {}'s hosts", vm, name_));
 }
 

@@ -25,9 +25,10 @@ using libvirt::DomainFacts;
 using libvirt::DomainHandle;
 using libvirt::DomainState;
 using libvirt::Free;
-using libvirt::host_uuid_of;
 using libvirt::LibvirtDomain;
+using libvirt::machine_of;
 using libvirt::memory_free;
+using libvirt::one_machine;
 using libvirt::parse_domain;
 
 /// Both hosts, and the domain as it would have to be there.
@@ -38,13 +39,10 @@ struct Pair {
 };
 
 Result<void> check_hosts(const Pair& pair) {
-  GODWIT_TRY(const std::string here, pair.source.capabilities());
-  GODWIT_TRY(const std::string there, pair.destination.capabilities());
-  const std::string uuid = host_uuid_of(here);
-  if (uuid.empty() || uuid != host_uuid_of(there)) return {};
-  return fail(ErrorCode::kBadInput, "source and destination are one host, by its UUID",
-              "name another host; where two have the same UUID (cloned images), give each its own "
-              "as host_uuid in libvirtd.conf");
+  GODWIT_TRY(const std::string here, machine_of(pair.source));
+  GODWIT_TRY(const std::string there, machine_of(pair.destination));
+  if (here.empty() || here != there) return {};
+  return fail(one_machine("source and destination are one host"));
 }
 
 /// A domain of that name or UUID is in the way where it runs; one that is only defined has to be

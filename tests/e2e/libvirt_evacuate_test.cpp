@@ -20,6 +20,7 @@ using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::vector<std::string> kMovable{"calm", "light", "steady"};
 
@@ -79,6 +80,12 @@ TEST_F(LibvirtEvacuate, AHostIsEmptiedButForWhatCannotMoveAndFilledAgain) {
                    .devices = "<filesystem type='mount' accessmode='mapped'><source dir='/tmp'/>"
                               "<target dir='host'/></filesystem>"});
   hosts->virsh(0, {"define", hosts->another_domain("off")});
+
+  const Finished twice = run_godwit({"evacuate", "libvirt:" + hosts->lab().uri(0), "--hosts",
+                                     hosts->lab().uri_from_afar(0), "--link", "40MB/s"});
+  EXPECT_EQ(twice.status, 2) << twice.out << twice.err;
+  EXPECT_THAT(twice.err, HasSubstr("are one machine"));
+  EXPECT_THAT(twice.err, Not(HasSubstr("destroy")));
 
   const Finished refused = run_godwit(by_uris("evacuate", briefly({"--dry-run"})));
   EXPECT_EQ(refused.status, 2) << refused.out << refused.err;

@@ -9,6 +9,8 @@ namespace {
 using libvirt::HostedDomain;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 
 HostedDomain domain(const std::string& name, const std::string& uuid,
                     RunState state = RunState::kRunning) {
@@ -69,11 +71,42 @@ TEST(LibvirtInventory, ADefinitionThatAGuestLeftBehindIsNoStoppedVm) {
 
 TEST(LibvirtInventory, OneThatRunsTwiceIsSaid) {
   fleet::Inventory all = two_hosts();
-  const auto filled =
-      fill(all, {{"a", {{}, {domain("web", "1")}, {}}}, {"b", {{}, {domain("web", "1")}, {}}}});
+  const auto filled = fill(all, {{"a", {{}, {domain("web", "1")}, {}, "A"}},
+                                 {"b", {{}, {domain("web", "1")}, {}, "B"}}});
   ASSERT_FALSE(filled);
   EXPECT_EQ(filled.error().code, ErrorCode::kBusy);
   EXPECT_THAT(filled.error().message, HasSubstr("on host a and on host b"));
+  EXPECT_THAT(filled.error().what_to_do.text(), HasSubstr("destroy the one"));
+}
+
+TEST(LibvirtInventory, OneMachineUnderTwoNamesIsSaidBeforeAnythingElse) {
+  fleet::Inventory all = two_hosts();
+  const auto filled = fill(all, {{"a", {{}, {domain("web", "1")}, {}, "A"}},
+                                 {"b", {{}, {domain("web", "1")}, {}, "A"}}});
+  ASSERT_FALSE(filled);
+  EXPECT_EQ(filled.error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(filled.error().message, HasSubstr("host a and host b are one machine"));
+  EXPECT_THAT(filled.error().what_to_do.text(), Not(HasSubstr("destroy")));
+  EXPECT_THAT(all.vms, IsEmpty());
+
+  const Error seen = at_several("web", {{"a", "A"}, {"c", "C"}, {"b", "A"}});
+  EXPECT_EQ(seen.code, ErrorCode::kBadInput);
+  EXPECT_THAT(seen.message, HasSubstr("host a and host b are one machine"));
+}
+
+TEST(LibvirtInventory, NobodyIsToldToEndAGuestThatMayBeTheOnlyOne) {
+  fleet::Inventory all = two_hosts();
+  const auto filled = fill(
+      all, {{"a", {{}, {domain("web", "1")}, {}, "A"}}, {"b", {{}, {domain("web", "1")}, {}}}});
+  ASSERT_FALSE(filled);
+  EXPECT_EQ(filled.error().code, ErrorCode::kBusy);
+  EXPECT_THAT(filled.error().message, HasSubstr("on host a and on host b"));
+  EXPECT_THAT(filled.error().what_to_do.text(), Not(HasSubstr("destroy")));
+}
+
+TEST(LibvirtInventory, DaemonsThatDoNotTellTheirMachinesAreDifferentHosts) {
+  fleet::Inventory all = two_hosts();
+  EXPECT_TRUE(fill(all, {{"a", {}}, {"b", {}}}));
 }
 
 /// Post-copy that broke leaves it paused on both, and holds up no other VM.

@@ -151,6 +151,8 @@ struct Job {
   Bytes disk_done;
   Bytes disk_left;
 };
+/// The UUID of the machine that a daemon is on; empty where it has none to tell.
+Result<std::string> machine_of(const Connection& host);
 /// VmDescription::identity of a domain, wherever it is asked for; empty where the host is silent.
 [[nodiscard]] std::string identity_of(const Connection& host, const std::string& uuid);
 Result<Job> job_of(const Connection& connection, virDomainPtr domain, unsigned flags = 0);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "godwit/base/error.h"
@@ -34,6 +35,7 @@ struct HostFacts {
   std::optional<Bytes> memory;
   std::vector<HostedDomain> active;
   std::vector<HostedDomain> stopped;  ///< defined, and shut off
+  std::string machine{};              ///< its UUID; empty where the daemon has none to tell
 };
 
 /// Domains that end meanwhile are left out. kPeerGone, kPermission …
@@ -42,6 +44,9 @@ Result<HostFacts> look_at_host(const Connection& host);
 /// The domain of that name or UUID; nothing where there is none, or it is shut off.
 Result<std::optional<HostedDomain>> active_domain(const Connection& host,
                                                   const std::string& domain);
+
+/// Of two hosts whose machines have one UUID. `what`: "source and destination are one host".
+[[nodiscard]] Error one_machine(std::string_view what);
 
 /// What a host could still give a guest: free memory, and caches.
 [[nodiscard]] std::optional<Bytes> memory_free(const Connection& host);
