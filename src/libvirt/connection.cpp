@@ -141,12 +141,18 @@ Result<DomainHandle> Connection::find(const std::string& domain) const {
   if (found == nullptr && domain.size() == VIR_UUID_STRING_BUFLEN - 1) {
     found = api_.virDomainLookupByUUIDString(connection_, domain.c_str());
   }
-  const auto id = natural_number(domain);
-  if (found == nullptr && id && *id <= std::numeric_limits<int>::max()) {
-    found = api_.virDomainLookupByID(connection_, static_cast<int>(*id));
-  }
   if (found != nullptr) return DomainHandle(found, {api_.virDomainFree});
   return fail(error(fmt::format("looking for domain '{}' at {}", domain, uri_)));
+}
+
+Result<DomainHandle> Connection::find_as_typed(const std::string& domain) const {
+  auto found = find(domain);
+  const auto id = natural_number(domain);
+  const bool may_be_id = id && *id <= std::numeric_limits<int>::max();
+  if (found || !may_be_id || found.error().code != ErrorCode::kNotFound) return found;
+  virDomainPtr const by_id = api_.virDomainLookupByID(connection_, static_cast<int>(*id));
+  if (by_id != nullptr) return DomainHandle(by_id, {api_.virDomainFree});
+  return found;
 }
 
 Result<DomainState> Connection::state_of(virDomainPtr domain) const {

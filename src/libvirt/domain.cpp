@@ -33,6 +33,11 @@ bool may_be_elsewhere(ErrorCode why) {
          why == ErrorCode::kPermission;
 }
 
+Result<std::string> uuid_as_typed(const Connection& host, const std::string& domain) {
+  GODWIT_TRY(const DomainHandle found, host.find_as_typed(domain));
+  return uuid_of(host, found.get());
+}
+
 /// Between a domain's end and the daemon's word of it.
 constexpr Seconds kEventPatience{2};
 
@@ -107,9 +112,10 @@ Result<std::shared_ptr<LibvirtDomain>> LibvirtDomain::connect(const LibvirtVm& a
 Result<std::shared_ptr<LibvirtDomain>> LibvirtDomain::connect_at(const LibvirtVm& address,
                                                                  Clock& clock) {
   GODWIT_TRY(auto connection, Connection::open(address.uri));
+  GODWIT_TRY(const std::string uuid, uuid_as_typed(*connection, address.domain));
   std::shared_ptr<LibvirtDomain> opened(
       new LibvirtDomain(clock, std::move(connection), address.uri));
-  GODWIT_CHECK_OK(opened->look_up(address.domain));
+  GODWIT_CHECK_OK(opened->look_up(uuid));
   GODWIT_TRY(const DomainState now, opened->connection_->state_of(opened->handle_->domain.get()));
   if (!now.active()) {
     return fail(ErrorCode::kRefused,

@@ -50,10 +50,18 @@ Result<void> check_machines(const Said& said) {
 Error at_several(const std::string& vm, const std::vector<Sighting>& seen) {
   if (auto same = one_machine_among(seen)) return std::move(*same);
   std::vector<std::string> hosts;
+  std::set<std::string> domains;
   bool known = true;
   for (const Sighting& one : seen) {
     hosts.push_back(one.host);
+    domains.insert(one.domain);
     known = known && !one.machine.empty();
+  }
+  if (domains.size() > 1) {
+    return {ErrorCode::kBusy,
+            fmt::format("different domains of the name {} run on host {}", vm,
+                        fmt::join(hosts, " and on host ")),
+            "run this command again: it then tells them apart by their UUIDs"};
   }
   return {ErrorCode::kBusy,
           fmt::format("VM {} runs on host {}", vm, fmt::join(hosts, " and on host ")),
@@ -81,8 +89,8 @@ Result<void> fill(fleet::Inventory& inventory, const Said& said,
           move != open.end() && (move->second == host.name || move->second == other->second);
       if (!fresh && ours) continue;
       if (!fresh) {
-        return fail(at_several(one.name, {{other->second, said.at(other->second).machine},
-                                          {host.name, facts->second.machine}}));
+        return fail(at_several(one.name, {{other->second, said.at(other->second).machine, one.uuid},
+                                          {host.name, facts->second.machine, one.uuid}}));
       }
       inventory.vms.push_back({name, host.name, one.memory, one.vcpus});
     }

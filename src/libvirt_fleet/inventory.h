@@ -24,7 +24,8 @@ Result<void> fill(fleet::Inventory& inventory,
 /// A host at which a VM of some name runs.
 struct Sighting {
   std::string host;
-  std::string machine;  ///< its UUID; empty where it is not known
+  std::string machine;   ///< its UUID; empty where it is not known
+  std::string domain{};  ///< the VM's UUID there
 };
 
 /// Of a VM that runs at several, of which it can't be said to be at one. Only where these are known

@@ -7,6 +7,7 @@
 #include "godwit/base/log.h"
 #include "godwit/hosts/engine_move.h"
 #include "godwit/libvirt/domain.h"
+#include "godwit/libvirt/domain_xml.h"
 #include "godwit/libvirt_move/preflight.h"
 #include "inventory.h"
 
@@ -20,6 +21,11 @@ constexpr fleet::Costs kUsual{Seconds(0.25), Seconds(0.02), Seconds(0.12)};
 /// start, and 0.22 s behind QEMU's end (libvirt 11.3). A move's total time counts it, and a
 /// prediction does not.
 constexpr Seconds kLibvirtsOwn{0.58};
+
+/// What was opened by a VM's name is another domain, of which that is the number.
+Error ended(const std::string& vm) {
+  return {ErrorCode::kNotFound, fmt::format("VM {} has ended meanwhile", vm), ""};
+}
 
 }  // namespace
 
@@ -108,6 +114,7 @@ Result<VmAddress> LibvirtFleet::address_of(const std::string& vm) {
 Result<std::map<std::string, Error>> LibvirtFleet::barred(const fleet::FleetVm& vm) {
   GODWIT_TRY(const auto source,
              libvirt::LibvirtDomain::connect(address_at(vm.host, vm.name), clock_));
+  if (source->facts().name != vm.name && source->uuid() != vm.name) return fail(ended(vm.name));
   MigrationPlan plan;
   plan.technique = Technique::kPrecopy;
   std::map<std::string, Error> barred;
@@ -146,7 +153,7 @@ Result<std::string> LibvirtFleet::holder(const std::string& vm) {
                               (*domain)->state_name, host.name),
                   "wait until that has ended");
     } else if (*domain) {
-      at.push_back({host.name, machine_of(**connection).value_or("")});
+      at.push_back({host.name, machine_of(**connection).value_or(""), (*domain)->uuid});
     }
   }
   if (at.size() > 1) return fail(at_several(vm, at));
@@ -193,6 +200,8 @@ Result<MigrationOutcome> LibvirtFleet::move(const fleet::MoveOrder& order,
   const auto moved = [&]() -> Result<MigrationOutcome> {
     GODWIT_TRY(engine::OpenPair pair,
                engine->open_pair(address_at(from, vm), LibvirtHost{file_.uris.at(to)}, {}));
+    const VmDescription& opened = pair.source.description;
+    if (opened.name != vm && !opened.identity.ends_with(" " + vm)) return fail(ended(vm));
     GODWIT_CHECK_OK(watcher.destination_started(""));
     return hosts::drive(*engine, pair, order, watcher, store_, tls_);
   };

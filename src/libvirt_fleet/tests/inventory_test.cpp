@@ -89,7 +89,7 @@ TEST(LibvirtInventory, OneMachineUnderTwoNamesIsSaidBeforeAnythingElse) {
   EXPECT_THAT(filled.error().what_to_do.text(), Not(HasSubstr("destroy")));
   EXPECT_THAT(all.vms, IsEmpty());
 
-  const Error seen = at_several("web", {{"a", "A"}, {"c", "C"}, {"b", "A"}});
+  const Error seen = at_several("web", {{"a", "A", "1"}, {"c", "C", "1"}, {"b", "A", "1"}});
   EXPECT_EQ(seen.code, ErrorCode::kBadInput);
   EXPECT_THAT(seen.message, HasSubstr("host a and host b are one machine"));
 }
@@ -102,6 +102,13 @@ TEST(LibvirtInventory, NobodyIsToldToEndAGuestThatMayBeTheOnlyOne) {
   EXPECT_EQ(filled.error().code, ErrorCode::kBusy);
   EXPECT_THAT(filled.error().message, HasSubstr("on host a and on host b"));
   EXPECT_THAT(filled.error().what_to_do.text(), Not(HasSubstr("destroy")));
+}
+
+TEST(LibvirtInventory, DifferentDomainsOfOneNameAreNotTwoCopiesOfAGuest) {
+  const Error seen = at_several("web", {{"a", "A", "1"}, {"b", "B", "2"}});
+  EXPECT_EQ(seen.code, ErrorCode::kBusy);
+  EXPECT_THAT(seen.message, HasSubstr("different domains of the name web"));
+  EXPECT_THAT(seen.what_to_do.text(), Not(HasSubstr("destroy")));
 }
 
 TEST(LibvirtInventory, DaemonsThatDoNotTellTheirMachinesAreDifferentHosts) {

@@ -51,8 +51,10 @@ class Connection {
   [[nodiscard]] bool alive() const { return api_.virConnectIsAlive(connection_) == 1; }
   [[nodiscard]] Error error(std::string_view what) const { return last_error(api_, what); }
 
-  /// By name, UUID or the number of one that runs. kNotFound.
+  /// By name or UUID. kNotFound.
   Result<DomainHandle> find(const std::string& domain) const;
+  /// As a person names it: the number of one that runs does, too, where none has that name.
+  Result<DomainHandle> find_as_typed(const std::string& domain) const;
   Result<DomainState> state_of(virDomainPtr domain) const;
   /// As it runs; with `flags` of virDomainGetXMLDesc.
   Result<std::string> xml_of(virDomainPtr domain, unsigned flags) const;
