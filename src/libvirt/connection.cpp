@@ -10,14 +10,12 @@
 #include "godwit/base/proc_file.h"
 #include "godwit/libvirt/domain_xml.h"
 #include "godwit/libvirt/job.h"
+#include "opening.h"
 
 namespace godwit::libvirt {
 namespace {
 
 constexpr const char* kLocalSystem = "qemu:///system";
-/// A daemon that says nothing for 20 s is taken for gone; libvirtd's own default is 25 s.
-constexpr int kKeepAliveSeconds = 5;
-constexpr unsigned kKeepAliveCount = 4;
 
 /// What a callback gets: libvirt frees it with the callback.
 struct Listener {
@@ -103,24 +101,12 @@ std::string Connection::Version::text() const {
   return fmt::format("{}.{}.{}", major, minor, micro);
 }
 
-Result<std::shared_ptr<Connection>> Connection::open(const std::string& uri) {
+Result<std::shared_ptr<Connection>> Connection::open(const std::string& uri, const Opening& how) {
   GODWIT_TRY(const Api* const api, load_api());
   const std::string named = uri.empty() ? kLocalSystem : uri;
   log::debug("connecting to {}", named);
-  virConnectPtr connection =
-      api->virConnectOpenAuth(named.c_str(), *api->virConnectAuthPtrDefault, 0);
-  if (connection == nullptr) {
-    Error error = last_error(*api, fmt::format("connecting to {}", named));
-    if (error.code == ErrorCode::kRefused) error.code = ErrorCode::kPeerGone;
-    if (error.what_to_do.text().find("libvirtd's log") != std::string::npos) {
-      error.what_to_do = fmt::format("see whether the daemon runs: virsh -c '{}' list", named);
-    }
-    return fail(std::move(error));
-  }
-  std::shared_ptr<Connection> opened(new Connection(*api, connection, named));
-  // One that knows no keep-alive (a driver within this process) is never lost.
-  (void)api->virConnectSetKeepAlive(connection, kKeepAliveSeconds, kKeepAliveCount);
-  return opened;
+  GODWIT_TRY(virConnectPtr const connection, open_within(*api, named, how));
+  return std::shared_ptr<Connection>(new Connection(*api, connection, named));
 }
 
 Connection::~Connection() {

@@ -91,16 +91,21 @@ CapabilitySet abilities_of(int major, int minor) {
   return can;
 }
 
-LibvirtDomain::LibvirtDomain(Clock& clock, std::shared_ptr<Connection> connection, std::string uri)
-    : clock_(clock), connection_(std::move(connection)), uri_(std::move(uri)) {}
+LibvirtDomain::LibvirtDomain(Clock& clock, std::shared_ptr<Connection> connection, std::string uri,
+                             std::stop_token stop)
+    : clock_(clock),
+      connection_(std::move(connection)),
+      uri_(std::move(uri)),
+      stop_(std::move(stop)) {}
 LibvirtDomain::~LibvirtDomain() = default;
 
 Result<std::shared_ptr<LibvirtDomain>> LibvirtDomain::connect(const LibvirtVm& address,
-                                                              Clock& clock) {
-  auto opened = connect_at(address, clock);
+                                                              Clock& clock,
+                                                              const std::stop_token& stop) {
+  auto opened = connect_at(address, clock, stop);
   const bool anywhere = address.uri.empty() && ::geteuid() != 0;
   if (opened || !anywhere || !may_be_elsewhere(opened.error().code)) return opened;
-  auto own = connect_at({kUsersSession, address.domain}, clock);
+  auto own = connect_at({kUsersSession, address.domain}, clock, stop);
   if (own || !may_be_elsewhere(own.error().code)) return own;
   Error error = std::move(opened).error();
   error.message += own.error().code == ErrorCode::kNotFound
@@ -110,11 +115,12 @@ Result<std::shared_ptr<LibvirtDomain>> LibvirtDomain::connect(const LibvirtVm& a
 }
 
 Result<std::shared_ptr<LibvirtDomain>> LibvirtDomain::connect_at(const LibvirtVm& address,
-                                                                 Clock& clock) {
-  GODWIT_TRY(auto connection, Connection::open(address.uri));
+                                                                 Clock& clock,
+                                                                 const std::stop_token& stop) {
+  GODWIT_TRY(auto connection, Connection::open(address.uri, {.stop = stop}));
   GODWIT_TRY(const std::string uuid, uuid_as_typed(*connection, address.domain));
   std::shared_ptr<LibvirtDomain> opened(
-      new LibvirtDomain(clock, std::move(connection), address.uri));
+      new LibvirtDomain(clock, std::move(connection), address.uri, stop));
   GODWIT_CHECK_OK(opened->look_up(uuid));
   GODWIT_TRY(const DomainState now, opened->connection_->state_of(opened->handle_->domain.get()));
   if (!now.active()) {
@@ -138,7 +144,7 @@ Result<void> LibvirtDomain::look_up(const std::string& domain) {
 
 Result<void> LibvirtDomain::reconnect() {
   if (!connection_->alive()) {
-    GODWIT_TRY(auto connection, Connection::open(uri_));
+    GODWIT_TRY(auto connection, Connection::open(uri_, {.stop = stop_}));
     handle_.reset();  // before the connection that it belongs to
     connection_ = std::move(connection);
     if (queue_ != nullptr) GODWIT_CHECK_OK(connection_->listen(uuid_, Side::kSource, queue_));

@@ -22,8 +22,9 @@ Lookout::Lookout(std::shared_ptr<Connection> connection)
     : connection_(std::move(connection)), queue_(std::make_shared<EventQueue>()) {}
 Lookout::~Lookout() = default;
 
-Result<std::unique_ptr<Lookout>> Lookout::open(const std::string& uri) {
-  GODWIT_TRY(auto connection, Connection::open(uri));
+Result<std::unique_ptr<Lookout>> Lookout::open(const std::string& uri,
+                                               const std::stop_token& stop) {
+  GODWIT_TRY(auto connection, Connection::open(uri, {.stop = stop}));
   std::unique_ptr<Lookout> opened(new Lookout(std::move(connection)));
   GODWIT_CHECK_OK(opened->connection_->listen_to_all(Side::kSource, opened->queue_));
   return opened;

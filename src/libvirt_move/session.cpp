@@ -39,6 +39,8 @@ constexpr Seconds kBeginPatience{5};
 /// A daemon that restarts needs some seconds; as long as pair's monitors are tried.
 constexpr Seconds kReachPatience{30};
 constexpr Seconds kReachEvery{0.5};
+/// Of which one try takes so much at most; the next one goes on with it.
+constexpr Seconds kOpenPatience{5};
 /// Daemons clear up after a migration within a second or two.
 constexpr Seconds kSettlePatience{15};
 constexpr Seconds kTick{0.1};
@@ -509,7 +511,7 @@ bool LibvirtSession::cancel(GiveUp why, const std::string& reason) {
 
 SideLook LibvirtSession::look(Side side) {
   if (side == Side::kDestination && !ends_.destination->alive()) {
-    if (auto anew = Connection::open(ends_.destination->uri()))
+    if (auto anew = Connection::open(ends_.destination->uri(), {.patience = kOpenPatience}))
       ends_.destination = std::move(*anew);
   }
   if (side == Side::kSource && !ends_.source.connection()->alive()) (void)ends_.source.reconnect();

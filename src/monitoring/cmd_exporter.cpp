@@ -88,7 +88,7 @@ Result<void> serve(const ExporterOptions& options, const Intent& intent,
   std::stop_source end;
   const std::stop_callback on_stop(context.stop, [&end] { end.request_stop(); });
   watch::Watcher watcher(context.clock, terminal::engine_maker(context, options.lab),
-                         watch::libvirt_lookouts(context.clock), intent, metrics);
+                         watch::libvirt_lookouts(context.clock, end.get_token()), intent, metrics);
   Result<void> watched;
   std::jthread watching([&] {
     if (targets.empty()) return;

@@ -161,7 +161,7 @@ int watch_all(const std::vector<std::string>& names, const std::string& lab, con
   if (!targets) return context.out.error(targets.error());
   AllLines lines(context);
   watch::Watcher watcher(context.clock, terminal::engine_maker(context, lab),
-                         watch::libvirt_lookouts(context.clock), intent, lines);
+                         watch::libvirt_lookouts(context.clock, context.stop), intent, lines);
   const auto ended = watcher.run(*targets, context.stop);
   return ended ? terminal::kDone : context.out.error(ended.error());
 }

@@ -81,7 +81,7 @@ Result<std::shared_ptr<Hypervisor>> HostOpener::connect(const std::string& monit
   log::debug("connecting to {}", monitor);
   if (const auto address = parse_vm(monitor); address) {
     if (const auto* domain = std::get_if<LibvirtVm>(&*address)) {
-      GODWIT_TRY(auto opened, libvirt::LibvirtDomain::connect(*domain, clock_));
+      GODWIT_TRY(auto opened, libvirt::LibvirtDomain::connect(*domain, clock_, stop_));
       return std::shared_ptr<Hypervisor>(std::move(opened));
     }
   }
@@ -142,7 +142,7 @@ Result<std::unique_ptr<engine::Manager>> HostOpener::manager_of(
     return fail(ErrorCode::kBadInput, "only a domain of libvirt's moves to a host of libvirt's",
                 "name the VM as libvirt:NAME or libvirt:URI#NAME");
   }
-  GODWIT_TRY(auto host, libvirt::Connection::open(destination.uri));
+  GODWIT_TRY(auto host, libvirt::Connection::open(destination.uri, {.stop = stop_}));
   return std::unique_ptr<engine::Manager>(
       std::make_unique<LibvirtManager>(clock_, std::move(domain), std::move(host)));
 }

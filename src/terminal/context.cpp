@@ -8,15 +8,16 @@
 namespace godwit::terminal {
 
 engine::Engine open_engine(Context& context, const std::string& lab) {
-  return engine::Engine(context.clock, std::make_unique<opener::HostOpener>(context.clock, lab),
+  return engine::Engine(context.clock,
+                        std::make_unique<opener::HostOpener>(context.clock, lab, context.stop),
                         context.places, context.stop, context.leave);
 }
 
 EngineMaker engine_maker(Context& context, const std::string& lab) {
   return [&context, lab](std::stop_token stop) {
-    return std::make_unique<engine::Engine>(
-        context.clock, std::make_unique<opener::HostOpener>(context.clock, lab), context.places,
-        std::move(stop), context.leave);
+    auto opener = std::make_unique<opener::HostOpener>(context.clock, lab, stop);
+    return std::make_unique<engine::Engine>(context.clock, std::move(opener), context.places,
+                                            std::move(stop), context.leave);
   };
 }
 

@@ -24,9 +24,10 @@ class LibvirtLookout final : public HostLookout {
 
 }  // namespace
 
-LookoutMaker libvirt_lookouts(const Clock& clock) {
-  return [&clock](const LibvirtHost& host) -> Result<std::unique_ptr<HostLookout>> {
-    GODWIT_TRY(auto lookout, libvirt::Lookout::open(host.uri));
+LookoutMaker libvirt_lookouts(const Clock& clock, std::stop_token stop) {
+  return [&clock,
+          stop = std::move(stop)](const LibvirtHost& host) -> Result<std::unique_ptr<HostLookout>> {
+    GODWIT_TRY(auto lookout, libvirt::Lookout::open(host.uri, stop));
     return std::unique_ptr<HostLookout>(
         std::make_unique<LibvirtLookout>(clock, std::move(lookout)));
   };

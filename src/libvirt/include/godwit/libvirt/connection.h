@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <compare>
 #include <memory>
+#include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "godwit/base/error.h"
+#include "godwit/base/units.h"
 #include "godwit/libvirt/api.h"
 #include "godwit/libvirt/event_queue.h"
 
@@ -34,13 +37,22 @@ struct DomainState {
   }
 };
 
+/// How long opening a connection may take, and who ends it sooner.
+struct Opening {
+  /// Absent: half a minute, or two minutes where a person may be asked for a password.
+  std::optional<Seconds> patience{};
+  /// Counts what is requested meanwhile. What was requested before does not: who clears up after a
+  /// stop needs daemons, too.
+  std::stop_token stop{};
+};
+
 /// A connection to a daemon. A daemon that hangs is noticed by the connection's keep-alive. Calls
 /// block for as long as the daemon does. Any thread; libvirt's connections can be shared.
 class Connection {
  public:
   /// `uri`: as virsh takes it; empty: the local system's. kEnvironment: no library. kPeerGone: no
-  /// daemon answers.
-  static Result<std::shared_ptr<Connection>> open(const std::string& uri);
+  /// daemon answers, or not in time. kInterrupted: by `how`.
+  static Result<std::shared_ptr<Connection>> open(const std::string& uri, const Opening& how = {});
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

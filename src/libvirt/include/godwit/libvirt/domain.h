@@ -3,6 +3,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "godwit/base/clock.h"
@@ -27,8 +28,10 @@ class LibvirtDomain final : public Hypervisor {
  public:
   /// Without a URI it is the system's domain of that name; for who is not root, where the system's
   /// daemon has none or can't be asked, that of his own session (qemu:///session).
-  /// kNotFound: there is no such domain. kRefused: it does not run. `clock` outlives it.
-  static Result<std::shared_ptr<LibvirtDomain>> connect(const LibvirtVm& address, Clock& clock);
+  /// kNotFound: there is no such domain. kRefused: it does not run. `clock` outlives it. `stop`
+  /// ends waiting for a daemon, also when one is connected to anew.
+  static Result<std::shared_ptr<LibvirtDomain>> connect(const LibvirtVm& address, Clock& clock,
+                                                        const std::stop_token& stop = {});
   ~LibvirtDomain() override;
 
   [[nodiscard]] const std::string& uuid() const { return uuid_; }
@@ -66,8 +69,10 @@ class LibvirtDomain final : public Hypervisor {
   Result<std::optional<HypervisorEvent>> next_event(TimePoint deadline) override;
 
  private:
-  LibvirtDomain(Clock& clock, std::shared_ptr<Connection> connection, std::string uri);
-  static Result<std::shared_ptr<LibvirtDomain>> connect_at(const LibvirtVm& address, Clock& clock);
+  LibvirtDomain(Clock& clock, std::shared_ptr<Connection> connection, std::string uri,
+                std::stop_token stop);
+  static Result<std::shared_ptr<LibvirtDomain>> connect_at(const LibvirtVm& address, Clock& clock,
+                                                           const std::stop_token& stop);
   Result<void> look_up(const std::string& domain);
   Result<void> listen_to_events();
   std::optional<DomainEvent> pull(TimePoint deadline);
@@ -78,6 +83,7 @@ class LibvirtDomain final : public Hypervisor {
   Clock& clock_;
   std::shared_ptr<Connection> connection_;
   std::string uri_;
+  std::stop_token stop_;
   std::string uuid_;
   std::unique_ptr<Handle> handle_;
   std::unique_ptr<DomainFacts> facts_;

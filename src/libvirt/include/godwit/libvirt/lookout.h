@@ -24,8 +24,8 @@ struct Departure {
 /// statistics, listens to events, and changes nothing. One thread.
 class Lookout {
  public:
-  /// kPeerGone: no daemon answers there. kEnvironment: no library.
-  static Result<std::unique_ptr<Lookout>> open(const std::string& uri);
+  /// kPeerGone: no daemon answers there. kEnvironment: no library. kInterrupted: `stop`.
+  static Result<std::unique_ptr<Lookout>> open(const std::string& uri, const std::stop_token& stop);
   ~Lookout();
   Lookout(const Lookout&) = delete;
   Lookout& operator=(const Lookout&) = delete;

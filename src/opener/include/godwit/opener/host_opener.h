@@ -1,6 +1,8 @@
 #pragma once
 
+#include <stop_token>
 #include <string>
+#include <utility>
 
 #include "godwit/base/clock.h"
 #include "godwit/engine/opener.h"
@@ -10,8 +12,9 @@ namespace godwit::opener {
 /// Opens QEMUs by their QMP sockets, those of a lab by their names in it, and domains of libvirt's.
 class HostOpener final : public engine::Opener {
  public:
-  /// `lab`: the one that `lab:` addresses mean.
-  HostOpener(Clock& clock, std::string lab) : clock_(clock), lab_(std::move(lab)) {}
+  /// `lab`: the one that `lab:` addresses mean. `stop` ends waiting for daemons of libvirt's.
+  HostOpener(Clock& clock, std::string lab, std::stop_token stop = {})
+      : clock_(clock), lab_(std::move(lab)), stop_(std::move(stop)) {}
 
   Result<std::string> monitor_of(const VmAddress& address, engine::Access access) override;
   std::optional<std::string> monitor_of(const JournalEntry& entry, Side side) override;
@@ -32,6 +35,7 @@ class HostOpener final : public engine::Opener {
  private:
   Clock& clock_;
   std::string lab_;
+  std::stop_token stop_;
 };
 
 }  // namespace godwit::opener

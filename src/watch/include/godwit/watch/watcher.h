@@ -58,7 +58,8 @@ class HostLookout {
   virtual void wait(TimePoint deadline, const std::stop_token& stop) = 0;
 };
 using LookoutMaker = std::function<Result<std::unique_ptr<HostLookout>>(const LibvirtHost& host)>;
-[[nodiscard]] LookoutMaker libvirt_lookouts(const Clock& clock);
+/// `stop` ends waiting for a daemon that does not answer.
+[[nodiscard]] LookoutMaker libvirt_lookouts(const Clock& clock, std::stop_token stop);
 
 /// How often is looked for what begins. Events of libvirt's tell it earlier.
 struct Pace {
