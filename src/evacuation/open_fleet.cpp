@@ -69,7 +69,7 @@ Result<OpenedFleet> open_file(const FleetOptions& options, const std::string& st
   if (!file->uris.empty()) {
     opened.fleet = std::make_unique<libvirt_fleet::LibvirtFleet>(
         context.clock, options.file, std::move(*file), opened.host, entries, opened.engines, store,
-        options.tls);
+        options.tls, context.stop);
     return opened;
   }
   opened.fleet = std::make_unique<hosts::ListedFleet>(context.clock, options.file, std::move(*file),
@@ -91,7 +91,7 @@ Result<OpenedFleet> open_uris(const FleetOptions& options, const std::string& st
   opened.engines = terminal::engine_maker(context, std::string(lab::kDefaultLab));
   opened.fleet = std::make_unique<libvirt_fleet::LibvirtFleet>(
       context.clock, "libvirt", std::move(named.file), opened.host, entries, opened.engines, store,
-      options.tls);
+      options.tls, context.stop);
   return opened;
 }
 

@@ -419,6 +419,7 @@ bool Runner::begin(const PlannedMove& move) {
 void Runner::grant(Job& job) {
   const PlannedMove& move = job.move();
   if (const auto open = parts_.mover.check_destination(move.vm, move.to); !open) {
+    if (stop_.stop_requested()) return end_early(kStopped);
     const std::string why = fmt::format("host {} takes no VMs: {}", move.to, open.error().message);
     now_.closed[move.to] = {open.error().code, why, open.error().what_to_do};
     job.leave();

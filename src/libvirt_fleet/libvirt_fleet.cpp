@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "godwit/base/log.h"
@@ -29,16 +31,24 @@ Error ended(const std::string& vm) {
 
 }  // namespace
 
+/// What hosts say of one VM.
+struct LibvirtFleet::Answers {
+  std::vector<Sighting> at;
+  std::map<std::string, Error> silent;
+};
+
 LibvirtFleet::LibvirtFleet(Clock& clock, std::string name, hosts::FleetFile file, std::string host,
                            const std::vector<fleet::Entry>& entries, hosts::EngineMaker engines,
-                           std::string store, bool tls)
+                           std::string store, bool tls, std::stop_token stop)
     : clock_(clock),
       name_(std::move(name)),
       file_(std::move(file)),
       host_(std::move(host)),
       engines_(std::move(engines)),
       store_(std::move(store)),
-      tls_(tls) {
+      tls_(tls),
+      stop_(std::move(stop)) {
+  for (const auto& [known, uri] : file_.uris) lines_[known];
   for (const auto& [vm, entry] : under_way(entries)) open_[vm] = entry.to;
 }
 
@@ -52,39 +62,67 @@ void LibvirtFleet::set_open(const std::string& vm, std::optional<std::string> ho
   if (host) open_[vm] = std::move(*host);
 }
 
-/// One connection to each host, which is opened anew where it is lost.
-Result<std::shared_ptr<libvirt::Connection>> LibvirtFleet::connect(const std::string& host) {
+/// Who waits for another thread's attempt hears what comes of that one.
+Result<LibvirtFleet::Connected> LibvirtFleet::connect(const std::string& host,
+                                                      const std::stop_token& stop) {
+  Line& line = lines_.at(host);
+  const unsigned before = line.attempts;
+  const std::lock_guard lock(line.opening);
+  if (line.connection != nullptr && line.connection->alive()) return line.connection;
+  if (stop.stop_requested()) return fail(ErrorCode::kInterrupted, "stopped on request");
+  const bool interrupted = line.failed && line.failed->code == ErrorCode::kInterrupted;
+  if (line.attempts != before && line.failed && !interrupted) return fail(*line.failed);
+  auto fresh = libvirt::Connection::open(file_.uris.at(host), {.stop = stop});
+  ++line.attempts;
+  if (!fresh) {
+    line.failed = fresh.error().while_doing(fmt::format("host {}", host));
+    note_silence(host, *line.failed);
+    return fail(*line.failed);
+  }
+  line.failed.reset();
+  line.connection = std::move(*fresh);
+  note_answer(host);
+  return line.connection;
+}
+
+void LibvirtFleet::note_silence(const std::string& host, const Error& why) {
+  if (why.code == ErrorCode::kInterrupted) return;  // nobody waited long enough to know
   const std::lock_guard lock(mutex_);
-  auto& known = connections_[host];
-  if (known != nullptr && known->alive()) return known;
-  auto fresh = libvirt::Connection::open(file_.uris.at(host));
-  if (!fresh) return fail(fresh.error().while_doing(fmt::format("host {}", host)));
-  known = std::move(*fresh);
-  return known;
+  silent_[host] = why;
+}
+
+void LibvirtFleet::note_answer(const std::string& host) {
+  const std::lock_guard lock(mutex_);
+  silent_.erase(host);
+}
+
+std::optional<Error> LibvirtFleet::silence_of(const std::string& host) {
+  const std::lock_guard lock(mutex_);
+  const auto found = silent_.find(host);
+  return found == silent_.end() ? std::nullopt : std::optional(found->second);
 }
 
 /// What each host says. One that does not answer takes no VMs, unless it is the one that this is
 /// about.
 Result<LibvirtFleet::Looks> LibvirtFleet::look_at_all() {
   Looks said;
-  std::set<std::string> silent;
   for (const fleet::FleetHost& host : file_.hosts) {
-    const auto connection = connect(host.name);
+    const auto connection = connect(host.name, stop_);
     auto facts = connection ? look_at_host(**connection)
                             : Result<libvirt::HostFacts>(fail(connection.error()));
     if (facts) {
+      note_answer(host.name);
       said[host.name] = std::move(*facts);
       continue;
     }
-    if (host.name == host_ || facts.error().code == ErrorCode::kEnvironment) {
+    const ErrorCode code = facts.error().code;
+    if (host.name == host_ || code == ErrorCode::kEnvironment || code == ErrorCode::kInterrupted) {
       return fail(facts.error());
     }
-    silent.insert(host.name);
+    note_silence(host.name, facts.error());
     log::warning("host {} takes no VMs, as it does not answer: {}", host.name,
                  facts.error().message);
   }
-  const std::lock_guard lock(mutex_);
-  silent_ = std::move(silent);
   return said;
 }
 
@@ -110,19 +148,30 @@ Result<VmAddress> LibvirtFleet::address_of(const std::string& vm) {
   return fail(ErrorCode::kNotFound, fmt::format("{} has no VM '{}' that runs", name_, vm));
 }
 
-/// By libvirt's own comparisons, as before each migration.
+/// By libvirt's own comparisons, as before each migration. Hosts that are silent are not waited for
+/// once more for each VM.
 Result<std::map<std::string, Error>> LibvirtFleet::barred(const fleet::FleetVm& vm) {
-  GODWIT_TRY(const auto source,
-             libvirt::LibvirtDomain::connect(address_at(vm.host, vm.name), clock_));
-  if (source->facts().name != vm.name && source->uuid() != vm.name) return fail(ended(vm.name));
+  if (stop_.stop_requested()) return fail(ErrorCode::kInterrupted, "stopped on request");
+  if (const auto silent = silence_of(vm.host)) return fail(*silent);
+  const auto opened = libvirt::LibvirtDomain::connect(address_at(vm.host, vm.name), clock_, stop_);
+  if (!opened) {
+    if (opened.error().code == ErrorCode::kPeerGone) note_silence(vm.host, opened.error());
+    return fail(opened.error());
+  }
+  libvirt::LibvirtDomain& source = **opened;
+  if (source.facts().name != vm.name && source.uuid() != vm.name) return fail(ended(vm.name));
   MigrationPlan plan;
   plan.technique = Technique::kPrecopy;
   std::map<std::string, Error> barred;
   for (const fleet::FleetHost& host : file_.hosts) {
     if (host.name == vm.host) continue;
-    const auto connection = connect(host.name);
-    if (!connection) continue;  // no VM is sent there anyway
-    const auto found = libvirt_move::look_at_both(*source, **connection, plan);
+    const auto silent = silence_of(host.name);
+    const auto connection = silent ? Result<Connected>(fail(*silent)) : connect(host.name, stop_);
+    if (!connection) {
+      barred[host.name] = connection.error();
+      continue;
+    }
+    const auto found = libvirt_move::look_at_both(source, **connection, plan);
     if (!found) barred[host.name] = found.error().while_doing(fmt::format("host {}", host.name));
   }
   return barred;
@@ -136,33 +185,49 @@ fleet::Costs LibvirtFleet::costs(const std::vector<fleet::Entry>& entries) const
 
 // --- where a VM is ---
 
-/// By the word of all daemons.
+Result<void> LibvirtFleet::ask(const std::string& host, const std::string& vm, Answers& answers) {
+  const auto connection = connect(host, {});
+  const auto domain = connection
+                          ? active_domain(**connection, vm)
+                          : Result<std::optional<libvirt::HostedDomain>>(fail(connection.error()));
+  if (!domain) {
+    answers.silent[host] = domain.error();
+  } else if (*domain && ((*domain)->leaves || !(*domain)->has_guest())) {
+    return fail(
+        ErrorCode::kBusy,
+        fmt::format("VM {} is being moved: it is {} on host {}", vm, (*domain)->state_name, host),
+        "wait until that has ended");
+  } else if (*domain) {
+    answers.at.push_back({host, machine_of(**connection).value_or(""), (*domain)->uuid});
+  }
+  return {};
+}
+
+/// By the word of the daemons that answer, and of the one at which a move of this VM was begun:
+/// that one's silence leaves it unknown. The other silent ones are asked where nobody else has it.
 Result<std::string> LibvirtFleet::holder(const std::string& vm) {
-  std::vector<Sighting> at;
-  std::map<std::string, Error> silent;
-  for (const fleet::FleetHost& host : file_.hosts) {
-    const auto connection = connect(host.name);
-    const auto domain =
-        connection ? active_domain(**connection, vm)
-                   : Result<std::optional<libvirt::HostedDomain>>(fail(connection.error()));
-    if (!domain) {
-      silent[host.name] = domain.error();
-    } else if (*domain && ((*domain)->leaves || !(*domain)->has_guest())) {
-      return fail(ErrorCode::kBusy,
-                  fmt::format("VM {} is being moved: it is {} on host {}", vm,
-                              (*domain)->state_name, host.name),
-                  "wait until that has ended");
-    } else if (*domain) {
-      at.push_back({host.name, machine_of(**connection).value_or(""), (*domain)->uuid});
+  std::optional<std::string> opened;
+  std::vector<std::string> later;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto open = open_.find(vm); open != open_.end()) opened = open->second;
+    for (const auto& [host, why] : silent_) {
+      if (host != opened) later.push_back(host);
     }
   }
-  if (at.size() > 1) return fail(at_several(vm, at));
-  const std::lock_guard lock(mutex_);
-  const auto open = open_.find(vm);
-  const bool certain =
-      at.empty() ? silent.empty() : open == open_.end() || !silent.contains(open->second);
-  if (!certain) return fail(silent.begin()->second);
-  if (!at.empty()) return at.front().host;
+  Answers answers;
+  for (const fleet::FleetHost& host : file_.hosts) {
+    const bool skipped = std::find(later.begin(), later.end(), host.name) != later.end();
+    if (!skipped) GODWIT_CHECK_OK(ask(host.name, vm, answers));
+  }
+  for (const std::string& host : later) {
+    if (answers.at.empty()) GODWIT_CHECK_OK(ask(host, vm, answers));
+  }
+  const auto& silent = answers.silent;
+  if (answers.at.size() > 1) return fail(at_several(vm, answers.at));
+  if (opened && silent.contains(*opened)) return fail(silent.at(*opened));
+  if (!answers.at.empty()) return answers.at.front().host;
+  if (!silent.empty()) return fail(silent.begin()->second);
   return fail(ErrorCode::kNotFound, fmt::format("VM {} runs on none of {}'s hosts", vm, name_));
 }
 
@@ -180,7 +245,7 @@ Result<void> LibvirtFleet::check_destination(const std::string&, const std::stri
   if (!file_.uris.contains(host)) {
     return fail(ErrorCode::kNotFound, fmt::format("{} has no host '{}'", name_, host));
   }
-  GODWIT_CHECK_OK(connect(host));
+  GODWIT_CHECK_OK(connect(host, stop_));
   return {};
 }
 

@@ -122,6 +122,13 @@ TEST_F(LibvirtEvacuate, AHostIsEmptiedButForWhatCannotMoveAndFilledAgain) {
   EXPECT_THAT(without.err, HasSubstr("host 10.92.0.2 takes no VMs, as it does not answer"));
   hosts->start_daemon(Side::kDestination);
 
+  hosts->stop_daemon(Side::kDestination);  // it takes connections, and does not answer
+  const Finished beside = run_godwit(by_uris("restore", briefly({"--dry-run"})));
+  EXPECT_EQ(beside.status, 0) << beside.out << beside.err;
+  EXPECT_THAT(beside.err, HasSubstr("host 10.92.0.2 takes no VMs, as it does not answer"));
+  EXPECT_EQ(beside.json().at("plan").at("moves").size(), kMovable.size());
+  hosts->continue_daemon(Side::kDestination);
+
   const Finished back = run_godwit(by_uris("restore", briefly()));
   ASSERT_EQ(back.status, 0) << back.out << back.err;
   EXPECT_THAT(hosts->places(kMovable), Each(0));

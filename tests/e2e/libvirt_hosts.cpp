@@ -83,9 +83,13 @@ void LibvirtHosts::start_daemon(Side side) {
   must(lab_->start_daemon(index(side), {}));
 }
 
-void LibvirtHosts::kill_daemon(Side side) {
+void LibvirtHosts::signal_daemon(Side side, const char* signal) {
   // its number is that of its own namespace
-  on(index(side), {"kill", "-9", first_line(lab_->folder_of(index(side)) + "/libvirtd.number")});
+  on(index(side), {"kill", signal, first_line(lab_->folder_of(index(side)) + "/libvirtd.number")});
+}
+
+void LibvirtHosts::kill_daemon(Side side) {
+  signal_daemon(side, "-9");
   await(clock_, "the daemon's end", [&] { return try_virsh(side, {"list"}).status != 0; });
 }
 

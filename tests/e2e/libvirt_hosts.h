@@ -72,6 +72,9 @@ class LibvirtHosts {
   void hide_console(Side side);
 
   void kill_daemon(Side side);
+  /// It takes connections and does not answer, until it is continued.
+  void stop_daemon(Side side) { signal_daemon(side, "-STOP"); }
+  void continue_daemon(Side side) { signal_daemon(side, "-CONT"); }
   void start_daemon(Side side);
   /// Ends the QEMU that runs, or waits for, the domain on that host: no daemon asked it to.
   void kill_qemu(Side side);
@@ -88,6 +91,7 @@ class LibvirtHosts {
   [[nodiscard]] bool works(const std::string& domain = "vm");
 
  private:
+  void signal_daemon(Side side, const char* signal);
   static std::size_t index(Side side) { return side == Side::kSource ? 0 : 1; }
   RealClock clock_;
   std::unique_ptr<libvirt_lab::LibvirtLab> lab_;

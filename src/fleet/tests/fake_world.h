@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -56,9 +57,10 @@ class FakeWorld final : public Mover, public Record {
   /// at.
   std::map<std::string, double> carries{{"a", 1e6}, {"b", 1e6}, {"c", 1e6}};
   std::vector<Entry> entries;
-  int killed_at = -1;      ///< the step at which the Godwit is killed; negative: never
-  int record_full = -1;    ///< entries after which none can be written; negative: never
-  std::uint64_t seed = 1;  ///< decides what becomes of moves that a killed Godwit left
+  std::function<void()> when_asked;  ///< called while a host is asked whether it takes a VM
+  int killed_at = -1;                ///< the step at which the Godwit is killed; negative: never
+  int record_full = -1;              ///< entries after which none can be written; negative: never
+  std::uint64_t seed = 1;            ///< decides what becomes of moves that a killed Godwit left
 
   [[nodiscard]] int steps() const { return steps_; }
   /// Another Godwit comes.
@@ -113,6 +115,7 @@ class FakeWorld final : public Mover, public Record {
     if (!step()) return dead();
     const auto closes = closes_after.find(host);
     if (closes != closes_after.end() && closes->second-- <= 0) closed.insert(host);
+    if (when_asked) when_asked();
     if (closed.contains(host)) return fail(ErrorCode::kRefused, "its lid is closed");
     return {};
   }

@@ -436,6 +436,26 @@ TEST(Runner, AStopRequestBeginsNothingMoreAndLeavesEachVmAtOneHost) {
   EXPECT_TRUE(Evacuation(world).run().complete()) << "the same command goes on";
 }
 
+TEST(Runner, AStopRequestWhileAHostIsAskedClosesNoHostAndPlansNothingAnew) {
+  class CountsPlans final : public RunObserver {
+   public:
+    void replanned(const FleetPlan&, Seconds, const std::string& why) override {
+      reasons.push_back(why);
+    }
+    std::vector<std::string> reasons;
+  };
+  FakeWorld world;
+  std::stop_source source;
+  world.closed = {"b", "c"};
+  world.when_asked = [&] { source.request_stop(); };
+  CountsPlans observer;
+  const RunOutcome outcome = Evacuation(with_vms(world, 3)).run(observer, source.get_token());
+  ASSERT_TRUE(outcome.ended_early);
+  EXPECT_EQ(outcome.ended_early->code, ErrorCode::kInterrupted);
+  EXPECT_THAT(observer.reasons, testing::IsEmpty());
+  expect_accounted_for(world, outcome);
+}
+
 TEST(Runner, OneAfterTheOtherOnASharedLinkIsOneAtATime) {
   FakeWorld world;
   EXPECT_TRUE(Evacuation(with_vms(world, 5)).run().complete());

@@ -8,10 +8,12 @@
 
 #include <fstream>
 #include <memory>
+#include <stop_token>
 #include <string>
-#include <utility>
+#include <thread>
 #include <vector>
 
+#include "silent_listener.h"
 #include "temporary_folder.h"
 
 namespace godwit::libvirt_fleet {
@@ -56,9 +58,10 @@ class MadeUpFleet : public testing::Test {
     file.network.hosts.push_back({name, "switch", BytesPerSecond(1e8), BytesPerSecond(1e8)});
     file.uris[name] = uri;
   }
-  [[nodiscard]] std::unique_ptr<LibvirtFleet> fleet(const std::string& host) {
-    return std::make_unique<LibvirtFleet>(clock, "test", file, host, std::vector<fleet::Entry>(),
-                                          hosts::EngineMaker(), "", false);
+  [[nodiscard]] std::unique_ptr<LibvirtFleet> fleet(const std::string& host,
+                                                    const std::vector<fleet::Entry>& entries = {}) {
+    return std::make_unique<LibvirtFleet>(clock, "test", file, host, entries, hosts::EngineMaker(),
+                                          "", false, stop.get_token());
   }
   /// What a move from a host where the VM is not is refused with.
   static Error refusal(LibvirtFleet& fleet, const std::string& vm, const std::string& from,
@@ -75,6 +78,7 @@ class MadeUpFleet : public testing::Test {
   RealClock clock;
   TemporaryFolder folder;
   hosts::FleetFile file;
+  std::stop_source stop;
 
  private:
   int domains_ = 0;
@@ -100,6 +104,77 @@ TEST_F(MadeUpFleet, DifferentDomainsOfOneNameAreSaid) {
   const Error refused = refusal(*fleet("a"), "web", "a", "b");
   EXPECT_EQ(refused.code, ErrorCode::kBusy);
   EXPECT_THAT(refused.message, HasSubstr("different domains"));
+}
+
+/// Besides hosts that answer, one at whose socket nobody listens yet.
+class FleetWithASilentHost : public MadeUpFleet {
+ protected:
+  void SetUp() override {
+    MadeUpFleet::SetUp();
+    if (IsSkipped()) return;
+    add_host("a", {"web"});
+    add_host("b", {});
+    add_uri("c", "qemu+unix:///system?socket=" + socket());
+  }
+  [[nodiscard]] std::string socket() const { return folder.file("libvirt-sock"); }
+  /// From now on it takes connections, and says nothing.
+  void begin_to_hang() { hanging = std::make_unique<SilentListener>(socket()); }
+
+  std::unique_ptr<SilentListener> hanging;
+};
+
+TEST_F(FleetWithASilentHost, IsNotWaitedForAgainWithEachVm) {
+  const auto fleet = this->fleet("a");
+  const auto all = fleet->look();
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_TRUE(all->hosts[2].cordoned);
+  begin_to_hang();
+  const auto barred = fleet->barred(all->vms[0]);
+  ASSERT_TRUE(barred) << barred.error().message;
+  EXPECT_TRUE(barred->contains("c"));
+  EXPECT_THAT(refusal(*fleet, "web", "b", "a").message, HasSubstr("is on host a now"));
+  EXPECT_FALSE(hanging->connected());
+}
+
+TEST_F(FleetWithASilentHost, WhereAMoveWasBegunItsSilenceLeavesTheVmUnknown) {
+  fleet::Entry begun;
+  begun.kind = fleet::Entry::Kind::kMoving;
+  begun.vm = "web";
+  begun.from = "a";
+  begun.to = "c";
+  const auto fleet = this->fleet("a", {begun});
+  ASSERT_TRUE(fleet->look());
+  const Error unknown = refusal(*fleet, "web", "b", "a");
+  EXPECT_EQ(unknown.code, ErrorCode::kPeerGone) << unknown.message;
+  EXPECT_THAT(unknown.message, HasSubstr("host c"));
+}
+
+TEST_F(FleetWithASilentHost, AVmThatNobodyElseHasIsUnknownAndNotGone) {
+  const auto fleet = this->fleet("a");
+  ASSERT_TRUE(fleet->look());
+  const Error unknown = refusal(*fleet, "mail", "a", "b");
+  EXPECT_EQ(unknown.code, ErrorCode::kPeerGone) << unknown.message;
+}
+
+TEST_F(FleetWithASilentHost, AStopRequestEndsWaitingForItAtOnce) {
+  begin_to_hang();
+  const auto fleet = this->fleet("a");
+  const std::jthread person([&] {
+    if (hanging->await_one()) stop.request_stop();
+  });
+  const auto all = fleet->look();
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().code, ErrorCode::kInterrupted);
+}
+
+TEST_F(FleetWithASilentHost, OthersAreAskedWhileItIsWaitedFor) {
+  begin_to_hang();
+  const auto fleet = this->fleet("a");
+  const std::jthread waits([&] { (void)fleet->check_destination("web", "c"); });
+  ASSERT_TRUE(hanging->await_one());
+  EXPECT_TRUE(fleet->check_destination("web", "b"));
+  EXPECT_FALSE(fleet->address_of("web")) << "nobody has looked yet";
+  stop.request_stop();
 }
 
 }  // namespace
