@@ -209,9 +209,7 @@ Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
     const fleet::FleetVm* const there = find_vm(inventory, vm);
     const bool stays = wanted.intents && wanted.intents->of(vm).stays;
     const bool away_now = there != nullptr && (there->host != home || unclear_.contains(vm));
-    if (home == wanted.host && away_now && !stays) {
-      goal.bring[vm] = home;
-    }
+    if (home == wanted.host && away_now && !stays) goal.bring[vm] = home;
   }
   return goal;
 }
@@ -219,7 +217,6 @@ Result<fleet::Goal> Operation::goal_of(const Wanted& wanted,
 Result<Draft> Operation::draft(const Wanted& wanted,
                                const std::function<void(const fleet::Estimate&)>& surveyed) {
   const TimePoint began = clock_.now();
-  const auto given = time_left(wanted, clock_);
   GODWIT_TRY(entries_, read_record(files_.record));
   Draft draft;
   draft.costs = fleet_.costs(entries_);
@@ -236,7 +233,7 @@ Result<Draft> Operation::draft(const Wanted& wanted,
   }
   GODWIT_TRY(draft.situation.goal, goal_of(wanted, inventory));
   fleet::Goal known = draft.situation.goal;
-  known.within = given;
+  known.within = time_left(wanted, clock_);
   if (wanted.restore) known.to = {wanted.host};  // is there such a host?
   GODWIT_CHECK_OK(check(inventory, known));
   draft.situation.unclear = unclear_;

@@ -1,4 +1,4 @@
-#include "../signals.h"
+#include "signals.h"
 
 #include <gtest/gtest.h>
 
