@@ -106,6 +106,15 @@ Result<void> check_blockers(const PreflightFacts& facts) {
   return {};
 }
 
+/// What needs no inspection.
+Result<void> check_states(const PreflightFacts& facts) {
+  GODWIT_CHECK_OK(check_source(facts));
+  GODWIT_CHECK_OK(check_destination(facts));
+  GODWIT_CHECK_OK(control::refuse_unsafe(facts.source));
+  GODWIT_CHECK_OK(control::refuse_unsafe(facts.destination));
+  return check_blockers(facts);
+}
+
 // --- what somebody has set up on either side ---
 
 /// Capabilities that Godwit does not use, and with which its migrations go as without (each tried
@@ -298,6 +307,7 @@ Result<PreflightFacts> gather_facts(Hypervisor& source, Hypervisor& destination)
   GODWIT_TRY(facts.destination, destination.describe());
   GODWIT_TRY(facts.source_migration, source.migration_status());
   GODWIT_TRY(facts.destination_migration, destination.migration_status());
+  GODWIT_CHECK_OK(check_states(facts));
   GODWIT_TRY(facts.source_has, source.inspect());
   GODWIT_TRY(facts.destination_has, destination.inspect());
   if (facts.source_has.cpu.words == facts.destination_has.cpu.words) return facts;
@@ -329,12 +339,8 @@ CapabilitySet common_abilities(const PreflightFacts& facts) {
 }
 
 Result<Warnings> check(const PreflightFacts& facts, const MigrationPlan& plan) {
-  GODWIT_CHECK_OK(check_source(facts));
-  GODWIT_CHECK_OK(check_destination(facts));
-  GODWIT_CHECK_OK(control::refuse_unsafe(facts.source));
-  GODWIT_CHECK_OK(control::refuse_unsafe(facts.destination));
+  GODWIT_CHECK_OK(check_states(facts));
   GODWIT_TRY(Warnings warnings, check_same_machine(facts));
-  GODWIT_CHECK_OK(check_blockers(facts));
   GODWIT_CHECK_OK(check_disk_jobs(facts));
   GODWIT_CHECK_OK(check_bitmaps(facts, plan));
   GODWIT_CHECK_OK(check_disks(facts, plan));

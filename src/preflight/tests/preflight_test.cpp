@@ -247,6 +247,59 @@ TEST(Preflight, WhatBlocksAMigrationIsSaidInQemusWords) {
   }
 }
 
+/// A VM that answers as these facts say, and can do nothing else.
+class AskedVm final : public Hypervisor {
+ public:
+  AskedVm(VmDescription about, MigrationStatus status)
+      : about_(std::move(about)), status_(std::move(status)) {}
+  int inspections = 0;
+
+  Result<VmDescription> describe() override { return about_; }
+  Result<MigrationStatus> migration_status() override { return status_; }
+  Result<Inspection> inspect() override {
+    ++inspections;
+    return machine();
+  }
+  Result<RamLayout> ram_layout() override { return unexpected(); }
+  Result<RunState> run_state() override { return unexpected(); }
+  Result<CapabilitySet> capabilities() override { return unexpected(); }
+  Result<void> set_capabilities(const CapabilitySet&, const CapabilitySet&) override {
+    return unexpected();
+  }
+  Result<MigrationParameters> parameters() override { return unexpected(); }
+  Result<void> set_parameters(const MigrationParameters&) override { return unexpected(); }
+  Result<void> listen(const std::string&) override { return unexpected(); }
+  Result<void> migrate(const std::string&) override { return unexpected(); }
+  Result<void> start_postcopy() override { return unexpected(); }
+  Result<void> cancel() override { return unexpected(); }
+  Result<void> pause() override { return unexpected(); }
+  Result<void> resume() override { return unexpected(); }
+  Result<void> quit() override { return unexpected(); }
+  Result<std::optional<HypervisorEvent>> next_event(TimePoint) override { return unexpected(); }
+
+ private:
+  static tl::unexpected<Error> unexpected() { return fail(ErrorCode::kRefused, "not asked for"); }
+
+  VmDescription about_;
+  MigrationStatus status_;
+};
+
+TEST(Preflight, DevicesOfAVmThatCannotBeMovedAreNotAsked) {
+  auto facts = good_facts();
+  AskedVm destination(facts.destination, facts.destination_migration);
+  AskedVm movable(facts.source, facts.source_migration);
+  ASSERT_TRUE(gather_facts(movable, destination));
+  EXPECT_EQ(movable.inspections + destination.inspections, 2);
+  facts.source_migration.blocked_by = {"non-migratable device: 0000:00:02.0/vhost-user-scsi"};
+  AskedVm blocked(facts.source, facts.source_migration);
+  const auto refusal = gather_facts(blocked, destination);
+  ASSERT_FALSE(refusal);
+  EXPECT_THAT(refusal.error().message, HasSubstr("vhost-user-scsi"));
+  EXPECT_EQ(refusal.error().message, refused(facts).message);
+  EXPECT_EQ(blocked.inspections, 0);
+  EXPECT_EQ(destination.inspections, 1);
+}
+
 TEST(Preflight, BlockJobsAndLostBitmapsAreNamed) {
   auto facts = good_facts();
   facts.source_has.disk_jobs = {{"nightly", "backup"}};

@@ -556,6 +556,36 @@ TEST_P(Hypervisors, InspectsWhatVirtioDevicesAndDriversAgreedUpon) {
   EXPECT_THAT(found.virtio.front().taken, Contains("VIRTIO_BLK_F_SEG_MAX")) << "by the firmware";
 }
 
+/// Of these QEMU asserts, or follows a null pointer, while their backend runs.
+TEST_P(Hypervisors, VhostDevicesThatQemuWouldDieOfAreNotAsked) {
+  Json listed = captured_return(GetParam(), "x-query-virtio");
+  std::map<std::string, std::string> types;
+  for (const char* type :
+       {"vhost-user-scsi", "vhost-user-rng", "vhost-user-snd", "vhost-user-gpio-device",
+        "vhost-user-i2c-device", "vhost-user-input", "vhost-user-vsock-device", "vhost-scsi",
+        "vhost-vdpa-device", "of a QEMU to come"}) {
+    const std::string path = fmt::format("/machine/peripheral/{}/virtio-backend", type);
+    types[path] = type;
+    listed.insert(listed.begin(), Json{{"name", type}, {"path", path}});
+  }
+  fake.whenever("x-query-virtio", listed);
+  const auto objects = qmp::testing::captured(GetParam(), "qom");
+  fake.whenever("qom-get", [types, objects](const Json& arguments) -> Result<Json> {
+    const std::string path = arguments.value("path", "");
+    const std::string property = arguments.value("property", "");
+    if (types.contains(path) && property == "type") return Json(types.at(path));
+    const Json values = objects.value(path, Json::object()).value("values", Json::object());
+    if (values.contains(property)) return values.at(property);
+    return fail(ErrorCode::kRefused, "no such property");
+  });
+  const Inspection found = connect().inspect().value();
+  EXPECT_EQ(found.virtio.size(), asks_for_virtio() ? 2U : 0U) << "and the others as before";
+  EXPECT_THAT(fake.finish(), IsEmpty());
+  const auto& commands = fake.commands();
+  EXPECT_EQ(std::count(commands.begin(), commands.end(), "x-query-virtio-status"),
+            asks_for_virtio() ? 2 : 0);
+}
+
 TEST_P(Hypervisors, InspectsTheCpu) {
   QmpHypervisor& vm = connect();
   const CpuShape cpu = vm.inspect().value().cpu;

@@ -34,7 +34,8 @@ struct PreflightFacts {
 /// What is worth knowing and stops nothing.
 using Warnings = std::vector<std::string>;
 
-/// Asks both sides. Changes nothing.
+/// Asks both sides. Changes nothing. What their states refuse (errors as of `check`) is not
+/// inspected: no device is asked of a VM that can't be moved.
 Result<PreflightFacts> gather_facts(Hypervisor& source, Hypervisor& destination);
 /// Asks a destination that waits whether it may do post-copy, which changes nothing. To be left out
 /// where post-copy is out of the question.
