@@ -1,5 +1,5 @@
-// Any bytes, cut into pieces as the first byte says: lines come out as they went in, and within the
-// bound.
+// Any bytes, cut into pieces as the first byte says: messages come out as they went in, and
+// within the bound.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -12,8 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr std::size_t kBound = 256;
   const std::size_t piece = 1U + data[0];
   std::string_view left(reinterpret_cast<const char*>(data) + 1, size - 1);
-  godwit::qmp::LineSplitter whole(kBound);
-  godwit::qmp::LineSplitter pieces(kBound);
+  godwit::qmp::MessageSplitter whole(kBound);
+  godwit::qmp::MessageSplitter pieces(kBound);
   whole.feed(left);
   while (true) {
     const auto expected = whole.next();

@@ -189,7 +189,7 @@ class FakeQmpServer::Session {
   UniqueFd listener_;
   UniqueFd stop_;
   UniqueFd client_;
-  LineSplitter lines_;
+  MessageSplitter lines_;
   Json last_id_;
   std::vector<std::string> complaints_;
   std::thread thread_;  // last: it uses all of the above

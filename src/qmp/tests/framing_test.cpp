@@ -22,7 +22,7 @@ struct Split {
 
 /// Feeds `stream` cut at the given lengths (in turn, from the start again) and takes what comes.
 Split split(const std::string& stream, const std::vector<std::size_t>& cuts, std::size_t bound) {
-  LineSplitter splitter(bound);
+  MessageSplitter splitter(bound);
   Split result;
   std::size_t at = 0;
   for (std::size_t turn = 0; at < stream.size() && !result.overgrown; ++turn) {
@@ -37,12 +37,12 @@ Split split(const std::string& stream, const std::vector<std::size_t>& cuts, std
   return result;
 }
 
-TEST(LineSplitter, SplitsAtNewlinesAndDropsCarriageReturns) {
+TEST(MessageSplitter, SplitsAtNewlinesAndDropsCarriageReturns) {
   EXPECT_THAT(split("{\"a\":1}\r\n{}\n\r\n\n[", {100}, 100).lines, ElementsAre("{\"a\":1}", "{}"));
 }
 
-TEST(LineSplitter, KeepsATornMessageUntilItsEndComes) {
-  LineSplitter splitter;
+TEST(MessageSplitter, KeepsATornMessageUntilItsEndComes) {
+  MessageSplitter splitter;
   splitter.feed("{\"ret");
   EXPECT_EQ(splitter.next().value(), std::nullopt);
   EXPECT_EQ(splitter.pending(), "{\"ret");
@@ -50,8 +50,8 @@ TEST(LineSplitter, KeepsATornMessageUntilItsEndComes) {
   EXPECT_EQ(splitter.next().value(), "{\"return\":{}}");
 }
 
-TEST(LineSplitter, RefusesALineBeyondTheBoundForEver) {
-  LineSplitter splitter(8);
+TEST(MessageSplitter, RefusesAMessageBeyondTheBoundForEver) {
+  MessageSplitter splitter(8);
   splitter.feed("12345678\n123456789");
   EXPECT_EQ(splitter.next().value(), "12345678");
   EXPECT_EQ(splitter.next().error().code, ErrorCode::kProtocol);
@@ -60,13 +60,33 @@ TEST(LineSplitter, RefusesALineBeyondTheBoundForEver) {
   EXPECT_THAT(splitter.pending(), IsEmpty());
 }
 
+TEST(MessageSplitter, TakesAMessageOverSeveralLinesAsOne) {
+  const std::string event = "{\r\n    \"event\": \"STOP\",\r\n    \"data\": {\r\n    }\r\n}";
+  EXPECT_THAT(split("{\"a\":1}\r\n" + event + "\r\n" + event + "\r\n{}\r\n", {3}, 100).lines,
+              ElementsAre("{\"a\":1}", event, event, "{}"));
+  EXPECT_EQ(split("{\n    \"torn\": [\n", {1}, 100).pending, "{\n    \"torn\": [\n");
+}
+
+TEST(MessageSplitter, WaitsForNoMoreAfterALineThatIsNoPartOfAMessage) {
+  EXPECT_THAT(split("{ \"open\n[\n  {\n", {100}, 100).lines, ElementsAre("{ \"open", "[", "  {"));
+  EXPECT_THAT(split("{\nhello\n  {\n", {100}, 100).lines, ElementsAre("{\nhello", "  {"));
+  EXPECT_THAT(split("{\r\n\r\n", {100}, 100).lines, ElementsAre("{\r\n"));
+}
+
+TEST(MessageSplitter, BoundsAMessageOverSeveralLinesAsAWhole) {
+  EXPECT_THAT(split("{\n 4\n 8\n}\n", {1}, 9).lines, ElementsAre("{\n 4\n 8\n}"));
+  EXPECT_TRUE(split("{\n 4\n 8\n}\n", {1}, 8).overgrown);
+  EXPECT_TRUE(split("{\n 4\n 8\n 12", {1}, 10).overgrown);
+}
+
 const auto kStreams = rc::gen::container<std::string>(
     rc::gen::weightedOneOf<char>({{8, rc::gen::inRange('a', 'e')},
                                   {2, rc::gen::just('\n')},
+                                  {4, rc::gen::elementOf(std::string("{} "))},
                                   {1, rc::gen::just('\r')},
                                   {1, rc::gen::arbitrary<char>()}}));
 
-RC_GTEST_PROP(LineSplitter, GivesTheSameHoweverTheStreamIsCut, ()) {
+RC_GTEST_PROP(MessageSplitter, GivesTheSameHoweverTheStreamIsCut, ()) {
   const std::string stream = *kStreams;
   const auto cuts = *rc::gen::nonEmpty(
       rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(1, 9)));
@@ -74,7 +94,7 @@ RC_GTEST_PROP(LineSplitter, GivesTheSameHoweverTheStreamIsCut, ()) {
   RC_ASSERT(split(stream, cuts, bound) == split(stream, {stream.size() + 1}, bound));
 }
 
-RC_GTEST_PROP(LineSplitter, LosesNothingWithinTheBound, ()) {
+RC_GTEST_PROP(MessageSplitter, LosesNothingWithinTheBound, ()) {
   const std::string stream = *kStreams;
   std::string expected;
   for (const char c : stream) {
@@ -84,7 +104,7 @@ RC_GTEST_PROP(LineSplitter, LosesNothingWithinTheBound, ()) {
   std::string got;
   for (const std::string& line : result.lines) got += line;
   got += result.pending;
-  got.erase(std::remove(got.begin(), got.end(), '\r'), got.end());
+  std::erase_if(got, [](char c) { return c == '\n' || c == '\r'; });
   RC_ASSERT(got == expected);
 }
 

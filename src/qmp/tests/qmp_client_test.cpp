@@ -150,6 +150,31 @@ TEST_F(Client, OtherProtocolsAreNamedByWhatTheySaid) {
   EXPECT_THAT(client.error().message, HasSubstr("QEMU 10.0.2 monitor"));
 }
 
+/// As QEMU 10.0 writes with -qmp-pretty, or -mon pretty=on.
+TEST_F(Client, AMonitorThatWritesPrettyIsUnderstood) {
+  fake.send(
+      "{\r\n    \"QMP\": {\r\n        \"version\": {\r\n            \"qemu\": {\r\n"
+      "                \"micro\": 2,\r\n                \"minor\": 0,\r\n"
+      "                \"major\": 10\r\n            },\r\n            \"package\": \"\"\r\n"
+      "        },\r\n        \"capabilities\": [\r\n            \"oob\"\r\n        ]\r\n"
+      "    }\r\n}\r\n");
+  fake.expect("qmp_capabilities", {{"enable", Json::array({"oob"})}})
+      .send("{\r\n    \"return\": {\r\n    },\r\n    \"id\": 1\r\n}\r\n");
+  fake.expect("query-status")
+      .send(
+          "{\r\n    \"timestamp\": {\r\n        \"seconds\": 1,\r\n"
+          "        \"microseconds\": 2\r\n    },\r\n    \"event\": \"RESUME\"\r\n}\r\n"
+          "{\r\n    \"return\": {\r\n        \"status\": \"running\",\r\n"
+          "        \"running\": true\r\n    },\r\n    \"id\": 2\r\n}\r\n");
+  fake.start();
+  auto client = connect();
+  ASSERT_TRUE(client) << client.error().message;
+  EXPECT_EQ(client->execute("query-status", Json::object(), in(kEnough)).value().at("status"),
+            "running");
+  EXPECT_EQ(client->next_event(in(kEnough)).value().value().name, "RESUME");
+  EXPECT_THAT(fake.finish(), IsEmpty());
+}
+
 TEST_F(Client, AnotherProtocolWithoutLinesIsNamedToo) {
   fake.send("login: ");
   fake.start();

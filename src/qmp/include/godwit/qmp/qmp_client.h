@@ -90,7 +90,7 @@ class QmpClient {
   std::int64_t peer_pid_ = 0;
   uid_t peer_uid_ = 0;
   bool oob_ = false;
-  LineSplitter lines_;
+  MessageSplitter lines_;
   std::deque<QmpEvent> events_;
   std::set<std::int64_t> abandoned_;  ///< commands that timed out and may still be answered
   std::int64_t last_id_ = 0;
