@@ -106,6 +106,26 @@ class Tree {
     return drives;
   }
 
+  /// A pxb device makes a root bus of its own, on a bridge that stands elsewhere in the tree and
+  /// shows nothing of it. QEMU loads what is on that bus by the bus's number. Both lists have the
+  /// order in which the devices were made, as none can be plugged in later.
+  void number_root_buses() {
+    std::vector<std::size_t> bridges;
+    std::vector<std::size_t> makers;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const std::string& type = nodes_[i].shape.type;
+      if (type == "pxb-host" || type == "pxb-cxl-host") bridges.push_back(i);
+      if (type == "pxb" || type == "pxb-pcie" || type == "pxb-cxl") makers.push_back(i);
+    }
+    if (bridges.size() != makers.size()) return;
+    for (std::size_t i = 0; i < bridges.size(); ++i) {
+      const auto& properties = nodes_[makers[i]].shape.properties;
+      const auto number = properties.find("bus_nr");
+      if (number == properties.end()) continue;
+      nodes_[bridges[i]].root_bus = number->second.substr(0, number->second.find(' '));
+    }
+  }
+
   std::vector<DeviceShape> take() {
     for (std::size_t i = 0; i < nodes_.size(); ++i) nodes_[i].shape.place = place_of(i);
     std::vector<DeviceShape> shapes;
@@ -119,9 +139,10 @@ class Tree {
   struct Node {
     DeviceShape shape;
     std::size_t parent = kNone;
-    int bus = 0;          ///< which of its parent's
-    int buses = 0;        ///< of its own
-    std::string address;  ///< where its bus names one beside its properties
+    int bus = 0;           ///< which of its parent's
+    int buses = 0;         ///< of its own
+    std::string address;   ///< where its bus names one beside its properties
+    std::string root_bus;  ///< of a pxb's bridge: the number of its bus
   };
   struct Level {
     std::size_t column;
@@ -180,6 +201,9 @@ class Tree {
     if (!node.address.empty()) {
       return (node.shape.type == "virtio-mmio" ? "virtio-mmio " : "port ") + node.address;
     }
+    if (!node.root_bus.empty()) {
+      return fmt::format("{} bus_nr={}", node.shape.type, node.root_bus);
+    }
     const auto& has = node.shape.properties;
     const auto address = has.find("addr");
     if (address != has.end() && address->second.find('.') != std::string::npos) {
@@ -213,6 +237,7 @@ class Tree {
 Result<Tree> read_tree(std::string_view text) {
   Tree tree;
   while (!text.empty()) GODWIT_CHECK_OK(tree.read(cut_line(text)));
+  tree.number_root_buses();
   return tree;
 }
 

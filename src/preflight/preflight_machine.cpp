@@ -277,12 +277,20 @@ Result<void> check_ram_blocks(const Inspection& source, const Inspection& destin
 
 // --- virtio ---
 
+/// The device of that name. Null where several have it, as on two root buses with the same
+/// addresses: which of them is meant is not known.
+const VirtioShape* only_named(const std::string& name, const Inspection& side) {
+  const auto named = [&name](const VirtioShape& one) { return one.device == name; };
+  const auto first = std::find_if(side.virtio.begin(), side.virtio.end(), named);
+  const bool one = std::count_if(first, side.virtio.end(), named) == 1;
+  return one ? &*first : nullptr;
+}
+
 Result<void> check_virtio(const Inspection& source, const Inspection& destination) {
   for (const VirtioShape& here : source.virtio) {
-    const auto there =
-        std::find_if(destination.virtio.begin(), destination.virtio.end(),
-                     [&](const VirtioShape& other) { return other.device == here.device; });
-    if (there == destination.virtio.end()) continue;  // devices were compared
+    const VirtioShape* there = only_named(here.device, destination);
+    // devices were compared
+    if (there == nullptr || only_named(here.device, source) == nullptr) continue;
     std::vector<std::string> missing;
     std::set_difference(here.taken.begin(), here.taken.end(), there->offered.begin(),
                         there->offered.end(), std::back_inserter(missing));

@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "source_tree.h"
+
 namespace godwit::hmp {
 namespace {
 
@@ -117,6 +123,40 @@ TEST(Qtree, TransportsOfABoardAreToldApartByTheirAddresses) {
   EXPECT_THAT(parse_drives(kBoard).value(),
               ElementsAre(DrivePlace{"x1", "a", "virtio-mmio 00000000feb00e00/virtio-blk-device"},
                           DrivePlace{"", "b", "virtio-mmio 00000000feb00c00/virtio-blk-device"}));
+}
+
+/// By their ids, of a tree that QEMU 10.0 has written (src/hmp/tests/data).
+std::map<std::string, std::string> places_in(const std::string& name) {
+  std::ifstream file(in_source_tree("src/hmp/tests/data/" + name + ".txt"));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto devices = parse_qtree(text).value();
+  const auto drives = parse_drives(text).value();
+  std::map<std::string, std::string> places;
+  for (const DeviceShape& device : devices) {
+    if (device.id.empty() && !device.place.starts_with("pxb-")) continue;
+    places[device.id.empty() ? device.place : device.id] = device.place;
+  }
+  for (const DrivePlace& drive : drives) places["drive of " + drive.id] = drive.place;
+  return places;
+}
+
+/// Else two disks that are exchanged between two bridges would look the same.
+TEST(Qtree, RootBusesOfExpandersAreToldApartByTheirNumbers) {
+  auto places = places_in("qtree-q35-two-pxb-pcie");
+  EXPECT_EQ(places["pa"], "q35-pcihost/01.0");
+  EXPECT_EQ(places["ra"], "pxb-host bus_nr=10/00.0");
+  EXPECT_EQ(places["d0"], "pxb-host bus_nr=10/00.0/00.0");
+  EXPECT_EQ(places["d1"], "pxb-host bus_nr=20/00.0/00.0");
+  EXPECT_EQ(places["drive of d0"], "pxb-host bus_nr=10/00.0/00.0/virtio-blk-device");
+  EXPECT_EQ(places["drive of d1"], "pxb-host bus_nr=20/00.0/00.0/virtio-blk-device");
+  places = places_in("qtree-pc-two-pxb");
+  EXPECT_EQ(places["d0"], "pxb-host bus_nr=10/00.0/01.0");
+  EXPECT_EQ(places["d1"], "pxb-host bus_nr=20/00.0/01.0");
+  places = places_in("qtree-q35-pxb-without-ids");
+  for (const char* bridge :
+       {"pxb-host bus_nr=10", "pxb-host bus_nr=20", "pxb-cxl-host bus_nr=30"}) {
+    EXPECT_TRUE(places.contains(bridge)) << bridge;
+  }
 }
 
 TEST(Qtree, WhatIsNoTreeIsAnErrorOrEmpty) {

@@ -235,6 +235,16 @@ TEST(Preflight, WhatTheGuestsDriverUsesMustBeOffered) {
   EXPECT_THAT(refused(facts).message, HasSubstr("VIRTIO_NET_F_CSUM"));
 }
 
+/// Two root buses may use the same addresses.
+TEST(Preflight, VirtioDevicesWhoseNamesDoNotTellThemApartAreNotCompared) {
+  auto facts = good_facts();
+  facts.source_has.virtio = {{"virtio-net at 02.0", {}, {"VIRTIO_NET_F_CSUM"}},
+                             {"virtio-net at 02.0", {}, {}}};
+  facts.destination_has.virtio = {{"virtio-net at 02.0", {}, {}},
+                                  {"virtio-net at 02.0", {"VIRTIO_NET_F_CSUM"}, {}}};
+  EXPECT_TRUE(check(facts, MigrationPlan{}));
+}
+
 // --- what somebody has set up ---
 
 TEST(Preflight, WhatBlocksAMigrationIsSaidInQemusWords) {
