@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -19,6 +20,8 @@ namespace godwit {
 class SilentListener {
  public:
   explicit SilentListener(std::string path) : path_(std::move(path)) {
+    // As the program does (cli/app.cpp): a client may write to what has closed.
+    std::signal(SIGPIPE, SIG_IGN);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
