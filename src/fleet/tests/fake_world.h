@@ -52,7 +52,8 @@ class FakeWorld final : public Mover, public Record {
   std::map<std::string, int> closes_after;            ///< hosts that take none after so many moves
   std::set<std::string> unsettled;                    ///< VMs that don't say where they run
   std::set<std::string> held;                         ///< VMs whose streams last until released
-  std::map<std::string, Seconds> patience;            ///< that the last order for a VM had
+  int held_after = -1;                      ///< streams after so many are held, too; negative: none
+  std::map<std::string, Seconds> patience;  ///< that the last order for a VM had
   /// What each host's link carries in each direction, in bytes per second; else it is not looked
   /// at.
   std::map<std::string, double> carries{{"a", 1e6}, {"b", 1e6}, {"c", 1e6}};
@@ -216,6 +217,7 @@ class FakeWorld final : public Mover, public Record {
     const std::lock_guard lock(mutex_);
     most_at_once_ = std::max(most_at_once_, ++at_once_);
     streams_[move.vm] = move;
+    if (held_after >= 0 && begun_++ >= held_after) held.insert(move.vm);
     for (const auto& [host, most] : carries) {
       double sent = 0, received = 0;
       for (const auto& [name, stream] : streams_) {
@@ -257,6 +259,7 @@ class FakeWorld final : public Mover, public Record {
   std::condition_variable_any released_;
   int steps_ = 0;
   int at_once_ = 0;
+  int begun_ = 0;
   int most_at_once_ = 0;
   std::map<std::string, int> attempts_;
   std::map<std::string, PlannedMove> streams_;

@@ -194,6 +194,7 @@ TEST(Runner, AGuestThatIsNotWellEndsItBeforeMoreFollow) {
   FakeWorld world;
   with_vms(world, 6);
   for (const auto& [name, vm] : world.vms) world.fates[{name, 1}] = Fate::kUnwell;
+  world.held_after = 1;  // the first one is looked at before the second has arrived
   const RunOutcome outcome = Evacuation(world).run();
   ASSERT_TRUE(outcome.ended_early);
   EXPECT_THAT(outcome.ended_early->message, HasSubstr("is not well"));
